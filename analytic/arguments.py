@@ -1,0 +1,104 @@
+"""Validation of arguments: each function returns its value or raises `InputError`.
+
+Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from .errors import InputError
+
+MAX_SHOWN = 60
+
+
+def _all(condition: Any) -> bool:
+    return bool(np.all(condition))
+
+
+def _show(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def number(name: str, value: Any, allowed: str = "a real number") -> Any:
+    """A real number, finite or infinite, or an array of them.
+
+    >>> number("N", 10)
+    10
+    """
+    if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
+        raise InputError(name, repr(value), allowed)
+    if isinstance(value, list | tuple):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "iuf" or value.size == 0 or not _all(value == value):
+            raise InputError(name, _show(value), allowed)
+        return value
+    try:
+        valid = not isinstance(value, complex | mpmath.mpc) and float(value) == float(value)
+    except (TypeError, ValueError):
+        valid = False
+    except OverflowError:  # an integer beyond 1e308
+        valid = True
+    if not valid:
+        raise InputError(name, _show(value), allowed)
+    return value
+
+
+def positive(name: str, value: Any) -> Any:
+    """A finite number > 0 (array: each entry).
+
+    >>> positive("alpha", 0.5)
+    0.5
+    >>> positive("alpha", 0)
+    Traceback (most recent call last):
+    ...
+    analytic.errors.InputError: alpha = 0 is not allowed: expected a finite number > 0
+    """
+    allowed = "a finite number > 0"
+    value = number(name, value, allowed)
+    if not (_all(value > 0) and _all(value < float("inf"))):
+        raise InputError(name, _show(value), allowed)
+    return value
+
+
+def positive_or_infinite(name: str, value: Any) -> Any:
+    """A number > 0, possibly infinite."""
+    allowed = "a number > 0 or infinity"
+    value = number(name, value, allowed)
+    if not _all(value > 0):
+        raise InputError(name, _show(value), allowed)
+    return value
+
+
+def nonnegative(name: str, value: Any) -> Any:
+    """A finite number ≥ 0 (array: each entry)."""
+    allowed = "a finite number ≥ 0"
+    value = number(name, value, allowed)
+    if not (_all(value >= 0) and _all(value < float("inf"))):
+        raise InputError(name, _show(value), allowed)
+    return value
+
+
+def count(name: str, value: Any, at_least: int = 1) -> int:
+    """An integer ≥ ``at_least`` (a float with an integer value is accepted)."""
+    allowed = f"an integer ≥ {at_least}"
+    value = number(name, value, allowed)
+    if isinstance(value, np.ndarray) or value == float("inf") or value != int(value):
+        raise InputError(name, _show(value), allowed)
+    if value < at_least:
+        raise InputError(name, _show(value), allowed)
+    return int(value)
+
+
+def choice(name: str, value: Any, options: Iterable[str]) -> str:
+    """One of the named options."""
+    options = list(options)
+    if value not in options:
+        raise InputError(name, _show(repr(value)), "one of " + ", ".join(options))
+    return value

@@ -1,0 +1,45 @@
+"""Three ways in which an answer can be refused.
+
+Bad input (the question is not one), mathematics outside the theory (the question has
+no answer here), and precision that ran out (the answer exists, its digits do not).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SolvableError(Exception):
+    """Base of every error that the toolkit raises on purpose."""
+
+
+class InputError(SolvableError, ValueError):
+    """An argument is not allowed: names it, shows its value, says what is allowed.
+
+    >>> raise InputError("ridge", -1, "a number ≥ 0")
+    Traceback (most recent call last):
+    ...
+    analytic.errors.InputError: ridge = -1 is not allowed: expected a number ≥ 0
+    """
+
+    def __init__(self, argument: str, value: Any, allowed: str) -> None:
+        super().__init__(f"{argument} = {value} is not allowed: expected {allowed}")
+        self.argument, self.value, self.allowed = argument, value, allowed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.argument, self.value, self.allowed)
+
+
+class OutsideTheoryError(SolvableError):
+    """The mathematics asked for is not covered by the theory, and the message says why."""
+
+
+class PrecisionError(SolvableError, ArithmeticError):
+    """The digits asked for could not be reached; ``certain_digits`` are certain."""
+
+    def __init__(self, message: str, certain_digits: int | None = None) -> None:
+        super().__init__(message)
+        self.certain_digits = certain_digits
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.certain_digits)

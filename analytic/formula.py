@@ -1,0 +1,69 @@
+"""One definition, three faces: a formula that sympy, mpmath and numpy evaluate alike.
+
+A `Formula` is a sympy expression whose arguments have Python names. Called with sympy
+objects it substitutes, with mpmath numbers it evaluates at the current precision, with
+floats and arrays it broadcasts. The numeric faces are generated from the expression, so
+the three cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+MP_TYPES = (mpmath.mpf, mpmath.mpc)
+
+
+def is_mp(*values: Any) -> bool:
+    """Whether any of the values is an mpmath number, which decides for the mpmath face."""
+    return any(isinstance(value, MP_TYPES) for value in values)
+
+
+class Formula:
+    """A named formula with keyword arguments.
+
+    ``arguments`` maps each Python name to the sympy atom (a symbol, or an applied function
+    such as D₁(κ)) that stands for it in ``expression``.
+
+    >>> from analytic.symbols import N, T
+    >>> harmonic = Formula("harmonic size", {"N": N, "T": T}, N*T/(N + T))
+    >>> float(harmonic(N=2, T=2)), harmonic(N=T, T=T)
+    (1.0, T/2)
+    """
+
+    def __init__(self, name: str, arguments: Mapping[str, sp.Expr], expression: sp.Expr) -> None:
+        self.name, self.arguments, self.expression = name, dict(arguments), expression
+
+    def __call__(self, **values: Any) -> Any:
+        """The value, in the face that the arguments ask for."""
+        if set(values) != set(self.arguments):
+            expected = ", ".join(self.arguments)
+            raise TypeError(f"{self.name} takes exactly the arguments {expected}")
+        ordered = [values[name] for name in self.arguments]
+        if any(isinstance(value, sp.Basic) for value in ordered):
+            return self.expression.subs(
+                dict(zip(self.arguments.values(), ordered)), simultaneous=True
+            )
+        return (self._mpmath if is_mp(*ordered) else self._numpy)(*ordered)
+
+    def _compiled(self, module: str) -> Callable[..., Any]:
+        plain = {atom: sp.Dummy(name) for name, atom in self.arguments.items()}
+        return sp.lambdify(list(plain.values()), self.expression.subs(plain), module)
+
+    @cached_property
+    def _numpy(self) -> Callable[..., Any]:
+        return self._compiled("numpy")
+
+    @cached_property
+    def _mpmath(self) -> Callable[..., Any]:
+        return self._compiled("mpmath")
+
+    def __repr__(self) -> str:
+        return f"{self.name} = {self.expression}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {sp.latex(self.expression)}$"
