@@ -1,0 +1,176 @@
+r"""A cell: one point of an experiment, as plain data.
+
+A cell says everything that determines the law of a simulated number: the spectrum, N, T, the
+training rule and its parameters, the noise, the laws of the entries, the arithmetic. It is
+frozen, picklable, and goes to JSON and back; `Cell.key` is a hash of that JSON, the same in
+every process and on every machine, under which finished cells are stored and from which the
+seeds of the cell are spawned:
+
+    SeedSequence(entropy = root seed, spawn_key = (words of the key, index of the repetition)).
+
+So the numbers of a cell depend neither on the grid it is part of nor on who computes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analytic.arguments import choice, count, nonnegative, positive
+from analytic.errors import InputError
+
+from .laws import Law
+from .learners import Learner, OnePassSGD, Ridge, learner_from_dict
+
+SPECTRA = ("PowerLaw", "Flat", "CutoffPowerLaw", "Empirical")
+
+
+@dataclass(frozen=True)
+class SpectrumSpec:
+    """Name and parameters of an `analytic.spectrum` class, as plain data.
+
+    >>> SpectrumSpec.power_law(alpha=0.5, size=2000).parameters
+    (('alpha', 0.5), ('size', 2000))
+    """
+
+    kind: str
+    parameters: tuple[tuple[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        choice("spectrum", self.kind, SPECTRA)
+
+    @classmethod
+    def of(cls, kind: str, **parameters: Any) -> SpectrumSpec:
+        """``SpectrumSpec.of("Flat", size=100)``; arrays become tuples, 1 and 1.0 are one value."""
+        plain = {name: _plain(name, value) for name, value in parameters.items()}
+        return cls(kind, tuple(sorted(plain.items())))
+
+    @classmethod
+    def power_law(cls, **parameters: Any) -> SpectrumSpec:
+        """λ_J = λ₊J^{-b}: keywords of `analytic.spectrum.PowerLaw`."""
+        return cls.of("PowerLaw", **parameters)
+
+    def build(self) -> Any:
+        """The `analytic.spectrum.Spectrum`; it must have finitely many modes to be simulated."""
+        from analytic import spectrum
+
+        parameters = {
+            name: np.asarray(value) if isinstance(value, tuple) else value
+            for name, value in self.parameters
+        }
+        built = getattr(spectrum, self.kind)(**parameters)
+        if built.size == float("inf"):
+            raise InputError("size", built.size, "a finite number of modes, to be simulated")
+        return built
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form."""
+        values = {k: list(v) if isinstance(v, tuple) else v for k, v in self.parameters}
+        return {"kind": self.kind, **values}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Numpy scalars and arrays as Python numbers and tuples; every number but a size a float."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(np.asarray(value, float).tolist())
+    value = value.item() if isinstance(value, np.generic) else value
+    return float(value) if isinstance(value, int) and name != "size" else value
+
+
+@dataclass(frozen=True)
+class Cell:
+    r"""One point of an experiment; each field below enters the key.
+
+    Parameters
+    ----------
+    spectrum : eigenvalues λ_J and target power w_J²λ_J, finitely many modes.
+    features, samples : N and T.
+    learner : training rule, with the values of its parameter that are scored.
+    noise : σ_ε², variance of the label noise; its average is taken in closed form.
+    feature_variance : σ_u² (enters only with a ridge).
+    feature_law, data_law : laws of the standardised entries of u and of x/√λ.
+    targets : 0 takes the average over independent w_J of the spectrum's variances in closed form;
+        D > 0 draws D Gaussian targets and averages over these.
+    feature_draws, data_draws : E members that differ in their features (same data), or B in
+        their data (same features); their predictions are averaged (ensembling, bagging).
+    dtype : arithmetic of the entries and of the products, "float64" or "float32".
+
+    >>> cell = Cell(SpectrumSpec.power_law(alpha=0.5, size=300), features=20, samples=40)
+    >>> Cell.from_dict(cell.to_dict()) == cell
+    True
+    """
+
+    spectrum: SpectrumSpec
+    features: int
+    samples: int
+    learner: Learner = field(default_factory=Ridge)
+    noise: float = 0.0
+    feature_variance: float = 1.0
+    feature_law: Law = field(default_factory=Law)
+    data_law: Law = field(default_factory=Law)
+    targets: int = 0
+    feature_draws: int = 1
+    data_draws: int = 1
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        for name in ("features", "samples", "feature_draws", "data_draws"):
+            object.__setattr__(self, name, count(name, getattr(self, name)))
+        object.__setattr__(self, "targets", count("targets", self.targets, at_least=0))
+        object.__setattr__(self, "noise", float(nonnegative("noise", self.noise)))
+        variance = float(positive("feature_variance", self.feature_variance))
+        object.__setattr__(self, "feature_variance", variance)
+        choice("dtype", self.dtype, ("float64", "float32"))
+        if self.feature_law.name == "elliptical":
+            raise InputError("feature_law", "elliptical", "a law of independent entries")
+        if isinstance(self.learner, OnePassSGD) and self.feature_draws * self.data_draws > 1:
+            raise InputError("feature_draws, data_draws", "more than 1", "1 for one-pass SGD")
+
+    def observables(self) -> list[str]:
+        """Names of the simulated numbers: test and training loss at each scored point.
+
+        The training loss is that of the averaged predictor on the data; with several data draws
+        or fresh batches there is no such thing and only the test loss is listed.
+        """
+        losses = ["excess_loss"]
+        if self.data_draws == 1 and not isinstance(self.learner, OnePassSGD):
+            losses.append("train_loss")
+        return [f"{loss}[{label}]" for loss in losses for label in self.learner.labels()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-serialisable form; `Cell.from_dict` is its inverse."""
+        content = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {k: v.to_dict() if hasattr(v, "to_dict") else v for k, v in content.items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Cell:
+        """Inverse of `Cell.to_dict`."""
+        values = dict(content)
+        for name in values:
+            choice("field of a cell", name, [item.name for item in fields(cls)])
+        spectrum = dict(values["spectrum"])
+        values["spectrum"] = SpectrumSpec.of(spectrum.pop("kind"), **spectrum)
+        if "learner" in values:
+            values["learner"] = learner_from_dict(values["learner"])
+        for name in ("feature_law", "data_law"):
+            if name in values:
+                values[name] = Law(**values[name])
+        return cls(**values)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of the cell's content, 32 hexadecimal digits, the same everywhere."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def seed(self, root: int, repetition: int) -> np.random.SeedSequence:
+        """Seed of one repetition, a function of root, key and repetition only."""
+        words = [int(self.key[start : start + 8], 16) for start in range(0, 32, 8)]
+        spawn_key = (*words, count("repetition", repetition, at_least=0))
+        return np.random.SeedSequence(entropy=root, spawn_key=spawn_key)
