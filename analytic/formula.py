@@ -52,7 +52,7 @@ class Formula:
 
     def _compiled(self, module: str) -> Callable[..., Any]:
         plain = {atom: sp.Dummy(name) for name, atom in self.arguments.items()}
-        return sp.lambdify(list(plain.values()), self.expression.subs(plain), module)
+        return sp.lambdify(list(plain.values()), self.expression.xreplace(plain), module)
 
     @cached_property
     def _numpy(self) -> Callable[..., Any]:

@@ -15,11 +15,17 @@ spectrum. For an isotropic target, w_J² = σ_w² for every mode, and h_q is no 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import mpmath
 import sympy as sp
 
+from .errors import InputError
 from .symbols import J, M
+
+if TYPE_CHECKING:
+    from .spectrum import Spectrum
 
 
 class DegreesOfFreedom(sp.Function):
@@ -108,3 +114,37 @@ def isotropic(expression: sp.Expr, target_variance: sp.Expr) -> sp.Expr:
         return target_variance * sp.Add(*terms) / x ** (q - 1)
 
     return expression.replace(TargetSum, as_degrees)
+
+
+def evaluate(expression: sp.Expr, values: Mapping[Any, Any], spectrum: Spectrum | None) -> Any:
+    """The expression as an mpmath number at the current precision.
+
+    ``values`` maps symbols to numbers; D_q and h_q are summed over ``spectrum``.
+
+    >>> from analytic.spectrum import Flat
+    >>> from analytic.symbols import N, kappa
+    >>> float(evaluate(DegreesOfFreedom(1, kappa) / N, {N: 2, kappa: 1}, Flat(6)))
+    1.5
+    """
+    expression = sp.sympify(expression)
+    replacements: dict[sp.Expr, Any] = {}
+    # innermost first: the argument of one sum may hold no other sum
+    for atom in expression.atoms(DegreesOfFreedom, TargetSum):
+        if spectrum is None:
+            raise InputError("spectrum", spectrum, f"a spectrum, to evaluate {atom}")
+        order, argument = atom.args
+        point = mpmath.mpmathify(evaluate(argument, values, spectrum))
+        family = (
+            spectrum.degrees_of_freedom
+            if isinstance(atom, DegreesOfFreedom)
+            else spectrum.target_sum
+        )
+        replacements[atom] = family(point, int(order))
+    known = {sp.sympify(symbol): mpmath.mpmathify(value) for symbol, value in values.items()}
+    atoms = {**replacements, **{s: v for s, v in known.items() if s in expression.free_symbols}}
+    dummies = {atom: sp.Dummy() for atom in atoms}
+    body = expression.xreplace(dummies)
+    if body.free_symbols - set(dummies.values()):
+        missing = sorted(map(str, body.free_symbols - set(dummies.values())))
+        raise InputError("values", list(map(str, values)), "values for " + ", ".join(missing))
+    return mpmath.mpmathify(sp.lambdify(list(dummies.values()), body, "mpmath")(*atoms.values()))

@@ -1,0 +1,186 @@
+"""Checks: four ways to find out whether a claim is true, and their verdicts.
+
+* exact: the residual of the equation is zero after simplification;
+* numeric: both sides agree to a stated number of digits at admissible points;
+* asymptotic: the remainder of an expansion falls with the predicted slope;
+* statistical: the claimed value lies inside the confidence interval of a simulation.
+
+A check is a callable that takes the claim. Its verdict is pass, fail or undecided, and
+undecided (no admissible point, an interval too wide to mean anything) is not a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from analytic.spectral_functions import evaluate
+from analytic.spectrum import Spectrum
+
+Outcome = Literal["pass", "fail", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check, a sentence, and the numbers that were observed."""
+
+    outcome: Outcome
+    message: str
+    observed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """True only for a pass."""
+        return self.outcome == "pass"
+
+
+def _sides(claim: sp.Basic) -> tuple[sp.Expr, sp.Expr]:
+    if not isinstance(claim, sp.Eq):
+        raise TypeError(f"this check takes an equation, not {claim}")
+    return claim.lhs, claim.rhs
+
+
+@dataclass(frozen=True)
+class Exact:
+    """left − right is zero identically, modulo the substitutions ``using``.
+
+    ``simplify`` turns the residual into a normal form; the default, `sympy.simplify`,
+    may be replaced by a stronger or faster one.
+
+    >>> from analytic.symbols import N, T
+    >>> Exact()(sp.Eq((N + T)**2, N**2 + 2*N*T + T**2, evaluate=False)).outcome
+    'pass'
+    >>> Exact()(sp.Eq((N + T)**2, N**2 + T**2, evaluate=False)).outcome
+    'fail'
+    """
+
+    using: Mapping[Any, Any] = field(default_factory=dict)
+    simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        left, right = _sides(claim)
+        residual = (left - right).subs(self.using).doit()
+        residual = self.simplify(residual)
+        if residual == 0:
+            return Verdict("pass", "residual is identically zero")
+        if residual.equals(0) is False or residual.is_zero is False:
+            return Verdict("fail", f"residual is {residual}", {"residual": residual})
+        return Verdict("undecided", f"cannot decide whether {residual} is zero")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point at which a claim is evaluated: values of symbols, and a spectrum for the sums."""
+
+    values: Mapping[sp.Symbol, Any]
+    spectrum: Spectrum | None = None
+
+    def __call__(self, expression: sp.Expr) -> Any:
+        """The expression at this point, as an mpmath number at the current precision."""
+        return evaluate(expression, self.values, self.spectrum)
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """Both sides agree to ``digits`` digits at every one of ``points``.
+
+    ``points`` is a sequence of `Point`, or a function that computes it inside the raised
+    precision (so that solved quantities carry enough digits). The scale of a comparison
+    is the larger side, or 1 for ``absolute=True``.
+    """
+
+    points: Sequence[Point] | Callable[[], Sequence[Point]]
+    digits: int = 20
+    absolute: bool = False
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        left, right = _sides(claim)
+        with mpmath.workdps(self.digits + 15):
+            points = self.points() if callable(self.points) else self.points
+            if not points:
+                return Verdict("undecided", "no admissible point")
+            pairs = [(point(left), point(right)) for point in points]
+            errors = [self._error(x, y) for x, y in pairs]
+            worst = max(errors, key=lambda e: mpmath.inf if mpmath.isnan(e) else e)
+            agreed = self.digits if worst == 0 else int(mpmath.floor(-mpmath.log10(worst)))
+        message = f"{len(points)} points agree to {agreed} digits or more ({self.digits} asked)"
+        if not worst <= mpmath.mpf(10) ** (-self.digits):
+            message = f"the sides differ by {mpmath.nstr(worst, 3)} (10^-{self.digits} allowed)"
+            return Verdict("fail", message, {"error": float(worst)})
+        return Verdict("pass", message, {"error": float(worst), "points": len(points)})
+
+    def _error(self, x: Any, y: Any) -> Any:
+        scale = 1 if self.absolute else max(abs(x), abs(y))
+        return abs(x - y) / scale if scale else mpmath.mpf(0)
+
+
+@dataclass(frozen=True)
+class Asymptotic:
+    """``exact(x)`` minus the claim's right side falls like x^slope along ``grid``.
+
+    ``variable`` is the symbol in the claim; ``values`` are further symbols' values. The
+    fitted slope of log |remainder| against log x must be within ``tolerance`` of ``slope``;
+    the local slope at the end of the grid is used, where the asymptotic regime is.
+    """
+
+    exact: Callable[[Any], Any]
+    variable: sp.Symbol
+    grid: Sequence[float]
+    slope: float
+    values: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+    tolerance: float = 0.02
+    digits: int = 40
+    spectrum: Spectrum | None = None
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        _, right = _sides(claim)
+        with mpmath.workdps(self.digits):
+            grid = [mpmath.mpf(x) for x in self.grid]
+            remainders = [
+                abs(self.exact(x) - evaluate(right, {**self.values, self.variable: x}, self.spectrum))
+                for x in grid
+            ]
+            floor = mpmath.mpf(10) ** (8 - self.digits)
+            usable = [(x, r) for x, r in zip(grid, remainders) if r > floor * abs(self.exact(x))]
+            if len(usable) < 2:
+                return Verdict("undecided", "the remainder is below the working precision")
+            (x0, r0), (x1, r1) = usable[-2:]
+            observed = float(mpmath.log(r1 / r0) / mpmath.log(x1 / x0))
+        message = f"the remainder has slope {observed:.4f}, predicted {self.slope:.4f}"
+        outcome: Outcome = "pass" if abs(observed - self.slope) <= self.tolerance else "fail"
+        return Verdict(outcome, message, {"slope": observed, "predicted": self.slope})
+
+
+@dataclass(frozen=True)
+class Statistical:
+    """The claim's right side lies inside the interval of a simulation, which is narrow enough.
+
+    ``simulate`` returns samples over seeds of the quantity, one per seed; ``theory`` turns
+    the claim into the number claimed. The interval covers ``confidence`` and must be
+    narrower than ``resolution`` × the mean (a wide interval excludes nothing: undecided).
+    """
+
+    simulate: Callable[[], np.ndarray]
+    theory: Callable[[sp.Basic], float]
+    confidence: float = 0.99
+    resolution: float = 0.1
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        from scipy.stats import t
+
+        samples = np.asarray(self.simulate(), dtype=float)
+        claimed = float(self.theory(claim))
+        mean, error = samples.mean(), samples.std(ddof=1) / np.sqrt(len(samples))
+        half = t.ppf((1 + self.confidence) / 2, len(samples) - 1) * error
+        observed = {"mean": mean, "standard_error": error, "seeds": len(samples), "claimed": claimed}
+        message = f"simulation {mean:.5g} ± {half:.2g} ({len(samples)} seeds), claimed {claimed:.5g}"
+        if abs(claimed - mean) > half:
+            return Verdict("fail", message, observed)
+        if half > self.resolution * abs(mean):
+            return Verdict("undecided", message + ": interval too wide", observed)
+        return Verdict("pass", message, observed)
