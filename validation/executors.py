@@ -1,0 +1,205 @@
+"""Where the cells of a sweep run: in process, in a pool of processes, on a dask cluster.
+
+Every one of them offers the interface of `concurrent.futures.Executor` (``submit`` returning a
+future with ``add_done_callback`` and ``result``), which is all that `validation.sweep` asks for;
+any other engine with that interface does as well.
+
+A linear-algebra library that starts one thread per core in each of W workers has W times too
+many threads, and its sums depend on how many it got. So a worker computes with one BLAS thread:
+`one_blas_thread` bounds the thread pools of the libraries that are loaded, and the environment
+of new processes tells those that are not loaded yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from analytic.arguments import count
+from analytic.errors import InputError
+
+from .memory import available_bytes
+
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)
+CONNECT_SECONDS = 5.0
+
+_limited = False  # whether this process already computes with one BLAS thread
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Within the block, the loaded linear-algebra libraries use one thread."""
+    global _limited
+    if _limited:
+        yield
+        return
+    import scipy.linalg  # noqa: F401  (its own BLAS must be loaded before the limit is set)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        _limited = True
+        try:
+            yield
+        finally:
+            _limited = False
+
+
+def limit_this_worker() -> None:
+    """Use one BLAS thread in this process from now on (once; later calls are free)."""
+    global _limited
+    if not _limited:
+        import scipy.linalg  # noqa: F401
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(limits=1)
+        _limited = True
+
+
+@contextlib.contextmanager
+def _environment(names: tuple[str, ...], value: str) -> Iterator[None]:
+    """The environment, inherited by new processes, with the variables set."""
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, value))
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
+
+
+class SerialExecutor(Executor):
+    """Runs each call at once, in this thread; the future that it returns is finished.
+
+    >>> SerialExecutor().submit(pow, 2, 10).result()
+    1024
+    """
+
+    workers = 1
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call the function now; an `Exception` goes into the future, an interrupt does not."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _start_worker() -> None:
+    """In a new worker: leave ctrl-C to the parent, and be gentle to the BLAS."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_this_worker()
+
+
+class ProcessExecutor(Executor):
+    """A pool of spawned processes that is replaced when one of its workers is killed.
+
+    ``concurrent.futures.ProcessPoolExecutor`` refuses all work once a worker has died (killed
+    for memory, say); here the calls in flight fail as there, and the next call starts a new pool.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = count("workers", workers)
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        import multiprocessing
+
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.workers, context, initializer=_start_worker)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit to the pool, or to a new one when the pool is broken."""
+        with _environment(THREAD_VARIABLES, "1"):  # workers start inside submit
+            try:
+                return self._pool.submit(function, *args, **kwargs)
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = self._new_pool()
+                return self._pool.submit(function, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop the workers."""
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+@contextlib.contextmanager
+def process_pool(workers: int) -> Iterator[ProcessExecutor]:
+    """A pool of ``workers`` processes, one BLAS thread each; calls not yet begun are dropped."""
+    pool = ProcessExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def dask_cluster(address: str, timeout: float = CONNECT_SECONDS) -> Iterator[Executor]:
+    """The executor of a running dask scheduler, such as ``tcp://127.0.0.1:8786``.
+
+    Raises `InputError` when dask is not installed, or no scheduler answers within ``timeout``
+    seconds, or it has no workers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "dask", address, "the extra 'cluster' to be installed (pip install 'solvable[cluster]')"
+        ) from error
+    try:
+        client = Client(address, timeout=timeout, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = f"the address of a scheduler that answers within {timeout:g} s ({error})"
+        raise InputError("dask", repr(address), reason) from error
+    with client:
+        workers = sum(client.nthreads().values())
+        if not workers:
+            raise InputError("dask", repr(address), "a scheduler that has workers")
+        executor = client.get_executor(pure=False)
+        executor.workers = workers
+        yield executor
+
+
+def worker_count(executor: Any) -> int:
+    """How many calls the executor runs at a time, as far as it says.
+
+    >>> worker_count(SerialExecutor())
+    1
+    """
+    for name in ("workers", "_max_workers", "max_workers"):
+        value = getattr(executor, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return os.cpu_count() or 1
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def require_memory(argument: str, value: Any, per_cell: float, workers: int) -> None:
+    """Raise `InputError` when ``workers`` cells of ``per_cell`` bytes do not fit in memory."""
+    free = available_bytes()
+    needed = per_cell * workers
+    if free is not None and needed > free:
+        raise InputError(
+            argument, value,
+            f"a size that fits in memory: the largest cell needs about {per_cell / 1e9:.3g} GB, "
+            f"{workers} at a time {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are available",
+        )
