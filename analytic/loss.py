@@ -1,0 +1,237 @@
+r"""The loss of ridge regression on random features, in closed form.
+
+With κ from equation (1), R₃ = 1 − D₁/N, R₁ = 1 − D₁/T, E = D₁ − D₂ and the weight
+m = R₃/(R₃ + E/N), the excess loss Σ λ_J E[v_J²] is
+
+    L + σ_ε² = (κ² h₂ m + κ h₁ (1 − m) + σ_ε²)/Q,      Q = R₁ + (E/T) m,          (4)
+
+for any target power and label noise σ_ε², and the mean squared training residual is
+R₁² (L + σ_ε²). Both terms of every sum are positive, and 1 − Q = (D₂ + E (1 − m))/T, so
+
+    L = (κ² h₂ m + κ h₁ (1 − m) + σ_ε² (1 − Q))/Q
+
+is evaluated without cancellation, down to the pole N = T at zero ridge, where Q = 0 and
+the loss is infinite. For isotropic weights and no noise it is
+
+    L = σ_w² κ N T (D₁ − D₂)/[N T − D₂ (N + T) + 2 D₁ D₂ − D₁²].                     (3)
+
+Ridgeless limits: κ solves D₁(κ) = min(N, T); where M ≤ min(N, T), κ = 0 and only the
+noise remains. The loss of the solvable-model paper is L/2.
+
+Source: solvable-model paper, eqs. (163), (186), (188).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from . import arguments, resolvent
+from .errors import InputError, PrecisionError
+from .formula import Formula, is_mp
+from .spectral_functions import DegreesOfFreedom, TargetSum
+from .spectrum import Spectrum
+from .symbols import N, T, kappa, sigma_eps, sigma_w
+
+GUARD_DIGITS = 12
+
+_kappa, _d2, _spread, _h1, _h2, _mixing, _r1, _inverse_t, _noise = sp.symbols(
+    "kappa D_2 E h_1 h_2 m R_1 tau sigma2", positive=True
+)
+_absorbed = _inverse_t * (_d2 + _spread * (1 - _mixing))  # 1 − Q
+_error = _kappa**2 * _h2 * _mixing + _kappa * _h1 * (1 - _mixing)
+
+#: numerator and denominator Q of the excess loss, equation (4)
+NUMERATOR = Formula(
+    "numerator of the excess loss",
+    {
+        "kappa": _kappa, "d2": _d2, "spread": _spread, "h1": _h1, "h2": _h2, "mixing": _mixing,
+        "inverse_t": _inverse_t, "noise": _noise,
+    },
+    _error + _noise * _absorbed,
+)  # fmt: skip
+DENOMINATOR = Formula(
+    "Q",
+    {"r1": _r1, "spread": _spread, "mixing": _mixing, "inverse_t": _inverse_t},
+    _r1 + _inverse_t * _spread * _mixing,
+)
+
+
+@cache
+def test_loss_formula() -> sp.Expr:
+    """The excess loss (4) as a sympy expression in N, T, κ, D₁, D₂, h₁, h₂ and σ_ε.
+
+    The very formulas that the numbers come from, with R₁, R₃, E and m written out.
+
+    >>> from analytic.symbols import kappa
+    >>> test_loss_formula().has(DegreesOfFreedom(2, kappa))
+    True
+    """
+    d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
+    h1, h2 = (TargetSum(q, kappa) for q in (1, 2))
+    r3, r1, spread = 1 - d1 / N, 1 - d1 / T, d1 - d2
+    mixing = r3 / (r3 + spread / N)
+    values = {
+        "kappa": kappa, "d2": d2, "spread": spread, "h1": h1, "h2": h2, "mixing": mixing,
+        "inverse_t": 1 / T, "noise": sigma_eps**2,
+    }  # fmt: skip
+    numerator = NUMERATOR(**values)
+    return numerator / DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / T)
+
+
+@cache
+def isotropic_loss_formula() -> sp.Expr:
+    """Equation (3): isotropic weights, no noise.
+
+    >>> isotropic_loss_formula().subs(sigma_w, 0)
+    0
+    """
+    d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
+    denominator = N * T - d2 * (N + T) + 2 * d1 * d2 - d1**2
+    return sigma_w**2 * kappa * N * T * (d1 - d2) / denominator
+
+
+@dataclass(frozen=True)
+class StaticLoss:
+    """The loss of a trained model.
+
+    ``kappa`` κ; ``excess_loss`` Σ λ_J E[v_J²]; ``train_loss`` mean squared training
+    residual, noise included; ``ridge`` γ; ``residual`` of equation (1); ``certain_digits``
+    on which two working precisions agree (None in float64). Test loss is half the excess.
+    """
+
+    kappa: Any
+    excess_loss: Any
+    train_loss: Any
+    ridge: Any
+    residual: Any
+    certain_digits: int | None = None
+
+    @property
+    def loss(self) -> Any:
+        """½ × excess loss: the test loss in the solvable-model paper's normalisation."""
+        return self.excess_loss / 2
+
+
+def static_loss(
+    spectrum: Spectrum,
+    features: Any,
+    samples: Any,
+    *,
+    ridge: Any = 0,
+    noise: Any = 0,
+    feature_variance: Any = 1,
+    digits: int | None = None,
+) -> StaticLoss:
+    """The loss (4) of ridge regression on N random features of T samples.
+
+    Parameters
+    ----------
+    features, samples: N and T (numbers > 0, or infinity).
+    ridge: γ ≥ 0 in (φφᵀ + γ)^{-1}, not normalised. noise: σ_ε². feature_variance: σ_u².
+    digits: None for float64, with all arguments broadcasting; else the number of digits to
+        which the mpmath results are right (exact input: ints, Fractions, mpmath numbers).
+
+    >>> from analytic.spectrum import Flat
+    >>> static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12)  # σ² M/(T − M)
+    0.333333333333
+    """
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
+    for name, value in (("ridge", ridge), ("noise", noise)):
+        arguments.nonnegative(name, value)
+    arguments.positive("feature_variance", feature_variance)
+    sizes = (features, samples, ridge, noise, feature_variance)
+    if digits is None:
+        floats = [np.asarray(x, dtype=float) for x in sizes]
+        return _static_loss(spectrum, *floats)
+    return _to_digits(lambda: _static_loss(spectrum, *map(_exact, sizes)), digits)
+
+
+def _exact(value: Any) -> Any:
+    return mpmath.mpmathify(value)
+
+
+def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:
+    """Evaluate at two working precisions, count the digits that agree, round once."""
+    digits = arguments.count("digits", digits)
+    with mpmath.workdps(digits + GUARD_DIGITS):
+        first = compute()
+    with mpmath.workdps(digits + 2 * GUARD_DIGITS):
+        second = compute()
+        gap = max(
+            abs(x - y) / abs(y) if y and mpmath.isfinite(y) else mpmath.mpf(0)
+            for x, y in ((first.excess_loss, second.excess_loss), (first.kappa, second.kappa))
+        )
+        certain = digits + GUARD_DIGITS if gap == 0 else int(-mpmath.log10(gap))
+    if certain < digits:
+        raise PrecisionError(f"only {certain} of the {digits} digits asked for are certain", certain)
+    with mpmath.workdps(digits):
+        return StaticLoss(
+            +second.kappa, +second.excess_loss, +second.train_loss, +second.ridge,
+            second.residual, certain,
+        )  # fmt: skip
+
+
+def _static_loss(
+    spectrum: Spectrum, n: Any, t: Any, ridge: Any, noise: Any, feature_variance: Any
+) -> StaticLoss:
+    solution = resolvent.solve(spectrum, n, t, ridge / (feature_variance * n) / t)
+    excess, train = loss_at(spectrum, n, t, solution, noise)
+    return StaticLoss(solution.value, excess, train, _like(ridge, excess), solution.residual)
+
+
+def _like(ridge: Any, excess: Any) -> Any:
+    return ridge if is_mp(ridge) else np.broadcast_to(ridge, np.shape(excess))[()]
+
+
+def loss_at(
+    spectrum: Spectrum, n: Any, t: Any, solution: resolvent.Solution, noise: Any
+) -> tuple[Any, Any]:
+    """(excess loss, training loss) at a solution of equation (1)."""
+    k, r3, r1 = solution.value, solution.feature_response, solution.sample_response
+    d2 = spectrum.degrees_of_freedom(k, 2)
+    spread = k * spectrum.resolvent_sum(k, 1, 2)
+    where = _where_mp if is_mp(k) else np.where
+    positive = k > 0
+    mixing = _ratio(r3, r3 + spread / n, where)
+    safe = where(positive, k, 1)
+    h1 = spectrum.target_sum(safe, 1)
+    h2 = spectrum.target_sum(safe, 2)
+    numerator = NUMERATOR(
+        kappa=k, d2=d2, spread=spread, h1=h1, h2=h2, mixing=mixing, inverse_t=1 / t, noise=noise
+    )
+    q = DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / t)
+    infinite = mpmath.inf if is_mp(k) else np.inf
+    excess = where(
+        q > 0, numerator / where(q > 0, q, 1), where(numerator > 0, infinite, 0 * numerator)
+    )
+    total = where(r1 > 0, excess + noise, 0)  # interpolation: no training residual
+    return _scalar(excess), _scalar(r1**2 * total)
+
+
+def _where_mp(condition: bool, yes: Any, no: Any) -> Any:
+    return yes if condition else no
+
+
+def _ratio(numerator: Any, denominator: Any, where: Callable[..., Any]) -> Any:
+    """numerator/denominator; at 0/0 (both brackets closed, κ = 0) its limit 1/2."""
+    closed = denominator == 0
+    return where(closed, 0.5, numerator / where(closed, 1, denominator))
+
+
+def _scalar(value: Any) -> Any:
+    return value[()] if isinstance(value, np.ndarray) else value
+
+
+def isotropic_variance(spectrum: Spectrum) -> Any:
+    """σ_w² of a spectrum with isotropic weights; `InputError` for another target."""
+    if not getattr(spectrum, "isotropic", True):
+        raise InputError("target_exponent", spectrum, "isotropic weights, a = b")
+    return getattr(spectrum, "target_variance", 1)

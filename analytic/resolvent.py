@@ -1,0 +1,348 @@
+r"""The resolvent of random features: one scalar κ(z), and the equation that it solves.
+
+    z = κ (1 − D₁(κ)/N) (1 − D₁(κ)/T)                                            (1)
+
+z is the ridge γ/(σ_u² N T), or a frequency iω; N features, T samples, either possibly
+infinite (its bracket is then 1). κ(z) is the solution that behaves as z for |z| → ∞. The
+brackets are the response functions of the dynamical paper, R₃ = 1 − D₁/N and R₁ = 1 − D₁/T.
+
+Real z ≥ 0. With E = D₁ − D₂ = κ Σ λ/(λ+κ)² one has dD₁/d ln κ = −E, so that
+
+    f(ln κ) = ln(κ R₁ R₃/z),    f' = 1 + (E/N)/R₃ + (E/T)/R₁ > 0,
+
+f rises from −∞ at κ₀, D₁(κ₀) = min(N, T) (κ₀ = 0 if M ≤ min), to +∞: the root is unique,
+and bisection bounds a Newton iteration on ln κ. At z = 0 the root is κ₀ itself: the
+ridgeless limit is a limit, not a small ridge.
+
+Close to N = T and z = 0 both brackets are small differences. They are recomputed from
+their product p = R₁R₃ = z/κ and their difference δ = R₃ − R₁ = D₁ (1/T − 1/N):
+
+    R₃ = (δ + √(δ² + 4p))/2,   R₁ = p/R₃   (δ ≥ 0, and mirrored),
+
+which loses no digits.
+
+Complex z = |z|e^{iθ}: κ is continued from the real solution at |z| along the arc, where
+equation (1) has no singularity as long as |θ| < π (the spectrum lies on the negative axis).
+
+Source: dynamical paper, eqs. (10), (32), (68); mathematics in the solvable-model paper, §3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from . import arguments
+from .errors import InputError, PrecisionError
+from .formula import is_mp
+from .spectral_functions import DegreesOfFreedom
+from .spectrum import Spectrum
+from .symbols import N, T, kappa, z
+
+MAX_ITERATIONS = 200
+NEWTON_STEPS = 60
+ARC_STEPS = (6, 24, 96, 384)
+FLOAT_TOLERANCE = 1e-9
+
+
+@cache
+def self_consistent_equation(*factors: sp.Symbol) -> sp.Eq:
+    """Equation (1) as a sympy object; ``factors`` are the sizes, by default N and T.
+
+    Further Gaussian factors add one bracket each (deep linear random features).
+
+    >>> self_consistent_equation()
+    Eq(z, kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T))
+    """
+    brackets = [1 - DegreesOfFreedom(1, kappa) / size for size in factors or (N, T)]
+    return sp.Eq(z, sp.Mul(kappa, *brackets), evaluate=False)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """κ(z) with its response functions and its residual.
+
+    ``value`` κ; ``feature_response`` R₃ = 1 − D₁/N; ``sample_response`` R₁ = 1 − D₁/T;
+    ``residual`` the relative error with which equation (1), evaluated afresh, holds.
+    """
+
+    value: Any
+    feature_response: Any
+    sample_response: Any
+    residual: Any
+
+
+def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Solution:
+    """κ(z) of equation (1).
+
+    Parameters
+    ----------
+    features, samples: N and T, numbers > 0 or infinity.
+    z: real ≥ 0 or complex off the negative axis. The three broadcast against one another;
+        if any is an mpmath number the answer is one, at the current precision.
+
+    Raises `InputError` for arguments that are not allowed, `PrecisionError` if the residual
+    of the answer is not small.
+
+    >>> from analytic.spectrum import Flat
+    >>> float(solve(Flat(10), 5, math.inf).value)  # D₁ = 10/(1+κ) = 5
+    1.0
+    """
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
+    if is_mp(features, samples, z):
+        return _solve_mp(spectrum, features, samples, z)
+    point = np.asarray(z)
+    if point.dtype.kind == "c":
+        if not np.all(np.isfinite(point)) or np.any((point.imag == 0) & (point.real <= 0)):
+            raise InputError("z", z, "a finite number off the negative real axis")
+        return _solve_complex(spectrum, features, samples, point)
+    arguments.nonnegative("z", z)
+    return _solve_real(spectrum, features, samples, point.astype(float))
+
+
+# ---- float64, real z ------------------------------------------------------------------
+
+
+def _lower_bound(spectrum: Spectrum, smaller: np.ndarray) -> np.ndarray:
+    """A κ at which D₁(κ) ≥ min(N, T): λ_J (J−m)/m at J = 2m or J = M, since D₁ ≥ Jλ_J/(λ_J+κ)."""
+    index = np.minimum(np.ceil(2 * smaller) + 1, spectrum.size)
+    reach = np.clip(index - smaller, 0, None) / smaller
+    return np.where(reach > 0, spectrum.eigenvalue(index) * reach, 0.0)
+
+
+def _solve_real(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
+    n, t, z = np.broadcast_arrays(
+        np.asarray(features, float), np.asarray(samples, float), np.asarray(z, float)
+    )
+    shape, (n, t, z) = z.shape, (n.ravel(), t.ravel(), z.ravel())
+    smaller, larger = np.minimum(n, t), np.maximum(n, t)
+    x = np.zeros(z.shape)
+    active = ~((z == 0) & (smaller >= spectrum.size))
+    free = np.isinf(smaller)
+    x[free] = z[free]
+    active &= ~free
+    if active.any():
+        x[active] = _bracketed_newton(spectrum, smaller[active], larger[active], z[active])
+    d1 = np.asarray(spectrum.degrees_of_freedom(x), dtype=float)
+    positive = x > 0
+    residual = _residual_float(x, d1, n, t, z)
+    d1 = np.where((z == 0) & positive & np.isfinite(smaller), smaller, d1)  # what κ₀ solves
+    product = np.divide(z, x, out=np.zeros_like(x), where=positive)
+    r3, r1 = _brackets_float(d1, n, t, product, positive)
+    if np.any(residual > FLOAT_TOLERANCE):
+        raise PrecisionError(
+            f"equation (1) holds only to {residual.max():.1e}; ask for more digits", 0
+        )
+    return Solution(*(y.reshape(shape)[()] for y in (x, r3, r1, residual)))
+
+
+def _brackets_float(
+    d1: np.ndarray, n: np.ndarray, t: np.ndarray, product: np.ndarray, positive: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(R₃, R₁) without cancellation; at κ = 0 the differences are exact already."""
+    delta = d1 * (1 / t - 1 / n)
+    large = (np.abs(delta) + np.sqrt(delta**2 + 4 * product)) / 2
+    small = np.divide(product, large, out=np.zeros_like(large), where=large > 0)
+    r3, r1 = np.where(delta >= 0, large, small), np.where(delta >= 0, small, large)
+    return np.where(positive, r3, 1 - d1 / n), np.where(positive, r1, 1 - d1 / t)
+
+
+def _residual_float(
+    x: np.ndarray, d1: np.ndarray, n: np.ndarray, t: np.ndarray, z: np.ndarray
+) -> np.ndarray:
+    """|κ R₁R₃ − z| in units of the change of the equation when ln κ changes by 1."""
+    r3, r1 = 1 - d1 / n, 1 - d1 / t
+    return np.abs(x * r3 * r1 - z) / np.maximum(x, np.finfo(float).tiny)
+
+
+def _bracketed_newton(
+    spectrum: Spectrum, smaller: np.ndarray, larger: np.ndarray, z: np.ndarray
+) -> np.ndarray:
+    """ln κ by Newton's method inside a bracket; all entries have κ > 0."""
+    low = np.log(np.maximum(np.maximum(_lower_bound(spectrum, smaller), z), 1e-305))
+    high = np.log(np.maximum(4 * z, 2 * spectrum.trace() / smaller)) + 1e-9
+    low = np.minimum(low, high)
+    x = low.copy()
+    log_z = np.log(np.where(z > 0, z, 1.0))
+    for _ in range(MAX_ITERATIONS):
+        k = np.exp(x)
+        d1 = spectrum.degrees_of_freedom(k)
+        spread = k * spectrum.resolvent_sum(k, 1, 2)
+        r, s = 1 - d1 / smaller, 1 - d1 / larger
+        valid = r > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            f = np.where(z > 0, x + np.log(r) + np.log(s) - log_z, r * smaller)
+            slope = np.where(z > 0, 1 + spread / smaller / r + spread / larger / s, spread)
+        f = np.where(valid | (z == 0), f, -np.inf)
+        low, high = np.where(f <= 0, x, low), np.where(f >= 0, x, high)
+        with np.errstate(invalid="ignore"):
+            step = x - f / slope
+        inside = (step > low) & (step < high) & np.isfinite(step)
+        new = np.where(inside, step, (low + high) / 2)
+        new = np.where(f == 0, x, new)
+        done = np.abs(new - x) <= 4e-16 * np.maximum(1.0, np.abs(x))
+        x = new
+        if done.all():
+            break
+    return np.exp(x)
+
+
+# ---- complex z ------------------------------------------------------------------------
+
+
+def _newton_step(
+    spectrum: Spectrum, k: Any, inverse_n: Any, inverse_t: Any, z: Any
+) -> tuple[Any, Any]:
+    """F(κ) = κR₁R₃ − z and F'(κ) = R₁R₃ + E (R₁/N + R₃/T), with E = κ Σ λ/(λ+κ)²."""
+    d1 = spectrum.degrees_of_freedom(k)
+    spread = k * spectrum.resolvent_sum(k, 1, 2)
+    r3, r1 = 1 - d1 * inverse_n, 1 - d1 * inverse_t
+    return k * r1 * r3 - z, r1 * r3 + spread * (r1 * inverse_n + r3 * inverse_t)
+
+
+def _solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
+    n, t, z = np.broadcast_arrays(np.asarray(features, float), np.asarray(samples, float), z)
+    shape, (n, t, z) = z.shape, (n.ravel(), t.ravel(), z.ravel())
+    start = np.atleast_1d(_solve_real(spectrum, n, t, np.abs(z)).value).astype(complex)
+    k = np.empty_like(start)
+    error = np.full(z.shape, np.inf)
+    for steps in ARC_STEPS:
+        todo = error > FLOAT_TOLERANCE
+        if not todo.any():
+            break
+        k[todo], error[todo] = _follow_arc(
+            spectrum, start[todo], 1 / n[todo], 1 / t[todo], z[todo], steps
+        )
+    if np.any(error > FLOAT_TOLERANCE):
+        worst = z[np.argmax(error)]
+        raise PrecisionError(f"κ could not be continued to z = {worst} (residual {error.max():.1e})")
+    d1 = spectrum.degrees_of_freedom(k)
+    parts = (k, 1 - d1 / n, 1 - d1 / t, error)
+    return Solution(*(y.reshape(shape)[()] for y in parts))
+
+
+def _follow_arc(
+    spectrum: Spectrum, k: np.ndarray, inverse_n: Any, inverse_t: Any, z: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """κ at z, followed along |z|e^{iθ} in ``steps`` steps, and its relative residual."""
+    radius, angle = np.abs(z), np.angle(z)
+    smallest_step = np.full(z.shape, np.inf)
+    for j in range(steps):
+        here, there = (radius * np.exp(1j * angle * (j + i) / steps) for i in (0, 1))
+        _, slope = _newton_step(spectrum, k, inverse_n, inverse_t, here)
+        predicted = (there - here) / slope
+        k_next = k + predicted
+        for _ in range(3):
+            value, slope = _newton_step(spectrum, k_next, inverse_n, inverse_t, there)
+            k_next = k_next - value / slope
+        moved = np.abs(k_next - k - predicted)
+        lost = moved > 0.5 * np.abs(k)  # the predictor was no guide: the step is too long
+        smallest_step = np.where(lost, 0.0, smallest_step)
+        k = k_next
+    for _ in range(NEWTON_STEPS):
+        value, slope = _newton_step(spectrum, k, inverse_n, inverse_t, z)
+        change = value / slope
+        k = k - change
+        if np.all(np.abs(change) <= 4e-16 * np.abs(k)):
+            break
+    value, _ = _newton_step(spectrum, k, inverse_n, inverse_t, z)
+    # κ/z has no negative-axis crossing: Im κ carries the sign of Im z on the physical branch
+    wrong_side = (k.imag * z.imag < 0) & (np.abs(k.imag) > 1e-12 * np.abs(k))
+    bad = wrong_side | (smallest_step == 0) | ~np.isfinite(k)
+    return k, np.where(bad, np.inf, np.abs(value) / np.abs(k))
+
+
+# ---- mpmath ---------------------------------------------------------------------------
+
+
+def _solve_mp(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solution:
+    working = mpmath.mp.prec
+    with mpmath.extraprec(30):
+        n, t, point = (mpmath.mpmathify(x) for x in (features, samples, z))
+        if isinstance(point, mpmath.mpc) and point.imag == 0 and point.real >= 0:
+            point = point.real
+        if not isinstance(point, mpmath.mpc):
+            arguments.nonnegative("z", point)
+        elif point.imag == 0:
+            raise InputError("z", z, "a number off the negative real axis")
+        value = _root_mp(spectrum, n, t, point)
+        d1 = spectrum.degrees_of_freedom(value)
+        r3, r1 = 1 - d1 / n, 1 - d1 / t
+        residual = abs(value * r1 * r3 - point) / abs(value) if value else mpmath.mpf(0)
+        if residual > mpmath.ldexp(1, 8 - working):
+            digits = int(-mpmath.log10(residual))
+            raise PrecisionError(f"equation (1) holds only to {digits} digits", digits)
+        if value and not isinstance(point, mpmath.mpc):
+            d1 = d1 if point else min(n, t)  # what κ₀ solves, exactly
+            r3, r1 = _brackets_mp(d1, n, t, point / value)
+    return Solution(+value, +r3, +r1, +residual)
+
+
+def _brackets_mp(d1: Any, n: Any, t: Any, product: Any) -> tuple[Any, Any]:
+    delta = d1 * (1 / t - 1 / n)
+    large = (abs(delta) + mpmath.sqrt(delta**2 + 4 * product)) / 2
+    small = product / large if large else mpmath.mpf(0)
+    return (large, small) if delta >= 0 else (small, large)
+
+
+def _root_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
+    """Newton's method with doubling precision from the float64 solution."""
+    smaller = min(n, t)
+    if smaller == mpmath.inf:
+        return z
+    if z == 0 and smaller >= spectrum.size:
+        return mpmath.mpf(0)
+    k = _start_mp(spectrum, n, t, z)
+    target = mpmath.mp.prec
+    precision = min(target, 80)
+    for _ in range(MAX_ITERATIONS):
+        with mpmath.workprec(precision):
+            change = _log_newton(spectrum, n, t, z, k)
+            k = k * mpmath.exp(-change) if abs(change) < 1 else k * (1 - change / 2 / abs(change))
+            small = abs(change) if change else mpmath.ldexp(1, -precision)
+        reached = -2 * int(mpmath.log(small, 2)) if small < 0.1 else 0
+        if precision == target and reached >= 2 * target - 40:
+            break
+        if precision == target and reached >= target + 8:
+            break
+        precision = min(target, max(precision, reached))
+    return k
+
+
+def _log_newton(spectrum: Spectrum, n: Any, t: Any, z: Any, k: Any) -> Any:
+    """The Newton step in ln κ for equation (1), or for D₁ = min(N, T) at z = 0."""
+    k = +k
+    d1 = spectrum.degrees_of_freedom(k)
+    spread = k * spectrum.resolvent_sum(k, 1, 2)
+    if z == 0:
+        return (min(n, t) - d1) / spread
+    r3, r1 = 1 - d1 / n, 1 - d1 / t
+    value = k * r1 * r3
+    return (value - z) / (value + k * spread * (r1 / n + r3 / t))
+
+
+def _start_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
+    """The float64 solution where float64 can hold it, else a bound found by bisection."""
+    try:
+        point = complex(z) if isinstance(z, mpmath.mpc) else float(z)
+        start = solve(spectrum, float(n), float(t), point).value
+        if 1e-280 < abs(start) < 1e280:
+            return mpmath.mpmathify(complex(start) if isinstance(point, complex) else float(start))
+    except (OverflowError, PrecisionError, FloatingPointError):
+        pass
+    if isinstance(z, mpmath.mpc):
+        raise PrecisionError("z is outside the range in which complex κ can be followed", 0)
+    low, high = mpmath.mpf(10) ** -3000, 4 * z + 2 * spectrum.trace(mp=True) / min(n, t)
+    with mpmath.workprec(60):
+        while high > low * 1.01:
+            middle = mpmath.sqrt(low * high)
+            d1 = spectrum.degrees_of_freedom(middle)
+            below = min(n, t) < d1 or middle * (1 - d1 / n) * (1 - d1 / t) < z
+            low, high = (middle, high) if below else (low, middle)
+    return high
