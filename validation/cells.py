@@ -3,12 +3,9 @@ r"""A cell: one point of an experiment, as plain data.
 A cell says everything that determines the law of a simulated number: the spectrum, N, T, the
 training rule and its parameters, the noise, the laws of the entries, the arithmetic. It is
 frozen, picklable, and goes to JSON and back; `Cell.key` is a hash of that JSON, the same in
-every process and on every machine, under which finished cells are stored and from which the
-seeds of the cell are spawned:
-
-    SeedSequence(entropy = root seed, spawn_key = (words of the key, index of the repetition)).
-
-So the numbers of a cell depend neither on the grid it is part of nor on who computes it.
+every process and on every machine. Finished cells are stored under it, and the seeds of a cell
+are spawned from it (`validation.sweep.seed_sequence`), so the numbers of a cell depend neither
+on the grid it is part of nor on who computes it.
 """
 
 from __future__ import annotations
@@ -95,8 +92,8 @@ class Cell:
     noise : σ_ε², variance of the label noise; its average is taken in closed form.
     feature_variance : σ_u² (enters only with a ridge).
     feature_law, data_law : laws of the standardised entries of u and of x/√λ.
-    targets : 0 takes the average over independent w_J of the spectrum's variances in closed form;
-        D > 0 draws D Gaussian targets and averages over these.
+    targets : "average" over independent w_J of the spectrum's variances, in closed form; "fixed"
+        w_J, the roots of these variances; or a number of Gaussian targets to draw and average.
     feature_draws, data_draws : E members that differ in their features (same data), or B in
         their data (same features); their predictions are averaged (ensembling, bagging).
     dtype : arithmetic of the entries and of the products, "float64" or "float32".
@@ -114,7 +111,7 @@ class Cell:
     feature_variance: float = 1.0
     feature_law: Law = field(default_factory=Law)
     data_law: Law = field(default_factory=Law)
-    targets: int = 0
+    targets: int | str = "average"
     feature_draws: int = 1
     data_draws: int = 1
     dtype: str = "float64"
@@ -122,15 +119,21 @@ class Cell:
     def __post_init__(self) -> None:
         for name in ("features", "samples", "feature_draws", "data_draws"):
             object.__setattr__(self, name, count(name, getattr(self, name)))
-        object.__setattr__(self, "targets", count("targets", self.targets, at_least=0))
+        if self.targets not in ("average", "fixed"):
+            if isinstance(self.targets, str):
+                raise InputError("targets", repr(self.targets), "average, fixed or a count")
+            object.__setattr__(self, "targets", count("targets", self.targets))
         object.__setattr__(self, "noise", float(nonnegative("noise", self.noise)))
         variance = float(positive("feature_variance", self.feature_variance))
         object.__setattr__(self, "feature_variance", variance)
         choice("dtype", self.dtype, ("float64", "float32"))
         if self.feature_law.name == "elliptical":
             raise InputError("feature_law", "elliptical", "a law of independent entries")
-        if isinstance(self.learner, OnePassSGD) and self.feature_draws * self.data_draws > 1:
-            raise InputError("feature_draws, data_draws", "more than 1", "1 for one-pass SGD")
+        if isinstance(self.learner, OnePassSGD):
+            if self.feature_draws * self.data_draws > 1:
+                raise InputError("feature_draws, data_draws", "more than 1", "1 for one-pass SGD")
+            if self.targets == "average":
+                raise InputError("targets", "average", "fixed or a count for one-pass SGD")
 
     def observables(self) -> list[str]:
         """Names of the simulated numbers: test and training loss at each scored point.
@@ -168,9 +171,3 @@ class Cell:
         """Hash of the cell's content, 32 hexadecimal digits, the same everywhere."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    def seed(self, root: int, repetition: int) -> np.random.SeedSequence:
-        """Seed of one repetition, a function of root, key and repetition only."""
-        words = [int(self.key[start : start + 8], 16) for start in range(0, 32, 8)]
-        spawn_key = (*words, count("repetition", repetition, at_least=0))
-        return np.random.SeedSequence(entropy=root, spawn_key=spawn_key)

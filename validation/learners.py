@@ -138,7 +138,8 @@ class HeavyBall(SpectralLearner):
 
     def __post_init__(self) -> None:
         _check_steps(self)
-        if not 0 <= nonnegative("momentum", self.momentum) < 1:
+        object.__setattr__(self, "momentum", _nonnegative("momentum", self.momentum))
+        if self.momentum >= 1:
             raise InputError("momentum", self.momentum, "a number in [0, 1)")
 
     def gain(self, eigenvalues: Array, scale: float) -> Array:

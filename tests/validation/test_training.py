@@ -1,0 +1,121 @@
+"""The streamed path against explicit matrices, rule by rule and seed by seed."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from analytic.errors import InputError
+from validation import dense
+from validation.cells import Cell, SpectrumSpec
+from validation.laws import Law
+from validation.learners import (
+    Flow,
+    GradientDescent,
+    HeavyBall,
+    OnePassSGD,
+    Ridge,
+    learner_from_dict,
+)
+from validation.training import factorise, simulate
+
+ISOTROPIC = SpectrumSpec.power_law(alpha=0.5, size=60)
+EASY = SpectrumSpec.power_law(exponent=1.2, target_exponent=2.0, size=700)
+LEARNERS = [
+    Ridge([0, 0.01, 0.5]),
+    Flow([0, 1, 30.0]),
+    Flow([1, 300.0], ridge=0.2),
+    GradientDescent([0, 1, 7, 40], rate=0.3),
+    HeavyBall([0, 1, 7, 40], rate=0.2, momentum=0.6),
+]
+SHAPES = [(10, 25), (25, 10), (18, 18)]
+
+
+def agree(cell, seed=3, tolerance=1e-9):
+    streamed, explicit = simulate(cell, seed), dense.losses(cell, seed)
+    assert streamed.keys() == explicit.keys() == set(cell.observables())
+    for name, value in explicit.items():
+        assert streamed[name] == pytest.approx(value, rel=tolerance, abs=1e-11), name
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: learner.rule)
+@pytest.mark.parametrize(("features", "samples"), SHAPES)
+@pytest.mark.parametrize("spectrum", [ISOTROPIC, EASY], ids=["isotropic", "easy"])
+def test_every_rule_equals_explicit_matrices(learner, features, samples, spectrum):
+    agree(Cell(spectrum, features, samples, learner, noise=0.1, feature_variance=0.7))
+
+
+@pytest.mark.parametrize("law", ["gaussian", "rademacher", "uniform", "laplace"])
+@pytest.mark.parametrize("targets", ["average", "fixed"])
+def test_every_law_and_target_equals_explicit_matrices(law, targets):
+    for data_law in (Law(law), Law("student", 5), Law("sparse", 0.3), Law("elliptical", 4)):
+        agree(Cell(EASY, 12, 20, Ridge([0, 0.1]), noise=0.2, targets=targets,
+                   feature_law=Law(law), data_law=data_law))  # fmt: skip
+
+
+@pytest.mark.parametrize(("feature_draws", "data_draws"), [(3, 1), (1, 3), (2, 2)])
+def test_ensembles_and_bags_equal_explicit_matrices(feature_draws, data_draws):
+    for learner in (Ridge([0, 0.1]), Flow([5.0])):
+        agree(Cell(EASY, 9, 14, learner, noise=0.1, feature_draws=feature_draws,
+                   data_draws=data_draws))  # fmt: skip
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: learner.rule)
+def test_a_wrong_rule_does_not_agree(learner):
+    right = Cell(EASY, 15, 25, learner, noise=0.1)
+    name = learner.parameter + "s"
+    shifted = {name: [v + 1 for v in learner.values()]}
+    wrong = Cell(EASY, 15, 25, learner_from_dict({**learner.to_dict(), **shifted}), noise=0.1)
+    streamed, explicit = simulate(right, 3), dense.losses(wrong, 3)
+    pairs = list(zip(streamed.values(), explicit.values(), strict=True))
+    assert all(abs(a / b - 1) > 1e-8 for a, b in pairs if b > 1e-9), pairs
+
+
+def test_ridgeless_reveals_the_rank_when_there_are_few_modes():
+    few = SpectrumSpec.power_law(alpha=1.5, size=15)
+    agree(Cell(few, 40, 30, Ridge([0]), noise=0.3), tolerance=1e-7)
+    noiseless = simulate(Cell(few, 40, 30, Ridge([0])), 1)
+    assert abs(noiseless["excess_loss[ridge=0]"]) < 1e-10  # nothing is lost beyond M
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rank_is_that_of_the_modes_and_not_of_the_rounding(dtype):
+    rng = np.random.default_rng(0)
+    for rank, exponent in itertools.product((5, 20), (0.0, 0.5, 1.0)):
+        scale = np.arange(1, rank + 1.0) ** -exponent
+        left, right = rng.normal(size=(60, rank)) * scale, rng.normal(size=(rank, 50))
+        kernel = (left.astype(dtype) @ right.astype(dtype)).astype(float)
+        assert len(factorise(kernel, float(np.finfo(dtype).eps)).values) == rank
+
+
+def test_ridge_tends_to_ridgeless_and_flow_to_ridge():
+    cell = Cell(EASY, 15, 25, Ridge([0, 1e-9]))
+    first, second, *_ = simulate(cell, 0).values()
+    assert second == pytest.approx(first, rel=1e-6)
+    late = simulate(Cell(EASY, 15, 25, Flow([1e9], ridge=0.3), noise=0.1), 0)
+    ridge = simulate(Cell(EASY, 15, 25, Ridge([0.3]), noise=0.1), 0)
+    assert list(late.values()) == pytest.approx(list(ridge.values()), rel=1e-9)
+
+
+def test_descent_tends_to_flow_at_first_order_in_the_rate():
+    time, rates = 4.0, np.array([0.04, 0.02, 0.01])
+    flow = simulate(Cell(EASY, 15, 25, Flow([time])), 0)["excess_loss[time=4]"]
+    errors = []
+    for rate in rates:
+        steps = round(time / rate)
+        cell = Cell(EASY, 15, 25, GradientDescent([steps], rate))
+        errors.append(abs(simulate(cell, 0)[f"excess_loss[step={steps}]"] - flow))
+    slope = np.polyfit(np.log(rates), np.log(errors), 1)[0]
+    assert slope == pytest.approx(1, abs=0.1), f"observed rate {slope:.3f}, expected 1"
+
+
+def test_learners_refuse_bad_parameters():
+    for make in (
+        lambda: Ridge([-1]), lambda: Ridge([]), lambda: Flow([float("nan")]),
+        lambda: GradientDescent([1.5]), lambda: HeavyBall([3], 0.1, momentum=1.0),
+        lambda: GradientDescent([3], rate=0), lambda: OnePassSGD([3], 0.1, batch=0),
+        lambda: learner_from_dict({"rule": "adam"}),
+        lambda: learner_from_dict({"rule": "ridge", "gamma": [1]}),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            make()
