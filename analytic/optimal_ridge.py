@@ -1,0 +1,231 @@
+r"""The ridge that minimises the test loss.
+
+Exactly, for any spectrum, target and noise. Equation (1) gives the ridge of every κ in
+closed form, γ = σ_u² N T κ R₃(κ) R₁(κ), so the loss (4) is an explicit function of κ, and
+
+    d L/d ln κ = 0,    κ > κ₀ (the ridgeless κ),
+
+is one equation in one unknown, whose derivative sympy takes. Where the loss rises from
+the start, the optimum is γ = 0.
+
+In the scaling regime (M → ∞, D₁ ∝ κ^{-1/(1+α)}, hence D₂ = α D₁/(1+α)) minimising (3)
+over D₁ is a quadratic equation,
+
+    D₁* = 2αNT / ( α(N+T) + √[α²(N+T)² − 4αNT(α−1)(α+2)/(α+1)] ),                    (5)
+
+which `scaling_optimum` derives from (3). At α = 1, D₁* = NT/(N+T), and the law
+L ∝ (1/N + 1/T)^α is exact; elsewhere `law_ratio` says how far it is off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from . import arguments
+from .errors import PrecisionError
+from .formula import Formula
+from .loss import (
+    GUARD_DIGITS,
+    StaticLoss,
+    isotropic_loss_formula,
+    static_loss,
+    test_loss_formula,
+)
+from .resolvent import solve
+from .spectral_functions import DegreesOfFreedom, TargetSum
+from .spectrum import Spectrum
+from .symbols import N, T, alpha, kappa, sigma_eps, sigma_w
+
+GRID = 160  # values of ln κ among which the lowest loss is looked for
+BISECTIONS = 54
+
+
+@cache
+def slope_formula() -> Formula:
+    """d L/d ln κ at fixed N and T, as a formula in D₁, D₂, D₃, h₁, h₂, h₃."""
+    d = {f"d{q}": DegreesOfFreedom(q, kappa) for q in (1, 2, 3)}
+    h = {f"h{q}": TargetSum(q, kappa) for q in (1, 2, 3)}
+    names = {"n": N, "t": T, "kappa": kappa, "sigma_eps": sigma_eps, **d, **h}
+    return Formula("dL/dlnκ", names, kappa * sp.diff(test_loss_formula(), kappa))
+
+
+@cache
+def _loss_formula() -> Formula:
+    names = dict(slope_formula().arguments)
+    del names["d3"], names["h3"]
+    return Formula("L(κ)", names, test_loss_formula())
+
+
+def _values(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any, orders: int) -> dict[str, Any]:
+    sums = {f"d{q}": spectrum.degrees_of_freedom(k, q) for q in range(1, orders + 1)}
+    sums |= {f"h{q}": spectrum.target_sum(k, q) for q in range(1, orders + 1)}
+    root = mpmath.sqrt if isinstance(k, mpmath.mpf) else np.sqrt
+    return {"n": n, "t": t, "kappa": k, "sigma_eps": root(noise), **sums}
+
+
+def _slope(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any) -> Any:
+    return slope_formula()(**_values(spectrum, n, t, k, noise, 3))
+
+
+@dataclass(frozen=True)
+class _Bracket:
+    """ln κ between which the optimum lies; ``interior`` is False where it is at zero ridge."""
+
+    low: np.ndarray
+    high: np.ndarray
+    interior: np.ndarray
+
+
+def _bracket(spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray) -> _Bracket:
+    """The neighbours of the lowest loss on a grid of ln κ that starts at κ₀."""
+    start = np.asarray(solve(spectrum, n, t, 0).value)
+    smaller = np.minimum(n, t)
+    scale = spectrum.trace() / np.minimum(smaller, spectrum.size)
+    top = np.log(scale) + np.log1p((noise + 1) * smaller) + 8
+    bottom = np.log(np.where(start > 0, start, 1e-9 * scale * np.exp(-20)))
+    fractions = np.linspace(0, 1, GRID) ** 3  # dense near κ₀, where N ≈ T has its minimum
+    grid = bottom + 1e-13 + (top - bottom) * fractions[:, None]
+    k = np.exp(grid)
+    losses = _loss_formula()(**_values(spectrum, n, t, k, noise, 2))
+    losses = np.where((spectrum.degrees_of_freedom(k) < smaller), losses, np.inf)
+    best = np.argmin(losses, axis=0)
+    column = np.arange(len(n))
+    low = grid[np.maximum(best - 1, 0), column]
+    high = grid[np.minimum(best + 1, GRID - 1), column]
+    rising = (best == 0) & (_slope(spectrum, n, t, np.exp(low), noise) >= 0)
+    return _Bracket(low, high, ~rising)
+
+
+def optimal_ridge(
+    spectrum: Spectrum,
+    features: Any,
+    samples: Any,
+    *,
+    noise: Any = 0,
+    feature_variance: Any = 1,
+    digits: int | None = None,
+) -> StaticLoss:
+    """The ridge γ* ≥ 0 that minimises the excess loss, and the loss there.
+
+    Arguments as in `static_loss`; features and samples must be finite (γ* grows with NT).
+    In float64 all arguments broadcast.
+
+    >>> from analytic.spectrum import Flat
+    >>> float(optimal_ridge(Flat(50), 10**7, 40, noise=2).ridge / 10**7)  # γ*/N → σ_ε²/σ_w²
+    2.0
+    """
+    for name, value in (("features", features), ("samples", samples)):
+        arguments.positive(name, value)
+    arguments.nonnegative("noise", noise)
+    arguments.positive("feature_variance", feature_variance)
+    if digits is not None:
+        return _optimal_mp(spectrum, features, samples, noise, feature_variance, digits)
+    n, t, s2, v = np.broadcast_arrays(
+        *(np.asarray(x, dtype=float) for x in (features, samples, noise, feature_variance))
+    )
+    shape, (n, t, s2, v) = n.shape, (x.ravel() for x in (n, t, s2, v))
+    k, interior = _optimal_kappa(spectrum, n, t, s2)
+    d1 = spectrum.degrees_of_freedom(np.where(interior, k, 1.0))
+    z = np.where(interior, k * (1 - d1 / n) * (1 - d1 / t), 0.0)
+    ridge = (np.maximum(z, 0) * v * n * t).reshape(shape)[()]
+    return static_loss(
+        spectrum, features, samples, ridge=ridge, noise=noise, feature_variance=feature_variance
+    )
+
+
+def _optimal_kappa(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    bracket = _bracket(spectrum, n, t, noise)
+    low, high = bracket.low, bracket.high
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        rising = _slope(spectrum, n, t, np.exp(middle), noise) >= 0
+        low, high = np.where(rising, low, middle), np.where(rising, middle, high)
+    return np.exp((low + high) / 2), bracket.interior
+
+
+def _optimal_mp(
+    spectrum: Spectrum, features: Any, samples: Any, noise: Any, variance: Any, digits: int
+) -> StaticLoss:
+    digits = arguments.count("digits", digits)
+    with mpmath.workdps(digits + 2 * GUARD_DIGITS):
+        n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
+        floats = [np.array([float(x)]) for x in (n, t, s2)]
+        bracket = _bracket(spectrum, *floats)
+        ridge = mpmath.mpf(0)
+        if bracket.interior[0]:
+            ends = (mpmath.mpf(float(bracket.low[0])), mpmath.mpf(float(bracket.high[0])))
+            x = _bracketed_root(lambda x: _slope(spectrum, n, t, mpmath.exp(x), s2), *ends)
+            k = mpmath.exp(x)
+            d1 = spectrum.degrees_of_freedom(k)
+            ridge = v * n * t * k * (1 - d1 / n) * (1 - d1 / t)
+    return static_loss(
+        spectrum, features, samples, ridge=ridge, noise=noise, feature_variance=variance,
+        digits=digits,
+    )  # fmt: skip
+
+
+def _bracketed_root(f: Any, low: Any, high: Any) -> Any:
+    """The root of an increasing function in [low, high] to the current precision."""
+    if f(low) >= 0:
+        raise PrecisionError("the optimal ridge is too close to zero to be told from it", 0)
+    for _ in range(20):  # bisection to where the secant method converges
+        middle = (low + high) / 2
+        low, high = (low, middle) if f(middle) >= 0 else (middle, high)
+    tolerance = mpmath.mpf(10) ** (-2 * (mpmath.mp.dps - 4))
+    return mpmath.findroot(f, (low, high), solver="anderson", tol=tolerance, maxsteps=200)
+
+
+# ---- the scaling regime ---------------------------------------------------------------
+
+
+@cache
+def scaling_loss() -> sp.Expr:
+    """(3) in the scaling regime, up to a constant: D₁^{-α} NT/[…], with D₁ a symbol d.
+
+    κ ∝ D₁^{-(1+α)} and D₂ = αD₁/(1+α) are put into equation (3).
+    """
+    d = sp.Symbol("D_1", positive=True)
+    loss = isotropic_loss_formula() / kappa / sigma_w**2
+    loss = loss.subs(DegreesOfFreedom(2, kappa), alpha * d / (1 + alpha))
+    return sp.simplify(d ** -(1 + alpha) * loss.subs(DegreesOfFreedom(1, kappa), d))
+
+
+@cache
+def scaling_optimum() -> sp.Expr:
+    """D₁* of equation (5), by setting the derivative of `scaling_loss` to zero.
+
+    >>> sp.simplify(scaling_optimum().subs(alpha, 1))
+    N*T/(N + T)
+    """
+    d = sp.Symbol("D_1", positive=True)
+    bracket = sp.Poly(sp.simplify(d**-alpha / scaling_loss()), d)
+    condition = alpha * bracket + sp.Poly(d, d) * bracket.diff(d)  # −d L'/L times the bracket
+    c2, c1, c0 = (sp.factor(c) for c in condition.all_coeffs())
+    # the root below min(N, T), in the form that has no 0/0 at α = 1, where c2 vanishes
+    discriminant = sp.factor(c1**2 - 4 * c2 * c0)
+    return sp.simplify(2 * c0 / (-c1 + sp.sqrt(discriminant)))
+
+
+@cache
+def law_ratio() -> sp.Expr:
+    """L*(N, T)/[k (1/N + 1/T)^α]: the optimal loss against the phenomenological law.
+
+    k is the prefactor of the plateau of a ridgeless model, L → k N^{-α} as T → ∞, so the
+    ratio is the exact answer to how well the law holds with the constants of the model.
+
+    >>> sp.simplify(law_ratio().subs(alpha, 1))
+    1
+    """
+    d = sp.Symbol("D_1", positive=True)
+    optimum = scaling_loss().subs(d, scaling_optimum())
+    plateau = sp.limit(scaling_loss().subs(d, N), T, sp.oo) * N**alpha
+    return optimum / plateau / (1 / N + 1 / T) ** alpha
+
