@@ -1,0 +1,300 @@
+r"""Power sums in ball arithmetic: a value and a proved bound on its error.
+
+Let f(J) = J^{-s}(1+κJ^b)^{-q}. With N direct terms and n = 2K even, Euler–Maclaurin is
+
+    Σ_{J=1}^{M} f = Σ_{J<N} f + ∫_N^M f dJ + (f(N)+f(M))/2
+                    + Σ_{k=1}^{K} B_{2k}/(2k)! (f^{(2k−1)}(M) − f^{(2k−1)}(N)) + R,
+    |R| ≤ |B_n|/n! ∫_N^∞ |f^{(n)}(x)| dx,        |B_n|/n! = 2ζ(n)/(2π)^n,
+
+(the terms at M are absent for M = ∞). Rounding is tracked by python-flint's balls, so only
+R needs a proof.
+
+**Bound of R.** Let 0 < θ < 1, |arg κ| = φ and Φ = φ + b asin θ < π. On the circle
+|z − x| = θx: |z| lies in [(1−θ)x, (1+θ)x] and |arg z| ≤ asin θ, so that ζ = κz^b has
+|arg ζ| ≤ Φ and |ζ| ≥ |κ|(1−θ)^b x^b. For such ζ, |1+ζ| ≥ σ max(1, |ζ|) with σ = 1 if Φ ≤ π/2
+(then |1+ζ|² ≥ 1+|ζ|²) and σ = sin Φ otherwise (distance of −1 from the ray, and of −1/ζ from
+1). f is analytic inside the circle, hence by Cauchy's estimate
+
+    |f^{(n)}(x)| ≤ n! (θx)^{-n} A σ^{-q} x^{-s} min(1, (|κ|(1−θ)^b x^b)^{-q}),
+    A = max((1−θ)^{-s}, (1+θ)^{-s}),
+
+and, integrated over x from N to ∞, whenever the exponents are positive,
+
+    |R| ≤ 2ζ(n) n!/(2πθ)^n A σ^{-q} min( N^{1−s−n}/(s+n−1),
+              (|κ|(1−θ)^b)^{-q} N^{1−s−bq−n}/(s+bq+n−1) ).                             (1)
+
+**Poles.** The summand has poles at J = (−1/κ)^{1/b}, at the angle (π−φ)/b from the real
+axis; θ < sin((π−φ)/b) keeps the circles clear of them at every x, which is why N grows as
+digits/θ when κ nears the negative axis.
+
+**Integral.** With y = κJ^b and c = (1−s)/b, one of two primitives, each free of degenerate
+parameters: if c > 0, from 0: J^{1−s}/(1−s) ₂F₁(q, c; c+1; −y); if q − c > 0, from ∞:
+−J^{1−s−bq} κ^{-q}/(b(q−c)) ₂F₁(q, q−c; q−c+1; −1/y). The one with less cancellation is taken;
+what cancellation remains is seen in the ball and answered by more bits.
+
+Taylor coefficients come from f(N(1+u)) = f(N)(1+u)^{-s}[1 + w((1+u)^b − 1)]^{-q}, w = y/(1+y).
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import flint
+import mpmath
+import numpy as np
+from flint import acb, acb_series, arb, arb_series, fmpq
+
+from ..errors import InputError, PrecisionError
+from .exponents import Exponents
+
+LOG10_2 = math.log10(2)
+MAX_ATTEMPTS = 8
+
+
+def ball(x: Fraction) -> arb:
+    """A rational number as a ball of the current precision."""
+    return arb(fmpq(x.numerator, x.denominator))
+
+
+@lru_cache(maxsize=64)
+def _power_table(exponent: Fraction, precision: int) -> list[arb]:
+    """Growing table of J^exponent for J = 1, 2, … at one precision."""
+    return []
+
+
+def _powers(exponent: Fraction, last: int) -> list[arb]:
+    table = _power_table(exponent, flint.ctx.prec)
+    if len(table) < last:
+        e = ball(exponent)
+        table.extend(arb(j) ** e for j in range(len(table) + 1, last + 1))
+    return table
+
+
+@lru_cache(maxsize=64)
+def _binomial_series(exponent: Fraction, order: int, precision: int) -> arb_series:
+    """(1+u)^exponent up to u^order."""
+    return arb_series([1, 1], order + 1) ** ball(exponent)
+
+
+@lru_cache(maxsize=32)
+def _bernoulli_weights(order: int) -> list[fmpq]:
+    """B_{2k}/(2k), the weight of Taylor coefficient 2k − 1, for k = 1 … order/2."""
+    return [fmpq.bernoulli(2 * k) / (2 * k) for k in range(1, order // 2 + 1)]
+
+
+class Summand:
+    """f(J) = J^{-s}(1+κJ^b)^{-q}, evaluated in balls at the current precision."""
+
+    def __init__(self, exps: Exponents, kappa: Any) -> None:
+        self.s, self.b, self.q = exps
+        self.lower, self.upper = exps.lower, exps.upper
+        self.kappa = kappa
+        self.is_real = isinstance(kappa, arb)
+        self.is_zero = bool(kappa == 0) or self.q == 0
+        angle = 0.0 if self.is_real else abs(float(kappa.arg().mid()))
+        self.opening = (math.pi - angle) / float(self.b)  # angle of the nearest pole
+        if self.is_zero:
+            self.opening = math.pi
+        self.theta = math.sin(min(0.9 * self.opening, 1.12))
+
+    def _damped(self, one_plus_y: Any) -> Any:
+        """(1+y)^{-q} as a factor."""
+        if self.q.denominator == 1:
+            return 1 / one_plus_y ** int(self.q)
+        return one_plus_y ** ball(-self.q)
+
+    def terms(self, start: int, stop: int) -> Any:
+        """Σ f(J) over start ≤ J < stop."""
+        total: Any = arb(0)
+        weights = _powers(-self.s, stop - 1) if self.s else None
+        if self.is_zero:
+            return sum((weights[start - 1 : stop - 1]), total) if weights else total + stop - start
+        grown, kappa, q = _powers(self.b, stop - 1), self.kappa, self.q
+        for j in range(start - 1, stop - 1):
+            base = 1 + kappa * grown[j]
+            term = 1 / base if q == 1 else self._damped(base)
+            total += term * weights[j] if weights else term
+        return total
+
+    def at(self, j: int) -> tuple[Any, Any]:
+        """f(j) and w = y/(1+y) at y = κ j^b."""
+        weight = arb(j) ** ball(-self.s)
+        if self.is_zero:
+            return weight, arb(0)
+        y = self.kappa * arb(j) ** ball(self.b)
+        return weight * self._damped(1 + y), 1 / (1 + 1 / y)
+
+    def boundary(self, j: int, order: int) -> tuple[Any, Any]:
+        """f(j), and Σ_k B_{2k}/(2k)! f^{(2k−1)}(j) up to 2k = order."""
+        value, w = self.at(j)
+        precision = flint.ctx.prec
+        grown = _binomial_series(self.b, order, precision)
+        shape = _binomial_series(-self.s, order, precision)
+        if not self.is_zero:
+            series = arb_series if self.is_real else acb_series
+            base = 1 + (grown - 1) * series([w], order + 1)
+            if self.q == 1:
+                shape = shape / base
+            else:
+                shape = shape * base ** (-int(self.q) if self.q.denominator == 1 else -ball(self.q))
+        step, square, total = 1 / arb(j), 1 / arb(j) ** 2, arb(0)
+        for k, weight in enumerate(_bernoulli_weights(order)):
+            total += weight * shape[2 * k + 1] * step
+            step *= square
+        return value, value * total
+
+    def from_zero(self, j: int) -> Any:
+        """∫_0^j f, for c > 0."""
+        c, q = self.lower, self.q
+        y = self.kappa * arb(j) ** ball(self.b)
+        series = (-y).hypgeom_2f1(ball(q), ball(c), ball(c + 1), **self._integers(c))
+        return arb(j) ** ball(1 - self.s) / ball(1 - self.s) * series
+
+    def to_infinity(self, j: int) -> Any:
+        """∫_j^∞ f, for q − c > 0."""
+        d, q = -self.upper, self.q
+        y = self.kappa * arb(j) ** ball(self.b)
+        series = (-1 / y).hypgeom_2f1(ball(q), ball(d), ball(d + 1), **self._integers(d))
+        return arb(j) ** ball(1 - self.s) * self._damped_exactly(y) / ball(self.b * d) * series
+
+    def _damped_exactly(self, y: Any) -> Any:
+        return 1 / y ** int(self.q) if self.q.denominator == 1 else y ** ball(-self.q)
+
+    def _integers(self, c: Fraction) -> dict[str, bool]:
+        """Which differences of the parameters (q, c, c+1) are exact integers."""
+        whole = (self.q - c).denominator == 1
+        return {"ab": whole, "ac": whole, "bc": True, "abc": self.q.denominator == 1}
+
+    def total_integral(self) -> Any:
+        """∫_0^∞ f = κ^{-c} Γ(c) Γ(q−c) / (b Γ(q)), for c > 0 and q − c > 0."""
+        c, d = ball(self.lower), ball(-self.upper)
+        gammas = c.gamma() * d.gamma() * ball(self.q).rgamma()
+        return self.kappa ** (-c) * gammas / ball(self.b)
+
+    def integral(self, start: int, stop: int | float) -> Any:
+        """∫_start^stop f dJ."""
+        infinite = stop == math.inf
+        if self.is_zero:
+            e = 1 - self.s
+            if e == 0:
+                return (arb(int(stop)) / start).log()
+            ends = (arb(0) if infinite else arb(int(stop)) ** ball(e)) - arb(start) ** ball(e)
+            return ends / ball(e)
+        y = abs(self.kappa) * arb(start) ** ball(self.b)
+        if self.lower > 0 and (self.upper >= 0 or y < 1):
+            end = self.total_integral() if infinite else self.from_zero(int(stop))
+            return end - self.from_zero(start)
+        return self.to_infinity(start) - (arb(0) if infinite else self.to_infinity(int(stop)))
+
+    def remainder(self, start: int, order: int) -> arb | None:
+        """Bound (1) of |R|; None where it does not apply."""
+        theta, n, s, q = arb(self.theta), order, self.s, self.q
+        if s + n <= 1:
+            return None
+        spread = arb(1)
+        if not self.is_zero:
+            angle = arb(0) if self.is_real else abs(self.kappa.arg())
+            angle += ball(self.b) * theta.asin()
+            if not angle < arb.pi():
+                return None
+            spread = arb(1) if angle < arb.pi() / 2 else angle.sin()
+        low, high = (1 - theta) ** ball(-s), (1 + theta) ** ball(-s)
+        factor = 2 * arb(n).zeta() * arb(n).fac() / (2 * arb.pi() * theta) ** n
+        factor *= low.max(high) * spread ** ball(-q)
+        tail = arb(start) ** ball(1 - s - n) / ball(s + n - 1)
+        if not self.is_zero:
+            shrink = abs(self.kappa) * ((1 - theta) * start) ** ball(self.b)
+            tail = tail.min(shrink ** ball(-q) * arb(start) ** ball(1 - s - n)
+                            / ball(s + self.b * q + n - 1))  # fmt: skip
+        bound = factor * tail
+        return bound.abs_upper() if bound.is_finite() else None
+
+    def enclose(self, size: int | float, bits: int) -> Any:
+        """One evaluation, aiming at an error of 2^-bits of the partial sum."""
+        start = max(8, math.ceil(0.18 * bits / self.theta))
+        total, done = arb(0), 1
+        while True:
+            if size <= 2 * start:
+                return total + self.terms(done, int(size) + 1)
+            total, done = total + self.terms(done, start), start
+            order = self._order(start, bits, total)
+            if order is not None:
+                break
+            start *= 2
+        bound = self.remainder(start, order)
+        value, derivatives = self.boundary(start, order)
+        total += value / 2 - derivatives + self.integral(start, size)
+        if size != math.inf:
+            value, derivatives = self.boundary(int(size), order)
+            total += value / 2 + derivatives
+        return total + (arb(0, bound) if self.is_real else acb(arb(0, bound), arb(0, bound)))
+
+    def _order(self, start: int, bits: int, total: Any) -> int | None:
+        """The lowest even order whose remainder is below 2^-bits of ``total``."""
+        target = abs(total) * arb(2) ** (-bits)
+        with flint.ctx.workprec(53):
+            best = 2 * (int(math.pi * self.theta * start) + int(abs(self.s) + self.q * self.b))
+            for order in range(4, best + 1, 4):
+                bound = self.remainder(start, order)
+                if bound is not None and bound < target:
+                    return order
+        return None
+
+
+def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
+    """A ball that holds P(s, b, q; κ, M), with at least ``bits`` certain bits.
+
+    ``kappa`` is an `arb` ≥ 0, or an `acb` off the negative real axis.
+    """
+    guard, best = 24, 0
+    for _ in range(MAX_ATTEMPTS):
+        with flint.ctx.workprec(bits + guard):
+            result = Summand(exps, kappa).enclose(size, bits + 6)
+        reached = result.rel_accuracy_bits()
+        if reached >= bits:
+            return result
+        best = max(best, reached)
+        guard += max(32, bits - max(reached, 0)) + guard
+    raise PrecisionError(
+        f"power sum: {bits} bits asked for, {best} certain", max(0, int(best * LOG10_2))
+    )
+
+
+def to_ball(kappa: Any) -> Any:
+    """κ as an `arb` ≥ 0 or an `acb` off the negative real axis, exactly."""
+    allowed = "a finite number ≥ 0, or a complex one off the negative real axis"
+    if isinstance(kappa, np.ndarray | np.generic):
+        kappa = kappa.item()
+    if isinstance(kappa, complex | mpmath.mpc):
+        result: Any = acb(arb(kappa.real), arb(kappa.imag))
+    elif isinstance(kappa, Fraction):
+        result = ball(kappa)
+    else:
+        try:
+            result = kappa if isinstance(kappa, acb | arb) else arb(kappa)
+        except (TypeError, ValueError):
+            raise InputError("kappa", kappa, allowed) from None
+    if isinstance(result, acb) and result.imag == 0:
+        result = result.real  # the sum is real there
+    real, imag = (result.real, result.imag) if isinstance(result, acb) else (result, arb(0))
+    if not (real.is_finite() and imag.is_finite()) or not (real >= 0 or imag != 0):
+        raise InputError("kappa", kappa, allowed)
+    return result
+
+
+def _from_arb(x: arb) -> mpmath.mpf:
+    mantissa, exponent = x.mid().man_exp()
+    return mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent))
+
+
+def from_ball(result: Any) -> tuple[Any, mpmath.mpf]:
+    """The midpoint rounded to the current mpmath precision, and a bound on its error."""
+    if isinstance(result, acb):
+        value: Any = mpmath.mpc(_from_arb(result.real), _from_arb(result.imag))
+        radius = _from_arb(result.real.rad()) + _from_arb(result.imag.rad())
+    else:
+        value, radius = _from_arb(result), _from_arb(result.rad())
+    return value, radius + abs(value) * mpmath.mp.eps

@@ -1,0 +1,387 @@
+r"""Power sums in float64 and complex128, vectorised over κ and M, at a cost free of M.
+
+    Σ_{J=1}^{M} f = Σ_{J<N} f + ∫_N^M f dJ + (f(N)+f(M))/2 + Euler–Maclaurin terms,
+
+with f(J) = J^{-s}/(1+κJ^b)^q, twelve terms at each end and the integral from the primitive K
+of `tables`. N is 16 or a little more, unless a pole J_p = |κ|^{-1/b} e^{iθ},
+θ = (π−|arg κ|)/b, lies so near the real axis that Euler–Maclaurin would miss its
+contribution e^{-2π Im J_p}: then N is doubled until it has passed the pole. The cost thus
+grows as 1/(π−|arg κ|) near the negative axis and is constant elsewhere.
+
+Magnitude and phase of y = κJ^b are kept apart, so that κ = 10^±300 and M = 10^300 neither
+overflow nor lose digits to a large logarithm.
+
+The error estimate is rounding (a few ulp of the sum of the magnitudes of all pieces) plus
+the first Euler–Maclaurin term left out.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError, PrecisionError
+from .exponents import Exponents
+from .tables import NEAR, ORDER, Tables, tables
+
+CLEARANCE = 8.0  # smallest distance to a pole, in units of the lattice of J
+BLOCK = 8192  # values of κ handled at once
+CELLS = 1 << 15  # (J, κ) pairs of the direct sum handled at once
+LAST_START = 1 << 22  # largest N
+EPSILON = float(np.finfo(float).eps)
+
+
+def power(x: Any, exponent: Fraction) -> Any:
+    """x^exponent for x ≥ 0, correct even where rounding the exponent would show."""
+    high = float(exponent)
+    out = np.power(x, high)
+    rest = float(exponent - Fraction(high))
+    if rest:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correction = 1 + rest * np.log(x)
+        out = out * np.where(np.isfinite(correction), correction, 1.0)
+    return out
+
+
+@lru_cache(maxsize=4)
+def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss–Legendre nodes and weights on (0, 1)."""
+    x, w = np.polynomial.legendre.leggauss(count)
+    return (x + 1) / 2, w / 2
+
+
+class Kappa(NamedTuple):
+    """κ as magnitude and phase; ``value`` is κ itself, ``angle`` None when κ is real."""
+
+    value: np.ndarray
+    magnitude: np.ndarray
+    angle: np.ndarray | None
+
+    def __getitem__(self, index: Any) -> Kappa:  # type: ignore[override]
+        angle = None if self.angle is None else self.angle[index]
+        return Kappa(self.value[index], self.magnitude[index], angle)
+
+    def phase(self, power: float) -> Any:
+        """e^{i·power·arg κ}."""
+        return 1.0 if self.angle is None else np.exp(1j * power * self.angle)
+
+
+def polar(kappa: np.ndarray) -> Kappa:
+    """Split κ into magnitude and phase."""
+    if np.iscomplexobj(kappa):
+        return Kappa(kappa, np.abs(kappa), np.angle(kappa))
+    return Kappa(kappa, kappa, None)
+
+
+class End(NamedTuple):
+    """One end of the integral: J, |y| = |κ|J^b, and y where small, 1/y where large."""
+
+    j: Any
+    size: np.ndarray
+    y: np.ndarray
+    inverse: np.ndarray
+
+    def at(self, index: Any) -> End:
+        """The entries of a mask."""
+        j = self.j[index] if isinstance(self.j, np.ndarray) else self.j
+        return End(j, self.size[index], self.y[index], self.inverse[index])
+
+
+class Evaluator:
+    """All sums with one (s, b, q); `evaluate` takes flat arrays κ and M."""
+
+    def __init__(self, exps: Exponents) -> None:
+        self.exps, self.t = exps, tables(exps)
+        self.s, self.b, self.q, self.c = self.t.s, self.t.b, self.t.q, self.t.c
+
+    def end(self, j: Any, kappa: Kappa) -> End:
+        """Describe the summand's argument at J = ``j``."""
+        size = kappa.magnitude * power(j, self.exps.b)
+        lost = ~np.isfinite(size)  # J^b overflowed, or 0·∞ at κ = 0
+        if lost.any():
+            root = power(kappa.magnitude, 1 / self.exps.b)
+            with np.errstate(invalid="ignore"):
+                size = np.where(lost, power(np.where(root > 0, root * j, 0.0), self.exps.b), size)
+        inverse = 1 / size
+        capped, phase = np.minimum(size, 1e300), kappa.phase(1)
+        return End(j, size, capped * phase, inverse * np.conj(phase))
+
+    def damped(self, base: Any) -> Any:
+        """base^{-q}."""
+        if self.t.whole_q == 1:
+            return 1 / base
+        if self.t.whole_q == 2:
+            return 1 / (base * base)
+        return base ** (-self.t.whole_q if self.t.whole_q is not None else -self.q)
+
+    def summand(self, end: End, kappa: Kappa) -> Any:
+        """f at an end, with neither overflow nor underflow on the way."""
+        near = power(end.j, -self.exps.s) * self.damped(1 + np.where(end.size < 1, end.y, 1.0))
+        far = self.far_scale(end.j, kappa, -self.exps.s)
+        far = far * self.damped(1 + np.where(end.size < 1, 1.0, end.inverse))
+        return np.where(end.size < 1, near, far)
+
+    def far_scale(self, j: Any, kappa: Kappa, e: Fraction) -> Any:
+        """J^{e−bq} κ^{-q}."""
+        s, b, q = self.exps
+        if q == 0:
+            return power(j, e)
+        plain = power(j, e - b * q) * power(kappa.magnitude, -q)
+        lost = ~np.isfinite(plain) | (plain == 0)
+        if lost.any():
+            safe = power(power(j, e / q - b) / kappa.magnitude, q)
+            plain = np.where(lost, safe, plain)
+        return plain * kappa.phase(-self.q)
+
+    def boundary(self, end: End, kappa: Kappa) -> tuple[Any, Any, Any]:
+        """f, its Euler–Maclaurin correction, and the size of the correction's last term."""
+        value = self.summand(end, kappa)
+        inner = np.where(end.size < 1, end.y, 1.0)
+        outer = np.where(end.size < 1, 1.0, end.inverse)
+        w = np.where(end.size < 1, inner / (1 + inner), 1 / (1 + outer))
+        square = 1.0 / np.square(end.j)
+        total: Any = 0.0
+        if not isinstance(end.j, np.ndarray):
+            coefficients = (self.t.boundary * square ** np.arange(ORDER)[:, None]).sum(axis=0)
+            total = horner(coefficients, w)
+            last = horner(self.t.boundary[-1], w) * square ** (ORDER - 1)
+        else:
+            last = None
+            for k in range(ORDER, 0, -1):
+                term = horner(self.t.boundary[k - 1, : 2 * k], w)
+                last = term * square ** (ORDER - 1) if last is None else last
+                total = total * square + term
+        return value, value * total / end.j, value * last / end.j
+
+    def direct(self, kappa: Kappa, first: int, last: int, size: np.ndarray | None) -> Any:
+        """Σ f(J) over first ≤ J ≤ last, and J ≤ size where it is given; smallest terms first."""
+        total: Any = np.zeros(kappa.value.shape, dtype=np.result_type(kappa.value, float))
+        mass = np.zeros(kappa.value.shape)
+        step = max(1, CELLS // max(1, len(kappa.value)))
+        for stop in range(last + 1, first, -step):
+            j = np.arange(max(first, stop - step), stop, dtype=float)[::-1, None]
+            terms = self.damped(1 + kappa.value * power(j, self.exps.b))
+            if self.s:
+                terms = terms * power(j, -self.exps.s)
+            if size is not None:
+                terms = np.where(j <= size, terms, 0.0)
+            total = total + terms.sum(axis=0)
+            mass = mass + np.abs(terms).sum(axis=0)
+        return total, mass
+
+    def integral(self, low: End, high: End, kappa: Kappa) -> tuple[Any, Any]:
+        """∫_low^high f dJ and the sum of the magnitudes of its pieces."""
+        out = np.zeros(kappa.value.shape, dtype=np.result_type(kappa.value, float))
+        mass = np.zeros(kappa.value.shape)
+        zones = [np.where(e.size < NEAR, 0, np.where(e.size > 1 / NEAR, 2, 1)) for e in (low, high)]
+        zone = 3 * zones[0] + zones[1]
+        for z in np.unique(zone):
+            mask = zone == z
+            pieces = self._pieces(*divmod(int(z), 3), low.at(mask), high.at(mask), kappa[mask])
+            out[mask] = sum(pieces)
+            mass[mask] = sum(np.abs(piece) for piece in pieces)
+        return out, mass
+
+    def _pieces(self, start: int, stop: int, low: End, high: End, kappa: Kappa) -> list[Any]:
+        if start == stop == 0:
+            degenerate = self._degenerate_difference(low, high, kappa, self.t.low_degenerate, 1)
+            return [*degenerate, self._near(high), -self._near(low)]
+        if start == stop == 2:
+            degenerate = self._degenerate_difference(low, high, kappa, self.t.high_degenerate, -1)
+            return [*degenerate, self._far(high, kappa), -self._far(low, kappa)]
+        unit = power(kappa.magnitude, -self.exps.lower) * kappa.phase(-self.c) / self.b
+        plain, scaled = [], 0.0
+        for zone, end, sign in ((stop, high, 1.0), (start, low, -1.0)):
+            if zone == 1:
+                scaled = scaled + sign * self.middle(end, kappa)
+                continue
+            constant = self.t.k_zero if zone == 0 else self.t.k_infinity
+            scaled = scaled + sign * constant
+            plain.append(sign * (self._near(end) if zone == 0 else self._far(end, kappa)))
+            plain.extend(sign * x for x in self._degenerate_value(end, kappa, zone))
+        return [unit * scaled, *plain]
+
+    def _near(self, end: End) -> Any:
+        """N^{1−s}/b Σ_k C(−q,k) y^k/(c+k), regular terms only."""
+        length = self.t.series_length(float(end.size.max()))
+        return power(end.j, 1 - self.exps.s) / self.b * horner(self.t.low[:length], end.y)
+
+    def _far(self, end: End, kappa: Kappa) -> Any:
+        """N^{1−s−bq}κ^{-q}/b Σ_k C(−q,k) y^{-k}/(c−q−k), regular terms only."""
+        length = self.t.series_length(1 / float(end.size.min()))
+        scale = self.far_scale(np.minimum(end.j, 1e308), kappa, 1 - self.exps.s)
+        scale = np.where(np.isinf(end.j), 0.0, scale)
+        return scale / self.b * horner(self.t.high[:length], end.inverse)
+
+    def _degenerate_difference(
+        self, low: End, high: End, kappa: Kappa, terms: list, sign: int
+    ) -> list[Any]:
+        """C(−q,k) κ^m ∫ J^{be−1} dJ: both ends in one outer zone."""
+        out = []
+        for k, e, binomial in terms:
+            with np.errstate(invalid="ignore"):
+                ratio = np.log(np.divide(high.j, low.j)) + 0 * low.size
+            exponent = self.exps.b * e
+            length = ratio if e == 0 else np.expm1(float(exponent) * ratio) / float(exponent)
+            prefactor = Fraction(k) if sign > 0 else -self.exps.q - k
+            scale = power(low.j, exponent) * power(kappa.magnitude, prefactor)
+            out.append(binomial * scale * length * kappa.phase(float(prefactor)))
+        return out
+
+    def _degenerate_value(self, end: End, kappa: Kappa, zone: int) -> list[Any]:
+        """C(−q,k) κ^{-c} (y^e − 1)/(b e)."""
+        sign, terms = (1, self.t.low_degenerate) if zone == 0 else (-1, self.t.high_degenerate)
+        out: list[Any] = []
+        for k, e, binomial in terms:
+            unit = power(kappa.magnitude, -self.exps.lower) * kappa.phase(-self.c)
+            logarithm = self._log_y(end, kappa)
+            x = float(e) * logarithm
+            if e == 0:
+                out.append(binomial / self.b * unit * logarithm)
+                continue
+            prefactor = Fraction(k) if sign > 0 else -self.exps.q - k
+            grown = power(end.j, self.exps.b * e) * power(kappa.magnitude, prefactor)
+            apart = (grown * kappa.phase(float(prefactor)) - unit) / float(e)
+            close = np.abs(x) < 1
+            joined = unit * np.expm1(np.where(close, x, 0.0)) / float(e)
+            out.append(binomial / self.b * np.where(close, joined, apart))
+        return out
+
+    def _log_y(self, end: End, kappa: Kappa) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fine = (end.size > 1e-300) & (end.size < 1e300)
+            wide = np.log(kappa.magnitude) + self.b * np.log(end.j)
+            logarithm = np.where(fine, np.log(np.where(fine, end.size, 1.0)), wide)
+        return logarithm if kappa.angle is None else logarithm + 1j * kappa.angle
+
+    def middle(self, end: End, kappa: Kappa) -> Any:
+        """K(y) for ¼ ≤ |y| ≤ 4."""
+        log_y = np.log(end.size)
+        if kappa.angle is None:
+            return self._middle_straight(log_y)
+        log_y = log_y + 1j * kappa.angle
+        steep = np.abs(kappa.angle) > math.pi / 2
+        out = np.empty(log_y.shape, dtype=complex)
+        out[~steep] = self._middle_straight(log_y[~steep])
+        out[steep] = self._middle_curved(log_y[steep], np.sign(kappa.angle[steep]))
+        return out
+
+    def _middle_straight(self, log_y: np.ndarray) -> Any:
+        """Gauss–Legendre along the straight line from 0 to log y."""
+        x, weights = _nodes(20)
+        t = x[:, None] * log_y
+        return log_y * (weights @ (np.exp(self.c * t) * self.damped(1 + np.exp(t))))
+
+    def _middle_curved(self, log_y: np.ndarray, side: np.ndarray) -> Any:
+        """The same along a spiral about the pole: straight in log(log y ∓ iπ)."""
+        x, weights = _nodes(40)
+        pole = 1j * math.pi * side
+        start = np.log(-pole)
+        length = np.log(log_y - pole) - start
+        away = np.exp(start + x[:, None] * length)
+        t = pole + away
+        return length * (weights @ (away * np.exp(self.c * t) * self.damped(-np.expm1(away))))
+
+    def clear(self, n: Any, kappa: Kappa) -> np.ndarray:
+        """Whether Euler–Maclaurin may start at J = n: no pole near, none missed beyond."""
+        with np.errstate(divide="ignore"):
+            radius = np.minimum(power(1 / kappa.magnitude, 1 / self.exps.b), 1e300)
+        opening = (math.pi - (0.0 if kappa.angle is None else np.abs(kappa.angle))) / self.b
+        x, y = radius * np.cos(opening), radius * np.sin(opening)
+        far = np.hypot(x - n, y) >= CLEARANCE
+        return (opening >= math.pi) | (far & ((y >= CLEARANCE) | (x <= n)))
+
+    def evaluate(self, value: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sums and their error bounds for flat arrays of κ and M."""
+        out = np.empty(value.shape, dtype=np.result_type(value, float))
+        error = np.empty(value.shape)
+        for i in range(0, len(value), BLOCK):
+            part = slice(i, i + BLOCK)
+            out[part], error[part] = self._block(polar(value[part]), size[part])
+        return out, error
+
+    def _block(self, kappa: Kappa, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out = np.empty(kappa.value.shape, dtype=np.result_type(kappa.value, float))
+        error = np.empty(kappa.value.shape)
+        left = np.arange(len(out))
+        start = self.t.first
+        while left.size:
+            if start > LAST_START:
+                raise PrecisionError("κ lies too near the negative real axis for float64", 0)
+            short = size[left] < 2 * start
+            clear = ~short & self.clear(start, kappa[left])
+            for chosen, method in ((left[short], self._short), (left[clear], self._long)):
+                if chosen.size:
+                    out[chosen], error[chosen] = method(kappa[chosen], size[chosen], start)
+            left = left[~(short | clear)]
+            start *= 2
+        return out, error
+
+    def _short(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
+        """Every term: M < 2N."""
+        total, mass = self.direct(kappa, 1, int(size.max()), size)
+        return total, 4 * EPSILON * mass
+
+    def _long(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
+        """Direct terms below N = ``start``, Euler–Maclaurin from there."""
+        total, mass = self.direct(kappa, 1, start - 1, None)
+        low, high = self.end(float(start), kappa), self.end(size, kappa)
+        area, area_mass = self.integral(low, high, kappa)
+        f, correction, last = self.boundary(low, kappa)
+        tail = area + f / 2 - correction
+        finite = np.isfinite(size)
+        if finite.any():
+            g, correction, _ = self.boundary(high.at(finite), kappa[finite])
+            tail[finite] += g / 2 + correction
+        return total + tail, 4 * EPSILON * (mass + area_mass + np.abs(f)) + np.abs(last)
+
+
+def horner(coefficients: np.ndarray, x: Any) -> Any:
+    """Polynomial with ascending coefficients, in place."""
+    total = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total *= x
+        total += coefficient
+    return total
+
+
+def checked_kappa(kappa: Any) -> np.ndarray:
+    """κ as a float64 or complex128 array, finite and off the negative real axis."""
+    allowed = "finite numbers ≥ 0, or complex ones off the negative real axis"
+    array = np.asarray(kappa)
+    if array.dtype.kind not in "iufc":
+        raise InputError("kappa", kappa, allowed)
+    array = array.astype(complex if array.dtype.kind == "c" else float, copy=False)
+    bad = ~np.isfinite(array) | ((array.real < 0) & (array.imag == 0))
+    if bad.any():
+        raise InputError("kappa", array[bad].flat[0], allowed)
+    return array
+
+
+def checked_size(size: Any) -> np.ndarray:
+    """M as a float64 array of whole numbers ≥ 1, infinity allowed."""
+    array = np.asarray(size)
+    if array.dtype.kind == "O":  # integers beyond 2^63
+        array = np.array([float(x) for x in array.ravel()]).reshape(array.shape)
+    valid = array.dtype.kind in "iuf"
+    array = array.astype(float) if valid else array
+    if not valid or not ((array >= 1) & (array == np.floor(array))).all():
+        raise InputError("size", size, "whole numbers ≥ 1, or infinity")
+    return array
+
+
+def power_sum_array(exps: Exponents, kappa: Any, size: Any) -> tuple[Any, Any]:
+    """The float64 face: values and error bounds, broadcast over κ and M."""
+    kappa, size = checked_kappa(kappa), checked_size(size)
+    if np.isinf(size).any():
+        kappa_is_zero = bool((kappa == 0).any()) and exps.q != 0
+        exps.check_convergence(kappa_is_zero)
+    shape = np.broadcast_shapes(kappa.shape, size.shape)
+    flat = np.broadcast_to(kappa, shape).ravel(), np.broadcast_to(size, shape).ravel()
+    with np.errstate(all="ignore"):
+        value, error = Evaluator(exps).evaluate(*flat)
+    return value.reshape(shape)[()], error.reshape(shape)[()]
