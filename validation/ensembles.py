@@ -15,8 +15,8 @@ over tiles of `TILE` modes, from the smallest eigenvalue to the largest. A tile 
 own counter (`validation.laws`), so the numbers depend on the seed alone: not on the threads
 that drew them, nor on what is held at once. Memory: N·T, N², T² and a few tiles.
 
-With a = √λ u and x = √λ g, per tile: φ += aᵀg, K += aᵀa, C += (s λ a)ᵀ g, G += (√(sλ) g)ᵀ(√(sλ) g),
-s = E w²: two products N×T and two symmetric ones, the *bare products* of `bare_flops`.
+With a = √λ u and x = √λ g, per tile: φ += aᵀg, K += aᵀa, C += (p a)ᵀ g, G += (√p g)ᵀ(√p g),
+p = E w²λ: two products N×T and two symmetric ones, the *bare products* of `bare_flops`.
 
 E feature draws (or B data draws) are kept side by side: N becomes E·N, T becomes B·T.
 """
@@ -58,82 +58,106 @@ class Moments:
     accuracy: float
 
 
+@dataclass(frozen=True)
+class Sums:
+    """The sums over modes, as they were accumulated.
+
+    With averaged targets ``labels`` is G (BT, BT) and ``cross`` is C (EN, BT); with D explicit
+    targets they are the factors xᵀw (BT, D) and uΛw (EN, D), and ``power`` is Σ_J λ_J w_J², summed
+    over targets.
+    """
+
+    kernel: Array
+    features: Array
+    labels: Array
+    cross: Array
+    power: float
+
+
 def moments(cell: Cell, seed: Seed, *, threads: int = 1) -> Moments:
     """Draw one realisation of the cell's model and accumulate its moments.
 
     ``threads`` > 1 draws the next tiles while the products of this one are taken; it changes no
     number. Raises `InputError` when the arrays cannot fit in memory.
     """
+    drawn = accumulate(cell, seed, threads=threads)
+    labels, cross, power = drawn.labels, drawn.cross, drawn.power
+    if cell.targets != "average":
+        count = explicit_targets(cell)
+        cross = cross @ labels.T / count
+        labels = labels @ labels.T / count
+        power /= count
+    accuracy = float(np.finfo(cell.dtype).eps)
+    return Moments(drawn.kernel, drawn.features, labels, cross, power, accuracy)
+
+
+def accumulate(cell: Cell, seed: Seed, *, threads: int = 1) -> Sums:
+    """One pass over the modes, last tile first."""
     check_memory(cell, threads=threads)
     streams = Streams.of(seed)
     spectrum = cell.spectrum.build()
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
     averaged = cell.targets == "average"
-    kernel = _Sum(rows, columns, cell.dtype)
-    features = _Sum(rows, rows, cell.dtype)
-    labels, cross = (
-        (_Sum(columns, columns, cell.dtype), _Sum(rows, columns, cell.dtype))
-        if averaged
-        else (_Sum(columns, _targets(cell), cell.dtype), _Sum(rows, _targets(cell), cell.dtype))
+    width = columns if averaged else explicit_targets(cell)
+    kernel, features, labels, cross = (
+        TileSum(*shape, cell.dtype)
+        for shape in ((rows, columns), (rows, rows), (columns, width), (rows, width))
     )
     power = 0.0
     for start, u, g in _tiles(cell, spectrum.size, streams, threads):
-        stop = start + len(u)
-        eigenvalues = spectrum.eigenvalues(start, stop)
-        variances = spectrum.target_power(start, stop) / eigenvalues
-        u *= np.sqrt(eigenvalues).astype(u.dtype)[:, None]
+        eigenvalues = spectrum.eigenvalues(start, start + len(u))
+        target_power = spectrum.target_power(start, start + len(u))
+        scale_modes(u, np.sqrt(eigenvalues))
         kernel.add(u, g)
         features.add_square(u)
         if averaged:
-            power += float(np.sum(variances * eigenvalues))
-            u *= (variances * eigenvalues).astype(u.dtype)[:, None]
+            power += float(np.sum(target_power))
+            scale_modes(u, target_power)
             cross.add(u, g)
-            g *= np.sqrt(variances * eigenvalues).astype(g.dtype)[:, None]
+            scale_modes(g, np.sqrt(target_power))
             labels.add_square(g)
         else:
-            targets = _draw_targets(cell, variances, streams, start // TILE)
-            power += float(np.sum(eigenvalues[:, None] * targets**2))
-            targets = (np.sqrt(eigenvalues)[:, None] * targets).astype(u.dtype)
-            labels.add(g, targets)
-            cross.add(u, targets)
-    return _finish(cell, streams, kernel, features, labels, cross, power)
+            targets = weighted_targets(cell, target_power, streams, start // TILE)
+            power += float(np.sum(targets**2))
+            labels.add(g, targets.astype(g.dtype))
+            cross.add(u, targets.astype(u.dtype))
+    return _with_norms(
+        cell, streams, Sums(kernel.full(), features.full(), labels.full(), cross.full(), power)
+    )
 
 
-def _finish(
-    cell: Cell, streams: Streams, kernel: Any, features: Any, labels: Any, cross: Any, power: float
-) -> Moments:
-    """Apply the norms of the samples (elliptical data) and outer products of drawn targets."""
+def _with_norms(cell: Cell, streams: Streams, sums: Sums) -> Sums:
+    """Multiply the samples of elliptical data by their common factors τ_t."""
     factors = [
         cell.data_law.column_factors(streams, draw, cell.samples) for draw in range(cell.data_draws)
     ]
-    norms = None if factors[0] is None else np.concatenate([np.asarray(f) for f in factors])
-    phi, second, mixed = kernel.full(), labels.full(), cross.full()
-    if cell.targets != "average":
-        if norms is not None:
-            second *= norms[:, None]
-        mixed = mixed @ second.T / _targets(cell)
-        second = second @ second.T / _targets(cell)
-        power /= _targets(cell)
-    elif norms is not None:
-        second *= norms[:, None] * norms
-        mixed *= norms
-    if norms is not None:
-        phi *= norms
-    accuracy = float(np.finfo(cell.dtype).eps)
-    return Moments(phi, features.full(), second, mixed, power, accuracy)
+    norms = np.concatenate([factor for factor in factors if factor is not None] or [np.ones(1)])
+    averaged = cell.targets == "average"
+    return Sums(
+        kernel=sums.kernel * norms,
+        features=sums.features,
+        labels=sums.labels * norms[:, None] * (norms if averaged else 1),
+        cross=sums.cross * (norms if averaged else 1),
+        power=sums.power,
+    )
 
 
-def _targets(cell: Cell) -> int:
-    """Number of targets held explicitly."""
+def scale_modes(block: Array, factors: Array) -> None:
+    """Multiply each mode (row) of a tile by its factor, in place and in the tile's arithmetic."""
+    block *= factors.astype(block.dtype)[:, None]
+
+
+def explicit_targets(cell: Cell) -> int:
+    """Number D of targets held explicitly: 1 for the fixed one."""
     return cell.targets if isinstance(cell.targets, int) else 1
 
 
-def _draw_targets(cell: Cell, variances: Array, streams: Streams, tile: int) -> Array:
-    """w on a tile, shaped (modes, targets): drawn with E w² = s, or its fixed root."""
-    roots = np.sqrt(variances)[:, None]
+def weighted_targets(cell: Cell, target_power: Array, streams: Streams, tile: int) -> Array:
+    """√λ w on a tile, shaped (modes, D): drawn with E λw² = ``target_power``, or its fixed root."""
+    roots = np.sqrt(target_power)[:, None]
     if cell.targets == "fixed":
         return roots
-    shape = (len(variances), _targets(cell))
+    shape = (len(roots), explicit_targets(cell))
     return roots * streams(Role.TARGETS, tile=tile).standard_normal(shape)
 
 
@@ -182,7 +206,7 @@ def _tiles(
                 yield first, u.result(), g.result()
 
 
-class _Sum:
+class TileSum:
     """A matrix Σ aᵀb over tiles, accumulated in place by BLAS (C ← aᵀb + C)."""
 
     def __init__(self, rows: int, columns: int, dtype: str) -> None:
@@ -219,5 +243,5 @@ def bare_flops(cell: Cell) -> float:
     size = cell.spectrum.build().size
     if cell.targets == "average":
         return float(size) * (4 * rows * columns + rows**2 + columns**2)
-    drawn = 2 * _targets(cell) * (rows + columns)
+    drawn = 2 * explicit_targets(cell) * (rows + columns)
     return float(size) * (2 * rows * columns + rows**2 + drawn)

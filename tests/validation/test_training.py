@@ -8,7 +8,7 @@ import pytest
 from analytic.errors import InputError
 from validation import dense
 from validation.cells import Cell, SpectrumSpec
-from validation.laws import Law
+from validation.laws import Law, Role, Streams
 from validation.learners import (
     Flow,
     GradientDescent,
@@ -17,6 +17,7 @@ from validation.learners import (
     Ridge,
     learner_from_dict,
 )
+from validation.stochastic import descend, gaussian_batches, streamed_batches
 from validation.training import factorise, simulate
 
 ISOTROPIC = SpectrumSpec.power_law(alpha=0.5, size=60)
@@ -107,6 +108,42 @@ def test_descent_tends_to_flow_at_first_order_in_the_rate():
         errors.append(abs(simulate(cell, 0)[f"excess_loss[step={steps}]"] - flow))
     slope = np.polyfit(np.log(rates), np.log(errors), 1)[0]
     assert slope == pytest.approx(1, abs=0.1), f"observed rate {slope:.3f}, expected 1"
+
+
+SGD = OnePassSGD([0, 1, 5, 12], rate=0.4, batch=3)
+
+
+@pytest.mark.parametrize("law", [Law(), Law("laplace")], ids=lambda law: law.name)
+def test_one_pass_sgd_equals_steps_on_explicit_batches(law):
+    cell = Cell(EASY, 8, 36, SGD, noise=0.2, targets="fixed", data_law=law)
+    drawn = dense.realise(cell, 5)
+    u, x = drawn.features[0], drawn.data[0]
+    root = np.sqrt(drawn.variances)
+    noise = Streams.of(5)(Role.NOISE)
+    v, losses = root, [np.sum(drawn.eigenvalues * root**2)]
+    for step in range(12):
+        batch = x[:, 3 * step : 3 * step + 3]
+        errors = batch.T @ v + np.sqrt(0.2) * noise.standard_normal((3, 1))[:, 0]
+        v = v - 0.4 / (8 * 3) * u.T @ (u @ batch @ errors)
+        losses.append(np.sum(drawn.eigenvalues * v**2))
+    population, batches = streamed_batches(cell, SGD, 5)
+    streamed = descend(population, batches, SGD, 0.2, Streams.of(5))
+    assert streamed == pytest.approx(np.array(losses)[list(SGD.steps)], rel=1e-10)
+
+
+def test_projected_batches_have_the_law_of_streamed_ones():
+    cell = Cell(EASY, 8, 1, SGD, noise=0.2, targets=3)
+    population, _ = gaussian_batches(cell, SGD, 5)
+    same, _ = streamed_batches(cell, SGD, 5)
+    assert population.kernel == pytest.approx(same.kernel, rel=1e-10)
+    assert population.cross == pytest.approx(same.cross, rel=1e-10)
+    assert population.power == pytest.approx(same.power, rel=1e-10)
+    both = []
+    for batches_of in (gaussian_batches, streamed_batches):
+        runs = [descend(*batches_of(cell, SGD, k), SGD, 0.2, Streams.of(k)) for k in range(150)]
+        both.append((np.mean(runs, axis=0)[1:], np.std(runs, axis=0)[1:] / np.sqrt(150)))
+    z = (both[0][0] - both[1][0]) / np.hypot(both[0][1], both[1][1])
+    assert np.abs(z).max() < 3.5, z
 
 
 def test_learners_refuse_bad_parameters():
