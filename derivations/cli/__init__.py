@@ -1,0 +1,95 @@
+"""The command `solvable`.
+
+Each command is a module of this package with `add_parser(subparsers)`, which declares its
+arguments, and `run(arguments) -> exit status`. Errors that the toolkit raises on purpose
+become one line on standard error and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from analytic.errors import InputError, OutsideTheoryError, PrecisionError
+
+#: command → module, in the order of the help page
+COMMANDS = {
+    "tour": "tour",
+    "list": "catalogue",
+    "show": "catalogue",
+    "check": "check",
+    "export": "export",
+    "loss": "loss",
+    "dynamics": "dynamics",
+    "derive": "derive",
+    "limit": "limit",
+    "allocate": "allocate",
+    "map": "map",
+    "figure": "figure",
+}
+
+BAD_INPUT = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message}\n")
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser; only the module of ``command`` is imported if it is known."""
+    parser = _Parser(
+        prog="solvable",
+        description="Derive, evaluate and check solvable models of neural scaling laws.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = {COMMANDS[command]} if command in COMMANDS else set(COMMANDS.values())
+    for module in dict.fromkeys(m for m in COMMANDS.values() if m in wanted):
+        importlib.import_module(f"{__name__}.{module}").add_parser(subparsers)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"solvable {version('solvable')}"
+    except PackageNotFoundError:
+        return "solvable (not installed)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(argv[0] if argv else None)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (InputError, OutsideTheoryError, PrecisionError) as error:
+        print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"solvable {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+    return BAD_INPUT
+
+
+def entry_point() -> int:
+    """`main`, quiet when the reader of a pipe goes away."""
+    try:
+        status = main()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,120 @@
+"""Derivations as a LaTeX article that pdflatex compiles.
+
+Every formula is the LaTeX of a sympy object. A display that is wider than the page is
+broken at the terms of its sums, and scaled to the line if it is still too wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from ..bibliography import PAPERS, Reference
+from ..derivation import Derivation, Step
+from .unicode_text import escape
+
+WIDE = 230  # characters of LaTeX beyond which an equation is broken into lines
+
+_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern,amsmath,amssymb,adjustbox}
+\usepackage[margin=25mm]{geometry}
+\usepackage[hidelinks]{hyperref}
+\numberwithin{equation}{section}
+\allowdisplaybreaks
+\newcommand{\fit}[1]{\adjustbox{max width=0.9\linewidth}{$\displaystyle #1$}}
+"""
+
+
+def display(claim: sp.Basic) -> str:
+    """The claim as the body of a displayed equation."""
+    whole = sp.latex(claim)
+    if len(whole) > WIDE and isinstance(claim, sp.Eq) and isinstance(claim.rhs, sp.Add):
+        terms = [sp.latex(term) for term in claim.rhs.as_ordered_terms()]
+        lines, line = [], ""
+        for term in terms:
+            piece = term if term.startswith("-") or not (lines or line) else "+ " + term
+            if line and len(line) + len(piece) > WIDE:
+                lines.append(line)
+                line = ""
+            line += " " + piece
+        lines.append(line)
+        body = r" \\ & \quad ".join(lines)
+        whole = rf"\begin{{aligned}} {sp.latex(claim.lhs)} = {{}} & {body} \end{{aligned}}"
+    return rf"\fit{{{whole}}}"
+
+
+def _cite(reference: Reference) -> str:
+    place = f"[eq.~({escape(reference.equation)})]" if reference.equation else ""
+    return rf"\cite{place}{{{reference.paper}}}"
+
+
+def _step(step: Step, prefix: str) -> str:
+    source = f" {_cite(step.source)}" if step.source else ""
+    title = step.name.replace("-", " ")
+    return "\n".join(
+        [
+            rf"\paragraph{{{escape(title[:1].upper() + title[1:])}.}} {escape(step.reason)}{source}",
+            rf"\begin{{equation}}\label{{{prefix}:{step.name}}}",
+            display(step.claim),
+            r"\end{equation}",
+        ]
+    )
+
+
+def section(derivation: Derivation) -> str:
+    """One derivation as a section."""
+    lines = [rf"\section{{{escape(derivation.title)}}}\label{{{derivation.name}}}"]
+    cites = ", ".join(map(_cite, derivation.references))
+    lines.append(escape(derivation.summary) + (f" After {cites}." if cites else ""))
+    if derivation.assumptions:
+        items = "\n".join(rf"\item {escape(text)}" for text in derivation.assumptions)
+        lines += ["", r"\noindent Assumptions:", rf"\begin{{itemize}}{items}\end{{itemize}}"]
+    lines += [_step(step, derivation.name) for step in derivation.steps]
+    lines += [
+        r"\paragraph{Conclusion.}",
+        r"\begin{equation}",
+        r"\boxed{" + display(derivation.conclusion) + "}",
+        r"\end{equation}",
+    ]
+    lines += [rf"\paragraph{{Note.}} {escape(note)}" for note in derivation.notes]
+    return "\n".join(lines)
+
+
+def article(
+    derivations: Sequence[Derivation],
+    title: str = "Solvable models of neural scaling laws: derivations",
+) -> str:
+    """A complete article: the derivations as numbered sections, and the references."""
+    body = "\n\n".join(map(section, derivations))
+    return "\n".join(
+        [
+            _PREAMBLE,
+            rf"\title{{{escape(title)}}}\author{{}}\date{{}}",
+            r"\begin{document}",
+            r"\maketitle",
+            r"\tableofcontents" if len(derivations) > 1 else "",
+            body,
+            _bibliography(_references(derivations)),
+            r"\end{document}",
+            "",
+        ]
+    )
+
+
+def _references(derivations: Iterable[Derivation]) -> list[str]:
+    used = {
+        reference.paper
+        for derivation in derivations
+        for reference in (*derivation.references, *(s.source for s in derivation.steps if s.source))
+    }
+    return [key for key in PAPERS if key in used]
+
+
+def _bibliography(keys: Sequence[str]) -> str:
+    if not keys:
+        return ""
+    items = "\n".join(rf"\bibitem{{{key}}} {escape(str(PAPERS[key]))}." for key in keys)
+    return rf"\begin{{thebibliography}}{{99}}{chr(10)}{items}{chr(10)}\end{{thebibliography}}"

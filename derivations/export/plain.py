@@ -1,0 +1,65 @@
+"""A derivation as text for a terminal, and as data."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import sympy as sp
+
+from ..derivation import Derivation
+
+WIDTH = 96
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def pretty(claim: sp.Basic) -> str:
+    """The claim in two-dimensional text, indented; one line where that would be too wide."""
+    drawn = sp.pretty(claim, use_unicode=True, wrap_line=False)
+    if max(map(len, drawn.splitlines())) > WIDTH:
+        drawn = textwrap.fill(str(claim), WIDTH - 6)
+    return textwrap.indent(drawn, "      ")
+
+
+def as_text(derivation: Derivation) -> str:
+    """Title, steps with claims, reasons and sources, and the conclusion."""
+    lines = [derivation.title, "=" * len(derivation.title), "", _wrapped(derivation.summary)]
+    if derivation.references:
+        lines.append(_wrapped("After " + "; ".join(map(str, derivation.references)) + "."))
+    if derivation.assumptions:
+        lines += ["", "Assumptions:"]
+        lines += [_wrapped("· " + text, "  ") for text in derivation.assumptions]
+    for number, step in enumerate(derivation.steps, 1):
+        source = f"  [{step.source}]" if step.source else ""
+        lines += ["", f"{number}. {step.name}{source}", _wrapped(step.reason, "   ")]
+        lines += ["", pretty(step.claim)]
+    lines += ["", "Conclusion:", "", pretty(derivation.conclusion)]
+    lines += ["", *(_wrapped("Note. " + note) for note in derivation.notes)] if derivation.notes else []
+    return "\n".join(lines)
+
+
+def as_json(derivation: Derivation) -> dict[str, Any]:
+    """Everything as strings: sympy source form and LaTeX of each claim."""
+    return {
+        "name": derivation.name,
+        "title": derivation.title,
+        "summary": derivation.summary,
+        "references": [str(reference) for reference in derivation.references],
+        "assumptions": list(derivation.assumptions),
+        "steps": [
+            {
+                "name": step.name,
+                "claim": str(step.claim),
+                "latex": sp.latex(step.claim),
+                "reason": step.reason,
+                "source": str(step.source) if step.source else None,
+                "check": type(step.check).__name__.lower(),
+            }
+            for step in derivation.steps
+        ],
+        "conclusion": {"claim": str(derivation.conclusion), "latex": sp.latex(derivation.conclusion)},
+        "notes": list(derivation.notes),
+    }
