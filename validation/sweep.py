@@ -241,7 +241,7 @@ class _Run:
 def sweep(
     function: Function,
     cells: Sequence[Any],
-    seeds: int = 1,
+    seeds: int | Sequence[int] = 1,
     *,
     root_seed: int = 0,
     executor: Executor | Any | None = None,
@@ -255,6 +255,7 @@ def sweep(
     function : module-level function (it is pickled), returning numbers, arrays or mappings of
         them; see `plain` for what is kept of them.
     cells : dataclasses or mappings of plain parameters; equal cells give equal numbers.
+    seeds : how many seed indices, for all cells or for each.
     root_seed : integer ≥ 0 that all seeds derive from.
     executor : `concurrent.futures.Executor` or like it; None runs in this process.
     store : finished tasks are read from it and appended to it.
@@ -268,19 +269,22 @@ def sweep(
     True
     """
     started = time.perf_counter()
-    root_seed, seeds = count("root_seed", root_seed, at_least=0), count("seeds", seeds)
+    root_seed = count("root_seed", root_seed, at_least=0)
+    repeats = [count("seeds", k) for k in ([seeds] * len(cells) if np.isscalar(seeds) else seeds)]
+    if len(repeats) != len(cells):
+        raise InputError("seeds", len(repeats), f"one number, or one for each of {len(cells)} cells")
     run = _Run(function, cells, executor or SerialExecutor())
-    values: list[list[Any]] = [[None] * seeds for _ in cells]
+    values: list[list[Any]] = [[None] * repeat for repeat in repeats]
     resumed = 0
     for i, cell in enumerate(cells):
-        for k in range(seeds):
+        for k in range(repeats[i]):
             key = task_key(function, cell, k)
             if store is not None and key in store:
                 values[i][k] = store.results[key]
                 resumed += 1
             else:
                 run.waiting.append(_Task(i, k, key, seed_sequence(root_seed, cell, k)))
-    total, done = len(cells) * seeds, resumed
+    total, done = sum(repeats), resumed
     failures: list[Failure] = []
     try:
         with one_blas_thread():

@@ -141,13 +141,20 @@ def test_cells_differ_by_type_and_fields_and_tasks_by_function_and_seed():
     assert len({task_key(*task) for task in tasks}) == 3
 
 
-def test_cells_of_the_model_use_their_own_key_and_seed():
+def test_cells_of_the_model_use_their_own_key():
     from validation.cells import Cell as ModelCell
     from validation.cells import SpectrumSpec
 
     cell = ModelCell(SpectrumSpec.power_law(alpha=0.5, size=300), features=20, samples=40)
     assert digest(cell) == cell.key
-    assert (seed_sequence(3, cell, 2).generate_state(4) == cell.seed(3, 2).generate_state(4)).all()
+
+
+def test_each_cell_may_have_its_own_number_of_seeds():
+    result = sweep(product, CELLS, seeds=[1, 3, 2, 1], root_seed=7)
+    assert [len(row) for row in result.values] == [1, 3, 2, 1]
+    assert result.values[1] == REFERENCE[1]
+    with pytest.raises(InputError, match="one for each of 4 cells"):
+        sweep(product, CELLS, seeds=[1, 2])
 
 
 def test_what_has_no_plain_form_is_refused():
