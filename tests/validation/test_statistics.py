@@ -1,0 +1,186 @@
+"""Calibration, power and extrapolation, each tested as what it claims to be."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytic.errors import InputError
+from validation.statistics import (
+    Estimate,
+    estimate,
+    extrapolate,
+    fitted_rate,
+    holm,
+    normality,
+    power,
+    repetitions_needed,
+    verdict,
+)
+
+REPETITIONS, SPREAD = 30, 0.05
+
+
+def families(shift, cells, trials, seed=0):
+    """Families of estimates of 1 from skewed (gamma) repetitions, and the theory 1 + shift."""
+    rng = np.random.default_rng(seed)
+    shape = 1 / SPREAD**2
+    draws = rng.gamma(shape, 1 / shape, (trials, cells, REPETITIONS))
+    return [([estimate(cell) for cell in family], [1 + shift] * cells) for family in draws]
+
+
+def test_scores_of_the_true_theory_are_standard_normal():
+    (cells, theory), *_ = families(0.0, 4000, 1)
+    scores = np.array([cell.score(value) for cell, value in zip(cells, theory, strict=True)])
+    assert normality(scores) > 0.01
+    assert abs(scores.mean()) < 4 / math.sqrt(4000)
+    assert abs(scores.std() - 1) < 4 / math.sqrt(8000)
+
+
+def test_normality_rejects_scores_of_wrong_width_or_centre():
+    scores = np.random.default_rng(1).normal(size=1500)
+    assert normality(scores) > 0.01
+    assert normality(1.3 * scores) < 0.01
+    assert normality(scores + 0.2) < 0.01
+
+
+def test_intervals_cover_as_often_as_they_say():
+    (cells, _), *_ = families(0.0, 4000, 1, seed=2)
+    for confidence in (0.9, 0.99):
+        inside = [low < 1 < high for low, high in (c.interval(confidence) for c in cells)]
+        error = math.sqrt(confidence * (1 - confidence) / len(cells))
+        assert np.mean(inside) == pytest.approx(confidence, abs=4 * error)
+
+
+@pytest.mark.parametrize("cells", [1, 12, 40])
+def test_true_theory_is_rejected_at_most_at_the_stated_level(cells):
+    level, trials = 0.05, 400
+    outcomes = [verdict(*f, level=level, resolution=1).outcome for f in families(0, cells, trials)]
+    rate = outcomes.count("fail") / trials
+    # Holm and χ² each use half of the level and overlap: between level/2 and level
+    assert rate < level + 3 * math.sqrt(level / trials), f"rejected {rate:.3f}, stated {level}"
+    assert rate > level / 2 - 3 * math.sqrt(level / trials), f"rejected {rate:.3f}"
+
+
+def test_theory_wrong_by_two_per_cent_is_rejected_with_the_stated_power():
+    trials, level = 1500, 0.01
+    shift = 0.02 / (SPREAD / math.sqrt(REPETITIONS))
+    stated = power(shift, REPETITIONS - 1, level)
+    wrong = families(0.02, 1, trials, seed=3)
+    rejected = np.mean([abs(c[0].score(t[0])) > 2.5758293 for c, t in wrong])
+    assert rejected == pytest.approx(
+        stated, abs=4 * math.sqrt(stated * (1 - stated) / trials) + 0.02
+    )
+    family = families(0.02, 12, 40, seed=4)
+    outcomes = [verdict(*f, level=level, resolution=0.05).outcome for f in family]
+    assert outcomes.count("fail") == len(outcomes)  # twelve cells, each off by two errors
+
+
+def test_repetitions_needed_reach_the_wanted_power():
+    for cells in (1, 30):
+        n = repetitions_needed(SPREAD, 0.02, cells=cells, wanted=0.9)
+        level = 0.01 / cells
+        reached, fewer = (power(0.02 / SPREAD * math.sqrt(k), k - 1, level) for k in (n, n - 1))
+        assert reached >= 0.9 > fewer
+
+
+def test_verdict_outcomes_and_their_reasons():
+    good = [Estimate(1.0, 0.01, 49)] * 10
+    assert verdict(good, [1.005] * 10).passed
+    wide = verdict(good, [1.005] * 10, resolution=0.01)
+    assert wide.outcome == "undecided" and "1 %" in wide.message
+    single = verdict(good, [1.005] * 9 + [1.08])
+    assert single.outcome == "fail" and single.rejected == (9,)
+    together = verdict(good, [1.021] * 10)  # no cell stands out, all of them do
+    assert together.outcome == "fail" and not together.rejected
+    assert verdict(good, [1.021] * 10, independent=False).outcome == "pass"
+
+
+def test_one_large_deviation_among_many_cells_is_expected():
+    cells = [Estimate(0.0, 1.0)] * 200
+    theory = np.random.default_rng(5).normal(size=200)
+    theory[0] = 3.0  # outside its own 99 % interval, as two in two hundred are
+    assert verdict(cells, theory, resolution=math.inf).outcome == "pass"
+    assert verdict(cells[:1], theory[:1], resolution=math.inf).outcome == "fail"
+
+
+def test_zero_in_theory_is_judged_by_the_rounding_floor():
+    noise = [Estimate(3e-16, 1e-17, 49)]
+    assert verdict(noise, [0.0]).outcome == "fail"
+    assert verdict(noise, [0.0], floor=1e-14).outcome == "pass"
+    assert Estimate(1.0, 0.0).score(1.0) == 0 and Estimate(1.0, 0.0).score(2.0) == math.inf
+
+
+@given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))
+def test_holm_lies_between_bonferroni_and_no_correction(probabilities, level):
+    rejected = set(holm(probabilities, level))
+    n = len(probabilities)
+    assert {i for i, p in enumerate(probabilities) if p <= level / n} <= rejected
+    assert rejected <= {i for i, p in enumerate(probabilities) if p <= level}
+
+
+@settings(max_examples=50)
+@given(st.floats(-5, 5), st.floats(-5, 5), st.floats(-5, 5))
+def test_three_sizes_remove_two_orders_exactly(limit, first, second):
+    sizes = (50, 100, 200)
+    values = [Estimate(limit + first / s + second / s**2, 0.1, 20) for s in sizes]
+    fit = extrapolate(sizes, values, terms=2)
+    assert fit.limit.mean == pytest.approx(limit, abs=1e-9)
+    assert fit.bias.mean == pytest.approx(first, abs=1e-6)
+    weights = np.array([1 / 3, -2, 8 / 3])  # Richardson
+    assert fit.limit.error == pytest.approx(0.1 * np.linalg.norm(weights), rel=1e-9)
+
+
+def test_extrapolated_error_is_the_spread_of_the_extrapolation():
+    rng, sizes = np.random.default_rng(6), np.array([50.0, 100.0, 200.0])
+    errors = np.array([0.02, 0.01, 0.02])
+    limits, scores, surplus = [], [], []
+    for _ in range(2000):
+        means = 1 + 0.7 / sizes + errors * rng.normal(size=3)
+        fit = extrapolate(sizes, [Estimate(m, e) for m, e in zip(means, errors, strict=True)])
+        limits.append(fit.limit.mean)
+        scores.append(fit.limit.score(1.0))
+        surplus.append(fit.chi_square)
+    assert np.std(limits) == pytest.approx(fit.limit.error, rel=0.06)
+    assert normality(scores) > 0.01
+    assert np.mean(surplus) == pytest.approx(fit.surplus, abs=4 * math.sqrt(2 / 2000))
+
+
+def test_bias_is_rejected_without_extrapolation_and_passes_with_it():
+    rng, sizes = np.random.default_rng(7), (50, 100, 200)
+    cells = [[estimate(1 + 2 / s + 0.02 * rng.normal(size=100)) for s in sizes] for _ in range(10)]
+    assert verdict([cell[0] for cell in cells], [1.0] * 10).outcome == "fail"
+    assert verdict([extrapolate(sizes, cell).limit for cell in cells], [1.0] * 10).passed
+    assert (
+        verdict([extrapolate(sizes, cell).limit for cell in cells], [1.02] * 10).outcome == "fail"
+    )
+
+
+@pytest.mark.parametrize("rate", [-1.0, -2.0])
+def test_fitted_rate_is_the_rate_within_its_error(rate):
+    rng, sizes = np.random.default_rng(8), np.array([25.0, 50.0, 100.0, 200.0])
+    noise = 0.02 * sizes**rate
+    values = [
+        Estimate(1 + 3 * s**rate + e * rng.normal(), e) for s, e in zip(sizes, noise, strict=True)
+    ]
+    slope = fitted_rate(sizes, values, 1.0)
+    message = f"observed rate {slope.mean:.3f} ± {slope.error:.3f}, true {rate}"
+    assert abs(slope.mean - rate) < 4 * slope.error < 0.2, message
+    other = -3.0 - rate
+    assert abs(slope.score(other)) > 10, "a wrong rate is not rejected"
+
+
+def test_bad_input_is_named():
+    one = [Estimate(1.0, 0.1, 9)]
+    for call in (
+        lambda: estimate([1.0]), lambda: estimate([1.0, float("nan")]),
+        lambda: verdict(one, [1.0, 2.0]), lambda: verdict([], []),
+        lambda: verdict(one, [math.inf]), lambda: verdict(one, [1.0], level=1.5),
+        lambda: extrapolate([50], one), lambda: extrapolate([50, 50], one * 2),
+        lambda: repetitions_needed(0, 0.02), lambda: normality([0.1]),
+        lambda: one[0].half_width(99),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            call()
