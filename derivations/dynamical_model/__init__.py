@@ -1,0 +1,8 @@
+"""“A Dynamical Model of Neural Scaling Laws” (2402.01092), one module per section.
+
+`mean_field`: the chain, its response and correlation functions, system (2) of two-point
+functions. `static_limit`: t → ∞ and ridge regression. `early_time`: the universal 1/N and 1/P
+corrections. `generalisation_gap`: test against training loss. `ensembles`: ensembling and bagging.
+`time_scales`: the density of time scales. `white_spectrum`: isotropic data. `optimisers`: gradient
+descent, momentum, one-pass SGD. `scaling_laws`: exponents, prefactors, compute-optimal training.
+"""

@@ -1,0 +1,136 @@
+"""Small seeded random-matrix experiments that decide the statistical steps of this paper.
+
+One learner: data Ψ (P×M, rows of covariance Λ), features A (N×M, unit variance), and the kernel
+step K = (AᵀA/N)(ΨᵀΨ/P) that moves v⁰. Every function returns one number per seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model of finite size, λ_k = k^{-b} and w_k² λ_k = k^{-a}, and the number of seeds."""
+
+    features: int = 60
+    samples: int = 90
+    modes: int = 150
+    b: float = 1.25
+    a: float = 1.5
+    noise: float = 0.0
+    seeds: int = 60
+    entropy: int = 240201092
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """λ_k, shaped *(M,)*."""
+        return np.arange(1, self.modes + 1.0) ** -self.b
+
+    @property
+    def target_power(self) -> np.ndarray:
+        """w_k² λ_k, shaped *(M,)*."""
+        return np.arange(1, self.modes + 1.0) ** -self.a
+
+    def draws(self) -> Iterator[Draw]:
+        """One draw of (Ψ, A, w, ε) per seed."""
+        for seed in np.random.SeedSequence(self.entropy).spawn(self.seeds):
+            yield Draw(self, np.random.default_rng(seed))
+
+
+class Draw:
+    """One realisation: data Ψ, features A, residual weights w at the start, label noise ε."""
+
+    def __init__(self, setting: Setting, rng: np.random.Generator) -> None:
+        size = (setting.samples, setting.modes)
+        self.setting, self.rng = setting, rng
+        self.data = rng.normal(size=size) * np.sqrt(setting.eigenvalues)
+        self.features = rng.normal(size=(setting.features, setting.modes))
+        signs = rng.choice([-1.0, 1.0], size=setting.modes)
+        self.target = signs * np.sqrt(setting.target_power / setting.eigenvalues)
+        self.label_noise = np.sqrt(setting.noise) * rng.normal(size=setting.samples)
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """AᵀA/N, shaped *(M, M)*."""
+        return self.features.T @ self.features / self.setting.features
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """ΨᵀΨ/P, shaped *(M, M)*."""
+        return self.data.T @ self.data / self.setting.samples
+
+    def force(self, residual: np.ndarray) -> np.ndarray:
+        """v⁴ = (AᵀA/N) Ψᵀ (Ψ v⁰ + ε)/P."""
+        inner = self.data.T @ (self.data @ residual + self.label_noise) / self.setting.samples
+        return self.features.T @ (self.features @ inner) / self.setting.features
+
+    def flow(self, time: float) -> np.ndarray:
+        """v⁰(t) of gradient flow: v⁰ = v_∞-part by the eigendecomposition of the N×N problem.
+
+        In the student's weights θ, v⁰ = w − Aᵀθ/√N and θ̇ = A ΨᵀΨ-gradient is a symmetric
+        linear flow, θ̇ = g − Gθ with G = AΨᵀΨAᵀ/(NP).
+        """
+        count = self.setting.features
+        image = self.data @ self.features.T / np.sqrt(count)  # P×N
+        gradient = image.T @ (self.data @ self.target + self.label_noise) / self.setting.samples
+        values, vectors = np.linalg.eigh(image.T @ image / self.setting.samples)
+        values = np.clip(values, 0, None)
+        gain = np.where(values > 1e-13, -np.expm1(-values * time) / np.maximum(values, 1e-13), time)
+        weights = vectors @ (gain * (vectors.T @ gradient))
+        return self.target - self.features.T @ weights / np.sqrt(count)
+
+    def test_loss(self, residual: np.ndarray) -> float:
+        """Σ λ_k v_k²."""
+        return float((self.setting.eigenvalues * residual**2).sum())
+
+    def train_loss(self, residual: np.ndarray) -> float:
+        """Mean squared training residual, label noise included."""
+        return float(((self.data @ residual + self.label_noise) ** 2).mean())
+
+
+@cache
+def data_response(setting: Setting, z: float) -> np.ndarray:
+    """(1/P) tr (1 + ΨKΨᵀ/(zP))^{-1} with K = AᵀA/N: the response R₁ of v¹ to u¹ at real z."""
+
+    def one(draw: Draw) -> float:
+        inner = draw.data @ draw.features.T / np.sqrt(setting.features)
+        gram = np.linalg.eigvalsh(inner @ inner.T / setting.samples)
+        return float(np.mean(1 / (1 + gram / z)))
+
+    return per_seed(setting, one)
+
+
+@cache
+def feature_response(setting: Setting, z: float) -> np.ndarray:
+    """(1/N) tr (1 + A(ΨᵀΨ/P)Aᵀ/(zN))^{-1}: the response R₃ of v³ to u³ at real z."""
+
+    def one(draw: Draw) -> float:
+        inner = draw.data @ draw.features.T / np.sqrt(setting.samples)
+        gram = np.linalg.eigvalsh(inner.T @ inner / setting.features)
+        return float(np.mean(1 / (1 + gram / z)))
+
+    return per_seed(setting, one)
+
+
+@cache
+def transfer_function(setting: Setting, z: float, mode: int) -> np.ndarray:
+    """[(z + KΣ)^{-1}]_kk with K = AᵀA/N, Σ = ΨᵀΨ/P: the transfer function H_k at real z."""
+
+    def one(draw: Draw) -> float:
+        matrix = z * np.eye(setting.modes) + draw.kernel @ draw.covariance
+        unit = np.zeros(setting.modes)
+        unit[mode - 1] = 1
+        return float(np.linalg.solve(matrix, unit)[mode - 1])
+
+    return per_seed(setting, one)
+
+
+def per_seed(setting: Setting, one: Callable[[Draw], Any]) -> np.ndarray:
+    """``one`` of every draw, shaped *(seeds, …)*."""
+    return np.array([one(draw) for draw in setting.draws()])
