@@ -39,6 +39,8 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -73,16 +75,42 @@ def _powers(exponent: Fraction, last: int) -> list[arb]:
     return table
 
 
+@contextmanager
+def _working(bits: int, length: int = 0) -> Iterator[None]:
+    """Work at a precision of ``bits``, with power series of ``length`` terms.
+
+    Flint cuts every series at its global cap (10 unless raised), however many terms are asked.
+    """
+    cap = flint.ctx.cap
+    try:
+        flint.ctx.cap = max(cap, length)
+        with flint.ctx.workprec(bits):
+            yield
+    finally:
+        flint.ctx.cap = cap
+
+
 @lru_cache(maxsize=64)
 def _binomial_series(exponent: Fraction, order: int, precision: int) -> arb_series:
     """(1+u)^exponent up to u^order."""
-    return arb_series([1, 1], order + 1) ** ball(exponent)
+    with _working(precision, order + 1):
+        return arb_series([1, 1], order + 1) ** ball(exponent)
 
 
 @lru_cache(maxsize=32)
 def _bernoulli_weights(order: int) -> list[fmpq]:
     """B_{2k}/(2k), the weight of Taylor coefficient 2k − 1, for k = 1 … order/2."""
     return [fmpq.bernoulli(2 * k) / (2 * k) for k in range(1, order // 2 + 1)]
+
+
+@lru_cache(maxsize=8)
+def _log_factorial_table(last: int) -> np.ndarray:
+    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, last + 1)))))
+
+
+def _log_factorial(last: int) -> np.ndarray:
+    """log n! for n = 0 … last or beyond."""
+    return _log_factorial_table(1 << last.bit_length())
 
 
 class Summand:
@@ -132,19 +160,22 @@ class Summand:
         value, w = self.at(j)
         precision = flint.ctx.prec
         grown = _binomial_series(self.b, order, precision)
-        shape = _binomial_series(-self.s, order, precision)
+        shape: Any = _binomial_series(-self.s, order, precision)
         if not self.is_zero:
-            series = arb_series if self.is_real else acb_series
-            base = 1 + (grown - 1) * series([w], order + 1)
-            if self.q == 1:
-                shape = shape / base
-            else:
-                shape = shape * base ** (-int(self.q) if self.q.denominator == 1 else -ball(self.q))
+            with _working(precision, order + 1):
+                shape = shape * self._damped_series(1 + (grown - 1) * w)
+        assert shape.prec == order + 1
         step, square, total = 1 / arb(j), 1 / arb(j) ** 2, arb(0)
         for k, weight in enumerate(_bernoulli_weights(order)):
             total += weight * shape[2 * k + 1] * step
             step *= square
         return value, value * total
+
+    def _damped_series(self, base: Any) -> Any:
+        """base^{-q} as a power series."""
+        if self.q.denominator == 1:
+            return base.inv() if self.q == 1 else base.inv() ** int(self.q)
+        return base ** ball(-self.q)
 
     def from_zero(self, j: int) -> Any:
         """∫_0^j f, for c > 0."""
@@ -233,15 +264,37 @@ class Summand:
         return total + (arb(0, bound) if self.is_real else acb(arb(0, bound), arb(0, bound)))
 
     def _order(self, start: int, bits: int, total: Any) -> int | None:
-        """The lowest even order whose remainder is below 2^-bits of ``total``."""
-        target = abs(total) * arb(2) ** (-bits)
-        with flint.ctx.workprec(53):
-            best = 2 * (int(math.pi * self.theta * start) + int(abs(self.s) + self.q * self.b))
-            for order in range(4, best + 1, 4):
+        """The lowest even order whose remainder is below 2^-bits of ``total``.
+
+        Found with the logarithm of (1) in float64, then confirmed with (1) itself.
+        """
+        with flint.ctx.workprec(64):
+            log_total = abs(total).log()
+            target = abs(total) * arb(2) ** (-bits)
+            wanted = float(log_total) - bits * math.log(2)
+            last = 2 * int(math.pi * self.theta * start) + 2 * int(abs(self.s) + self.q * self.b)
+            orders = np.arange(4, last + 1, 2)
+            enough = orders[self._log_remainder(start, orders) < wanted - 0.1]
+            for order in map(int, enough[:2]):
                 bound = self.remainder(start, order)
                 if bound is not None and bound < target:
                     return order
         return None
+
+    def _log_remainder(self, start: int, n: np.ndarray) -> np.ndarray:
+        """The logarithm of (1) as float64, for several orders."""
+        s, b, q, theta = float(self.s), float(self.b), float(self.q), self.theta
+        angle = b * math.asin(theta) + math.pi - self.opening * b
+        spread = 1.0 if self.is_zero or angle < math.pi / 2 else math.sin(angle)
+        largest = max(-s * math.log1p(-theta), -s * math.log1p(theta)) - q * math.log(spread)
+        factor = math.log(2) + largest + _log_factorial(int(n[-1]))[n]
+        factor = factor - n * math.log(2 * math.pi * theta * start) + (1 - s) * math.log(start)
+        tail = np.where(s + n > 1, -np.log(np.maximum(s + n - 1, 1e-9)), np.inf)
+        if not self.is_zero:
+            size = float(abs(self.kappa).log()) + b * math.log((1 - theta) * start)
+            far = -q * size - np.log(np.maximum(s + b * q + n - 1, 1e-9))
+            tail = np.where(s + n > 1, np.minimum(tail, far), np.inf)
+        return factor + tail
 
 
 def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:

@@ -1,11 +1,13 @@
 r"""The constants of the float64 power sums: all that depends on (s, b, q) and not on κ.
 
-Boundary terms. With u = x/N and w = y/(1+y), y = κN^b,
+Boundary terms. With u = x/N, w = y/(1+y), y = κN^b and (1+u)^b = Σ c_k u^k, the Taylor
+coefficients of f(N(1+u)) = f(N)(1+u)^{-s}[1 + w((1+u)^b − 1)]^{-q} = f(N) Σ h_n u^n obey
 
-    f(N(1+u)) = f(N) Σ_n h_n(w) u^n,    h_n(w) = Σ_j C(−q, j) w^j [u^n] (1+u)^{-s} ((1+u)^b − 1)^j,
+    −n h_n = (s+n−1) h_{n−1} + w Σ_{k=1}^{n} r_{nk} h_{n−k},
+    r_{nk} = (n−k+qk) c_k + (n−k+s+q(k−1)) c_{k−1} [k ≥ 2],
 
-so the Euler–Maclaurin correction is f(N) Σ_k (B_{2k}/2k) h_{2k−1}(w) N^{1−2k}: one
-polynomial in w and 1/N.
+(the logarithmic derivative, multiplied out), which is stable up to the poles. The
+Euler–Maclaurin correction is f(N) Σ_k (B_{2k}/2k) h_{2k−1} N^{1−2k}.
 
 Integral. ∫ J^{-s}(1+κJ^b)^{-q} dJ = κ^{-c}/b · K(y), K(y) = ∫_1^y t^{c−1}(1+t)^{-q} dt, and
 
@@ -18,6 +20,7 @@ is left, and no cancellation. In between K is a Gauss–Legendre sum.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
 import flint
@@ -34,12 +37,6 @@ SERIES = 64  # terms of the series kept at most
 PRECISION = 160  # bits for the constants
 
 
-def split(x: Exponents | object) -> tuple[float, float]:
-    """An exact number as a float and the float of what is left."""
-    high = float(x)  # type: ignore[arg-type]
-    return high, float(x - type(x)(high))  # type: ignore[operator,call-arg]
-
-
 class Tables:
     """Constants for one triple (s, b, q); see the module."""
 
@@ -50,9 +47,13 @@ class Tables:
         self.whole_q = int(exps.q) if exps.q.denominator == 1 else None
         growth = max(abs(self.s), abs(self.s + self.b * self.q))
         self.first = int(16 + 2 * growth)
+        self.recurrence = self._recurrence()
+        self.weights = [
+            float(Fraction(int(x.p), int(x.q)))
+            for x in (fmpq.bernoulli(2 * k) / (2 * k) for k in range(1, ORDER + 1))
+        ]
         with flint.ctx.workprec(PRECISION):
             binomials = self._binomials()
-            self.boundary = self._boundary()
             self.low, self.low_degenerate, shift = self._series(binomials, exps.lower, 1)
             self.k_zero = float(self._k_at(NEAR) - shift)
             self.high, self.high_degenerate, shift = self._series(binomials, exps.upper, -1)
@@ -65,28 +66,27 @@ class Tables:
             out.append(out[-1] * (-q - k) / (k + 1))
         return out
 
-    def _boundary(self) -> np.ndarray:
-        """Matrix over (k, j): coefficient of N^{1−2k} w^j, k = 1 … ORDER."""
-        top = 2 * ORDER
-        with flint.ctx.workprec(2 * PRECISION):
-            grown = flint.arb_series([1, 1], top) ** ball(self.exps.b) - 1
-            shape = flint.arb_series([1, 1], top) ** ball(-self.exps.s)
-            out, q = np.zeros((ORDER, top)), ball(self.exps.q)
-            binomial = arb(1)
-            for j in range(top):
-                for k in range(1, ORDER + 1):
-                    weight = fmpq.bernoulli(2 * k) / (2 * k)
-                    out[k - 1, j] = float((weight * binomial * shape[2 * k - 1]).mid())
-                shape = shape * grown
-                binomial *= (-q - j) / (j + 1)
-        return out
+    def _recurrence(self) -> list[np.ndarray]:
+        """For each n, the row r_{n,n}, …, r_{n,1}."""
+        top, (s, b, q) = 2 * ORDER, self.exps
+        c = [Fraction(1)]
+        for k in range(top):
+            c.append(c[-1] * (b - k) / (k + 1))
+        c[0] = Fraction(0)
+        return [
+            np.array([
+                float((n - k + q * k) * c[k] + (n - k + s + q * (k - 1)) * c[k - 1])
+                for k in range(n, 0, -1)
+            ])
+            for n in range(top)
+        ]  # fmt: skip
 
-    def _series(self, binomials: list[arb], c: object, sign: int) -> tuple:
+    def _series(self, binomials: list[arb], c: Fraction, sign: int) -> tuple:
         """Coefficients C(−q,k)/(c ± k), the regularised terms, and the value at the border."""
         border, shift = arb(NEAR) ** sign, arb(0)
         regular, degenerate = [], []
         for k, binomial in enumerate(binomials):
-            exact = c + sign * k  # type: ignore[operator]
+            exact = c + sign * k
             e = ball(exact)
             if abs(exact) < DEGENERATE:
                 degenerate.append((k, exact, float(binomial)))

@@ -26,13 +26,15 @@ import numpy as np
 
 from ..errors import InputError, PrecisionError
 from .exponents import Exponents
-from .tables import NEAR, ORDER, Tables, tables
+from .tables import NEAR, ORDER, tables
 
 CLEARANCE = 8.0  # smallest distance to a pole, in units of the lattice of J
 BLOCK = 8192  # values of κ handled at once
 CELLS = 1 << 15  # (J, κ) pairs of the direct sum handled at once
 LAST_START = 1 << 22  # largest N
 EPSILON = float(np.finfo(float).eps)
+NEGLIGIBLE = EPSILON / 64  # two Euler–Maclaurin terms below this end the series
+TINY = float(np.finfo(float).tiny)  # below it float64 has fewer digits
 
 
 def power(x: Any, exponent: Fraction) -> Any:
@@ -61,7 +63,8 @@ class Kappa(NamedTuple):
     magnitude: np.ndarray
     angle: np.ndarray | None
 
-    def __getitem__(self, index: Any) -> Kappa:  # type: ignore[override]
+    def at(self, index: Any) -> Kappa:
+        """The entries of a mask or an index."""
         angle = None if self.angle is None else self.angle[index]
         return Kappa(self.value[index], self.magnitude[index], angle)
 
@@ -127,7 +130,7 @@ class Evaluator:
 
     def far_scale(self, j: Any, kappa: Kappa, e: Fraction) -> Any:
         """J^{e−bq} κ^{-q}."""
-        s, b, q = self.exps
+        _, b, q = self.exps
         if q == 0:
             return power(j, e)
         plain = power(j, e - b * q) * power(kappa.magnitude, -q)
@@ -143,19 +146,19 @@ class Evaluator:
         inner = np.where(end.size < 1, end.y, 1.0)
         outer = np.where(end.size < 1, 1.0, end.inverse)
         w = np.where(end.size < 1, inner / (1 + inner), 1 / (1 + outer))
-        square = 1.0 / np.square(end.j)
-        total: Any = 0.0
-        if not isinstance(end.j, np.ndarray):
-            coefficients = (self.t.boundary * square ** np.arange(ORDER)[:, None]).sum(axis=0)
-            total = horner(coefficients, w)
-            last = horner(self.t.boundary[-1], w) * square ** (ORDER - 1)
-        else:
-            last = None
-            for k in range(ORDER, 0, -1):
-                term = horner(self.t.boundary[k - 1, : 2 * k], w)
-                last = term * square ** (ORDER - 1) if last is None else last
-                total = total * square + term
-        return value, value * total / end.j, value * last / end.j
+        h = np.empty((2 * ORDER, *w.shape), dtype=w.dtype)
+        h[0], step, square = 1.0, 1.0 / end.j, 1.0 / np.square(end.j)
+        total, previous = np.zeros_like(w), math.inf
+        for n in range(1, 2 * ORDER):
+            h[n] = ((self.s + n - 1) * h[n - 1] + w * (self.t.recurrence[n] @ h[:n])) / -n
+            if n % 2:
+                last = self.t.weights[n // 2] * h[n] * step
+                total += last
+                step, largest = step * square, float(np.abs(last).max())
+                if max(largest, previous) < NEGLIGIBLE:
+                    break
+                previous = largest
+        return value, value * total, value * last
 
     def direct(self, kappa: Kappa, first: int, last: int, size: np.ndarray | None) -> Any:
         """Σ f(J) over first ≤ J ≤ last, and J ≤ size where it is given; smallest terms first."""
@@ -181,7 +184,7 @@ class Evaluator:
         zone = 3 * zones[0] + zones[1]
         for z in np.unique(zone):
             mask = zone == z
-            pieces = self._pieces(*divmod(int(z), 3), low.at(mask), high.at(mask), kappa[mask])
+            pieces = self._pieces(*divmod(int(z), 3), low.at(mask), high.at(mask), kappa.at(mask))
             out[mask] = sum(pieces)
             mass[mask] = sum(np.abs(piece) for piece in pieces)
         return out, mass
@@ -221,15 +224,20 @@ class Evaluator:
         self, low: End, high: End, kappa: Kappa, terms: list, sign: int
     ) -> list[Any]:
         """C(−q,k) κ^m ∫ J^{be−1} dJ: both ends in one outer zone."""
-        out = []
+        out: list[Any] = []
         for k, e, binomial in terms:
             with np.errstate(invalid="ignore"):
                 ratio = np.log(np.divide(high.j, low.j)) + 0 * low.size
             exponent = self.exps.b * e
-            length = ratio if e == 0 else np.expm1(float(exponent) * ratio) / float(exponent)
             prefactor = Fraction(k) if sign > 0 else -self.exps.q - k
-            scale = power(low.j, exponent) * power(kappa.magnitude, prefactor)
-            out.append(binomial * scale * length * kappa.phase(float(prefactor)))
+            scale = binomial * power(kappa.magnitude, prefactor) * kappa.phase(float(prefactor))
+            if e == 0:
+                out.append(scale * ratio)
+                continue
+            x = float(exponent) * ratio
+            joined = power(low.j, exponent) * np.expm1(np.minimum(x, 1.0))
+            apart = power(high.j, exponent) - power(low.j, exponent)
+            out.append(scale * np.where(np.abs(x) < 1, joined, apart) / float(exponent))
         return out
 
     def _degenerate_value(self, end: End, kappa: Kappa, zone: int) -> list[Any]:
@@ -313,18 +321,18 @@ class Evaluator:
             if start > LAST_START:
                 raise PrecisionError("κ lies too near the negative real axis for float64", 0)
             short = size[left] < 2 * start
-            clear = ~short & self.clear(start, kappa[left])
+            clear = ~short & self.clear(start, kappa.at(left))
             for chosen, method in ((left[short], self._short), (left[clear], self._long)):
                 if chosen.size:
-                    out[chosen], error[chosen] = method(kappa[chosen], size[chosen], start)
+                    out[chosen], error[chosen] = method(kappa.at(chosen), size[chosen], start)
             left = left[~(short | clear)]
             start *= 2
-        return out, error
+        return out, error + TINY
 
     def _short(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
         """Every term: M < 2N."""
         total, mass = self.direct(kappa, 1, int(size.max()), size)
-        return total, 4 * EPSILON * mass
+        return total, self.rounding(kappa, size) * mass
 
     def _long(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
         """Direct terms below N = ``start``, Euler–Maclaurin from there."""
@@ -335,9 +343,16 @@ class Evaluator:
         tail = area + f / 2 - correction
         finite = np.isfinite(size)
         if finite.any():
-            g, correction, _ = self.boundary(high.at(finite), kappa[finite])
+            g, correction, _ = self.boundary(high.at(finite), kappa.at(finite))
             tail[finite] += g / 2 + correction
-        return total + tail, 4 * EPSILON * (mass + area_mass + np.abs(f)) + np.abs(last)
+        mass = mass + area_mass + np.abs(f)
+        return total + tail, self.rounding(kappa, low.j) * mass + np.abs(last)
+
+    def rounding(self, kappa: Kappa, j: Any) -> Any:
+        """Relative rounding error of a sum: a few ulp, more for complex fractional powers."""
+        if kappa.angle is None or self.t.whole_q is not None:
+            return 4 * EPSILON
+        return (4 + self.q * np.log1p(kappa.magnitude * power(j, self.exps.b))) * EPSILON
 
 
 def horner(coefficients: np.ndarray, x: Any) -> Any:
