@@ -1,0 +1,283 @@
+r"""The two-point function: correlations of the training residual at two frequencies.
+
+For frequencies z and z' put ρ = R₁R₃ and H_k = 1/(z + λ_kρ) = (κ/z)/(λ_k+κ), and write
+S[f] = Σ_k f_k H_k(z) H_k(z'). The correlations of the chain v⁰ → v¹ → v² → v³ solve
+
+    C₀ = S[w²λ] + S[λ] C₃/N + R₃R₃' S[λ²] C₁/T
+    C₁ = R₁R₁' (C₀ + σ²/(z z'))
+    C₂ = z z' S[λ] C₁/T + R₁R₁' (S[w²λ²] + S[λ²] C₃/N)                              (2)
+    C₃ = R₃R₃' C₂,
+
+v⁰ being the error of the learned weights and v¹ the residual on the training data. The term
+C₃/N is the variance due to the finite number of features: it is absent between two members
+of an ensemble that have different features; C₁/T likewise between different data.
+
+Since S[f] = κκ'/(zz') Σ f/((λ+κ)(λ+κ')) and κR₁R₃ = z, two sums over modes are enough,
+
+    A = Σ w²λ/((λ+κ)(λ+κ')),   B = Σ λ/((λ+κ)(λ+κ')),
+
+both divided differences of sums with one κ, so that n frequencies need n one-point sums:
+
+    A = (h₁(κ) − h₁(κ'))/(κ' − κ),     B = (d₁(κ) − d₁(κ'))/(κ' − κ),     d₁ = D₁.
+
+Where κ and κ' are so close that the difference loses digits, the two-point Hermite form of
+the divided difference replaces it: with δ = κ' − κ, f the sum with one κ and g that with κ',
+
+    f[κ,κ'] = (f' + g')/2 + δ (f'' − g'')/10 + δ² (f''' + g''')/120 + O(δ⁶).
+
+The solution of (2), rewritten with d₁ = N(1 − R₃) = T(1 − R₁) so that no digits are lost
+when the brackets R₁, R₃ or the frequencies are small, reads (ν = 1/N, τ = 1/T)
+
+    Δ = R₃R₁' + κ B R₃ τ + κ' B R₁' ν         ( = (z − z')/(κ − κ') )
+    C₀ = [κκ'/(zz') (A R₃ + ν h₁ B) + σ²/(zz') (τ D φ + κκ'B² ντ)]/Δ,
+    φ = R₃ + κ' B ν,   D = Σ λ²/((λ+κ)(λ+κ')) = d₁ − κ' B.
+
+Source: dynamical paper, eq. (35), and eqs. (110)–(115) for the switched terms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .formula import Formula
+from .resolvent import Solution
+from .spectrum import Spectrum
+from .symbols import kappa, kappa_prime, z, z_prime
+
+#: relative distance of κ and κ' below which the Hermite form replaces the difference
+CLOSE = 0.01
+#: coefficients of the two-point Hermite form, exact for polynomials of degree 6
+HERMITE = (1 / 2, 1 / 10, 1 / 120)
+
+S_TARGET, S_MODE, S_MODE2, S_TARGET2 = sp.symbols("S[w^2λ] S[λ] S[λ^2] S[w^2λ^2]")
+C = sp.symbols("C_0:4")
+R1, R1_PRIME, R3, R3_PRIME = sp.symbols("R_1 R_1' R_3 R_3'", positive=True)
+NU, TAU = sp.symbols("nu tau", nonnegative=True)  # 1/N, 1/T
+NOISE = sp.Symbol("sigma^2", nonnegative=True)
+A, B, D, E = sp.symbols("A B D E")  # sums of w²λ, λ, λ², w²λ² over 1/((λ+κ)(λ+κ'))
+H1 = sp.Symbol("h_1")  # Σ w²λ/(λ+κ), at κ and not at κ'
+PHI, PSI = sp.symbols("phi psi")  # 1 − νD, 1 − τD
+#: Python names of the quantities in which C₀ and C₁ are evaluated
+ARGUMENTS = {
+    "kappa": kappa, "kappa_prime": kappa_prime, "R1": R1, "R1_prime": R1_PRIME, "R3": R3,
+    "R3_prime": R3_PRIME, "A": A, "B": B, "D": D, "h1": H1, "nu": NU, "tau": TAU, "noise": NOISE,
+}  # fmt: skip
+
+
+def correlation_system(*, shared_features: bool = True, shared_data: bool = True) -> list[sp.Eq]:
+    """System (2), with C₃/N dropped unless features are shared and C₁/T unless data are.
+
+    >>> correlation_system(shared_data=False)[0]
+    Eq(C_0, C_3*S[λ]*nu + S[w^2λ])
+    """
+    features = NU * C[3] if shared_features else sp.Integer(0)
+    data = TAU * C[1] if shared_data else sp.Integer(0)
+    r1, r3 = R1 * R1_PRIME, R3 * R3_PRIME
+    noise = NOISE / (z * z_prime)
+    return [
+        sp.Eq(C[0], S_TARGET + S_MODE * features + r3 * S_MODE2 * data),
+        sp.Eq(C[1], r1 * (C[0] + noise)),
+        sp.Eq(C[2], z * z_prime * S_MODE * data + r1 * (S_TARGET2 + S_MODE2 * features)),
+        sp.Eq(C[3], r3 * C[2]),
+    ]
+
+
+@cache
+def correlation_solution(
+    *, shared_features: bool = True, shared_data: bool = True
+) -> tuple[sp.Expr, sp.Expr]:
+    """(C₀, C₁) of system (2) in the sums S[f], the responses and the frequencies.
+
+    >>> correlation_solution(shared_features=False, shared_data=False)[0]
+    S[w^2λ]
+    """
+    system = correlation_system(shared_features=shared_features, shared_data=shared_data)
+    ((c0, c1, _, _),) = sp.linsolve(system, C)
+    return c0, c1
+
+
+@cache
+def two_point_formula(
+    *, shared_features: bool = True, shared_data: bool = True
+) -> tuple[Formula, Formula]:
+    """C₀ and C₁ in the form of the module's docstring, which loses no digits.
+
+    System (2) is solved with S[f] in terms of A, B, D, E and with z = κR₁R₃, the sum D being
+    kept as φ = 1 − νD where the features bring it in, as ψ = 1 − τD where the data do.
+    Then E = h₁ − κ'A, φ = R₃ + κ'νB and ψ = R₁' + κτB turn every difference into a sum of
+    products that are positive at real z > 0.
+
+    >>> two_point_formula(shared_features=False, shared_data=False)[0].expression
+    A/(R_1*R_1'*R_3*R_3')
+    """
+    unit = 1 / (R1 * R1_PRIME * R3 * R3_PRIME)  # κκ'/(zz')
+    features, data = (1 - PHI) / NU, (1 - PSI) / TAU  # D twice
+    system = correlation_system(shared_features=shared_features, shared_data=shared_data)
+    system = [
+        equation.subs({S_MODE2: unit * total}).subs(
+            {S_TARGET: unit * A, S_MODE: unit * B, S_TARGET2: unit * E,
+             z: kappa * R1 * R3, z_prime: kappa_prime * R1_PRIME * R3_PRIME}
+        )
+        for equation, total in zip(system, (data, data, features, features))
+    ]  # fmt: skip
+    ((c0, c1, _, _),) = sp.linsolve(system, C)
+    return Formula("C_0", ARGUMENTS, _positive(c0)), Formula("C_1", ARGUMENTS, _positive(c1))
+
+
+def _positive(value: sp.Expr) -> sp.Expr:
+    """A correlation in φ, ψ, E, rewritten without differences."""
+    brackets = {PHI: R3 + kappa_prime * NU * B, PSI: R1_PRIME + kappa * TAU * B}
+    numerator, denominator = (sp.expand(part) for part in sp.fraction(sp.cancel(value)))
+    clean = numerator.coeff(NOISE, 0).subs(E, H1 - kappa_prime * A).subs(brackets)
+    noisy = numerator.coeff(NOISE, 1).subs(PSI, 1 - TAU * D).expand().subs(brackets)
+    scale = denominator.subs(brackets)
+    clean, noisy, scale = (sp.factor(sp.expand(part)) for part in (clean, noisy, scale))
+    return sp.cancel(clean / scale, expand=False) + NOISE * noisy / scale
+
+
+@dataclass(frozen=True)
+class Points:
+    """The resolvent at n frequencies: all that the two-point function needs of them.
+
+    Arrays of shape *(…, n)*, float64/complex128 or objects that hold mpmath numbers:
+    ``z``; ``kappa``; ``R1`` and ``R3``, the responses of data and features; ``degrees`` d₁
+    and ``target`` h₁; ``distance`` of −κ from the spectrum. ``derivatives`` holds those of d₁
+    and those of h₁: the first, and where two of the κ are close also the second and third.
+    """
+
+    z: np.ndarray
+    kappa: np.ndarray
+    R1: np.ndarray
+    R3: np.ndarray
+    degrees: np.ndarray
+    target: np.ndarray
+    distance: np.ndarray
+    derivatives: tuple[tuple[np.ndarray, ...], ...]
+
+    def mirrored(self) -> Points:
+        """The same points followed by their complex conjugates, shape *(…, 2n)*."""
+
+        def both(x: np.ndarray) -> np.ndarray:
+            return np.concatenate([x, np.conjugate(x)], axis=-1)
+
+        one = (self.z, self.kappa, self.R1, self.R3, self.degrees, self.target, self.distance)
+        derivatives = tuple(tuple(both(x) for x in family) for family in self.derivatives)
+        return Points(*(both(x) for x in one), derivatives)
+
+
+def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
+    """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*."""
+    k = np.asarray(solution.value)
+    exact = k.dtype == object
+    degrees, target = _sums(spectrum, k, 1)
+    distance = np.ones(k.shape) if exact else distance_to_spectrum(spectrum, k)
+    signs = (-1, 2, -6) if not exact and _any_close(k, distance) else (-1,)
+    higher = [_sums(spectrum, k, q) for q, _ in enumerate(signs, start=2)]
+    derivatives = tuple(
+        tuple(sign * pair[family] for sign, pair in zip(signs, higher)) for family in (0, 1)
+    )  # of 1/(λ+κ): −1/(λ+κ)², 2/(λ+κ)³, −6/(λ+κ)⁴
+    r1, r3 = (np.asarray(x) for x in (solution.sample_response, solution.feature_response))
+    return Points(np.broadcast_to(z, k.shape), k, r1, r3, degrees, target, distance, derivatives)
+
+
+def _sums(spectrum: Spectrum, k: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Σ λ/(λ+κ)^q and Σ w²λ/(λ+κ)^q."""
+    if k.dtype != object:
+        return spectrum.resolvent_sum(k, 1, q), spectrum.target_sum(k, q)
+    modes = [spectrum.resolvent_sum(x, 1, q) for x in k.flat]
+    target = [spectrum.target_sum(x, q) for x in k.flat]
+    return as_objects(modes).reshape(k.shape), as_objects(target).reshape(k.shape)
+
+
+def as_objects(values: list[Any]) -> np.ndarray:
+    """A one-dimensional object array, whatever the values are."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
+    """A lower bound of min_J |κ + λ_J|, the radius in which sums over modes are analytic.
+
+    >>> from analytic.spectrum import PowerLaw
+    >>> distance_to_spectrum(PowerLaw(alpha=1, size=2), np.array([1.0, -0.5 + 0.1j, -2.0]))
+    array([1.25, 0.1 , 1.  ])
+    """
+    largest = float(spectrum.eigenvalue(1))
+    smallest = float(spectrum.eigenvalue(spectrum.size)) if np.isfinite(spectrum.size) else 0.0
+    right = k.real > -(largest + smallest) / 2
+    outside = np.where(right, np.abs(k + smallest), np.abs(k + largest))
+    inside = (k.real < -smallest) & (k.real > -largest)
+    return np.where(inside, np.abs(k.imag), outside)
+
+
+def _any_close(k: np.ndarray, distance: np.ndarray) -> bool:
+    gap = np.abs(k[..., :, None] - k[..., None, :])
+    close = gap < CLOSE * distance[..., None]
+    return bool(np.any(close & ~np.eye(k.shape[-1], dtype=bool)))
+
+
+def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
+    """A = Σ w²λ/((λ+κ)(λ+κ')) and B = Σ λ/((λ+κ)(λ+κ')), shape *(…, n, n')*."""
+    k, kp = x.kappa[..., :, None], y.kappa[..., None, :]
+    delta = kp - k
+    sums = ((x.target, y.target), (x.degrees, y.degrees))
+    differences = [f[..., :, None] - g[..., None, :] for f, g in sums]
+    several = len(x.derivatives[0]) > 1 and len(y.derivatives[0]) > 1
+    close = np.abs(delta) < CLOSE * x.distance[..., :, None] if several else delta == 0
+    far = np.where(close, 1, delta)
+    modes, target = (_hermite(delta, f, g) for f, g in zip(x.derivatives, y.derivatives))
+    a, b = (
+        np.where(close, confluent, difference / far)
+        for confluent, difference in zip((target, modes), differences)
+    )
+    return a, b
+
+
+def _hermite(delta: Any, f: tuple[np.ndarray, ...], g: tuple[np.ndarray, ...]) -> np.ndarray:
+    """−f[κ,κ'] from the derivatives at both ends."""
+    total: Any = 0.0
+    for order, (coefficient, x, y) in enumerate(zip(HERMITE, f, g)):
+        ends = x[..., :, None] + (-1) ** order * y[..., None, :]
+        total = total - coefficient * delta**order * ends
+    return total
+
+
+def two_point(
+    x: Points,
+    y: Points,
+    features: Any,
+    samples: Any,
+    noise: Any = 0,
+    *,
+    shared_features: bool = True,
+    shared_data: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """C₀ and C₁ on all pairs of two sets of points, shape *(…, n, n')*.
+
+    ``features``, ``samples`` (N, T) and ``noise`` σ_ε² are scalars, or arrays of the leading
+    shape. ``shared_features=False`` is the correlation between models with different features
+    on the same data, ``shared_data=False`` between models with the same features on different
+    data (whose C₁ is of no use: training residuals then belong to different samples).
+    """
+    a, b = pair_sums(x, y)
+    k, kp = x.kappa[..., :, None], y.kappa[..., None, :]
+    values = {
+        "kappa": k, "kappa_prime": kp, "R1": x.R1[..., :, None], "R1_prime": y.R1[..., None, :],
+        "R3": x.R3[..., :, None], "R3_prime": y.R3[..., None, :], "A": a, "B": b,
+        "D": x.degrees[..., :, None] - kp * b, "h1": x.target[..., :, None],
+        "nu": 1 / _outer(features), "tau": 1 / _outer(samples), "noise": _outer(noise),
+    }  # fmt: skip
+    formulas = two_point_formula(shared_features=shared_features, shared_data=shared_data)
+    c0, c1 = (formula(**values) for formula in formulas)
+    return c0, c1
+
+
+def _outer(size: Any) -> Any:
+    """An array of the leading shape with two axes appended; a scalar as it is."""
+    return size[..., None, None] if isinstance(size, np.ndarray) and size.ndim else size
