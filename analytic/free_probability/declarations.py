@@ -1,0 +1,167 @@
+r"""What a matrix letter is: Gaussian, symmetric Gaussian or deterministic.
+
+A `MatrixModel` holds the declarations of every matrix that may appear in an expression:
+
+* ``gaussian(X, m, n, v)``: an m×n matrix of independent real Gaussian entries, mean zero,
+  variance v; square ones are allowed and are not symmetric;
+* ``symmetric(W, m, v)``: a symmetric Gaussian (Wigner) matrix, E W_ij² = v off the diagonal;
+* ``deterministic(L, m)``: a symmetric matrix with non-negative eigenvalues, of which
+  √L may be used as ``L**(1/2)``; ``deterministic(A, m, n)`` any rectangular matrix.
+
+Different random matrices are independent. Different deterministic matrices do not
+commute, unless ``commuting(L, W)`` says that they have the same eigenvectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..errors import InputError, OutsideTheoryError
+
+GAUSSIAN_NAMES = ("gaussian", "normal")
+
+
+class Eigenvalue(sp.Symbol):
+    """The eigenvalue λ_J of a deterministic matrix, summed over J inside a trace."""
+
+    __slots__ = ()
+
+    def _latex(self, printer: Any) -> str:
+        return printer._print(sp.Symbol(self.name))
+
+
+@dataclass(frozen=True)
+class RandomMatrix:
+    """A Gaussian matrix: its symbol, the variance of an entry, whether it is symmetric."""
+
+    symbol: sp.MatrixSymbol
+    variance: sp.Expr
+    symmetric: bool
+
+
+@dataclass(frozen=True)
+class DeterministicMatrix:
+    """A fixed matrix: its symbol and, for square ones, that it is symmetric and ≥ 0."""
+
+    symbol: sp.MatrixSymbol
+    symmetric: bool
+
+    @property
+    def eigenvalue(self) -> Eigenvalue:
+        """The letter that stands for its J-th eigenvalue (singular value if rectangular)."""
+        name = self.symbol.name
+        return Eigenvalue("lambda" if name in ("L", "Lambda") else f"lambda_{name}")
+
+
+class MatrixModel:
+    """The declarations of an expression.
+
+    >>> M, T = sp.symbols("M T", positive=True)
+    >>> model = MatrixModel()
+    >>> X = model.gaussian("X", M, T, variance=1 / T)
+    >>> L = model.deterministic("L", M)
+    >>> X.shape, L.shape
+    ((M, T), (M, M))
+    """
+
+    def __init__(self) -> None:
+        self.random: dict[str, RandomMatrix] = {}
+        self.fixed: dict[str, DeterministicMatrix] = {}
+        self._family: dict[str, str] = {}
+
+    def gaussian(
+        self, name: str, rows: Any, columns: Any, variance: Any = 1, *, law: str = "gaussian"
+    ) -> sp.MatrixSymbol:
+        """Declare an independent real Gaussian rows×columns matrix and return its symbol.
+
+        ``law`` may say which distribution the entries have; all but the Gaussian are
+        refused (`OutsideTheoryError`): universality is a theorem, not a definition.
+        """
+        self._check_law(name, law)
+        symbol = self._new(name, rows, columns)
+        self.random[name] = RandomMatrix(symbol, self._variance(name, variance), False)
+        return symbol
+
+    def symmetric(
+        self, name: str, size: Any, variance: Any = 1, *, law: str = "gaussian"
+    ) -> sp.MatrixSymbol:
+        """Declare a symmetric Gaussian matrix, E W_ij² = variance for i ≠ j."""
+        self._check_law(name, law)
+        symbol = self._new(name, size, size)
+        self.random[name] = RandomMatrix(symbol, self._variance(name, variance), True)
+        return symbol
+
+    def deterministic(self, name: str, rows: Any, columns: Any = None) -> sp.MatrixSymbol:
+        """Declare a fixed matrix: symmetric and ≥ 0 if one dimension is given, else any."""
+        symbol = self._new(name, rows, rows if columns is None else columns)
+        self.fixed[name] = DeterministicMatrix(symbol, columns is None)
+        self._family[name] = name
+        return symbol
+
+    def commuting(self, *matrices: Any) -> None:
+        """Declare that these symmetric deterministic matrices have common eigenvectors."""
+        names = [getattr(matrix, "name", matrix) for matrix in matrices]
+        for name in names:
+            if name not in self.fixed or not self.fixed[name].symmetric:
+                allowed = "the names of declared symmetric deterministic matrices"
+                raise InputError("commuting", name, allowed)
+        if len({self.fixed[name].symbol.rows for name in names}) > 1:
+            raise InputError("commuting", ", ".join(names), "matrices of one dimension")
+        families = {self._family[name] for name in names}
+        for name, family in list(self._family.items()):
+            if family in families:
+                self._family[name] = min(families)
+
+    def family(self, name: str) -> str:
+        """The commuting family of a deterministic matrix, named after one member."""
+        return self._family[name]
+
+    def letters(self) -> list[Eigenvalue]:
+        """The eigenvalue letters of all deterministic matrices, sorted by name."""
+        return [self.fixed[name].eigenvalue for name in sorted(self.fixed)]
+
+    def owner(self, letter: sp.Symbol) -> DeterministicMatrix:
+        """The deterministic matrix whose eigenvalue ``letter`` is."""
+        for matrix in self.fixed.values():
+            if matrix.eigenvalue == letter:
+                return matrix
+        raise InputError("letter", letter, "an eigenvalue letter of this model")
+
+    def dimensions(self) -> list[sp.Expr]:
+        """All matrix dimensions, sorted."""
+        symbols = [m.symbol for m in (*self.random.values(), *self.fixed.values())]
+        shapes = {dimension for symbol in symbols for dimension in symbol.shape}
+        return sorted(shapes, key=sp.default_sort_key)
+
+    def _new(self, name: str, rows: Any, columns: Any) -> sp.MatrixSymbol:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InputError("name", name, "an identifier, such as X or Lambda")
+        if name in self.random or name in self.fixed:
+            raise InputError("name", name, "a name that is not declared twice")
+        for dimension in (rows, columns):
+            good = isinstance(dimension, (sp.Symbol, sp.Integer, int))
+            if not good or dimension.is_positive is False:
+                if isinstance(dimension, int) and dimension > 0:
+                    continue
+                raise InputError(f"dimension of {name}", dimension, "a symbol or a count ≥ 1")
+        return sp.MatrixSymbol(name, rows, columns)
+
+    @staticmethod
+    def _check_law(name: str, law: str) -> None:
+        if law.lower() not in GAUSSIAN_NAMES:
+            raise OutsideTheoryError(
+                f"{name}: entries of law {law!r} are outside the theory, which pairs Gaussian "
+                "entries; declare the matrix Gaussian with the same variance if universality holds"
+            )
+
+    @staticmethod
+    def _variance(name: str, variance: Any) -> sp.Expr:
+        if isinstance(variance, str):  # text is never evaluated
+            raise InputError(f"variance of {name}", repr(variance), "a positive scalar")
+        value = sp.nsimplify(variance) if isinstance(variance, float) else sp.sympify(variance)
+        if not isinstance(value, sp.Expr) or value.is_positive is False:
+            raise InputError(f"variance of {name}", variance, "a positive scalar")
+        return value

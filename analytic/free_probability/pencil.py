@@ -1,0 +1,471 @@
+r"""A rational matrix expression as c·Q^{-1}·b + d with Q linear in the random matrices.
+
+**Realisation.** Every sub-expression is held as E = d + c Q^{-1} b with block matrices whose
+entries are sums of terms s·L X R: a scalar s, deterministic words L and R, and at most one random
+matrix X or Xᵀ. The rules are those of descriptor systems:
+
+* sum:      Q = diag(Q₁, Q₂),                c = (c₁, c₂),      b = (b₁; b₂),     d = d₁ + d₂;
+* product:  Q = [[Q₁, −b₁c₂], [0, Q₂]],      c = (c₁, d₁c₂),    b = (b₁d₂; b₂),   d = d₁d₂,
+            after making E₂'s output a state where a product of entries would not be linear;
+* inverse:  Q = [[Q, b], [−c, d]], c = (0, 1), b = (0; 1), d = 0: the Schur complement of the
+            upper block is d + cQ^{-1}b.
+
+**Minimisation** repeats four moves until none applies; each keeps c Q^{-1} b + d: drop a block that the
+input b cannot reach or the output c cannot observe; merge blocks that obey the same equations
+(x_i = x_j, the coarsest lumping of Qx = b), and the same for the transposed pencil; eliminate a block
+whose diagonal is a scalar, wherever the Schur complement stays linear.
+
+A pencil may have several outputs, one for every trace in the expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.matrices.expressions import Identity, Inverse, MatAdd, MatMul, MatPow, MatrixExpr
+from sympy.matrices.expressions import MatrixSymbol, Transpose, ZeroMatrix
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .expression import Letter, evaluate, word_key
+
+Word = tuple[Any, ...]
+Term = tuple[Word, Letter | None, Word]
+Entry = dict[Term, sp.Expr]
+UNIT: Term = ((), None, ())
+
+
+@dataclass(frozen=True)
+class FixedInverse:
+    """The inverse of a purely deterministic sum of words, used as one letter."""
+
+    terms: tuple[tuple[Word, sp.Expr], ...]
+
+    def key(self) -> tuple[Any, ...]:
+        """An order that does not depend on hashing."""
+        return (2, *((word_key(word), sp.sstr(c)) for word, c in self.terms))
+
+
+def entry(term: Term = UNIT, coefficient: Any = 1) -> Entry:
+    """An entry of one term."""
+    return {term: sp.sympify(coefficient)} if coefficient != 0 else {}
+
+
+def add(*entries: Entry) -> Entry:
+    """The sum of entries."""
+    total: Entry = {}
+    for item in entries:
+        for term, coefficient in item.items():
+            total[term] = total[term] + coefficient if term in total else coefficient
+    return {term: s for t, c in total.items() if (s := sp.cancel(c)) != 0 for term in [t]}
+
+
+def scale(item: Entry, factor: sp.Expr) -> Entry:
+    """The entry times a scalar."""
+    return {term: sp.cancel(factor * c) for term, c in item.items()}
+
+
+def multiply(left: Entry, right: Entry) -> Entry | None:
+    """The product of two entries, or None if it is not linear in the random matrices."""
+    products = []
+    for (l1, x1, r1), c1 in left.items():
+        for (l2, x2, r2), c2 in right.items():
+            if x1 is not None and x2 is not None:
+                return None
+            if x1 is None:
+                term = (join(l1 + r1, l2), x2, r2) if x2 else (join(l1 + r1, l2 + r2), None, ())
+            else:
+                term = (l1, x1, join(r1, l2 + r2))
+            products.append({term: c1 * c2})
+    return add(*products)
+
+
+def join(left: Word, right: Word) -> Word:
+    """Concatenate deterministic words, with √L √L = L."""
+    result = list(left)
+    for letter in right:
+        last = result[-1] if result else None
+        root = isinstance(letter, Letter) and letter.exponent != 1
+        if root and last == letter:
+            result[-1] = Letter(letter.name)
+        else:
+            result.append(letter)
+    return tuple(result)
+
+
+def is_scalar(item: Entry) -> bool:
+    """Whether the entry is a non-zero multiple of the identity."""
+    return set(item) == {UNIT}
+
+
+def is_fixed(item: Entry) -> bool:
+    """Whether no random matrix appears."""
+    return all(term[1] is None for term in item)
+
+
+class NotLinearError(Exception):
+    """A product of two random entries."""
+
+
+def _times(left: Entry, right: Entry) -> Entry:
+    product = multiply(left, right)
+    if product is None:
+        raise NotLinearError
+    return product
+
+
+@dataclass
+class Realisation:
+    """d + c Q^{-1} b: blocks Q[i, j], row c[i], column b[i]; ``spaces[i]`` is a dimension."""
+
+    rows: sp.Expr
+    columns: sp.Expr
+    d: Entry = field(default_factory=dict)
+    spaces: list[sp.Expr] = field(default_factory=list)
+    q: dict[tuple[int, int], Entry] = field(default_factory=dict)
+    c: dict[int, Entry] = field(default_factory=dict)
+    b: dict[int, Entry] = field(default_factory=dict)
+
+    def shifted(self, by: int) -> Realisation:
+        """The same with block numbers raised by ``by``."""
+        return Realisation(
+            self.rows,
+            self.columns,
+            self.d,
+            self.spaces,
+            {(i + by, j + by): e for (i, j), e in self.q.items()},
+            {i + by: e for i, e in self.c.items()},
+            {i + by: e for i, e in self.b.items()},
+        )
+
+    def plus(self, other: Realisation) -> Realisation:
+        """The sum E₁ + E₂."""
+        right = other.shifted(len(self.spaces))
+        return Realisation(
+            self.rows,
+            self.columns,
+            add(self.d, right.d),
+            self.spaces + right.spaces,
+            {**self.q, **right.q},
+            {**self.c, **right.c},
+            {**self.b, **right.b},
+        )
+
+    def times(self, other: Realisation) -> Realisation:
+        """The product E₁E₂; the output of E₂ becomes a block where linearity asks for it."""
+        try:
+            return self._cascade(other)
+        except NotLinearError:
+            return self._cascade(other.with_output_block())
+
+    def _cascade(self, other: Realisation) -> Realisation:
+        right = other.shifted(len(self.spaces))
+        q = {**self.q, **right.q}
+        for i, left in self.b.items():
+            for j, item in right.c.items():
+                q[i, j] = scale(_times(left, item), sp.S.NegativeOne)
+        c = {**self.c, **{j: _times(self.d, item) for j, item in right.c.items()}}
+        b = {**{i: _times(item, right.d) for i, item in self.b.items()}, **right.b}
+        spaces = self.spaces + right.spaces
+        d = _times(self.d, right.d)
+        return Realisation(self.rows, other.columns, d, spaces, _tidy(q), _tidy(c), _tidy(b))
+
+    def inverse(self) -> Realisation:
+        """E^{-1}, as the lower right block of the inverse of [[Q, b], [−c, d]]."""
+        last = len(self.spaces)
+        q = dict(self.q)
+        q.update({(i, last): item for i, item in self.b.items()})
+        q.update({(last, i): scale(item, sp.S.NegativeOne) for i, item in self.c.items()})
+        q[last, last] = self.d
+        unit = {last: entry()}
+        return Realisation(self.rows, self.rows, {}, [*self.spaces, self.rows], _tidy(q), unit, unit)
+
+    def with_output_block(self) -> Realisation:
+        """The same with one more block y = d u + c x, which is the output."""
+        last = len(self.spaces)
+        q = {**self.q, (last, last): entry()}
+        q.update({(last, i): scale(item, sp.S.NegativeOne) for i, item in self.c.items()})
+        b = _tidy({**self.b, last: self.d})
+        spaces = [*self.spaces, self.rows]
+        return Realisation(self.rows, self.columns, {}, spaces, q, {last: entry()}, b)
+
+    def with_input_block(self) -> Realisation:
+        """The same with one more block u, which is the input."""
+        last = len(self.spaces)
+        q = {**self.q, (last, last): entry()}
+        q.update({(i, last): scale(item, sp.S.NegativeOne) for i, item in self.b.items()})
+        c = _tidy({**self.c, last: self.d})
+        spaces = [*self.spaces, self.columns]
+        return Realisation(self.rows, self.columns, {}, spaces, q, c, {last: entry()})
+
+    def purified(self) -> Realisation:
+        """The same with c, b and d deterministic, so that only Q^{-1} is random."""
+        result = self
+        fixed = is_fixed(result.d) and all(map(is_fixed, result.c.values()))
+        if not fixed:
+            result = result.with_output_block()
+        if not all(map(is_fixed, result.b.values())):
+            result = result.with_input_block()
+        return result
+
+
+def _tidy(items: dict[Any, Entry]) -> dict[Any, Entry]:
+    return {key: item for key, item in items.items() if item}
+
+
+def realise(expression: MatrixExpr, model: MatrixModel, flip: bool = False) -> Realisation:
+    """The realisation of an expression (of its transpose if ``flip``)."""
+    rows, columns = expression.shape[::-1] if flip else expression.shape
+    if isinstance(expression, MatrixSymbol):
+        return Realisation(rows, columns, _symbol_entry(expression, model, flip))
+    if isinstance(expression, (Identity, ZeroMatrix)):
+        return Realisation(rows, columns, entry() if isinstance(expression, Identity) else {})
+    if isinstance(expression, Transpose):
+        return realise(expression.arg, model, not flip)
+    if isinstance(expression, MatAdd):
+        terms = [realise(term, model, flip) for term in sorted_arguments(expression)]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total.plus(term)
+        return reduced_realisation(total)
+    if isinstance(expression, MatMul):
+        return _product(expression, model, flip)
+    base, exponent = expression.args[0], sp.sympify(expression.args[1])
+    if isinstance(base, Transpose):
+        return realise(MatPow(base.arg, exponent), model, not flip)
+    if not exponent.is_Integer:
+        root = Letter(base.name, exponent=sp.Rational(1, 2))
+        word = (Letter(base.name),) * int(sp.floor(exponent)) + (root,)
+        return Realisation(rows, columns, entry((word, None, ())))
+    inner = realise(base, model, flip)
+    if exponent < 0:
+        inner = _inverted(inner)
+    result = Realisation(rows, columns, entry())
+    for _ in range(abs(int(exponent))):
+        result = result.times(inner)
+    return reduced_realisation(result)
+
+
+def sorted_arguments(expression: MatrixExpr) -> list[MatrixExpr]:
+    """The terms of a sum in an order that does not depend on hashing."""
+    return sorted(expression.args, key=sp.default_sort_key)
+
+
+def _symbol_entry(symbol: MatrixSymbol, model: MatrixModel, flip: bool) -> Entry:
+    name = symbol.name
+    if name in model.random:
+        return entry(((), Letter(name, flip and not model.random[name].symmetric), ()))
+    letter = Letter(name, flip and not model.fixed[name].symmetric)
+    return entry(((letter,), None, ()))
+
+
+def _product(expression: MatMul, model: MatrixModel, flip: bool) -> Realisation:
+    coefficient, factors = expression.as_coeff_matrices()
+    parts = [realise(f, model, flip) for f in (reversed(factors) if flip else factors)]
+    result = parts[0]
+    for part in parts[1:]:
+        result = result.times(part)
+    scaled = Realisation(result.rows, result.rows, entry(coefficient=coefficient)).times(result)
+    return reduced_realisation(scaled)
+
+
+def _inverted(inner: Realisation) -> Realisation:
+    if not inner.spaces and not inner.d:
+        raise InputError("inverse", "0", "the inverse of a non-singular expression")
+    if not inner.spaces and is_fixed(inner.d):
+        if is_scalar(inner.d):
+            unit = entry(coefficient=1 / inner.d[UNIT])
+            return Realisation(inner.rows, inner.columns, unit)
+        words = {term[0]: coefficient for term, coefficient in inner.d.items()}
+        terms = tuple(sorted(words.items(), key=lambda item: word_key(item[0])))
+        return Realisation(inner.rows, inner.columns, entry(((FixedInverse(terms),), None, ())))
+    return inner.inverse()
+
+
+def reduced_realisation(realisation: Realisation) -> Realisation:
+    """A smaller realisation of the same expression, by the four moves above."""
+    from .minimisation import minimise
+
+    return minimise(realisation)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One trace: ``weight``·Tr(c Q^{-1} b + d) over a space of dimension ``space``."""
+
+    weight: sp.Expr
+    expression: MatrixExpr
+    space: sp.Expr
+    c: dict[int, Entry]
+    b: dict[int, Entry]
+    d: Entry
+
+
+@dataclass(frozen=True)
+class Pencil:
+    """Q linear in the random matrices and the outputs read off Q^{-1}."""
+
+    model: MatrixModel
+    spaces: list[sp.Expr]
+    q: dict[tuple[int, int], Entry]
+    outputs: list[Output]
+
+    @property
+    def size(self) -> int:
+        """The number of blocks of Q."""
+        return len(self.spaces)
+
+    def numeric(
+        self, matrices: Mapping[str, np.ndarray], scalars: Mapping[sp.Symbol, complex]
+    ) -> tuple[np.ndarray, list[slice]]:
+        """Q as a numpy matrix, and the slice of every block."""
+        sizes = [round(complex(sp.N(sp.sympify(s).subs(scalars))).real) for s in self.spaces]
+        edges = [0, *np.cumsum(sizes)]
+        blocks = [slice(int(a), int(b)) for a, b in pairwise(edges)]
+        total = np.zeros((edges[-1], edges[-1]), complex)
+        for (i, j), item in self.q.items():
+            total[blocks[i], blocks[j]] = entry_value(item, sizes[i], matrices, scalars)
+        return total, blocks
+
+    def check(self, seed: int = 0) -> float:
+        """The largest relative difference between c Q^{-1} b + d and the expression.
+
+        Both are evaluated on random numeric matrices of small, different dimensions; the result
+        is of the order of rounding if and only if the pencil realises the expression.
+        """
+        rng = np.random.default_rng(seed)
+        matrices, scalars = random_instance(self, rng)
+        q, blocks = self.numeric(matrices, scalars)
+        inverse = np.linalg.inv(q)
+        worst = 0.0
+        for output in self.outputs:
+            rows = round(complex(sp.N(sp.sympify(output.space).subs(scalars))).real)
+            value = np.zeros((rows, rows), complex) + entry_value(output.d, rows, matrices, scalars)
+            for i, left in output.c.items():
+                for j, right in output.b.items():
+                    block = inverse[blocks[i], blocks[j]]
+                    lv = entry_value(left, rows, matrices, scalars)
+                    value = value + lv @ block @ entry_value(right, block.shape[1], matrices, scalars)
+            expected = evaluate(output.expression, matrices, scalars)
+            worst = max(worst, np.abs(value - expected).max() / np.abs(expected).max())
+        return float(worst)
+
+
+def random_instance(
+    pencil: Pencil, rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], dict[sp.Symbol, complex]]:
+    """Random matrices and scalars of small different dimensions, for numeric checks."""
+    model, scalars = pencil.model, {}
+    symbols = [d for d in model.dimensions() if isinstance(d, sp.Symbol)]
+    for offset, dimension in enumerate(symbols):
+        scalars[dimension] = 3 + offset
+    for symbol in sorted(free_scalars(pencil) - set(symbols), key=sp.default_sort_key):
+        scalars[symbol] = rng.uniform(1, 2)
+
+    def size(dimension: sp.Expr) -> int:
+        return int(scalars.get(dimension, dimension))
+
+    matrices = {}
+    for name, record in sorted({**model.random, **model.fixed}.items()):
+        matrix = rng.standard_normal([size(d) for d in record.symbol.shape])
+        matrices[name] = matrix @ matrix.T if record.symmetric else matrix
+    _share_eigenvectors(model, matrices, rng)
+    return matrices, scalars
+
+
+def _share_eigenvectors(
+    model: MatrixModel, matrices: dict[str, np.ndarray], rng: np.random.Generator
+) -> None:
+    for name in sorted(model.fixed):
+        first = model.family(name)
+        if first != name:
+            vectors = np.linalg.eigh(matrices[first])[1]
+            matrices[name] = (vectors * rng.uniform(0.5, 2, len(vectors))) @ vectors.T
+
+
+def free_scalars(pencil: Pencil) -> set[sp.Symbol]:
+    """All scalar symbols of the pencil: spectral parameters, dimensions, variances."""
+    found: set[sp.Symbol] = set()
+
+    def visit(items: Any) -> None:
+        for term, coefficient in items:
+            found.update(coefficient.free_symbols)
+            for letter in (*term[0], *term[2]) if isinstance(term, tuple) and len(term) == 3 else ():
+                if isinstance(letter, FixedInverse):
+                    for _, inner in letter.terms:
+                        found.update(inner.free_symbols)
+
+    for item in pencil.q.values():
+        visit(item.items())
+    for output in pencil.outputs:
+        found.update(output.weight.free_symbols)
+        for item in (*output.c.values(), *output.b.values(), output.d):
+            visit(item.items())
+    for record in pencil.model.random.values():
+        found.update(record.variance.free_symbols)
+    return found
+
+
+def word_value(
+    word: Word, size: int, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, complex]
+) -> np.ndarray:
+    """A deterministic word on numeric matrices; the empty word is the identity of ``size``."""
+    value: Any = None
+    for letter in word:
+        if isinstance(letter, FixedInverse):
+            rows = size if value is None else value.shape[1]
+            parts = (
+                complex(sp.N(c.subs(scalars))) * word_value(w, rows, matrices, scalars)
+                for w, c in letter.terms
+            )
+            matrix = np.linalg.inv(sum(parts, np.zeros((rows, rows))))
+        else:
+            matrix = matrices[letter.name]
+            matrix = matrix.T if letter.transposed else matrix
+            if letter.exponent != 1:
+                eigenvalues, vectors = np.linalg.eigh(matrix)
+                matrix = (vectors * np.sqrt(np.clip(eigenvalues, 0, None))) @ vectors.T
+        value = matrix if value is None else value @ matrix
+    return np.eye(size) if value is None else value
+
+
+def entry_value(
+    item: Entry,
+    rows: int,
+    matrices: Mapping[str, np.ndarray],
+    scalars: Mapping[Any, complex],
+) -> Any:
+    """An entry with ``rows`` rows on numeric matrices; the zero entry gives 0."""
+    total: Any = 0
+    for (left, letter, right), coefficient in item.items():
+        value = word_value(left, rows, matrices, scalars)
+        if letter is not None:
+            matrix = matrices[letter.name]
+            matrix = matrix.T if letter.transposed else matrix
+            value = value @ matrix @ word_value(right, matrix.shape[1], matrices, scalars)
+        total = total + complex(sp.N(coefficient.subs(scalars))) * value
+    return total
+
+
+def build_pencil(
+    targets: list[tuple[sp.Expr, MatrixExpr]],
+    model: MatrixModel,
+    simplify: Callable[[Pencil], Pencil] | None = None,
+) -> Pencil:
+    """The pencil of Σ weight·Tr(E), one output per trace, blocks shared where they coincide."""
+    from .minimisation import minimise_pencil
+
+    spaces: list[sp.Expr] = []
+    q: dict[tuple[int, int], Entry] = {}
+    outputs = []
+    for weight, expression in targets:
+        part = realise(expression, model).purified().shifted(len(spaces))
+        spaces, q = spaces + part.spaces, {**q, **part.q}
+        outputs.append(Output(weight, expression, expression.rows, part.c, part.b, part.d))
+    pencil = Pencil(model, spaces, q, outputs)
+    return (simplify or minimise_pencil)(pencil)
