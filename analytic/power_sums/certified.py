@@ -38,16 +38,16 @@ Taylor coefficients come from f(N(1+u)) = f(N)(1+u)^{-s}[1 + w((1+u)^b − 1)]^{
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import flint
 import mpmath
 import numpy as np
-from flint import acb, acb_series, arb, arb_series, fmpq
+from flint import acb, arb, arb_series, fmpq
 
 from ..errors import InputError, PrecisionError
 from .exponents import Exponents

@@ -9,13 +9,15 @@ coefficients of f(N(1+u)) = f(N)(1+u)^{-s}[1 + w((1+u)^b − 1)]^{-q} = f(N) Σ 
 (the logarithmic derivative, multiplied out), which is stable up to the poles. The
 Euler–Maclaurin correction is f(N) Σ_k (B_{2k}/2k) h_{2k−1} N^{1−2k}.
 
-Integral. ∫ J^{-s}(1+κJ^b)^{-q} dJ = κ^{-c}/b · K(y), K(y) = ∫_1^y t^{c−1}(1+t)^{-q} dt, and
+Integral. ∫ J^{-s}(1+κJ^b)^{-q} dJ = κ^{-c}/b ∫ t^{c−1}(1+t)^{-q} dt at t = y, with
 
-    K = K_0 + Σ_k C(−q, k) [y^{c+k}]/(c+k)       for |y| < ¼,
-    K = K_∞ + Σ_k C(−q, k) [y^{c−q−k}]/(c−q−k)   for |y| > 4,
+    ∫^y = Σ_k C(−q, k) [y^{c+k}]/(c+k)        for |y| < ¼,
+    ∫^y = Σ_k C(−q, k) [y^{c−q−k}]/(c−q−k)    for |y| > 4,
 
-where [y^e]/e stands for (y^e − 1)/e if |e| < ½ (a logarithm at e = 0): no degenerate case
-is left, and no cancellation. In between K is a Gauss–Legendre sum.
+where [y^e]/e stands for (y^e − 1)/e if |e| < ½ (a logarithm at e = 0): no case is degenerate
+and nothing cancels. In between the integral is a Gauss–Legendre sum. Kept here: the
+coefficients, the values ``below`` and ``above`` of the two series at y = ¼ and y = 4, and
+``whole``, which joins them: ∫_{y'}^{y} = series at y − series at y' + whole for y' < ¼, y > 4.
 """
 
 from __future__ import annotations
@@ -54,10 +56,10 @@ class Tables:
         ]
         with flint.ctx.workprec(PRECISION):
             binomials = self._binomials()
-            self.low, self.low_degenerate, shift = self._series(binomials, exps.lower, 1)
-            self.k_zero = float(self._k_at(NEAR) - shift)
-            self.high, self.high_degenerate, shift = self._series(binomials, exps.upper, -1)
-            self.k_infinity = float(self._k_at(1 / NEAR) - shift)
+            self.low, self.low_degenerate, below = self._series(binomials, exps.lower, 1)
+            self.high, self.high_degenerate, above = self._series(binomials, exps.upper, -1)
+            self.below, self.above = float(below), float(above)
+            self.whole = float(below + self._middle() - above)
 
     def _binomials(self) -> list[arb]:
         """C(−q, k), k = 0, 1, …"""
@@ -97,14 +99,15 @@ class Tables:
                 shift += binomial * border**e / e
         return np.array(regular), degenerate, shift
 
-    def _k_at(self, y: float) -> arb:
-        """K(y) at real y > 0."""
+    def _middle(self) -> arb:
+        """∫ t^{c−1}(1+t)^{-q} dt from ¼ to 4."""
         c, q = acb(ball(self.exps.lower)), acb(ball(self.exps.q))
 
         def integrand(t: acb, _: bool) -> acb:
             return (c * t).exp() / (1 + t.exp()) ** q
 
-        return acb.integral(integrand, acb(0), acb(arb(y).log())).real
+        border = acb(arb(NEAR).log())
+        return acb.integral(integrand, border, -border).real
 
     def series_length(self, y: float) -> int:
         """Terms of the series in y needed at |y| ≤ ``y`` ≤ ¼."""

@@ -22,6 +22,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import flint
 import numpy as np
 
 from ..errors import InputError, PrecisionError
@@ -33,6 +34,8 @@ BLOCK = 8192  # values of κ handled at once
 CELLS = 1 << 15  # (J, κ) pairs of the direct sum handled at once
 LAST_START = 1 << 22  # largest N
 EPSILON = float(np.finfo(float).eps)
+ROUNDING = 8 * EPSILON  # bound of the rounding, relative to the magnitudes of all pieces
+LOG_NEAR = math.log(NEAR)
 NEGLIGIBLE = EPSILON / 64  # two Euler–Maclaurin terms below this end the series
 TINY = float(np.finfo(float).tiny)  # below it float64 has fewer digits
 
@@ -51,9 +54,11 @@ def power(x: Any, exponent: Fraction) -> Any:
 
 @lru_cache(maxsize=4)
 def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss–Legendre nodes and weights on (0, 1)."""
-    x, w = np.polynomial.legendre.leggauss(count)
-    return (x + 1) / 2, w / 2
+    """Gauss–Legendre nodes and weights on (0, 1), correctly rounded (numpy's are not)."""
+    with flint.ctx.workprec(100):
+        pairs = [flint.arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+        x, w = zip(*((float((1 - x) / 2), float(w / 2)) for x, w in pairs))
+    return np.array(x), np.array(w)
 
 
 class Kappa(NamedTuple):
@@ -119,7 +124,11 @@ class Evaluator:
             return 1 / base
         if self.t.whole_q == 2:
             return 1 / (base * base)
-        return base ** (-self.t.whole_q if self.t.whole_q is not None else -self.q)
+        if self.t.whole_q is not None:
+            return base**-self.t.whole_q
+        if not np.iscomplexobj(base):
+            return base**-self.q
+        return np.abs(base) ** -self.q * np.exp(-1j * self.q * np.angle(base))
 
     def summand(self, end: End, kappa: Kappa) -> Any:
         """f at an end, with neither overflow nor underflow on the way."""
@@ -197,16 +206,22 @@ class Evaluator:
             degenerate = self._degenerate_difference(low, high, kappa, self.t.high_degenerate, -1)
             return [*degenerate, self._far(high, kappa), -self._far(low, kappa)]
         unit = power(kappa.magnitude, -self.exps.lower) * kappa.phase(-self.c) / self.b
-        plain, scaled = [], 0.0
-        for zone, end, sign in ((stop, high, 1.0), (start, low, -1.0)):
-            if zone == 1:
-                scaled = scaled + sign * self.middle(end, kappa)
-                continue
-            constant = self.t.k_zero if zone == 0 else self.t.k_infinity
-            scaled = scaled + sign * constant
-            plain.append(sign * (self._near(end) if zone == 0 else self._far(end, kappa)))
-            plain.extend(sign * x for x in self._degenerate_value(end, kappa, zone))
-        return [unit * scaled, *plain]
+        out = []
+        if start == 0:
+            border = LOG_NEAR
+            out += [-self._near(low), *(-x for x in self._degenerate_value(low, kappa, 0))]
+        if stop == 2:
+            border = -LOG_NEAR
+            out += [self._far(high, kappa), *self._degenerate_value(high, kappa, 2)]
+        if (start, stop) == (0, 2):
+            return [unit * self.t.whole, *out]
+        ends = [border + 0 * low.size if z != 1 else self._log_y(end, kappa)
+                for z, end in ((start, low), (stop, high))]  # fmt: skip
+        if start == 0:
+            out.append(unit * self.t.below)
+        if stop == 2:
+            out.append(-unit * self.t.above)
+        return [unit * self.middle(*ends, kappa), *out]
 
     def _near(self, end: End) -> Any:
         """N^{1−s}/b Σ_k C(−q,k) y^k/(c+k), regular terms only."""
@@ -266,30 +281,29 @@ class Evaluator:
             logarithm = np.where(fine, np.log(np.where(fine, end.size, 1.0)), wide)
         return logarithm if kappa.angle is None else logarithm + 1j * kappa.angle
 
-    def middle(self, end: End, kappa: Kappa) -> Any:
-        """K(y) for ¼ ≤ |y| ≤ 4."""
-        log_y = np.log(end.size)
+    def middle(self, low: Any, high: Any, kappa: Kappa) -> Any:
+        """∫ t^{c−1}(1+t)^{-q} dt from e^low to e^high, both between ¼ and 4 in magnitude."""
         if kappa.angle is None:
-            return self._middle_straight(log_y)
-        log_y = log_y + 1j * kappa.angle
+            return self._middle_straight(low, high)
+        low, high = low + 0j, high + 0j
         steep = np.abs(kappa.angle) > math.pi / 2
-        out = np.empty(log_y.shape, dtype=complex)
-        out[~steep] = self._middle_straight(log_y[~steep])
-        out[steep] = self._middle_curved(log_y[steep], np.sign(kappa.angle[steep]))
+        out = np.empty(high.shape, dtype=complex)
+        out[~steep] = self._middle_straight(low[~steep], high[~steep])
+        out[steep] = self._middle_curved(low[steep], high[steep], np.sign(kappa.angle[steep]))
         return out
 
-    def _middle_straight(self, log_y: np.ndarray) -> Any:
-        """Gauss–Legendre along the straight line from 0 to log y."""
-        x, weights = _nodes(20)
-        t = x[:, None] * log_y
-        return log_y * (weights @ (np.exp(self.c * t) * self.damped(1 + np.exp(t))))
+    def _middle_straight(self, low: Any, high: Any) -> Any:
+        """Gauss–Legendre in log t along a straight line."""
+        x, weights = _nodes(24)
+        t = low + x[:, None] * (high - low)
+        return (high - low) * (weights @ (np.exp(self.c * t) * self.damped(1 + np.exp(t))))
 
-    def _middle_curved(self, log_y: np.ndarray, side: np.ndarray) -> Any:
-        """The same along a spiral about the pole: straight in log(log y ∓ iπ)."""
+    def _middle_curved(self, low: Any, high: Any, side: np.ndarray) -> Any:
+        """The same along a spiral about the pole: straight in log(log t ∓ iπ)."""
         x, weights = _nodes(40)
         pole = 1j * math.pi * side
-        start = np.log(-pole)
-        length = np.log(log_y - pole) - start
+        start = np.log(low - pole)
+        length = np.log(high - pole) - start
         away = np.exp(start + x[:, None] * length)
         t = pole + away
         return length * (weights @ (away * np.exp(self.c * t) * self.damped(-np.expm1(away))))
@@ -332,7 +346,7 @@ class Evaluator:
     def _short(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
         """Every term: M < 2N."""
         total, mass = self.direct(kappa, 1, int(size.max()), size)
-        return total, self.rounding(kappa, size) * mass
+        return total, ROUNDING * mass
 
     def _long(self, kappa: Kappa, size: np.ndarray, start: int) -> tuple[Any, Any]:
         """Direct terms below N = ``start``, Euler–Maclaurin from there."""
@@ -346,13 +360,7 @@ class Evaluator:
             g, correction, _ = self.boundary(high.at(finite), kappa.at(finite))
             tail[finite] += g / 2 + correction
         mass = mass + area_mass + np.abs(f)
-        return total + tail, self.rounding(kappa, low.j) * mass + np.abs(last)
-
-    def rounding(self, kappa: Kappa, j: Any) -> Any:
-        """Relative rounding error of a sum: a few ulp, more for complex fractional powers."""
-        if kappa.angle is None or self.t.whole_q is not None:
-            return 4 * EPSILON
-        return (4 + self.q * np.log1p(kappa.magnitude * power(j, self.exps.b))) * EPSILON
+        return total + tail, ROUNDING * mass + np.abs(last)
 
 
 def horner(coefficients: np.ndarray, x: Any) -> Any:
