@@ -1,0 +1,1 @@
+"""“A Solvable Model of Neural Scaling Laws”, section by section."""
