@@ -30,7 +30,7 @@ def exact(name: str, value: Any) -> Fraction:
             numerator, exponent = int(value.man), value.exp
             if numerator == 0 and exponent != 0:  # inf and nan have no mantissa
                 raise ValueError
-            return Fraction(numerator) * Fraction(2) ** exponent
+            return int(mpmath.sign(value)) * Fraction(numerator) * Fraction(2) ** exponent
         if getattr(value, "is_Rational", False):  # sympy
             return Fraction(int(value.p), int(value.q))
         return Fraction(value)
