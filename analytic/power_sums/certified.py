@@ -319,7 +319,7 @@ def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
 def to_ball(kappa: Any) -> Any:
     """κ as an `arb` ≥ 0 or an `acb` off the negative real axis, exactly."""
     allowed = "a finite number ≥ 0, or a complex one off the negative real axis"
-    if isinstance(kappa, np.ndarray | np.generic):
+    if isinstance(kappa, np.generic) or (isinstance(kappa, np.ndarray) and kappa.size == 1):
         kappa = kappa.item()
     if isinstance(kappa, complex | mpmath.mpc):
         result: Any = acb(arb(kappa.real), arb(kappa.imag))

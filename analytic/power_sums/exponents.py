@@ -74,9 +74,16 @@ class Exponents(NamedTuple):
         )
 
 
-@lru_cache(maxsize=256)
 def exponents(s: Any, b: Any, q: Any) -> Exponents:
     """Checked exponents: s real, b > 0, q ≥ 0."""
+    try:
+        return _exponents(s, b, q)
+    except TypeError:  # not hashable: an array
+        return _exponents.__wrapped__(s, b, q)
+
+
+@lru_cache(maxsize=256)
+def _exponents(s: Any, b: Any, q: Any) -> Exponents:
     result = Exponents(exact("s", s), exact("b", b), exact("q", q))
     if result.b <= 0:
         raise InputError("b", b, "a number > 0")

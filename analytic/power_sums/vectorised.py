@@ -119,16 +119,15 @@ class Evaluator:
         return End(j, size, capped * phase, inverse * np.conj(phase))
 
     def damped(self, base: Any) -> Any:
-        """base^{-q}."""
+        """base^{-q}; inverted first, so that a complex result underflows to 0 and not to NaN."""
+        if self.t.whole_q is None:
+            if not np.iscomplexobj(base):
+                return base**-self.q
+            return np.abs(base) ** -self.q * np.exp(-1j * self.q * np.angle(base))
+        inverse = 1 / base
         if self.t.whole_q == 1:
-            return 1 / base
-        if self.t.whole_q == 2:
-            return 1 / (base * base)
-        if self.t.whole_q is not None:
-            return base**-self.t.whole_q
-        if not np.iscomplexobj(base):
-            return base**-self.q
-        return np.abs(base) ** -self.q * np.exp(-1j * self.q * np.angle(base))
+            return inverse
+        return inverse * inverse if self.t.whole_q == 2 else inverse**self.t.whole_q
 
     def summand(self, end: End, kappa: Kappa) -> Any:
         """f at an end, with neither overflow nor underflow on the way."""
@@ -176,13 +175,17 @@ class Evaluator:
         step = max(1, CELLS // max(1, len(kappa.value)))
         for stop in range(last + 1, first, -step):
             j = np.arange(max(first, stop - step), stop, dtype=float)[::-1, None]
-            terms = self.damped(1 + kappa.value * power(j, self.exps.b))
+            y = kappa.value * power(j, self.exps.b)
+            terms = self.damped(1 + y)
             if self.s:
                 terms = terms * power(j, -self.exps.s)
             if size is not None:
                 terms = np.where(j <= size, terms, 0.0)
             total = total + terms.sum(axis=0)
-            mass = mass + np.abs(terms).sum(axis=0)
+            if kappa.angle is None:
+                mass = total
+            else:  # near a pole the rounding of y is magnified
+                mass = mass + (np.abs(terms) * (1 + self.q * np.abs(y / (1 + y)))).sum(axis=0)
         return total, mass
 
     def integral(self, low: End, high: End, kappa: Kappa) -> tuple[Any, Any]:
@@ -215,13 +218,15 @@ class Evaluator:
             out += [self._far(high, kappa), *self._degenerate_value(high, kappa, 2)]
         if (start, stop) == (0, 2):
             return [unit * self.t.whole, *out]
-        ends = [border + 0 * low.size if z != 1 else self._log_y(end, kappa)
-                for z, end in ((start, low), (stop, high))]  # fmt: skip
+        first, last = (
+            self._log_y(end, kappa) if z == 1 else border + 0 * end.size
+            for z, end in ((start, low), (stop, high))
+        )
         if start == 0:
             out.append(unit * self.t.below)
         if stop == 2:
             out.append(-unit * self.t.above)
-        return [unit * self.middle(*ends, kappa), *out]
+        return [unit * self.middle(first, last, kappa), *out]
 
     def _near(self, end: End) -> Any:
         """N^{1−s}/b Σ_k C(−q,k) y^k/(c+k), regular terms only."""
@@ -355,11 +360,13 @@ class Evaluator:
         area, area_mass = self.integral(low, high, kappa)
         f, correction, last = self.boundary(low, kappa)
         tail = area + f / 2 - correction
-        finite = np.isfinite(size)
+        finite, g = np.isfinite(size), np.zeros_like(f)
         if finite.any():
-            g, correction, _ = self.boundary(high.at(finite), kappa.at(finite))
-            tail[finite] += g / 2 + correction
+            g[finite], correction, _ = self.boundary(high.at(finite), kappa.at(finite))
+            tail[finite] += g[finite] / 2 + correction
         mass = mass + area_mass + np.abs(f)
+        if kappa.angle is not None:  # what rounding y does to the ends of the integral
+            mass = mass + np.abs(f) * start + np.abs(g) * np.where(finite, size, 0.0)
         return total + tail, ROUNDING * mass + np.abs(last)
 
 
