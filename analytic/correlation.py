@@ -159,6 +159,12 @@ class Points:
     distance: np.ndarray
     derivatives: tuple[tuple[np.ndarray, ...], ...]
 
+    def part(self, nodes: slice) -> Points:
+        """Some of the nodes."""
+        one = (self.z, self.kappa, self.R1, self.R3, self.degrees, self.target, self.distance)
+        derivatives = tuple(tuple(x[..., nodes] for x in family) for family in self.derivatives)
+        return Points(*(x[..., nodes] for x in one), derivatives)
+
     def mirrored(self) -> Points:
         """The same points followed by their complex conjugates, shape *(…, 2n)*."""
 

@@ -1,0 +1,328 @@
+r"""Loss against time, model size and data, for every linear training rule.
+
+A rule is a filter p_t of the eigenvalue with a quadrature p_t(λ) = Σ_i w_i(t)/(z_i + λ) over the
+nodes of a contour (`learners`, `contour`). Both losses are the two-point function (2) seen
+through it in both frequencies,
+
+    L(t) = Σ_ij w_i(t) w_j(t) C₀(z_i, z_j),       L̂(t) = Σ_ij w_i(t) w_j(t) C₁(z_i, z_j),
+
+L the excess test loss Σ λ_k E[v_k²] and L̂ the mean squared training residual, label noise
+included. The contour scales with 1/t, so t = 10¹⁵ costs what t = 1 costs, and the modes enter by
+power sums, so M = ∞ does too. The gap between test and training loss is that of C₀ + σ²/(zz') =
+C₁/(R₁R₁') and C₁ (dynamical paper, eq. (18) in the frequency domain).
+
+Averages of models: E feature draws times K data draws, all E·K trained, predictions averaged.
+Two members share features or not and data or not, which switches C₃/N and C₁/T in (2):
+
+    L = Σ_{f,d} [1/E or 1 − 1/E] [1/K or 1 − 1/K] C₀^{(f,d)}.
+
+The training loss of the average is taken over the pooled data of all K draws; with C the
+correlations averaged over the features, X those of C₀ without shared data and s = σ²/(zz'),
+
+    L̂ = [C₁ + (K−1)(R₁ + R₁')(X + s) + (K−1)(C₀ + s) + (K−1)(K−2)(X + s)]/K²,
+
+since the residual of a model on data that it has not seen does not feed back (no factor R₁).
+
+Normalisation: unit-variance features, v̇ = −(AᵀA/N)(ΨᵀΨ/P)v, no 1/M. The estimate of the error
+compares two contours with different numbers of nodes, and adds the rounding errors.
+
+Source: dynamical paper, eqs. (9), (18), (35), (110)–(115).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from . import arguments, resolvent
+from .continuation import solve_along
+from .correlation import Points, as_objects, points, two_point
+from .errors import InputError, PrecisionError
+from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
+from .spectrum import Spectrum
+
+ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
+ROUNDING = 1e-16
+PAIRS = 1 << 19  # of nodes that are held at once
+GUARD_DIGITS = 12
+GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
+EXTENSIONS = 6  # of the precision before it is declared insufficient
+
+
+@dataclass(frozen=True)
+class DynamicLoss:
+    """Losses at ``times``: arrays of shape *(broadcast of features and samples…, times…)*.
+
+    ``excess_loss`` Σ λ_k E[v_k²], ``train_loss`` the mean squared training residual with its
+    label noise, ``error_estimate`` the absolute error of either; ``noise`` σ_ε²;
+    ``critical_step`` the step size above which the rule diverges (∞ for a flow) and
+    ``diverges`` whether the step is above it, shaped as features and samples.
+    """
+
+    times: np.ndarray
+    excess_loss: np.ndarray
+    train_loss: np.ndarray
+    error_estimate: np.ndarray
+    noise: Any
+    critical_step: Any
+    diverges: Any
+
+    @property
+    def gap(self) -> np.ndarray:
+        """Test loss with its label noise minus training loss: eq. (18)."""
+        return self.excess_loss + self.noise - self.train_loss
+
+
+def dynamics(
+    spectrum: Spectrum,
+    features: Any,
+    samples: Any,
+    times: Any,
+    *,
+    learner: Learner | OnePassSGD | None = None,
+    noise: Any = 0,
+    ensemble: int = 1,
+    bags: int = 1,
+    digits: int | None = None,
+) -> DynamicLoss:
+    """Test and training loss at ``times`` (numbers of steps for discrete rules).
+
+    Parameters
+    ----------
+    features, samples: N and P (T), numbers > 0 or infinity; arrays broadcast in float64.
+    learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
+        ``samples`` = ∞.
+    noise: σ_ε². ensemble, bags: numbers E and K of feature and of data draws averaged over.
+    digits: None for float64; else the number of digits to which mpmath results are right.
+
+    >>> from analytic.spectrum import PowerLaw
+    >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
+    >>> dynamics(law, 60, 120, [0, 10, 1000]).excess_loss[1:].round(9)
+    array([0.59153814, 0.55854042])
+    """
+    rule = GradientFlow() if learner is None else learner
+    _check(features, samples, noise, ensemble, bags, rule)
+    exact = digits is not None
+    moments = arguments.nonnegative("times", times if not np.iterable(times) else list(times))
+    shape = np.shape(moments)
+    flat = list(np.ravel(np.asarray(moments, dtype=object if exact else float)))
+    rule.check_times(np.asarray(flat))
+    if exact:
+        digits = arguments.count("digits", digits)
+        for name, size in (("features", features), ("samples", samples)):
+            if np.ndim(size):
+                raise InputError(name, size, "one number where digits are asked for")
+        model = _Model(spectrum, features, samples, noise, ensemble, bags, rule, mp=True)
+        return model.exact(flat, shape, digits)
+    sizes = [np.asarray(x, float) for x in (features, samples)]
+    return _Model(spectrum, *sizes, float(noise), ensemble, bags, rule).fast(np.array(flat), shape)
+
+
+def _check(
+    features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, rule: Any
+) -> None:
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
+    arguments.nonnegative("noise", noise)
+    arguments.count("ensemble", ensemble)
+    arguments.count("bags", bags)
+    if bags > 1 and np.any(np.isinf(np.asarray(samples, float))):
+        raise InputError("samples", samples, "a finite number with bagging: bags of infinitely "
+                         "many samples are all the same")  # fmt: skip
+    if isinstance(rule, OnePassSGD):
+        if not np.all(np.isinf(np.asarray(samples, float))):
+            raise InputError("samples", samples, "inf with one-pass SGD: no sample is seen twice")
+        if ensemble > 1:
+            raise InputError("ensemble", ensemble, "1 with one-pass SGD")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Sizes, noise, averages and rule, and the evaluation of their losses on contours."""
+
+    spectrum: Spectrum
+    features: Any
+    samples: Any
+    noise: Any
+    ensemble: int
+    bags: int
+    learner: Any
+    mp: bool = False
+
+    def fast(self, times: np.ndarray, shape: tuple[int, ...]) -> DynamicLoss:
+        """Float64, all sizes and times at once."""
+        lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
+        critical, diverges = self._stability()
+        if lead and np.any(diverges):  # the contours of stable and of diverging cells differ
+            return self._cell_by_cell(lead, times, shape)
+        excess, train, error = (np.empty((*lead, len(times))) for _ in range(3))
+        start = float(self.spectrum.total_target_power())
+        excess[..., times == 0], train[..., times == 0] = start, start + self.noise
+        error[..., times == 0] = ROUNDING * start
+        later = np.flatnonzero(times > 0)
+        if len(later):
+            step = float(np.min(critical))
+            fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
+            excess[..., later], train[..., later] = fine[0], fine[1]
+            gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
+            error[..., later] = gap + fine[2]
+        results = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
+        return DynamicLoss(times.reshape(shape)[()], *results, self.noise, critical, diverges)
+
+    def _cell_by_cell(
+        self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...]
+    ) -> DynamicLoss:
+        n, t = (np.broadcast_to(x, lead) for x in (self.features, self.samples))
+        cells = [
+            replace(self, features=n[cell], samples=t[cell]).fast(times, shape)
+            for cell in np.ndindex(lead)
+        ]
+
+        def gather(name: str) -> np.ndarray:
+            values = np.array([getattr(cell, name) for cell in cells])
+            return values.reshape((*lead, *values.shape[1:]))
+
+        losses = (gather(name) for name in ("excess_loss", "train_loss", "error_estimate"))
+        stability = (gather(name) for name in ("critical_step", "diverges"))
+        return DynamicLoss(cells[0].times, *losses, self.noise, *stability)
+
+    def exact(self, times: list[Any], shape: tuple[int, ...], digits: int) -> DynamicLoss:
+        """Mpmath: precision is raised until the digits are certain, and rounded once."""
+        critical, diverges = self._stability()
+        guard = GUARD_DIGITS + int(GUARD_SHARE * digits)
+        rows = [self._exact_at(time, digits, guard, critical) for time in times]
+        with mpmath.workdps(digits):
+            excess, train, error = (
+                as_objects([+row[i] for row in rows]).reshape(shape)[()] for i in range(3)
+            )
+            moments = as_objects([mpmath.mpmathify(t) for t in times]).reshape(shape)[()]
+        return DynamicLoss(moments, excess, train, error, self.noise, critical, diverges)
+
+    def _exact_at(
+        self, time: Any, digits: int, guard: int, critical: float
+    ) -> tuple[Any, Any, Any]:
+        """(excess, train, error) at one time, with ``digits`` certain digits."""
+        certain = 0
+        for _ in range(EXTENSIONS):
+            with mpmath.workdps(digits + guard):
+                model = replace(self, noise=mpmath.mpmathify(self.noise))
+                if time == 0:
+                    start = self.spectrum.total_target_power(mp=True)
+                    return start, start + model.noise, mpmath.mpf(0)
+                moment = as_objects([mpmath.mpmathify(time)])
+                fine, coarse = (
+                    model._losses(moment, mpmath.mpf(10) ** -(digits + extra), critical)
+                    for extra in (5, 2)
+                )
+                gaps = [abs(fine[i][0] - coarse[i][0]) for i in (0, 1)]
+                error = max(gaps) + fine[2][0]
+                if error <= mpmath.mpf(10) ** -digits * abs(fine[0][0]):
+                    return fine[0][0], fine[1][0], error
+                certain = max(0, int(-mpmath.log10(error / abs(fine[0][0]))))
+                guard += digits - certain + GUARD_DIGITS
+        raise PrecisionError(f"only {certain} digits are certain at time {time}", certain)
+
+    def _stability(self) -> tuple[Any, Any]:
+        """(critical step, whether the rule diverges), shaped as features and samples."""
+        n, t = (np.asarray(x, dtype=float) for x in (self.features, self.samples))
+        n, t = np.broadcast_arrays(n, t)
+        critical = np.array([
+            self.learner.critical_step(self.spectrum, n[cell], t[cell]) for cell in np.ndindex(n.shape)
+        ]).reshape(n.shape)[()]  # fmt: skip
+        return critical, getattr(self.learner, "step", 0.0) > critical
+
+    def _losses(self, times: np.ndarray, accuracy: Any, critical: float) -> tuple[np.ndarray, ...]:
+        """(excess, train, rounding error) at positive times, *(…, times)*."""
+        if isinstance(self.learner, OnePassSGD):
+            from .volterra import one_pass_loss
+
+            excess, rounding = one_pass_loss(
+                self.spectrum, self.features, times, self.learner, self.noise, accuracy, mp=self.mp
+            )
+            return excess, excess + self.noise, rounding
+        lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
+        kind = object if self.mp else float
+        out = tuple(np.empty((*lead, len(times)), dtype=kind) for _ in range(3))
+        for rule in self.learner.quadratures(times, accuracy, critical, mp=self.mp):
+            for total, part in zip(out, self._filtered(rule)):
+                total[..., rule.index] = part
+        return out
+
+    def _filtered(self, rule: Quadrature) -> tuple[np.ndarray, ...]:
+        """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and its rounding error."""
+        x = self.resolvent_points(rule)
+        y = x.mirrored()
+        w = np.concatenate([rule.weights, np.conj(rule.weights)], axis=1)
+        count, cells = len(rule.z), max(1, math.prod(x.kappa.shape[:-1]))
+        rows = max(1, PAIRS // (2 * count * cells))
+        excess: Any = 0
+        train: Any = 0
+        error: Any = 0
+        for start in range(0, count, rows):
+            part = slice(start, start + rows)
+            half = rule.weights[:, part]
+            for c, total in zip(self._correlations(x.part(part), y), (0, 1)):
+                value = 2 * np.sum(half * np.swapaxes(c @ w.T, -1, -2), axis=-1)
+                size = np.sum(abs(half) * np.swapaxes(abs(c) @ abs(w).T, -1, -2), axis=-1)
+                excess, train = (excess + value, train) if total == 0 else (excess, train + value)
+                error = error + size
+        unit = mpmath.eps if self.mp else ROUNDING
+        return real(excess), real(train), unit * error
+
+    def resolvent_points(self, rule: Quadrature) -> Points:
+        """κ and the one-point sums at the nodes of a quadrature."""
+        if self.mp:
+            return _points_mp(self.spectrum, self.features, self.samples, rule.z)
+        found = [solve_along(self.spectrum, self.features, self.samples, z) for z in rule.paths]
+        parts = ("value", "feature_response", "sample_response", "residual")
+        joined = (np.concatenate([getattr(s, part) for s in found], axis=-1) for part in parts)
+        return points(self.spectrum, resolvent.Solution(*joined), rule.z)
+
+    def _correlations(self, x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
+        """C₀ and C₁ of the averaged prediction on all pairs of nodes."""
+        e, k = _exact_or_float(self.ensemble, self.mp), _exact_or_float(self.bags, self.mp)
+        kinds = [(f, d) for f in (True, False)[: min(self.ensemble, 2)]
+                 for d in (True, False)[: min(self.bags, 2)]]  # fmt: skip
+        sizes = (self.features, self.samples, self.noise)
+        found = {
+            kind: two_point(x, y, *sizes, shared_features=kind[0], shared_data=kind[1])
+            for kind in kinds
+        }
+        features = {True: 1 / e, False: 1 - 1 / e}
+
+        def averaged(data: bool, which: int) -> np.ndarray:
+            return sum(features[f] * found[f, d][which] for f, d in kinds if d is data)
+
+        if self.bags == 1:
+            return averaged(True, 0), averaged(True, 1)
+        c0, c1, crossed = averaged(True, 0), averaged(True, 1), averaged(False, 0)
+        noise = self.noise / (x.z[..., :, None] * y.z[..., None, :])
+        r1 = x.R1[..., :, None] + y.R1[..., None, :]
+        unseen = (k - 1) * (c0 + noise) + (k - 1) * (k - 2 + r1) * (crossed + noise)
+        return c0 / k + (1 - 1 / k) * crossed, (c1 + unseen) / k**2
+
+
+def _exact_or_float(value: int, mp: bool) -> Any:
+    return mpmath.mpf(value) if mp else float(value)
+
+
+def real(x: np.ndarray) -> np.ndarray:
+    """Real parts, of complex128 or of mpmath objects."""
+    return x.real if x.dtype != object else np.frompyfunc(lambda y: mpmath.re(y), 1, 1)(x)
+
+
+def _points_mp(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Points:
+    """The same in mpmath; the smaller response is recomputed from z = κR₁R₃."""
+    n, t = mpmath.mpmathify(features), mpmath.mpmathify(samples)
+    found = [resolvent.solve(spectrum, n, t, point) for point in z]
+    rows = []
+    for solution, point in zip(found, z):
+        r3, r1 = solution.feature_response, solution.sample_response
+        product = point / solution.value
+        r3, r1 = (product / r1, r1) if abs(r3) < abs(r1) else (r3, product / r3)
+        rows.append((solution.value, r3, r1, solution.residual))
+    return points(spectrum, resolvent.Solution(*(as_objects(list(x)) for x in zip(*rows))), z)
