@@ -219,7 +219,7 @@ class Evaluator:
         if (start, stop) == (0, 2):
             return [unit * self.t.whole, *out]
         first, last = (
-            self._log_y(end, kappa) if z == 1 else border + 0 * end.size
+            self._log_y(end, kappa) if z == 1 else np.full(end.size.shape, border)
             for z, end in ((start, low), (stop, high))
         )
         if start == 0:
