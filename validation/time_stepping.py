@@ -54,10 +54,12 @@ RESIDUAL_TOLERANCE = 1e-8
 class MeanField:
     """A solution of the mean-field equations on a time grid.
 
-    The matrices are shaped *(L, L)*, row = later index; `residual` is the largest entry by which
-    they fail equations (a) and (b) when inserted again, relative to the largest entry.
+    The matrices are shaped *(L, L)*, row = later index; `transfer` is ⟨v⁰_k(t)⟩/w_k = H_k(t),
+    shaped *(M, L)*; `residual` is the largest entry by which the matrices fail equations (a) and
+    (b) when inserted again, relative to the largest entry.
     """
 
+    transfer: Matrix
     data_response: Matrix
     feature_response: Matrix
     correlations: tuple[Matrix, Matrix, Matrix, Matrix]
@@ -162,7 +164,8 @@ def solve_mean_field(
     residual = max(residual, _correlation_residual(sums, correlations, *rates, noise))
     if not residual < RESIDUAL_TOLERANCE:
         raise PrecisionError(f"the mean-field equations are met only to {residual:.1e}")
-    return MeanField(data_response, feature_response, correlations, residual)
+    transfer = propagators.sum(axis=2)
+    return MeanField(transfer, data_response, feature_response, correlations, residual)
 
 
 def gradient_flow(

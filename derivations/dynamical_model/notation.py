@@ -48,6 +48,7 @@ divided_differences = {
 }
 #: the same at equal frequencies, κ' → κ
 coincident = {
+    kappa_prime: kappa,
     T_lam: (D1 - D2) / kappa,
     T_lam2: D2,
     T_target: h2,
@@ -83,6 +84,18 @@ def atomic(expression: sp.Expr) -> sp.Expr:
     plain = expression.xreplace({s: sp.Dummy(positive=True) for s in expression.atoms(sp.Sum)})
     letters = {x: sp.Dummy(positive=True) for x in plain.atoms(sp.Indexed)}
     return sp.simplify(plain.xreplace(letters))
+
+
+def rational(expression: sp.Expr) -> sp.Expr:
+    """The expression over one denominator, cancelled, with every D_q, h_q as one symbol.
+
+    >>> rational((D1**2 - D2**2) / (D1 - D2) - D1 - D2)
+    0
+    """
+    sums = expression.atoms(DegreesOfFreedom, TargetSum)
+    names = {function: sp.Symbol(str(function).split("(")[0] + "'" * function.has(kappa_prime))
+             for function in sums}  # fmt: skip
+    return sp.cancel(sp.together(expression.xreplace(names)))
 
 
 @dataclass(frozen=True)

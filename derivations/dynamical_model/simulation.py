@@ -71,11 +71,7 @@ class Draw:
         return self.features.T @ (self.features @ inner) / self.setting.features
 
     def flow(self, time: float) -> np.ndarray:
-        """v⁰(t) of gradient flow: v⁰ = v_∞-part by the eigendecomposition of the N×N problem.
-
-        In the student's weights θ, v⁰ = w − Aᵀθ/√N and θ̇ = A ΨᵀΨ-gradient is a symmetric
-        linear flow, θ̇ = g − Gθ with G = AΨᵀΨAᵀ/(NP).
-        """
+        """v⁰(t) = w − Aᵀθ/√N of gradient flow, θ̇ = g − Gθ with G = AΨᵀΨAᵀ/(NP), θ(0) = 0."""
         count = self.setting.features
         image = self.data @ self.features.T / np.sqrt(count)  # P×N
         gradient = image.T @ (self.data @ self.target + self.label_noise) / self.setting.samples
@@ -84,6 +80,25 @@ class Draw:
         gain = np.where(values > 1e-13, -np.expm1(-values * time) / np.maximum(values, 1e-13), time)
         weights = vectors @ (gain * (vectors.T @ gradient))
         return self.target - self.features.T @ weights / np.sqrt(count)
+
+    def ridge(self, z: float) -> np.ndarray:
+        """The residual w − Aᵀθ/√N of ridge regression with γ = zNP."""
+        root = np.sqrt(self.setting.features)
+        image = self.data @ self.features.T / root
+        labels = self.data @ self.target + self.label_noise
+        normal = image.T @ image / self.setting.samples + z * np.eye(self.setting.features)
+        weights = np.linalg.solve(normal, image.T @ labels / self.setting.samples)
+        return self.target - self.features.T @ weights / root
+
+    def sibling(self, own_features: bool, own_data: bool) -> Draw:
+        """A learner of the same target that differs in its features, its data or both."""
+        other = Draw(self.setting, self.rng)
+        other.target = self.target
+        if not own_features:
+            other.features = self.features
+        if not own_data:
+            other.data, other.label_noise = self.data, self.label_noise
+        return other
 
     def test_loss(self, residual: np.ndarray) -> float:
         """Σ λ_k v_k²."""
@@ -127,6 +142,23 @@ def transfer_function(setting: Setting, z: float, mode: int) -> np.ndarray:
         unit = np.zeros(setting.modes)
         unit[mode - 1] = 1
         return float(np.linalg.solve(matrix, unit)[mode - 1])
+
+    return per_seed(setting, one)
+
+
+@cache
+def ridge_training(setting: Setting, z: float) -> np.ndarray:
+    """Mean squared training residual of ridge regression at z = γ/(NP)."""
+    return per_seed(setting, lambda draw: draw.train_loss(draw.ridge(z)))
+
+
+@cache
+def ridge_pairs(setting: Setting, z: float, own_features: bool, own_data: bool) -> np.ndarray:
+    """Σ λ v v' of two ridge regressions that differ in their features, their data or both."""
+
+    def one(draw: Draw) -> float:
+        other = draw.sibling(own_features, own_data)
+        return float((setting.eigenvalues * draw.ridge(z) * other.ridge(z)).sum())
 
     return per_seed(setting, one)
 

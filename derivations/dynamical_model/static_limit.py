@@ -1,0 +1,187 @@
+r"""Appendix C: the end of training, t → ∞, and ridge regression, z = γ.
+
+The residual of ridge regression is z (z + KΣ)^{-1} w at z = γ/(NP), K = AᵀA/N, Σ = ΨᵀΨ/P: z times
+the transform of the residual of gradient flow. So the static loss is z²C₀(z, z), and its ridgeless
+limit z → 0 is the loss at t → ∞ (final value theorem): the two papers compute one function.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from analytic.loss import isotropic_loss_formula, test_loss_formula
+from analytic.resolvent import solve
+from analytic.spectral_functions import isotropic
+from analytic.spectrum import PowerLaw
+from analytic.symbols import N, P, T, kappa, sigma_eps, sigma_w, z
+
+from ..bibliography import Reference
+from ..catalogue import Parts, derivation
+from ..checks import Exact, Point, Statistical
+from ..derivation import Step, equation
+from . import simulation
+from .mean_field import PAPER, E, two_point_solution
+from .notation import D1, D2, Agrees, coincident, h1, h2, lam, noise, rational
+
+STATIC = "solvable-model"
+r = sp.Symbol("r", positive=True)  #: late-time variable of the paper, r = 1/κ
+loss = sp.Symbol("L")
+
+
+def ridge_error() -> sp.Expr:
+    """E = z²C₀(z, z) + σ² in D₁, D₂, h₁, h₂."""
+    return sp.factor(two_point_solution()[E].xreplace(coincident))
+
+
+def final_error(smaller: sp.Symbol) -> sp.Expr:
+    """The same at z = 0, where D₁(κ) is the smaller of N and P."""
+    return sp.factor(ridge_error().subs(D1, smaller))
+
+
+@derivation(
+    "flow-to-ridge",
+    "Ridge regression is gradient flow at the frequency z = γ/(NP)",
+    Reference(PAPER, "35"), Reference(STATIC, "163"),
+)  # fmt: skip
+def flow_to_ridge() -> Parts:
+    """The residual of ridge regression is z times the transform of the flow's residual, so the
+    two-point function on its diagonal is the static loss of the solvable-model paper."""
+    static = test_loss_formula().subs({T: P, sigma_eps: sp.sqrt(noise)})
+    excess = ridge_error() - noise
+    equal_weights = sp.simplify(isotropic(excess.subs(noise, 0), sigma_w**2))
+    train = (1 - D1 / P) ** 2 * ridge_error()
+    v_ridge, v_flow = sp.symbols("v_gamma v^0(z)")
+    steps = [
+        Step("resolvent", equation(v_ridge, z * v_flow),
+             "normal equations of ridge regression on one draw, against the flow's resolvent",
+             Agrees(_ridge_residual, _flow_residual, 10), None,
+             (equation(v_ridge, v_flow), equation(v_ridge, z**2 * v_flow))),
+        Step("static-loss", equation(excess, static),
+             "C₀ at κ' → κ is the static excess loss, any target and noise",
+             Exact(simplify=rational), Reference(STATIC, "163"),
+             (equation(excess, static.subs(P, N)), equation(excess + noise, static))),
+        Step("isotropic", equation(equal_weights, isotropic_loss_formula().subs(T, P)),
+             "w_k² = σ_w²: equation (3) of the resolvent form", Exact(simplify=rational), Reference(STATIC, "163"),
+             (equation(2 * equal_weights, isotropic_loss_formula().subs(T, P)),)),
+        Step("training-loss", equation(sp.Symbol("L_train"), train),
+             "z²C₁(z,z) = R₁²E against the squared training residual of simulated ridge regression",
+             _simulated_training(), None,
+             (equation(sp.Symbol("L_train"), ridge_error()),
+              equation(sp.Symbol("L_train"), (1 - D1 / P) * ridge_error()))),
+    ]  # fmt: skip
+    return Parts(steps, equation(loss, excess), ("z = γ/(NP) for features of unit variance",))
+
+
+def _one_draw() -> tuple[simulation.Draw, float]:
+    setting = simulation.Setting(features=7, samples=11, modes=19, noise=0.3, seeds=1)
+    return next(setting.draws()), 0.08
+
+
+def _ridge_residual() -> float:
+    """First entry of w − Aᵀθ/√N with θ from the regularised normal equations."""
+    import numpy as np
+
+    draw, frequency = _one_draw()
+    root = np.sqrt(draw.setting.features)
+    image = draw.data @ draw.features.T / root
+    labels = draw.data @ draw.target + draw.label_noise
+    count = draw.setting.samples
+    normal = image.T @ image / count + frequency * np.eye(draw.setting.features)
+    weights = np.linalg.solve(normal, image.T @ labels / count)
+    return float((draw.target - draw.features.T @ weights / root)[0])
+
+
+def _flow_residual(claim: sp.Basic) -> float:
+    """The claim's right side with the first entry of v⁰(z) = (z + KΣ)^{-1}(w − KΨᵀε/(Pz))."""
+    import numpy as np
+
+    draw, frequency = _one_draw()
+    count = draw.setting.samples
+    source = draw.target - draw.kernel @ draw.data.T @ draw.label_noise / (count * frequency)
+    matrix = frequency * np.eye(draw.setting.modes) + draw.kernel @ draw.covariance
+    value = float(np.linalg.solve(matrix, source)[0])
+    return float(claim.args[1].subs({z: frequency, sp.Symbol("v^0(z)"): value}))
+
+
+def _simulated_training() -> Statistical:
+    setting, frequency = simulation.Setting(noise=0.1), 0.02
+    spectrum = PowerLaw(exponent=setting.b, target_exponent=setting.a, size=setting.modes)
+
+    def theory(claim: sp.Basic) -> float:
+        root = solve(spectrum, setting.features, setting.samples, frequency).value
+        values = {kappa: root, N: setting.features, P: setting.samples, noise: setting.noise}
+        return float(Point(values, spectrum)(claim.args[1]))
+
+    return Statistical(lambda: simulation.ridge_training(setting, frequency), theory)
+
+
+@derivation(
+    "late-time-limit",
+    "The loss at the end of training, below and above N = P",
+    Reference(PAPER, "70"), Reference(PAPER, "73"), Reference(PAPER, "74"), Reference(PAPER, "76"),
+)  # fmt: skip
+def late_time_limit() -> Parts:
+    """For z → 0 the resolvent variable κ = 1/r stays finite, at Σ λr/(1+λr) = min(N, P), and so
+    does the 2×2 system: its solution is the ridgeless loss, with one form for each side of N = P."""
+    narrow, wide = final_error(N), final_error(P)
+    below = P * (kappa * h1 + noise) / (P - N)
+    above = P * (kappa**2 * h2 * (N - P) + kappa * h1 * (P - D2) + noise * (N - D2)) / (
+        (P - D2) * (N - P)
+    )
+    isotropic_below = sp.simplify(isotropic(narrow.subs(noise, 0), 1).subs(D1, N))
+    steps = [
+        Step("occupation", equation(lam * r / (1 + lam * r), lam / (lam + kappa)),
+             "with r = 1/κ the paper's condition min(N,P) = Σ λr/(1+λr) is D₁(κ) = min(N,P)",
+             Exact({r: 1 / kappa}), Reference(PAPER, "70"),
+             (equation(1 / (1 + lam * r), lam / (lam + kappa)),)),
+        Step("final-transfer", equation(sp.limit(z * kappa / (z * (kappa + lam)), z, 0),
+                                        1 / (1 + lam * r)),
+             "zH_k(z) at z → 0: what remains of mode k",
+             Exact({r: 1 / kappa}), Reference(PAPER, "74"),
+             (equation(1 / (1 + lam * r), lam / (lam + kappa)),)),
+        Step("few-features", equation(narrow, below), "N < P: D₁ = N", Exact(simplify=rational),
+             Reference(PAPER, "76"), (equation(narrow, below.subs({N: P, P: N}, simultaneous=True)),
+                                      equation(narrow, kappa * h1 + noise))),
+        Step("few-samples", equation(wide, above), "P < N: D₁ = P", Exact(simplify=rational),
+             Reference(PAPER, "73"), (equation(wide, below.subs({N: P, P: N}, simultaneous=True)),)),
+        Step("plateau", equation(isotropic_below, kappa * N / (1 - N / P)),
+             "isotropic weights: h₁ = D₁ = N", Exact(simplify=rational), Reference(STATIC, "163"),
+             (equation(isotropic_below, kappa * N),)),
+        Step("noise-without-target", equation(above.subs({h1: 0, h2: 0}),
+                                              noise * P * (N - D2) / ((P - D2) * (N - P))),
+             "label noise alone, P < N", Exact(simplify=rational), Reference(STATIC, "186"),
+             (equation(above.subs({h1: 0, h2: 0}), noise * P / (N - P)),)),
+        *_long_training(narrow, wide),
+    ]  # fmt: skip
+    return Parts(steps, equation(loss, sp.Piecewise((below - noise, N < P), (above - noise, True))))
+
+
+def _long_training(narrow: sp.Expr, wide: sp.Expr) -> list[Step]:
+    """The mean-field equations stepped in time until nothing changes any more."""
+    spectrum = PowerLaw(exponent=1.25, target_exponent=1.5, size=14)
+    time, sigma = 1e7, 0.2
+
+    def step(features: int, samples: int, formula: sp.Expr, wrong: sp.Expr) -> Step:
+        def stepped() -> float:
+            from validation.time_stepping import gradient_flow
+
+            value, _ = gradient_flow(
+                spectrum.eigenvalues(), spectrum.target_power(), time, points=40, levels=2,
+                features=features, samples=samples, noise=sigma,
+            )  # fmt: skip
+            return float(value[0])
+
+        def claimed(claim: sp.Basic) -> object:
+            root = solve(spectrum, features, samples, 0.0).value
+            values = {kappa: root, N: features, P: samples, noise: sigma}
+            return Point(values, spectrum)(claim.args[1])
+
+        return Step(
+            f"long-training-N{features}-P{samples}", equation(loss, formula - noise),
+            "the mean-field equations, stepped in time to t = 10⁷",
+            Agrees(stepped, claimed, 6), Reference(PAPER, "9"),
+            (equation(loss, formula), equation(loss, wrong - noise)),
+        )  # fmt: skip
+
+    return [step(4, 8, narrow, wide), step(8, 4, wide, narrow)]
+
