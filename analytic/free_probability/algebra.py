@@ -1,0 +1,309 @@
+r"""The algebra of deterministic matrices in which block resolvents are computed.
+
+An `Element` is a sum of words; a word is a product of *factors*, each a rational function of the
+matrices of one commuting family, held as a rational function of their eigenvalues. Factors of one
+family that meet are multiplied as functions; factors of different families keep their order. So
+Λ(Λ+κ)^{-2} is one factor, and Γ Λ(Λ+κ)^{-2} a word of two, which is never reordered.
+
+The inverse of an element of one family is again a function. The inverse of a sum that mixes families,
+(Γ + pΛ)^{-1}, becomes a new letter with its definition remembered (`MixedInverse`).
+
+A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose inside its
+family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act
+through the root of the eigenvalue. A square matrix that is not symmetric does not commute with
+its transpose, and the two are different families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sympy as sp
+from sympy.polys.fields import FracElement, FracField
+
+from ..errors import InputError
+from .declarations import Eigenvalue, MatrixModel
+from .pencil import FixedInverse
+
+MIXED_LETTERS = 4
+
+
+class Factor(NamedTuple):
+    """A rational function ``value`` of the letters of ``family``, mapping columns to rows."""
+
+    family: str
+    value: FracElement
+    rows: sp.Expr
+    columns: sp.Expr
+
+
+Words = dict[tuple[Factor, ...], FracElement]
+
+
+@dataclass(frozen=True)
+class MixedInverse:
+    """A letter that stands for the inverse of ``element``, whose families do not commute."""
+
+    letter: Eigenvalue
+    element: Element
+
+
+class Algebra:
+    """The field of coefficients and the letters of one model."""
+
+    def __init__(self, model: MatrixModel, scalars: Iterable[sp.Symbol]) -> None:
+        self.model = model
+        self.letters: dict[sp.Symbol, str] = {}  # letter → family
+        self.rooted: dict[sp.Symbol, Eigenvalue] = {}  # root → letter of its square
+        for name in sorted(model.fixed):
+            self._add_letters(name)
+        self.mixed: list[MixedInverse] = []
+        self._spare = [Eigenvalue(f"R_{k}") for k in range(MIXED_LETTERS)]
+        ordered = sorted(set(scalars), key=sp.default_sort_key)
+        self.scalars = ordered
+        generators = [*ordered, *self.letters, *self._spare]
+        for letter in self._spare:
+            self.letters[letter] = letter.name
+        self.field = FracField(generators or [sp.Dummy()], sp.QQ)
+        self.positions = {s: self.field.symbols.index(s) for s in self.letters}
+        self.zero, self.one = self.field.zero, self.field.one
+
+    def _add_letters(self, name: str) -> None:
+        record = self.model.fixed[name]
+        square = record.symbol.rows == record.symbol.cols
+        root = Eigenvalue(f"root_{name}")
+        if record.symmetric:
+            self.letters[root] = self.model.family(name)
+            self.rooted[root] = record.eigenvalue
+        elif square:
+            self.letters[record.eigenvalue] = name
+            self.letters[Eigenvalue(f"{record.eigenvalue.name}'")] = f"{name}'"
+        else:
+            self.letters[root] = name
+            self.rooted[root] = record.eigenvalue
+
+    def scalar(self, expression: Any) -> FracElement:
+        """A rational function of the scalar symbols as a field element."""
+        try:
+            return self.field.from_expr(sp.sympify(expression))
+        except (ValueError, TypeError) as problem:
+            allowed = "rational functions of the symbols (no roots or other functions)"
+            raise InputError("coefficient", expression, allowed) from problem
+
+    def constant(self, value: FracElement) -> Element:
+        """A multiple of the identity."""
+        return Element(self, {(): value} if value else {})
+
+    def word(self, letters: Iterable[Any]) -> Element:
+        """The element of a deterministic word of a pencil."""
+        product = self.constant(self.one)
+        for letter in letters:
+            if isinstance(letter, FixedInverse):
+                total = self.constant(self.zero)
+                for word, coefficient in letter.terms:
+                    total = total + self.word(word).scaled(self.scalar(coefficient))
+                product = product * total.inverse()
+            else:
+                product = product * self._letter(letter)
+        return product
+
+    def _letter(self, letter: Any) -> Element:
+        record = self.model.fixed[letter.name]
+        rows, columns = record.symbol.shape
+        family, symbol = self.model.family(letter.name), record.eigenvalue
+        if record.symmetric:
+            root = self.field(self.field.ring(Eigenvalue(f"root_{letter.name}")))
+            value = root ** int(2 * letter.exponent)
+            return Element(self, {(Factor(family, value, rows, rows),): self.one})
+        if letter.transposed:
+            rows, columns = columns, rows
+        if rows == columns:
+            prime = "'" if letter.transposed else ""
+            symbol = Eigenvalue(f"{symbol.name}{prime}")
+            value = self.field(self.field.ring(symbol))
+            return Element(self, {(Factor(f"{letter.name}{prime}", value, rows, rows),): self.one})
+        value = self.field(self.field.ring(Eigenvalue(f"root_{letter.name}")))
+        return Element(self, {(Factor(family, value, rows, columns),): self.one})
+
+    def is_scalar(self, value: FracElement) -> bool:
+        """Whether no letter appears in a field element."""
+        polynomials = (value.numer, value.denom)
+        return not any(
+            monomial[i]
+            for polynomial in polynomials
+            for monomial in polynomial
+            for i in self.positions.values()
+        )
+
+    def mixed_inverse(self, element: Element) -> Element:
+        """The inverse of an element that mixes families, as a (remembered) letter."""
+        order = sorted(element.terms, key=lambda w: str([(f.family, f.value) for f in w]))
+        leading = element.terms[order[-1]]
+        monic = element.scaled(1 / leading)
+        for known in self.mixed:
+            if known.element.terms == monic.terms:
+                break
+        else:
+            if len(self.mixed) == MIXED_LETTERS:
+                raise InputError(
+                    "expression", f"{MIXED_LETTERS + 1} different inverses of mixed sums", "fewer"
+                )
+            known = MixedInverse(self._spare[len(self.mixed)], monic)
+            self.mixed.append(known)
+        space = next(f.rows for word in order for f in word)
+        value = self.field(self.field.ring(known.letter)) / leading
+        return Element(self, {(Factor(known.letter.name, value, space, space),): self.one})
+
+
+@dataclass(frozen=True, eq=False)
+class Element:
+    """A sum of words with coefficients in the field of scalars."""
+
+    algebra: Algebra
+    terms: Words
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def __add__(self, other: Element) -> Element:
+        return self._collect([*self.terms.items(), *other.terms.items()])
+
+    def __neg__(self) -> Element:
+        return self.scaled(-self.algebra.one)
+
+    def __sub__(self, other: Element) -> Element:
+        return self + (-other)
+
+    def scaled(self, factor: FracElement) -> Element:
+        """The element times a scalar."""
+        if not factor:
+            return Element(self.algebra, {})
+        return self._collect([(word, c * factor) for word, c in self.terms.items()])
+
+    def __mul__(self, other: Element) -> Element:
+        products = []
+        for left, a in self.terms.items():
+            for right, b in other.terms.items():
+                products.append((merge(left, right), a * b))
+        return self._collect(products)
+
+    def _collect(self, items: Iterable[tuple[tuple[Factor, ...], FracElement]]) -> Element:
+        """Add up equal words, and words of a single factor of one family as functions."""
+        algebra = self.algebra
+        singles: dict[tuple[str, Any, Any], FracElement] = {}
+        words: Words = {}
+        for word, coefficient in items:
+            if len(word) == 1:
+                factor = word[0]
+                key = (factor.family, factor.rows, factor.columns)
+                singles[key] = singles.get(key, algebra.zero) + coefficient * factor.value
+            else:
+                words[word] = words.get(word, algebra.zero) + coefficient
+        for (family, rows, columns), value in singles.items():
+            if value and algebra.is_scalar(value):
+                words[()] = words.get((), algebra.zero) + value
+            elif value:
+                words[(Factor(family, value, rows, columns),)] = algebra.one
+        return Element(algebra, {word: c for word, c in words.items() if c})
+
+    def families(self) -> set[str]:
+        """The families that appear."""
+        return {factor.family for word in self.terms for factor in word}
+
+    def function(self) -> FracElement | None:
+        """The element as one function of one family (or a scalar), or None if it mixes."""
+        if len(self.families()) > 1 or any(len(word) > 1 for word in self.terms):
+            return None
+        total = self.algebra.zero
+        for word, coefficient in self.terms.items():
+            total += coefficient * (word[0].value if word else self.algebra.one)
+        return total
+
+    def inverse(self) -> Element:
+        """The inverse; a function if the element is one, a remembered letter if it mixes."""
+        value = self.function()
+        if value is None:
+            return self.algebra.mixed_inverse(self)
+        if not value:
+            raise ZeroDivisionError("inverse of zero")
+        factors = [word[0] for word in self.terms if word]
+        if not factors or self.algebra.is_scalar(value):
+            return self.algebra.constant(1 / value)
+        family, _, rows, columns = factors[0]
+        return Element(self.algebra, {(Factor(family, 1 / value, columns, rows),): self.algebra.one})
+
+    def is_square(self) -> bool:
+        """Whether it maps a space to itself (a rectangular block is no pivot)."""
+        return all(not word or word[0].rows == word[-1].columns for word in self.terms)
+
+    def weight(self) -> tuple[int, int]:
+        """How complicated: words, then terms; pivots are chosen by it."""
+        values = [f.value for word in self.terms for f in word] + list(self.terms.values())
+        size = sum(len(v.numer) + len(v.denom) for v in values)
+        mixing = 0 if self.function() is not None else 1
+        return (mixing * 1000 + max((len(word) for word in self.terms), default=0), size)
+
+
+def merge(left: tuple[Factor, ...], right: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Concatenate two words, multiplying factors of one family that meet."""
+    if left and right and left[-1].family == right[0].family:
+        last, first = left[-1], right[0]
+        factor = Factor(last.family, last.value * first.value, last.rows, first.columns)
+        return (*left[:-1], factor, *right[1:])
+    return left + right
+
+
+Matrix = dict[tuple[int, int], Element]
+
+
+def invert(matrix: Matrix, indices: list[int], algebra: Algebra) -> Matrix:
+    """The inverse of a block matrix, by Gauss–Jordan from the left; entries do not commute.
+
+    Raises ZeroDivisionError if it is structurally singular.
+    """
+    unit = algebra.constant(algebra.one)
+    zero = algebra.constant(algebra.zero)
+    rows = {i: {j: matrix[i, j] for j in indices if (i, j) in matrix} for i in indices}
+    sides = {i: {i: unit} for i in indices}
+    pivot_row: dict[int, int] = {}
+    columns = sorted(indices)
+    while columns:
+        candidates = [
+            (rows[i][j].weight(), abs(i - j), i, j)
+            for i in indices
+            if i not in pivot_row.values()
+            for j in columns
+            if j in rows[i] and rows[i][j].is_square()
+        ]
+        if not candidates:
+            raise ZeroDivisionError("the block matrix is singular")
+        _, _, i, j = min(candidates)
+        inverse = rows[i][j].inverse()
+        rows[i] = _clean({k: inverse * e for k, e in rows[i].items()})
+        rows[i][j] = unit
+        sides[i] = _clean({k: inverse * e for k, e in sides[i].items()})
+        for other in indices:
+            if other != i and j in rows[other]:
+                factor = rows[other][j]
+                rows[other] = _minus(rows[other], factor, rows[i], zero)
+                rows[other].pop(j, None)
+                sides[other] = _minus(sides[other], factor, sides[i], zero)
+        pivot_row[j] = i
+        columns.remove(j)
+    return {(j, k): e for j, i in pivot_row.items() for k, e in sides[i].items()}
+
+
+def _clean(row: dict[int, Element]) -> dict[int, Element]:
+    return {k: e for k, e in row.items() if e}
+
+
+def _minus(
+    row: dict[int, Element], factor: Element, other: dict[int, Element], zero: Element
+) -> dict[int, Element]:
+    result = dict(row)
+    for k, e in other.items():
+        result[k] = result.get(k, zero) - factor * e
+    return _clean(result)
+

@@ -1,0 +1,330 @@
+r"""The Dyson equation of a pencil: G = (F − Σ(G))^{-1}, block by block.
+
+Q = F + 𝒳 with F deterministic and 𝒳 linear in independent Gaussian matrices. To leading order in
+the dimensions E Q^{-1} = G with
+
+    G = (F − Σ)^{-1},     Σ_il = Σ_{jk} E[ 𝒳_ij G_jk 𝒳_kl ].
+
+For an m×n matrix X with entries of variance v, E[X B Xᵀ] = v Tr(B) 1, and E[X B X] = v Bᵀ is smaller by
+one power of the dimension; for a symmetric Gaussian W, E[W B W] = v Tr(B) 1 + v Bᵀ likewise. So each
+term L X R at (i,j) and L'XᵀR' at (k,l) contribute to Σ_il
+
+    L R' · u,          u = v Tr( R G_jk L' ),                                            (unknown)
+
+and the deterministic factors stay inside the trace in their order. Taking the trace of the blocks of
+(F − Σ)^{-1} closes the system: one equation per unknown u, each with the trace it stands for.
+
+Only blocks that can be non-zero are kept: the support of G is the least one that contains the
+support of F^{-1} and is closed under G ↦ (F − Σ(G))^{-1}; this selects the solution that is a power
+series in the variances, the one that decays as 1/z. Since it is block triangular where the
+expression has several resolvents, unknowns that belong to one resolvent decouple from the two-point ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..errors import OutsideTheoryError
+from .algebra import Algebra, Element, Matrix, invert
+from .pencil import Entry, Pencil, Word, free_scalars
+
+Support = set[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """u = ``variance``·Tr( R G_jk L ): the trace that pairs ``matrix`` with its transpose."""
+
+    symbol: sp.Symbol
+    matrix: str
+    variance: sp.Expr
+    block: tuple[int, int]
+    right: Word
+    left: Word
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One contribution coefficient·L·u·R at block (i, l) of the self-energy."""
+
+    position: tuple[int, int]
+    coefficient: sp.Expr
+    left: Word
+    unknown: Unknown
+    right: Word
+
+
+@dataclass(frozen=True)
+class SelfEnergy:
+    """The unknowns and the pairings that they enter."""
+
+    unknowns: list[Unknown]
+    pairings: list[Pairing]
+
+
+def _random_terms(pencil: Pencil) -> Iterator[tuple[int, int, Any, sp.Expr]]:
+    for i, j in sorted(pencil.q):
+        terms = sorted(pencil.q[i, j].items(), key=lambda item: str(item[0]))
+        for term, coefficient in terms:
+            if term[1] is not None:
+                yield i, j, term, coefficient
+
+
+def fixed_part(item: Entry) -> Entry:
+    """The deterministic terms of an entry."""
+    return {term: c for term, c in item.items() if term[1] is None}
+
+
+def _matching(pattern: Support, size: int) -> list[int] | None:
+    """A row for every column such that all (row, column) are in the pattern, or None."""
+    owner: dict[int, int] = {}
+
+    def assign(row: int, seen: set[int]) -> bool:
+        for column in [row, *range(size)]:
+            if (row, column) in pattern and column not in seen:
+                seen.add(column)
+                if column not in owner or assign(owner[column], seen):
+                    owner[column] = row
+                    return True
+        return False
+
+    for row in range(size):
+        if not assign(row, set()):
+            return None
+    return [owner[column] for column in range(size)]
+
+
+def _inverse_pattern(pattern: Support, size: int) -> Support | None:
+    """Where the inverse of a generic matrix with this pattern can be non-zero."""
+    match = _matching(pattern, size)
+    if match is None:
+        return None
+    # permuted to a non-zero diagonal: column j is solved by row match[j]
+    column_of = {row: column for column, row in enumerate(match)}
+    edges: dict[int, set[int]] = {}
+    for row, column in pattern:
+        edges.setdefault(column_of[row], set()).add(column)
+    result: Support = set()
+    for start in range(size):
+        seen, stack = {start}, [start]
+        while stack:
+            for nxt in edges.get(stack.pop(), set()) - seen:
+                seen.add(nxt)
+                stack.append(nxt)
+        result |= {(start, match[column]) for column in seen}
+    return result
+
+
+def self_energy(pencil: Pencil) -> tuple[SelfEnergy, Support]:
+    """The self-energy on the least closed support of G, and that support."""
+    fixed = {key for key, item in pencil.q.items() if fixed_part(item)}
+    support = _inverse_pattern(fixed, pencil.size)
+    if support is None:
+        raise OutsideTheoryError(
+            "an inverse in the expression has no invertible deterministic part, so that it has no "
+            "expansion to start from (X Xᵀ alone is singular for few columns): add a multiple of "
+            "the identity, z*I, inside it"
+        )
+    while True:
+        energy = _contract(pencil, support)
+        pattern = fixed | {pairing.position for pairing in energy.pairings}
+        larger = (_inverse_pattern(pattern, pencil.size) or set()) | support
+        if larger == support:
+            return energy, support
+        support = larger
+
+
+def _contract(pencil: Pencil, support: Support) -> SelfEnergy:
+    unknowns: dict[Any, Unknown] = {}
+    pairings: list[Pairing] = []
+    terms = list(_random_terms(pencil))
+    for i, j, (left, letter, right), first in terms:
+        record = pencil.model.random[letter.name]
+        for k, m, (left2, letter2, right2), second in terms:
+            paired = letter.name == letter2.name and (
+                record.symmetric or letter.transposed != letter2.transposed
+            )
+            if not paired or (j, k) not in support:
+                continue
+            key = (letter.name, j, k, right, left2)
+            if key not in unknowns:
+                symbol = sp.Symbol(f"u_{len(unknowns) + 1}")
+                unknowns[key] = Unknown(
+                    symbol, letter.name, record.variance, (j, k), right, left2
+                )
+            pairings.append(Pairing((i, m), first * second, left, unknowns[key], right2))
+    return SelfEnergy(list(unknowns.values()), pairings)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """prefactor·Tr(element) on a space of the given dimension."""
+
+    prefactor: sp.Expr
+    element: Element
+    dimension: sp.Expr
+
+
+class DysonSystem:
+    """The closed equations u = v Tr(R G_jk(u) L) and the outputs in terms of G(u).
+
+    ``merged`` maps unknowns to the one that they equal, or to zero.
+    """
+
+    def __init__(
+        self,
+        pencil: Pencil,
+        energy: SelfEnergy,
+        support: Support,
+        merged: dict[sp.Symbol, sp.Expr],
+    ) -> None:
+        self.pencil, self.energy, self.support, self.merged = pencil, energy, support, merged
+        kept = [u.symbol for u in energy.unknowns if u.symbol not in merged]
+        self.kept = kept
+        self.algebra = Algebra(pencil.model, [*free_scalars(pencil), *kept, *_counts(pencil)])
+        self.matrix = self._matrix()
+        self.blocks = self._green()
+
+    def element(self, item: Entry) -> Element:
+        """A deterministic entry of the pencil in the algebra."""
+        algebra = self.algebra
+        total = algebra.constant(algebra.zero)
+        for (left, _, _), coefficient in sorted(item.items(), key=lambda pair: str(pair[0])):
+            total = total + algebra.word(left).scaled(algebra.scalar(coefficient))
+        return total
+
+    def _matrix(self) -> Matrix:
+        """F − Σ."""
+        algebra = self.algebra
+        matrix: Matrix = {}
+        for key, item in sorted(self.pencil.q.items()):
+            if fixed := fixed_part(item):
+                matrix[key] = self.element(fixed)
+        zero = algebra.constant(algebra.zero)
+        for pairing in self.energy.pairings:
+            symbol = self.merged.get(pairing.unknown.symbol, pairing.unknown.symbol)
+            if symbol == 0:
+                continue
+            factor = algebra.scalar(-pairing.coefficient * symbol)
+            term = (algebra.word(pairing.left) * algebra.word(pairing.right)).scaled(factor)
+            matrix[pairing.position] = matrix.get(pairing.position, zero) + term
+        return {key: element for key, element in matrix.items() if element}
+
+    def _green(self) -> Matrix:
+        """G = (F − Σ)^{-1}: strongly connected groups of blocks first, then between them."""
+        groups = components(range(self.pencil.size), self.matrix)
+        green: Matrix = {}
+        for group in groups:
+            try:
+                green.update(invert(self.matrix, sorted(group), self.algebra))
+            except ZeroDivisionError as problem:
+                raise OutsideTheoryError(
+                    "an inverse in the expression is singular: its self-consistent block resolvent "
+                    "does not exist; add a multiple of the identity inside it"
+                ) from problem
+        for later in range(len(groups)):
+            for earlier in range(later - 1, -1, -1):
+                self._between(green, groups, earlier, later)
+        return green
+
+    def _between(
+        self, green: Matrix, groups: list[list[int]], earlier: int, later: int
+    ) -> None:
+        """G_{s,t} = −G_{s,s} Σ_{s<r≤t} A_{s,r} G_{r,t} for upper block triangular A."""
+        middle: Matrix = {}
+        zero = self.algebra.constant(self.algebra.zero)
+        for group in groups[earlier + 1 : later + 1]:
+            for i in groups[earlier]:
+                for r in group:
+                    if (i, r) not in self.matrix:
+                        continue
+                    for k in groups[later]:
+                        if (r, k) in green:
+                            product = self.matrix[i, r] * green[r, k]
+                            middle[i, k] = middle.get((i, k), zero) + product
+        for i in groups[earlier]:
+            for k in groups[later]:
+                total = zero
+                for r in groups[earlier]:
+                    if (i, r) in green and (r, k) in middle:
+                        total = total - green[i, r] * middle[r, k]
+                if total:
+                    green[i, k] = total
+
+    def traced(self, unknown: Unknown) -> Traced:
+        """The right-hand side of the equation of an unknown."""
+        algebra = self.algebra
+        j, k = unknown.block
+        block = self.blocks.get((j, k), algebra.constant(algebra.zero))
+        element = algebra.word(unknown.right) * block * algebra.word(unknown.left)
+        record = self.pencil.model.random[unknown.matrix].symbol
+        space = self.pencil.spaces[j] if not unknown.right else None
+        dimension = space if space is not None else self._dimension(unknown, record)
+        return Traced(unknown.variance, element, dimension)
+
+    def _dimension(self, unknown: Unknown, record: sp.MatrixSymbol) -> sp.Expr:
+        """The dimension between X and Xᵀ, which is that of the rows of R."""
+        first = unknown.right[0]
+        symbol = self.pencil.model.fixed[first.name].symbol if hasattr(first, "name") else None
+        if symbol is None:
+            return self.pencil.spaces[unknown.block[0]]
+        return symbol.cols if first.transposed else symbol.rows
+
+    def outputs(self) -> list[list[Traced]]:
+        """For every output of the pencil the traces whose sum it is."""
+        algebra = self.algebra
+        result = []
+        for output in self.pencil.outputs:
+            total = self.element(output.d)
+            for i, left in sorted(output.c.items()):
+                for j, right in sorted(output.b.items()):
+                    if (i, j) in self.blocks:
+                        total = total + self.element(left) * self.blocks[i, j] * self.element(right)
+            result.append([Traced(output.weight, total, output.space)])
+        del algebra
+        return result
+
+
+def _counts(pencil: Pencil) -> set[sp.Symbol]:
+    """The dimensions that are symbols."""
+    found: set[sp.Symbol] = set()
+    for space in (*pencil.spaces, *pencil.model.dimensions()):
+        found |= sp.sympify(space).free_symbols
+    return found
+
+
+def components(nodes: Iterable[int], edges: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Strongly connected groups, in an order in which every edge goes forward (Tarjan)."""
+    targets: dict[int, list[int]] = {}
+    for i, j in sorted(edges):
+        targets.setdefault(i, []).append(j)
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    found: list[list[int]] = []
+
+    def visit(node: int) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for target in targets.get(node, []):
+            if target not in index:
+                visit(target)
+                low[node] = min(low[node], low[target])
+            elif target in stack:
+                low[node] = min(low[node], index[target])
+        if low[node] == index[node]:
+            group = []
+            while True:
+                group.append(stack.pop())
+                if group[-1] == node:
+                    break
+            found.append(sorted(group))
+
+    for node in sorted(nodes):
+        if node not in index:
+            visit(node)
+    return found[::-1]

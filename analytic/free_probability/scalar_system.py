@@ -1,0 +1,295 @@
+r"""The closed scalar equations before reduction, and a numeric solution that decides branches.
+
+    u_i = f_i(u, κ, traces),      κ_a = g_a(u),
+
+one equation for each unknown trace u, and one for each shift κ. The system is a fixed-point map that
+contracts when the spectral parameters are large, and its limit is the solution that decays as
+1/z. A *witness* is this solution, to many digits, at generic rational parameters and for a
+few generic deterministic matrices: it finds which unknowns are equal, and, when an
+elimination produces a product of polynomials, which of them vanishes. What it suggests is proved
+afterwards: equal unknowns must satisfy identical equations, and the result is expanded against the
+planar pairings.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ..errors import OutsideTheoryError
+from .declarations import MatrixModel
+from .dyson import DysonSystem, SelfEnergy, Support, Unknown
+from .pencil import Pencil
+from .spectral_trace import SpectralTrace
+from .trace_expansion import TraceExpansion
+
+DIGITS = 60
+MODES = 3
+
+
+@dataclass(frozen=True)
+class ScalarSystem:
+    """Unknowns with their equations, shifts with their definitions, outputs."""
+
+    model: MatrixModel
+    equations: dict[sp.Symbol, sp.Expr]
+    shifts: dict[sp.Symbol, sp.Expr]
+    outputs: list[sp.Expr]
+    unknowns: list[Unknown]
+    merged: dict[sp.Symbol, sp.Expr]
+
+    def atoms(self) -> list[SpectralTrace]:
+        """The traces that appear, in an order that does not depend on hashing."""
+        return ordered_atoms([*self.equations.values(), *self.outputs])
+
+    def scalars(self) -> list[sp.Symbol]:
+        """The parameters: all symbols that are neither unknowns nor shifts."""
+        inside = set(self.equations) | set(self.shifts)
+        found: set[sp.Symbol] = set()
+        for expression in (*self.equations.values(), *self.shifts.values(), *self.outputs):
+            found |= expression.free_symbols
+        return sorted(found - inside, key=sp.default_sort_key)
+
+
+def ordered_atoms(expressions: Iterable[sp.Expr]) -> list[SpectralTrace]:
+    """All spectral traces in some expressions, sorted."""
+    found: set[SpectralTrace] = set()
+    for expression in expressions:
+        found |= expression.atoms(SpectralTrace)
+    return sorted(found, key=sp.default_sort_key)
+
+
+def scalar_system(system: DysonSystem) -> ScalarSystem:
+    """Take the traces of a Dyson system."""
+    expansion = TraceExpansion(system)
+    equations, dropped = {}, {}
+    for unknown in system.energy.unknowns:
+        value = expansion.expand(system.traced(unknown))
+        if unknown.symbol in system.merged:
+            dropped[unknown.symbol] = value
+        else:
+            equations[unknown.symbol] = value
+    outputs = [sp.Add(*map(expansion.expand, parts)) for parts in system.outputs()]
+    _verify_merging(system, equations, dropped)
+    used: set[sp.Symbol] = set()
+    for expression in (*equations.values(), *outputs):
+        used |= expression.free_symbols
+    shifts = {s: v.as_expr() for v, s in expansion.table.symbols.items() if s in used}
+    return ScalarSystem(
+        system.pencil.model, equations, shifts, outputs, system.energy.unknowns, system.merged
+    )
+
+
+class MergingError(Exception):
+    """Two unknowns that are equal at the witness do not satisfy identical equations."""
+
+    def __init__(self, symbols: list[sp.Symbol]) -> None:
+        super().__init__(str(symbols))
+        self.symbols = symbols
+
+
+def _verify_merging(
+    system: DysonSystem, equations: dict[sp.Symbol, sp.Expr], dropped: dict[sp.Symbol, sp.Expr]
+) -> None:
+    """With u_j put equal to u_i, the equation of u_j must be that of u_i, identically."""
+    wrong = []
+    for symbol, value in dropped.items():
+        target = system.merged[symbol]
+        difference = value - (equations[target] if target != 0 else 0)
+        names = {atom: sp.Dummy() for atom in ordered_atoms([difference])}
+        if sp.cancel(sp.together(difference.xreplace(names))) != 0:
+            wrong.append(symbol)
+    if wrong:
+        raise MergingError(wrong)
+
+
+@dataclass
+class Witness:
+    """Numbers for all symbols and traces at the solution that decays as 1/z.
+
+    A deterministic matrix is held as its eigenvalues and the orthogonal basis of its family.
+    """
+
+    values: dict[sp.Symbol, Any]
+    eigenvalues: dict[sp.Symbol, list[Any]]
+    bases: dict[sp.Symbol, Any]
+    rectangular: set[sp.Symbol]
+    compiled: dict[SpectralTrace, Any] = field(default_factory=dict)
+
+    def trace(self, atom: SpectralTrace) -> Any:
+        """A trace: modes are weighted so that Tr 1 is the dimension."""
+        if atom not in self.compiled:
+            inside = set().union(*(f.free_symbols for f in atom.factors))
+            symbols = [s for s in self.values if s in inside]
+            parts = []
+            for factor in atom.factors:
+                letters = [x for x in atom.letters if factor.has(x)]
+                parts.append((letters, sp.lambdify([*letters, *symbols], factor, "mpmath")))
+            self.compiled[atom] = (symbols, parts)
+        symbols, parts = self.compiled[atom]
+        numbers = [self.values[s] for s in symbols]
+        dimension = self._number(atom.dimension)
+        diagonals = []
+        for letters, function in parts:
+            modes = zip(*(self._modes(x, dimension) for x in letters))
+            diagonals.append([function(*mode, *numbers) for mode in modes])
+        weight = mpmath.mpf(1) if self.rectangular & set(atom.letters) else dimension / MODES
+        if len(parts) == 1:
+            return mpmath.fsum(diagonals[0]) * weight
+        product = mpmath.eye(MODES)
+        for (letters, _), diagonal in zip(parts, diagonals):
+            basis = self.bases[letters[0]]
+            product = product * (basis * mpmath.diag(diagonal) * basis.T)
+        return mpmath.fsum(product[i, i] for i in range(MODES)) * weight
+
+    def _modes(self, letter: sp.Symbol, dimension: Any) -> list[Any]:
+        """The eigenvalues; squared singular values are padded by zeros to the dimension."""
+        given = self.eigenvalues[letter]
+        if letter not in self.rectangular:
+            return given
+        size = int(dimension)
+        return [*given[:size], *[mpmath.mpf(0)] * (size - len(given))]
+
+    def _number(self, expression: Any) -> Any:
+        expression = sp.sympify(expression)
+        if expression.is_number:
+            return mpmath.mpf(int(expression))
+        return self.values[expression]
+
+    def at(self, expression: sp.Expr) -> Any:
+        """The value of an expression."""
+        atoms = ordered_atoms([expression])
+        names = {atom: sp.Dummy() for atom in atoms}
+        body = expression.xreplace(names)
+        symbols = [s for s in self.values if s in body.free_symbols]
+        function = sp.lambdify([*symbols, *names.values()], body, "mpmath")
+        return mpmath.mpmathify(
+            function(*(self.values[s] for s in symbols), *(self.trace(a) for a in atoms))
+        )
+
+
+def find_witness(system: ScalarSystem, spectral: Iterable[sp.Symbol], seed: int = 1) -> Witness:
+    """Solve the system at generic parameters, large ``spectral`` ones, to `DIGITS` digits."""
+    rng = random.Random(seed)
+    with mpmath.workdps(DIGITS + 10):
+        witness = _parameters(system, set(spectral), rng)
+        for symbol in system.equations:
+            witness.values[symbol] = _number(rng, 1, 2)
+        _iterate(system, witness)
+    return witness
+
+
+def _number(rng: random.Random, low: int, high: int) -> Any:
+    value = Fraction(rng.randrange(low * 997, high * 997), 997)
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def _parameters(system: ScalarSystem, spectral: set[sp.Symbol], rng: random.Random) -> Witness:
+    model = system.model
+    rectangular: set[sp.Symbol] = set()
+    values: dict[sp.Symbol, Any] = {}
+    for record in model.fixed.values():  # these need whole dimensions, at least MODES − 1
+        if record.symbol.rows != record.symbol.cols:
+            for dimension in record.symbol.shape:
+                if dimension.is_Symbol and dimension not in values:
+                    values[dimension] = mpmath.mpf(len(values) + 2)
+            rectangular.add(record.eigenvalue)
+    symbols = set(system.scalars()) | set().union(*(d.free_symbols for d in model.dimensions()))
+    for symbol in sorted(symbols, key=sp.default_sort_key):
+        if symbol not in values:
+            values[symbol] = _number(rng, 2, 4) * (300 if symbol in spectral else 1)
+    families = {model.family(name): _orthogonal(rng) for name in sorted(model.fixed)}
+    eigenvalues, bases = {}, {}
+    for name in sorted(model.fixed):
+        letter = model.fixed[name].eigenvalue
+        modes = 2 if letter in rectangular else MODES
+        eigenvalues[letter] = [_number(rng, 1, 3) for _ in range(modes)]
+        bases[letter] = families[model.family(name)]
+    return Witness(values, eigenvalues, bases, rectangular)
+
+
+def _orthogonal(rng: random.Random) -> Any:
+    """(1−S)(1+S)^{-1} for a random antisymmetric S (Cayley)."""
+    s = mpmath.zeros(MODES)
+    for i in range(MODES):
+        for j in range(i):
+            s[i, j] = _number(rng, 0, 1)
+            s[j, i] = -s[i, j]
+    one = mpmath.eye(MODES)
+    return (one - s) * (one + s) ** -1
+
+
+def _iterate(system: ScalarSystem, witness: Witness) -> None:
+    """Iterate u ← f(u, κ(u)) to convergence."""
+    symbols = list(system.equations)
+    shifts = list(system.shifts)
+    atoms = system.atoms()
+    names = {atom: sp.Dummy() for atom in atoms}
+    scalars = [s for s in witness.values if s not in symbols and s not in shifts]
+    shift_map = sp.lambdify([*scalars, *symbols], list(system.shifts.values()), "mpmath")
+    bodies = [system.equations[u].xreplace(names) for u in symbols]
+    update = sp.lambdify([*scalars, *symbols, *shifts, *names.values()], bodies, "mpmath", cse=True)
+    fixed = [witness.values[s] for s in scalars]
+    current = [witness.values[u] for u in symbols]
+    target = mpmath.mpf(10) ** -DIGITS
+    for _ in range(400):
+        kappas = [mpmath.mpmathify(k) for k in shift_map(*fixed, *current)]
+        witness.values.update(zip(shifts, kappas))
+        traces = [witness.trace(atom) for atom in atoms]
+        new = [mpmath.mpmathify(x) for x in update(*fixed, *current, *kappas, *traces)]
+        change = max((abs(a - b) / (1 + abs(a)) for a, b in zip(new, current)), default=0)
+        current = new
+        witness.values.update(zip(symbols, current))
+        if change < target:
+            witness.values.update(zip(shifts, map(mpmath.mpmathify, shift_map(*fixed, *current))))
+            return
+    raise OutsideTheoryError(
+        "the self-consistent equations have no solution that the iteration from large spectral "
+        "parameters reaches; put a scalar multiple z*I inside every inverse"
+    )
+
+
+def merge_equal(
+    pencil: Pencil, energy: SelfEnergy, support: Support, spectral: Iterable[sp.Symbol]
+) -> tuple[ScalarSystem, Witness]:
+    """The scalar system with zero and equal unknowns merged, and its witness."""
+    spectral = list(spectral)
+    system = scalar_system(DysonSystem(pencil, energy, support, {}))
+    witness = find_witness(system, spectral)
+    merged = equal_unknowns(system, witness)
+    while merged:
+        try:
+            system = scalar_system(DysonSystem(pencil, energy, support, merged))
+            return system, find_witness(system, spectral)
+        except MergingError as problem:
+            wrong = set(problem.symbols)
+            merged = {u: v for u, v in merged.items() if u not in wrong and v not in wrong}
+    return system, witness
+
+
+def equal_unknowns(system: ScalarSystem, witness: Witness) -> dict[sp.Symbol, sp.Expr]:
+    """Which unknowns are zero, or equal to an earlier one, at the witness."""
+    merged: dict[sp.Symbol, sp.Expr] = {}
+    seen: list[sp.Symbol] = []
+    with mpmath.workdps(DIGITS + 10):
+        close = mpmath.mpf(10) ** -(DIGITS - 20)
+        for symbol in system.equations:
+            value = witness.values[symbol]
+            if abs(value) < close:
+                merged[symbol] = sp.S.Zero
+                continue
+            for earlier in seen:
+                if abs(value - witness.values[earlier]) < close * abs(value):
+                    merged[symbol] = earlier
+                    break
+            else:
+                seen.append(symbol)
+    return merged
+
+
