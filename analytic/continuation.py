@@ -22,9 +22,12 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from . import resolvent
+from .contour import as_array
+from .errors import InputError, PrecisionError
 from .resolvent import Solution
 from .spectrum import Spectrum
 
@@ -39,6 +42,9 @@ POLISHING_STEPS = 8
 CONVERGED = 1e-8  # relative Newton step whose successor is below rounding
 LARGEST_MOVE = 0.2  # of κ from the coarse to the true spectrum, relative
 TOLERANCE = 2e-14
+START_BITS = 40  # that the float64 solution has right
+EXTRA_BITS = 20
+MAX_REFINEMENTS = 80
 
 
 def solve_along(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
@@ -100,8 +106,8 @@ def responses(
 
 
 def _product_and_slope(
-    d1: np.ndarray, spread: np.ndarray, nu: np.ndarray, tau: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    d1: Any, spread: Any, nu: Any, tau: Any
+) -> tuple[Any, Any]:
     """p = R₁R₃ and dz/dκ = p + E (R₁/N + R₃/T)."""
     r3, r1 = 1 - d1 * nu, 1 - d1 * tau
     return r1 * r3, r1 * r3 + spread * (r1 * nu + r3 * tau)
@@ -173,3 +179,49 @@ def _polish(
         moved = np.abs(k - start) > LARGEST_MOVE * np.abs(start)
         untrusted = moved | (k.imag * z.imag < 0) | ~np.isfinite(residual)
     return k, d1, np.where(untrusted, np.inf, residual)
+
+
+# ---- mpmath ---------------------------------------------------------------------------
+
+
+def solve_along_exactly(
+    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray
+) -> Solution:
+    """The same at the current mpmath precision; ``z`` *(n,)* and the results hold objects.
+
+    Newton's method with doubling precision, from the float64 solution.
+    """
+    n, t = mpmath.mpmathify(features), mpmath.mpmathify(samples)
+    nu, tau = 1 / n, 1 / t
+    try:
+        start = solve_along(spectrum, float(n), float(t), z.astype(complex)).value
+    except (ArithmeticError, InputError):  # z beyond the range of float64
+        start = [resolvent.solve(spectrum, n, t, point).value for point in z]
+    rows = [_refine(spectrum, nu, tau, *pair) for pair in zip(z, start)]
+    return Solution(*(as_array(list(column), True) for column in zip(*rows)))
+
+
+def _refine(spectrum: Spectrum, nu: Any, tau: Any, z: Any, start: Any) -> tuple[Any, ...]:
+    """(κ, R₃, R₁, residual) at one z; the smaller response is recomputed from z = κR₁R₃."""
+    target = mpmath.mp.prec + EXTRA_BITS
+    k, bits = mpmath.mpmathify(start), START_BITS
+    with mpmath.workprec(target):
+        for _ in range(MAX_REFINEMENTS):
+            with mpmath.workprec(min(target, 2 * bits + EXTRA_BITS)):
+                d1 = spectrum.resolvent_sum(+k, 1, 1)
+                spread = k * spectrum.resolvent_sum(+k, 1, 2)
+                p, slope = _product_and_slope(d1, spread, nu, tau)
+                step = (k * p - z) / slope
+                k = k - step
+            reached = int(-mpmath.log(abs(step / k), 2)) if step else target
+            bits = max(bits // 2, min(2 * reached, target))
+            if 2 * reached >= target:
+                break
+        d1 = spectrum.resolvent_sum(k, 1, 1)
+        r3, r1 = 1 - d1 * nu, 1 - d1 * tau
+        residual = abs(k * r3 * r1 - z) / abs(k)
+        if residual > mpmath.ldexp(1, EXTRA_BITS - target + 8):
+            digits = int(-mpmath.log10(residual))
+            raise PrecisionError(f"equation (1) holds only to {digits} digits at z = {z}", digits)
+        r3, r1 = (z / k / r1, r1) if abs(r3) < abs(r1) else (r3, z / k / r3)
+    return +k, +r3, +r1, +residual

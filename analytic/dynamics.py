@@ -39,7 +39,7 @@ import mpmath
 import numpy as np
 
 from . import arguments, resolvent
-from .continuation import solve_along
+from .continuation import solve_along, solve_along_exactly
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
@@ -275,9 +275,8 @@ class _Model:
 
     def resolvent_points(self, rule: Quadrature) -> Points:
         """κ and the one-point sums at the nodes of a quadrature."""
-        if self.mp:
-            return _points_mp(self.spectrum, self.features, self.samples, rule.z)
-        found = [solve_along(self.spectrum, self.features, self.samples, z) for z in rule.paths]
+        solve = solve_along_exactly if self.mp else solve_along
+        found = [solve(self.spectrum, self.features, self.samples, z) for z in rule.paths]
         parts = ("value", "feature_response", "sample_response", "residual")
         joined = (np.concatenate([getattr(s, part) for s in found], axis=-1) for part in parts)
         return points(self.spectrum, resolvent.Solution(*joined), rule.z)
@@ -313,16 +312,3 @@ def _exact_or_float(value: int, mp: bool) -> Any:
 def real(x: np.ndarray) -> np.ndarray:
     """Real parts, of complex128 or of mpmath objects."""
     return x.real if x.dtype != object else np.frompyfunc(lambda y: mpmath.re(y), 1, 1)(x)
-
-
-def _points_mp(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Points:
-    """The same in mpmath; the smaller response is recomputed from z = κR₁R₃."""
-    n, t = mpmath.mpmathify(features), mpmath.mpmathify(samples)
-    found = [resolvent.solve(spectrum, n, t, point) for point in z]
-    rows = []
-    for solution, point in zip(found, z):
-        r3, r1 = solution.feature_response, solution.sample_response
-        product = point / solution.value
-        r3, r1 = (product / r1, r1) if abs(r3) < abs(r1) else (r3, product / r3)
-        rows.append((solution.value, r3, r1, solution.residual))
-    return points(spectrum, resolvent.Solution(*(as_objects(list(x)) for x in zip(*rows))), z)
