@@ -47,7 +47,7 @@ def power_sum(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.inf) -> Any:
     array([  51.603086, 1122.021453])
     >>> with mpmath.workdps(40):
     ...     print(power_sum(0, 1.5, 1, mpmath.mpf("0.01"), 10**18))
-    51.60308576929656494106417511556316230782
+    51.60308576929656494107162896355149072446
     """
     return power_sum_with_error(s, b, q, kappa, size)[0]
 
