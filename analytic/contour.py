@@ -138,3 +138,8 @@ def _elementwise(fast: Any, exact: Any, x: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):  # a diverging rule may overflow
             return fast(x)
     return np.frompyfunc(exact, 1, 1)(x)
+
+
+def real(x: np.ndarray) -> np.ndarray:
+    """Real parts, of complex128 or of mpmath objects."""
+    return np.real(x) if x.dtype != object else np.frompyfunc(mpmath.re, 1, 1)(x)

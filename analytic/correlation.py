@@ -180,10 +180,10 @@ def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
     """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*."""
     k = np.asarray(solution.value)
     exact = k.dtype == object
-    degrees, target = _sums(spectrum, k, 1)
+    degrees, target = one_point_sums(spectrum, k, 1)
     distance = np.ones(k.shape) if exact else distance_to_spectrum(spectrum, k)
     signs = (-1, 2, -6) if not exact and _any_close(k, distance) else (-1,)
-    higher = [_sums(spectrum, k, q) for q, _ in enumerate(signs, start=2)]
+    higher = [one_point_sums(spectrum, k, q) for q, _ in enumerate(signs, start=2)]
     derivatives = tuple(
         tuple(sign * pair[family] for sign, pair in zip(signs, higher)) for family in (0, 1)
     )  # of 1/(λ+κ): −1/(λ+κ)², 2/(λ+κ)³, −6/(λ+κ)⁴
@@ -191,7 +191,7 @@ def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
     return Points(np.broadcast_to(z, k.shape), k, r1, r3, degrees, target, distance, derivatives)
 
 
-def _sums(spectrum: Spectrum, k: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+def one_point_sums(spectrum: Spectrum, k: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
     """Σ λ/(λ+κ)^q and Σ w²λ/(λ+κ)^q."""
     if k.dtype != object:
         return spectrum.resolvent_sum(k, 1, q), spectrum.target_sum(k, q)

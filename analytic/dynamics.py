@@ -40,6 +40,7 @@ import numpy as np
 
 from . import arguments, resolvent
 from .continuation import solve_along, solve_along_exactly
+from .contour import real
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
@@ -241,8 +242,9 @@ class _Model:
             from .volterra import one_pass_loss
 
             excess, rounding = one_pass_loss(
-                self.spectrum, self.features, times, self.learner, self.noise, accuracy, mp=self.mp
-            )
+                self.spectrum, self.features, times, self.learner, self.noise, accuracy,
+                critical, mp=self.mp,
+            )  # fmt: skip
             return excess, excess + self.noise, rounding
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
@@ -307,8 +309,3 @@ class _Model:
 
 def _exact_or_float(value: int, mp: bool) -> Any:
     return mpmath.mpf(value) if mp else float(value)
-
-
-def real(x: np.ndarray) -> np.ndarray:
-    """Real parts, of complex128 or of mpmath objects."""
-    return x.real if x.dtype != object else np.frompyfunc(lambda y: mpmath.re(y), 1, 1)(x)

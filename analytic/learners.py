@@ -133,7 +133,7 @@ class HeavyBall(Learner):
     """v_{n+1} = v_n − ηKv_n + β(v_n − v_{n−1}) from rest; gradient descent is β = 0.
 
     >>> HeavyBall(step=0.5, momentum=0.5).residual(1.0, [0, 1, 2])
-    array([ 1.  ,  0.5 , -0.25])
+    array([1. , 0.5, 0. ])
     """
 
     step: Any
