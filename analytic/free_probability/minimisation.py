@@ -26,7 +26,7 @@ from .pencil import (
     Pencil,
     Realisation,
     add,
-    entry,
+    is_fixed,
     is_scalar,
     multiply,
     scale,
@@ -44,11 +44,12 @@ class _System:
     c: list[Vector]
     b: list[Vector]
     d: list[Entry]
+    pure: bool = False  # whether c and b must stay deterministic
 
     def transposed(self) -> _System:
         """Rows and columns exchanged (entries as they are: only equality is looked at)."""
         q = {(j, i): item for (i, j), item in self.q.items()}
-        return _System(self.spaces, q, self.b, self.c, self.d)
+        return _System(self.spaces, q, self.b, self.c, self.d, self.pure)
 
 
 def _product(left: Entry, right: Entry) -> Entry:
@@ -80,9 +81,8 @@ def _keep(system: _System, kept: list[int]) -> _System:
         if i in number and j in number
     }
     spaces = [system.spaces[i] for i in kept]
-    return _System(
-        spaces, q, [vector(c) for c in system.c], [vector(b) for b in system.b], system.d
-    )
+    cs, bs = [vector(c) for c in system.c], [vector(b) for b in system.b]
+    return _System(spaces, q, cs, bs, system.d, system.pure)
 
 
 def prune(system: _System) -> _System:
@@ -139,7 +139,7 @@ def lump(system: _System) -> _System:
         c.append({i: item for i, item in merged.items() if item})
     b = [{k: v[first[k]] for k in range(count) if first[k] in v} for v in system.b]
     q = {key: item for key, item in q.items() if item}
-    return _System([system.spaces[i] for i in first], q, c, b, system.d)
+    return _System([system.spaces[i] for i in first], q, c, b, system.d, system.pure)
 
 
 def lump_columns(system: _System) -> _System:
@@ -186,13 +186,15 @@ def _without(system: _System, k: int, factor: sp.Expr) -> _System:
             new_c[j] = add(new_c.get(j, {}), _product(c.get(k, {}), right))
         for i, left in column.items():
             new_b[i] = add(new_b.get(i, {}), _product(left, source))
+        if system.pure and not all(map(is_fixed, (*new_c.values(), *new_b.values()))):
+            raise NotLinearError
         constant = scale(_product(c.get(k, {}), source), sp.S.NegativeOne)
         cs.append({i: item for i, item in new_c.items() if item})
         bs.append({i: item for i, item in new_b.items() if item})
         ds.append(add(d, constant))
     q = {key: item for key, item in q.items() if item}
     kept = [i for i in range(len(system.spaces)) if i != k]
-    return _keep(_System(system.spaces, q, cs, bs, ds), kept)
+    return _keep(_System(system.spaces, q, cs, bs, ds, system.pure), kept)
 
 
 MOVES: tuple[Callable[[_System], _System], ...] = (prune, lump, lump_columns, eliminate)
@@ -222,7 +224,7 @@ def minimise_pencil(pencil: Pencil) -> Pencil:
     """The pencil with as few blocks as the moves reach; c, b and d stay deterministic."""
     outs = pencil.outputs
     system = _System(
-        pencil.spaces, pencil.q, [o.c for o in outs], [o.b for o in outs], [o.d for o in outs]
+        pencil.spaces, pencil.q, [o.c for o in outs], [o.b for o in outs], [o.d for o in outs], True
     )
     small = _fixed_point(system)
     outputs = [
@@ -231,5 +233,3 @@ def minimise_pencil(pencil: Pencil) -> Pencil:
     ]
     return replace(pencil, spaces=small.spaces, q=small.q, outputs=outputs)
 
-
-__all__ = ["MOVES", "eliminate", "entry", "lump", "lump_columns", "minimise", "minimise_pencil"]

@@ -1,0 +1,220 @@
+r"""Exact elimination in a polynomial ring, with a witness that chooses factors.
+
+All equations are kept as polynomials over ℚ in parameters, unknowns, shifts and traces (one
+generator for each). Three operations are needed:
+
+* `Workspace.vanishing`: the irreducible factor of a polynomial that is zero at the witness. A product
+  that vanishes identically on the solution, a power series, has a factor that does;
+* `Workspace.substitute`: put u = n/d into a rational function, with a single gcd at the end;
+* `Workspace.eliminate`: solve polynomials for unknowns that occur linearly, the simplest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath
+import sympy as sp
+from sympy.polys.fields import FracElement, FracField
+
+from .scalar_system import DIGITS, ScalarSystem, Witness
+
+
+@dataclass
+class Workspace:
+    """The field of rational functions in everything, and the witness values of its generators."""
+
+    system: ScalarSystem
+    witness: Witness
+    extra: list[sp.Symbol] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.atoms = self.system.atoms()
+        self.names = {atom: sp.Symbol(f"t_{i}") for i, atom in enumerate(self.atoms)}
+        self.traces = {name: atom for atom, name in self.names.items()}
+        symbols = [
+            *self.extra,
+            *self.system.equations,
+            *self.system.shifts,
+            *self.names.values(),
+            *self.system.scalars(),
+        ]
+        self.field = FracField(symbols or [sp.Dummy()], sp.QQ)
+        self.ring = self.field.ring
+        self.position = {s: i for i, s in enumerate(self.field.symbols)}
+        with mpmath.workdps(DIGITS + 10):
+            self.numbers = [self._number(s) for s in self.field.symbols]
+
+    def _number(self, symbol: sp.Symbol) -> Any:
+        if symbol in self.traces:
+            return self.witness.trace(self.traces[symbol])
+        return self.witness.values.get(symbol)
+
+    def set_value(self, symbol: sp.Symbol, value: Any) -> None:
+        """The witness value of an extra generator."""
+        self.numbers[self.position[symbol]] = value
+
+    def element(self, expression: sp.Expr) -> FracElement:
+        """An expression in the field; traces become generators."""
+        return self.field.from_expr(sp.sympify(expression).xreplace(self.names))
+
+    def restore(self, expression: sp.Expr) -> sp.Expr:
+        """Put the traces back."""
+        return expression.xreplace(self.traces)
+
+    def size(self, polynomial: Any) -> tuple[Any, Any]:
+        """The value at the witness, and the sum of the moduli of its terms."""
+        total, scale = mpmath.mpf(0), mpmath.mpf(0)
+        for monomial, coefficient in polynomial.terms():
+            term = mpmath.mpf(int(coefficient.numerator)) / int(coefficient.denominator)
+            for i, power in enumerate(monomial):
+                if power:
+                    term = term * self.numbers[i] ** power
+            total, scale = total + term, scale + abs(term)
+        return total, scale
+
+    def is_zero(self, polynomial: Any) -> bool:
+        """Whether a polynomial vanishes at the witness."""
+        if not polynomial:
+            return True
+        with mpmath.workdps(DIGITS + 10):
+            value, scale = self.size(polynomial)
+            return abs(value) < scale * mpmath.mpf(10) ** -(DIGITS - 25)
+
+    def vanishing(self, polynomial: Any) -> Any:
+        """The irreducible factor that is zero on the solution."""
+        if not polynomial:
+            return polynomial
+        _, factors = polynomial.factor_list()
+        zero = [g for g, _ in factors if self.is_zero(g)]
+        if not zero:
+            raise ArithmeticError(f"no factor of {polynomial} vanishes on the solution")
+        return min(zero, key=lambda g: (len(g), str(g)))
+
+    def coefficients(self, polynomial: Any, symbol: sp.Symbol) -> list[Any]:
+        """The coefficients of 1, u, u², … as ring elements."""
+        i = self.position[symbol]
+        groups: list[dict[Any, Any]] = []
+        for monomial, coefficient in polynomial.terms():
+            while len(groups) <= monomial[i]:
+                groups.append({})
+            rest = (*monomial[:i], 0, *monomial[i + 1 :])
+            groups[monomial[i]][rest] = coefficient
+        return [self.ring.from_dict(group) for group in groups]
+
+    def holds(self, polynomial: Any, symbol: sp.Symbol) -> bool:
+        """Whether the symbol occurs."""
+        i = self.position[symbol]
+        return any(monomial[i] for monomial in polynomial)
+
+    def substitute(self, value: FracElement, symbol: sp.Symbol, by: FracElement) -> FracElement:
+        """value at symbol = by."""
+        parts = []
+        for polynomial in (value.numer, value.denom):
+            groups = self.coefficients(polynomial, symbol)
+            parts.append((self._homogeneous(groups, by), len(groups) - 1))
+        (top, p), (bottom, q) = parts
+        if p >= q:
+            return self.field.new(*top.cancel(bottom * by.denom ** (p - q)))
+        return self.field.new(*(top * by.denom ** (q - p)).cancel(bottom))
+
+    def _homogeneous(self, groups: list[Any], by: FracElement) -> Any:
+        """Σ c_k n^k d^{D−k}."""
+        total = self.ring.zero
+        degree = len(groups) - 1
+        for k, coefficient in enumerate(groups):
+            if coefficient:
+                total += coefficient * by.numer**k * by.denom ** (degree - k)
+        return total
+
+    def eliminate(
+        self, polynomials: list[Any], unknowns: Iterable[sp.Symbol]
+    ) -> tuple[list[tuple[sp.Symbol, FracElement]], list[Any]]:
+        """Solve for unknowns that occur linearly in some polynomial, until none is left.
+
+        Returns the solutions in the order found (an earlier one may contain later unknowns) and
+        the remaining polynomials, each reduced to its vanishing factor.
+        """
+        remaining = [self.vanishing(p) for p in polynomials]
+        open_unknowns = list(unknowns)
+        solved: list[tuple[sp.Symbol, FracElement]] = []
+        while choice := self._choice(remaining, open_unknowns):
+            index, symbol = choice
+            zeroth, first = self.coefficients(remaining.pop(index), symbol)
+            solution = self.field.new(*(-zeroth).cancel(first))
+            solved.append((symbol, solution))
+            open_unknowns.remove(symbol)
+            for i, polynomial in enumerate(remaining):
+                if self.holds(polynomial, symbol):
+                    groups = self.coefficients(polynomial, symbol)
+                    remaining[i] = self.vanishing(self._homogeneous(groups, solution))
+            remaining = _distinct(remaining)
+        return solved, remaining
+
+    def _choice(
+        self, polynomials: list[Any], unknowns: list[sp.Symbol]
+    ) -> tuple[int, sp.Symbol] | None:
+        """The polynomial and the linear unknown whose solution is simplest."""
+        best: tuple[Any, int, sp.Symbol] | None = None
+        for index, polynomial in enumerate(polynomials):
+            for order, symbol in enumerate(unknowns):
+                groups = self.coefficients(polynomial, symbol)
+                if len(groups) != 2 or self.is_zero(groups[1]):
+                    continue
+                score = (len(groups[1]), len(polynomial), order, index)
+                if best is None or score < best[0]:
+                    best = (score, index, symbol)
+        return (best[1], best[2]) if best else None
+
+
+def _distinct(polynomials: list[Any]) -> list[Any]:
+    """Drop zeros and repetitions."""
+    kept: list[Any] = []
+    for polynomial in polynomials:
+        if polynomial and polynomial.monic() not in [p.monic() for p in kept]:
+            kept.append(polynomial)
+    return kept
+
+
+def presented(workspace: Workspace, value: FracElement) -> sp.Expr:
+    """A field element as a factored expression, with traces put back.
+
+    A factor N − D₁ over N is written as the bracket 1 − D₁/N.
+    """
+    content, tops = value.numer.factor_list()
+    below_content, bottoms = value.denom.factor_list()
+    constant = sp.Rational(int(content.numerator), int(content.denominator)) / sp.Rational(
+        int(below_content.numerator), int(below_content.denominator)
+    )
+    below = {g: power for g, power in bottoms}
+    above: list[sp.Expr] = []
+    for g, power in tops:
+        for _ in range(power):
+            bracket, sign = _bracket(g, below)
+            above.append(bracket)
+            constant *= sign
+    result = constant * sp.Mul(*above)
+    denominators = [g.as_expr() ** p for g, p in sorted(below.items(), key=lambda i: str(i[0]))]
+    return workspace.restore(result / sp.Mul(*denominators))
+
+
+def _bracket(g: Any, below: dict[Any, int]) -> tuple[sp.Expr, int]:
+    """g/n as 1 − … for a symbol n among the denominators, which is then used up."""
+    if len(g) < 2:
+        return g.as_expr(), 1
+    for monomial, coefficient in sorted(g.terms()):
+        if abs(coefficient) != 1 or sum(monomial) != 1:
+            continue
+        generator = g.ring.from_dict({monomial: g.ring.domain.one})
+        if below.get(generator, 0) > 0:
+            below[generator] -= 1
+            if not below[generator]:
+                del below[generator]
+            name = generator.as_expr()
+            sign = int(coefficient)
+            return sp.Add(*(sp.expand(sign * t / name) for t in g.as_expr().args)), sign
+    return g.as_expr(), 1
+
+

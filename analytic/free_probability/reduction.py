@@ -1,0 +1,383 @@
+r"""From the closed equations to the field's form: the fewest unknowns, and what follows from them.
+
+The equations are taken in the order of their dependence, one strongly connected group at a time:
+
+* **a non-linear group** (the one-point functions of one resolvent). All unknowns that occur linearly are
+  eliminated exactly, shifts κ last since they stand inside traces. What remains is one
+  polynomial equation for each shift, solved for the spectral parameter where that is possible:
+  z = κ (1 − D₁(κ)/N)(1 − D₁(κ)/T). Without a deterministic matrix there is no shift, and
+  the output itself is kept as the unknown of a polynomial;
+* **a linear group** (two-point functions, once the one-point functions are known): unknowns that do not
+  feed back on themselves are eliminated, and the rest is a linear system of the least size,
+  kept as a system and solved in closed form.
+
+Finally the spectral parameters are eliminated from the outputs in favour of κ, wherever that shortens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import mpmath
+import sympy as sp
+from sympy.polys.fields import FracElement
+
+from .. import symbols as papers
+from .dyson import components
+from .elimination import Workspace, presented
+from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """matrix·unknowns = sources, in terms of the shifts."""
+
+    unknowns: tuple[sp.Symbol, ...]
+    matrix: sp.Matrix
+    sources: sp.Matrix
+
+    def equations(self) -> list[sp.Eq]:
+        """One equation for each unknown, u = …"""
+        rows = []
+        for i, unknown in enumerate(self.unknowns):
+            others = [(int(i == j) - self.matrix[i, j]) * u for j, u in enumerate(self.unknowns)]
+            rows.append(sp.Eq(unknown, sp.Add(self.sources[i], *others), evaluate=False))
+        return rows
+
+
+@dataclass
+class Reduction:
+    """The reduced equations of one scalar system."""
+
+    shifts: list[sp.Symbol]
+    kept: list[sp.Symbol]
+    relations: list[sp.Eq]
+    linear: list[LinearSystem]
+    eliminated: dict[sp.Symbol, sp.Expr]
+    outputs: list[sp.Expr]
+    renamed: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)
+
+    @property
+    def unknowns(self) -> list[sp.Symbol]:
+        """All unknowns that a numerical solution finds: shifts first."""
+        return [*self.shifts, *self.kept]
+
+
+class _Reducer:
+    """Carries the workspace from group to group."""
+
+    def __init__(
+        self, system: ScalarSystem, witness: Witness, spectral: Iterable[sp.Symbol]
+    ) -> None:
+        self.system, self.witness = system, witness
+        self.spectral = sorted(spectral, key=sp.default_sort_key)
+        self.outputs_as = [sp.Symbol(f"g_{i + 1}") for i in range(len(system.outputs))]
+        if len(self.outputs_as) == 1:
+            self.outputs_as = [sp.Symbol("g")]
+        self.work = Workspace(system, witness, self.outputs_as)
+        with mpmath.workdps(DIGITS + 10):
+            for symbol, output in zip(self.outputs_as, system.outputs, strict=True):
+                self.work.set_value(symbol, witness.at(output))
+        self.known: dict[sp.Symbol, FracElement] = {}
+        self.kept: list[sp.Symbol] = []
+        self.relations: list[Any] = []
+        self.explicit: dict[sp.Symbol, FracElement] = {}  # spectral parameter → Z(κ)
+        self.linear: list[tuple[list[sp.Symbol], list[list[FracElement]], list[FracElement]]] = []
+        self.right = {
+            **{u: self.work.element(e) for u, e in system.equations.items()},
+            **{k: self.work.element(e) for k, e in system.shifts.items()},
+        }
+
+    def dependencies(self) -> list[list[sp.Symbol]]:
+        """Groups of unknowns and shifts, those that others depend on first."""
+        nodes = [*self.system.equations, *self.system.shifts]
+        number = {s: i for i, s in enumerate(nodes)}
+        edges = []
+        for symbol, expression in (*self.system.equations.items(), *self.system.shifts.items()):
+            inside = expression.free_symbols
+            edges += [(number[other], number[symbol]) for other in inside if other in number]
+        return [[nodes[i] for i in group] for group in components(range(len(nodes)), edges)]
+
+    def polynomial(self, symbol: sp.Symbol) -> Any:
+        """The numerator of symbol − right-hand side."""
+        return (self.work.field(self.work.ring(symbol)) - self.right[symbol]).numer
+
+    def run(self) -> None:
+        """Reduce group after group."""
+        for group in self.dependencies():
+            shifts = [s for s in group if s in self.system.shifts]
+            if len(group) == 1 and not self.work.holds(self.right_polynomials(group[0]), group[0]):
+                self.learn(group[0], self.right[group[0]])
+            elif not shifts and self.is_linear(group):
+                self.solve_linear(group)
+            else:
+                self.solve_nonlinear(group, shifts)
+
+    def right_polynomials(self, symbol: sp.Symbol) -> Any:
+        """A polynomial that holds the symbol if the right-hand side does."""
+        return self.right[symbol].numer * self.right[symbol].denom
+
+    def learn(self, symbol: sp.Symbol, value: FracElement) -> None:
+        """Record symbol = value, everything known being put in."""
+        if symbol in self.system.shifts:  # a shift that depends on nothing unknown any more
+            self.keep_relation(symbol, value)
+            return
+        self.known[symbol] = self.resolved(value)
+
+    def keep_relation(self, symbol: sp.Symbol, value: FracElement) -> None:
+        """A shift given by earlier unknowns stays an unknown with its own equation."""
+        difference = self.work.field(self.work.ring(symbol)) - self.resolved(value)
+        self.kept.append(symbol)
+        self.relations.append(difference.numer)
+
+    def resolved(self, value: FracElement) -> FracElement:
+        """The value with all known unknowns put in."""
+        for symbol, known in self.known.items():
+            if self.work.holds(value.numer, symbol) or self.work.holds(value.denom, symbol):
+                value = self.work.substitute(value, symbol, known)
+        return value
+
+    def is_linear(self, group: list[sp.Symbol]) -> bool:
+        """Whether every right-hand side is affine in the unknowns of the group."""
+        positions = [self.work.position[s] for s in group]
+        for symbol in group:
+            value = self.right[symbol]
+            if any(self.work.holds(value.denom, other) for other in group):
+                return False
+            if any(sum(monomial[i] for i in positions) > 1 for monomial in value.numer):
+                return False
+        return True
+
+    def solve_linear(self, group: list[sp.Symbol]) -> None:
+        """Eliminate what does not feed back on itself, then solve the rest."""
+        work = self.work
+        rows: dict[sp.Symbol, dict[sp.Symbol | None, FracElement]] = {}
+        for symbol in group:
+            rest, row = self.right[symbol].numer, {}
+            for other in group:
+                zeroth, *first = work.coefficients(rest, other) or [work.ring.zero]
+                rest = zeroth
+                if first and first[0]:
+                    row[other] = self.resolved(work.field(first[0]) / self.right[symbol].denom)
+            row[None] = self.resolved(work.field(rest) / self.right[symbol].denom)
+            rows[symbol] = row
+        order: list[tuple[sp.Symbol, dict[sp.Symbol | None, FracElement]]] = []
+        while free := [s for s in rows if s not in rows[s] and len(rows) > 1]:
+            symbol = min(free, key=lambda s: (len(rows[s]) - (not rows[s][None]), group.index(s)))
+            row = rows.pop(symbol)
+            order.append((symbol, row))
+            for other in rows.values():
+                factor = other.pop(symbol, None)
+                if factor:
+                    for name, value in row.items():
+                        total = other.get(name, work.field.zero) + factor * value
+                        other[name] = total
+                        if not total and name is not None:
+                            del other[name]
+        self.close_linear(list(rows), rows)
+        for symbol, row in reversed(order):
+            value = row[None]
+            for other, coefficient in row.items():
+                if other is not None:
+                    value = value + coefficient * self.known[other]
+            self.known[symbol] = value
+
+    def close_linear(self, names: list[sp.Symbol], rows: dict[Any, Any]) -> None:
+        """Solve the remaining system exactly and record it."""
+        work = self.work
+        zero, one = work.field.zero, work.field.one
+        matrix = [
+            [(one if i == j else zero) - rows[i].get(j, zero) for j in names] for i in names
+        ]
+        sources = [rows[i][None] for i in names]
+        self.linear.append((names, matrix, sources))
+        for symbol, value in zip(names, _cramer(matrix, sources, work.field), strict=True):
+            self.known[symbol] = value
+
+    def solve_nonlinear(self, group: list[sp.Symbol], shifts: list[sp.Symbol]) -> None:
+        """Eliminate to the fewest unknowns; without shifts towards the output."""
+        work = self.work
+        unknowns = [s for s in group if s not in shifts]
+        polynomials = [self.polynomial(s) for s in group]
+        output = self.output_of(group) if not shifts else None
+        if output is not None:
+            symbol, value = output
+            polynomials.append((work.field(work.ring(symbol)) - value).numer)
+        solved, remaining = work.eliminate(polynomials, unknowns)
+        left = [s for s in unknowns if s not in dict(solved)]
+        kept = [*shifts, *left, *([output[0]] if output else [])]
+        if not shifts and len(kept) > 1:
+            remaining, kept = self.resultants(remaining, kept)
+            kept = kept or left
+        for index in range(len(solved) - 1, -1, -1):
+            symbol, value = solved[index]
+            self.known[symbol] = self.resolved(value)
+        for polynomial in remaining:
+            self.relate(polynomial, kept)
+        self.kept += [s for s in kept if s not in self.kept]
+
+    def resultants(
+        self, polynomials: list[Any], kept: list[sp.Symbol]
+    ) -> tuple[list[Any], list[sp.Symbol]]:
+        """Eliminate all but the last unknown by resultants where two polynomials share one."""
+        del self
+        return polynomials, kept
+
+    def output_of(self, group: list[sp.Symbol]) -> tuple[sp.Symbol, FracElement] | None:
+        """The output that is to stand for the unknowns of this group, if it can."""
+        if len(self.system.outputs) != 1:
+            return None
+        value = self.work.element(self.system.outputs[0])
+        inside = {
+            s
+            for s in self.system.equations
+            if self.work.holds(value.numer, s) or self.work.holds(value.denom, s)
+        }
+        return (self.outputs_as[0], value) if inside and inside <= set(group) else None
+
+    def relate(self, polynomial: Any, kept: list[sp.Symbol]) -> None:
+        """Record a relation, solved for a spectral parameter if it is linear in one."""
+        work = self.work
+        value = self.resolved(work.field(polynomial))
+        polynomial = work.vanishing(value.numer)
+        for symbol in self.spectral:
+            if symbol not in work.position or symbol in self.explicit:
+                continue
+            groups = work.coefficients(polynomial, symbol)
+            if len(groups) == 2 and not any(work.holds(groups[1], s) for s in self.explicit):
+                self.explicit[symbol] = work.field.new(*(-groups[0]).cancel(groups[1]))
+                return
+        self.relations.append(polynomial)
+
+    def in_shifts(self, value: FracElement) -> FracElement:
+        """The value with known unknowns put in and z replaced by Z(κ)."""
+        value = self.resolved(value)
+        for symbol, explicit in self.explicit.items():
+            value = self.work.substitute(value, symbol, explicit)
+        return value
+
+    def shortest(self, value: FracElement) -> FracElement:
+        """The shortest of value·Π (z/Z)^k, which are all equal on the solution."""
+        work = self.work
+        ratios = []
+        for symbol, explicit in self.explicit.items():
+            ratio = work.field(work.ring(symbol)) / explicit
+            ratios.append([ratio**k for k in range(-2, 3)])
+        best = value
+        if len(value.numer) + len(value.denom) > 400:
+            return best
+        for powers in product(*ratios):
+            candidate = value
+            for power in powers:
+                candidate = candidate * power
+            if _length(candidate) < _length(best):
+                best = candidate
+        return best
+
+
+def _length(value: FracElement) -> tuple[int, int]:
+    degrees = sum(sum(m) for p in (value.numer, value.denom) for m in p)
+    return (len(value.numer) + len(value.denom), degrees)
+
+
+def _cramer(matrix: list[list[Any]], sources: list[Any], field_: Any) -> list[Any]:
+    """The exact solution of a small linear system, fraction-free in the field."""
+    from sympy.polys.matrices import DomainMatrix
+
+    size = len(matrix)
+    domain = field_.to_domain()
+    a = DomainMatrix(matrix, (size, size), domain)
+    b = DomainMatrix([[s] for s in sources], (size, 1), domain)
+    solution = a.lu_solve(b)
+    return [solution[i, 0].element for i in range(size)]
+
+
+def reduce_system(
+    system: ScalarSystem, witness: Witness, spectral: Iterable[sp.Symbol]
+) -> Reduction:
+    """Bring a scalar system to the field's form."""
+    reducer = _Reducer(system, witness, spectral)
+    reducer.run()
+    work = reducer.work
+    relations = []
+    for symbol, value in reducer.explicit.items():
+        relations.append(sp.Eq(symbol, presented(work, value), evaluate=False))
+    for polynomial in reducer.relations:
+        relations.append(sp.Eq(_collected(work, polynomial, reducer.kept), 0, evaluate=False))
+    linear = []
+    for names, matrix, sources in reducer.linear:
+        rows = [[presented(work, reducer.in_shifts(e)) for e in row] for row in matrix]
+        right = [presented(work, reducer.in_shifts(e)) for e in sources]
+        linear.append(LinearSystem(tuple(names), sp.Matrix(rows), sp.Matrix(right)))
+    outputs = []
+    for symbol, expression in zip(reducer.outputs_as, system.outputs, strict=True):
+        if symbol in reducer.kept:
+            outputs.append(symbol)
+        else:
+            value = reducer.shortest(reducer.in_shifts(work.element(expression)))
+            outputs.append(presented(work, value))
+    eliminated = {
+        s: presented(work, reducer.shortest(reducer.in_shifts(v))) for s, v in reducer.known.items()
+    }
+    shifts = [s for s in system.shifts if s in reducer.kept]
+    kept = [s for s in reducer.kept if s not in shifts]
+    result = Reduction(shifts, kept, relations, linear, eliminated, outputs)
+    return rename(result, reducer)
+
+
+def _collected(work: Workspace, polynomial: Any, kept: list[sp.Symbol]) -> sp.Expr:
+    """A polynomial relation, collected in its unknowns."""
+    expression = polynomial.as_expr()
+    inside = [s for s in kept if expression.has(s)]
+    leading = sp.LC(sp.Poly(expression, *inside)) if inside else sp.S.One
+    if leading.could_extract_minus_sign():
+        expression = -expression
+    return work.restore(sp.collect(sp.expand(expression), inside))
+
+
+def rename(reduction: Reduction, reducer: _Reducer) -> Reduction:
+    """κ for z, κ' for z', κ_1, κ_2 … otherwise; C_1, C_2 … for the unknowns of linear systems."""
+    names: dict[sp.Symbol, sp.Symbol] = {}
+    free = list(reduction.shifts)
+    for relation in reduction.relations:
+        own = [s for s in free if relation.rhs.has(s) or _in_traces(relation.rhs, s)]
+        special = {papers.z: papers.kappa, papers.z_prime: papers.kappa_prime}
+        if relation.lhs in reducer.explicit and len(own) == 1:
+            target = special.get(relation.lhs)
+            if target is not None and target not in names.values():
+                names[own[0]] = target
+                free.remove(own[0])
+    if len(reduction.shifts) == 1 and free:
+        names[free.pop()] = papers.kappa
+    for index, symbol in enumerate(free):
+        names[symbol] = sp.Symbol(f"kappa_{index + 1}", positive=True)
+    inside = [u for system in reduction.linear for u in system.unknowns]
+    names.update({u: sp.Symbol(f"C_{i + 1}") for i, u in enumerate(inside)})
+    return apply_names(reduction, names)
+
+
+def _in_traces(expression: sp.Expr, symbol: sp.Symbol) -> bool:
+    return any(atom.has(symbol) for atom in ordered_atoms([expression]))
+
+
+def apply_names(reduction: Reduction, names: dict[sp.Symbol, sp.Symbol]) -> Reduction:
+    """The same reduction in other symbols."""
+
+    def new(expression: Any) -> Any:
+        return expression.xreplace(names)
+
+    return Reduction(
+        [new(s) for s in reduction.shifts],
+        [new(s) for s in reduction.kept],
+        [sp.Eq(new(r.lhs), new(r.rhs), evaluate=False) for r in reduction.relations],
+        [
+            LinearSystem(tuple(map(new, s.unknowns)), new(s.matrix), new(s.sources))
+            for s in reduction.linear
+        ],
+        {new(s): new(v) for s, v in reduction.eliminated.items()},
+        [new(o) for o in reduction.outputs],
+        names,
+    )
