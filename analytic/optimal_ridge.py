@@ -44,6 +44,7 @@ from .symbols import N, T, alpha, kappa, sigma_eps, sigma_w
 
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 BISECTIONS = 54
+MAX_SECANTS = 60
 
 
 @cache
@@ -179,8 +180,14 @@ def _bracketed_root(f: Any, low: Any, high: Any) -> Any:
     for _ in range(20):  # bisection to where the secant method converges
         middle = (low + high) / 2
         low, high = (low, middle) if f(middle) >= 0 else (middle, high)
-    tolerance = mpmath.mpf(10) ** (-2 * (mpmath.mp.dps - 4))
-    return mpmath.findroot(f, (low, high), solver="anderson", tol=tolerance, maxsteps=200)
+    x, y = (low, f(low)), (high, f(high))
+    tolerance = mpmath.mpf(10) ** (4 - mpmath.mp.dps)
+    for _ in range(MAX_SECANTS):
+        if y[1] == x[1] or abs(y[0] - x[0]) <= tolerance * abs(y[0]):
+            return y[0]
+        new = y[0] - y[1] * (y[0] - x[0]) / (y[1] - x[1])
+        x, y = y, (new, f(new))
+    raise PrecisionError("the secant method for the optimal ridge did not converge", 0)
 
 
 # ---- the scaling regime ---------------------------------------------------------------
@@ -208,10 +215,11 @@ def scaling_optimum() -> sp.Expr:
     d = sp.Symbol("D_1", positive=True)
     bracket = sp.Poly(sp.simplify(d**-alpha / scaling_loss()), d)
     condition = alpha * bracket + sp.Poly(d, d) * bracket.diff(d)  # −d L'/L times the bracket
-    c2, c1, c0 = (sp.factor(c) for c in condition.all_coeffs())
-    # the root below min(N, T), in the form that has no 0/0 at α = 1, where c2 vanishes
-    discriminant = sp.factor(c1**2 - 4 * c2 * c0)
-    return sp.simplify(2 * c0 / (-c1 + sp.sqrt(discriminant)))
+    c2, c1, c0 = condition.all_coeffs()
+    # normalised to c₁ = −α(N+T); the root below min(N, T), which is no 0/0 where c₂ = 0
+    linear = alpha * (N + T)
+    c2, c0 = (sp.factor(-linear * c / c1) for c in (c2, c0))
+    return 2 * c0 / (linear + sp.sqrt(linear**2 - 4 * c2 * c0))
 
 
 @cache

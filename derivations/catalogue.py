@@ -24,10 +24,12 @@ from .bibliography import Reference
 from .derivation import Derivation, Step
 
 MODULES = (
+    "derivations.solvable_model.regression",
     "derivations.solvable_model.resolvent",
     "derivations.solvable_model.loss",
     "derivations.solvable_model.ridgeless",
     "derivations.solvable_model.optimal_ridge",
+    "derivations.dynamical_model.mean_field",
 )
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import mpmath
-import numpy as np
 import sympy as sp
 
 from analytic.spectral_functions import evaluate
@@ -158,29 +157,67 @@ class Asymptotic:
 
 @dataclass(frozen=True)
 class Statistical:
-    """The claim's right side lies inside the interval of a simulation, which is narrow enough.
+    """The claimed value lies inside the confidence interval of a simulation that is narrow enough.
 
-    ``simulate`` returns samples over seeds of the quantity, one per seed; ``theory`` turns
-    the claim into the number claimed. The interval covers ``confidence`` and must be
-    narrower than ``resolution`` × the mean (a wide interval excludes nothing: undecided).
+    ``simulate`` returns one sample per seed (or an `Estimate`); ``theory`` turns the claim into
+    the number claimed. The interval covers ``confidence`` and its half-width must be below
+    ``resolution`` × the claim (a wide interval excludes nothing: undecided).
     """
 
-    simulate: Callable[[], np.ndarray]
+    simulate: Callable[[], Any]
     theory: Callable[[sp.Basic], float]
     confidence: float = 0.99
     resolution: float = 0.1
 
     def __call__(self, claim: sp.Basic) -> Verdict:
-        from scipy.stats import t
+        from validation.executors import one_blas_thread
+        from validation.statistics import Estimate, estimate
 
-        samples = np.asarray(self.simulate(), dtype=float)
-        claimed = float(self.theory(claim))
-        mean, error = samples.mean(), samples.std(ddof=1) / np.sqrt(len(samples))
-        half = t.ppf((1 + self.confidence) / 2, len(samples) - 1) * error
-        observed = {"mean": mean, "standard_error": error, "seeds": len(samples), "claimed": claimed}
-        message = f"simulation {mean:.5g} ± {half:.2g} ({len(samples)} seeds), claimed {claimed:.5g}"
-        if abs(claimed - mean) > half:
-            return Verdict("fail", message, observed)
-        if half > self.resolution * abs(mean):
-            return Verdict("undecided", message + ": interval too wide", observed)
-        return Verdict("pass", message, observed)
+        with one_blas_thread():
+            simulated = self.simulate()
+        value = simulated if isinstance(simulated, Estimate) else estimate(simulated)
+        return judge(value, float(self.theory(claim)), self.confidence, self.resolution)
+
+
+@dataclass(frozen=True)
+class FiniteSize:
+    """As `Statistical`, in the limit of infinite size.
+
+    The theory is a limit, approached as 1/size: ``simulate(size)`` gives samples at each of
+    ``sizes``, ``theory(claim, size)`` the claimed value there, and the ratio of the two,
+    extrapolated in 1/size, must be 1.
+    """
+
+    simulate: Callable[[int], Any]
+    theory: Callable[[sp.Basic, int], float]
+    sizes: Sequence[int] = (1, 2, 4)
+    confidence: float = 0.99
+    resolution: float = 0.05
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        from validation.executors import one_blas_thread
+        from validation.statistics import estimate, extrapolate
+
+        with one_blas_thread():
+            samples = [self.simulate(size) for size in self.sizes]
+        theory = [float(self.theory(claim, size)) for size in self.sizes]
+        ratios = [estimate(sample) / value for sample, value in zip(samples, theory)]
+        limit = extrapolate(self.sizes, ratios).limit
+        verdict = judge(limit, 1.0, self.confidence, self.resolution)
+        return Verdict(
+            verdict.outcome, "simulation/theory, extrapolated in 1/size: " + verdict.message,
+            verdict.observed,
+        )  # fmt: skip
+
+
+def judge(value: Any, claimed: float, confidence: float, resolution: float) -> Verdict:
+    """The verdict of one `validation.statistics.Estimate` on a claimed number."""
+    from validation.statistics import verdict
+
+    family = verdict([value], [claimed], resolution=resolution, level=1 - confidence)
+    half = value.half_width(confidence)
+    message = f"simulation {value.mean:.6g} ± {half:.2g}, claimed {claimed:.6g}"
+    observed = {"mean": value.mean, "standard_error": value.error, "claimed": claimed}
+    if family.outcome == "undecided":
+        message += ": the interval is too wide to decide"
+    return Verdict(family.outcome, message, observed)  # type: ignore[arg-type]

@@ -1,0 +1,245 @@
+"""The test loss in closed form, from the two-point function at equal frequencies."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from analytic import correlation, resolvent
+from analytic.loss import isotropic_loss_formula, test_loss_formula
+from analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate, isotropic
+from analytic.spectrum import PowerLaw
+from analytic.symbols import M, N, T, kappa, sigma_eps, sigma_w, z
+
+from ..bibliography import Reference
+from ..catalogue import Parts, derivation
+from ..checks import Asymptotic, Exact, FiniteSize, Numeric
+from ..derivation import Step, equation
+from .points import ISOTROPIC, free, solved
+
+D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
+h1, h2 = TargetSum(1, kappa), TargetSum(2, kappa)
+LOSS = sp.Symbol("L")
+TRAIN_LOSS = sp.Symbol(r"\hat{L}")
+SEEDS, LATENT, RIDGE, NOISE = 40, 600, 0.1, 0.05
+
+
+def at_equal_frequencies(correlation_function: sp.Expr) -> sp.Expr:
+    """z² C(z, z) of a solution of system (2), in D_q, h_q and κ, with κ R₁ R₃ = z."""
+    c = correlation
+    r3, r1 = 1 - D1 / N, 1 - D1 / T
+    shrink = (kappa / z) ** 2  # H_k(z)² = (κ/z)²/(λ_k+κ)²
+    mode = (D1 - D2) / kappa  # Σ λ/(λ+κ)²
+    sums = {
+        c.S_TARGET: shrink * h2, c.S_MODE: shrink * mode, c.S_MODE2: shrink * D2,
+        c.S_TARGET2: shrink * (h1 - kappa * h2),
+        c.R1: r1, c.R1_PRIME: r1, c.R3: r3, c.R3_PRIME: r3,
+        c.NU: 1 / N, c.TAU: 1 / T, c.NOISE: sigma_eps**2, c.z_prime: z,
+    }  # fmt: skip
+    value = (z**2 * correlation_function).subs(sums, simultaneous=True)
+    return sp.factor(sp.cancel(value.subs(z, kappa * r1 * r3)))
+
+
+@cache
+def _simulated(size: int) -> np.ndarray:
+    """Excess losses over seeds at (N, T) = size × (30, 60)."""
+    from validation.cells import Cell, SpectrumSpec
+    from validation.learners import Ridge
+    from validation.sweep import seed_sequence
+    from validation.training import simulate
+
+    cell = Cell(
+        spectrum=SpectrumSpec.power_law(alpha=0.5, size=LATENT), features=30 * size,
+        samples=60 * size, learner=Ridge((RIDGE,)), noise=NOISE,
+    )  # fmt: skip
+    (name,) = (name for name in cell.observables() if name.startswith("excess_loss"))
+    return np.array([simulate(cell, seed_sequence(0, cell, i))[name] for i in range(SEEDS)])
+
+
+def _claimed(claim: sp.Basic, size: int) -> float:
+    """The claim's right side at the cell that is simulated."""
+    spectrum = PowerLaw(alpha=0.5, size=LATENT)
+    n, t = 30 * size, 60 * size
+    k = resolvent.solve(spectrum, n, t, RIDGE / n / t).value
+    values = {N: n, T: t, kappa: float(k), sigma_eps: NOISE**0.5, sigma_w: 1}
+    return float(evaluate(claim.args[1], values, spectrum))
+
+
+@derivation(
+    "test-loss",
+    "The test loss of ridge regression, for any target and noise",
+    Reference("solvable-model", "163"),
+    Reference("dynamical-model", "35"),
+)
+def test_loss() -> Parts:
+    """System (2) at two equal frequencies is solved; its first component, times z², is the
+    excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
+    system = correlation.correlation_system()
+    c0, c1 = correlation.correlation_solution()
+    loss = test_loss_formula()
+    from_system = at_equal_frequencies(c0)
+    train_from_system = at_equal_frequencies(c1)
+    symmetric = isotropic_loss_formula()
+    noiseless = isotropic(loss.subs(sigma_eps, 0), sigma_w**2)
+    mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
+    r1 = 1 - D1 / T
+    steps = [
+        *(
+            Step(
+                f"correlation-{index}",
+                line,
+                _REASONS[index],
+                Exact(dict(zip(correlation.C, _solution(system)))),
+                Reference("dynamical-model", "35"),
+            )
+            for index, line in enumerate(system)
+        ),
+        Step(
+            "excess-loss",
+            equation(from_system, loss),
+            "Solving the system at z' = z, with S[f] = (κ/z)² Σ f/(λ+κ)² and z = κR₁R₃ from "
+            "equation (1), z²C₀(z, z) is the excess loss of ridge regression.",
+            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+        ),
+        Step(
+            "simulation",
+            equation(LOSS, loss),
+            f"The formula against simulations of the model: α = ½, M = {LATENT}, (N, T) = (30, 60) "
+            f"and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} seeds each; the "
+            "ratio is extrapolated to infinite size.",
+            FiniteSize(_simulated, _claimed),
+        ),
+        Step(
+            "training-loss",
+            equation(train_from_system, r1**2 * (loss + sigma_eps**2)),
+            "z²C₁(z, z) is the mean squared residual on the training data: the excess loss and "
+            "the noise, reduced by the square of the data's response R₁.",
+            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+        ),
+        Step(
+            "isotropic-target",
+            equation(noiseless, symmetric),
+            "For isotropic weights h₁ = σ_w² D₁ and h₂ = σ_w² (D₁ − D₂)/κ; without noise the "
+            "loss becomes symmetric in N and T.",
+            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+            Reference("zhang"),
+        ),
+        Step(
+            "duality",
+            equation(symmetric, mirrored),
+            "N ↔ T leaves the noiseless isotropic loss as it is.",
+            Exact(),
+            Reference("zhang"),
+        ),
+        Step(
+            "evaluation",
+            equation(noiseless, symmetric),
+            "Both forms agree on solutions of equation (1) for several spectra, to 25 digits.",
+            Numeric(solved(ISOTROPIC), digits=25),
+        ),
+    ]
+    return Parts(
+        steps,
+        equation(LOSS, symmetric),
+        assumptions=("N and T are large, at any ratio to one another and to M",),
+        notes=(
+            "This is the excess loss Σ λ_J E[v_J²] in per-mode normalisation; the loss of the "
+            "solvable-model paper is half of it, with σ_w² replaced by σ_w²/M.",
+        ),
+    )
+
+
+_REASONS = (
+    "The error of the learned weights: what no training has removed, and the variance that "
+    "the finite number of features and of samples adds.",
+    "The residual on the training data is the error, with noise, filtered by the response R₁.",
+    "The correlation of the residual, pulled back to the modes.",
+    "Its projection on the features, filtered by the response R₃.",
+)
+
+
+def _solution(system: list[sp.Eq]) -> tuple[sp.Expr, ...]:
+    ((*values,),) = sp.linsolve(system, correlation.C)
+    return tuple(values)
+
+
+@derivation(
+    "label-noise",
+    "The cost of label noise, and its universal fall-off",
+    Reference("solvable-model", "186"),
+    Reference("solvable-model", "188"),
+)
+def label_noise() -> Parts:
+    """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and
+    its 1/T fall-off beyond the latent dimension, with and without ridge."""
+    noise = sp.cancel(sp.together(sp.expand(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0))))
+    noise = sp.factor(noise)
+    d1, d2 = sp.symbols("d1 d2")
+    free_form = noise.subs({D1: d1, D2: d2})
+    few_features = sp.factor(free_form.subs(d1, N).simplify())
+    few_samples = sp.factor(free_form.subs(d1, T).simplify()).subs(d2, D2)
+    latent = sp.factor(sp.limit(free_form.subs(d2, d1), d1, M))
+    spread = T - D2
+    steps = [
+        Step(
+            "noise-part",
+            equation(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0), noise),
+            "The excess loss is linear in σ_ε²; this is its noise part at any ridge.",
+            Numeric(lambda: free(), digits=25),
+        ),
+        Step(
+            "few-features",
+            equation(few_features, sigma_eps**2 * N / (T - N)),
+            "N < T and N < M without ridge: D₁ = N.",
+            Exact(),
+            Reference("solvable-model", "186"),
+        ),
+        Step(
+            "few-samples",
+            equation(few_samples, sigma_eps**2 * (T / spread - 1 + T / (N - T))),
+            "T < N and T < M without ridge: D₁ = T, and s = D₁ − D₂ = Σ λκ/(λ+κ)².",
+            Exact(),
+            Reference("solvable-model", "186"),
+        ),
+        Step(
+            "beyond-the-latent-space",
+            equation(latent, sigma_eps**2 * M / (T - M)),
+            "N, T > M without ridge: κ → 0 and D₁ = D₂ = M. The noise falls as 1/T, whatever "
+            "the spectrum: beyond the latent space there is nothing left to learn but noise.",
+            Exact(),
+            Reference("solvable-model", "186"),
+        ),
+        Step(
+            "universal-with-ridge",
+            equation(LOSS, _leading_noise()),
+            "At fixed κ (a ridge that grows in proportion to T) and N = T → ∞ the noise part "
+            "still falls as 1/T, with D₂ in the place of M; the next term is of order T⁻².",
+            _noise_asymptotics(noise),
+            Reference("solvable-model", "188"),
+        ),
+    ]
+    return Parts(
+        steps,
+        equation(sp.Symbol(r"L_{\epsilon}"), latent),
+        assumptions=("the conclusion: N, T > M and no ridge",),
+        notes=("The loss of the solvable-model paper is half of the excess loss given here.",),
+    )
+
+
+def _leading_noise() -> sp.Expr:
+    return sigma_eps**2 * D2 / T
+
+
+def _noise_asymptotics(noise: sp.Expr) -> Asymptotic:
+    spectrum = PowerLaw(alpha=1, size=50)
+    values = {kappa: mpmath.mpf(1) / 1000, sigma_eps: 1}
+
+    def exact(t: Any) -> Any:
+        return evaluate(noise, {**values, N: t, T: t}, spectrum)
+
+    grid = [mpmath.mpf(10) ** k for k in range(4, 9)]
+    return Asymptotic(exact, T, grid, -2.0, values=values, spectrum=spectrum)
