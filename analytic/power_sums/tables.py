@@ -22,8 +22,10 @@ coefficients, the values ``below`` and ``above`` of the two series at y = ¼ and
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
@@ -36,7 +38,38 @@ ORDER = 12  # Euler–Maclaurin terms
 NEAR = 0.25  # series in y below, series in 1/y above 1/NEAR
 DEGENERATE = 0.5  # |e| below this: [y^e]/e is regularised
 SERIES = 64  # terms of the series kept at most
+MAX_KEPT = 256  # direct terms whose powers of J are kept
 PRECISION = 160  # bits for the constants
+
+
+class Power(NamedTuple):
+    """An exact exponent as a float and the float of what is left."""
+
+    high: float
+    rest: float
+
+    def __call__(self, x: Any) -> Any:
+        """x^exponent for x ≥ 0, correct even where rounding the exponent would show."""
+        out = np.power(x, self.high)
+        if self.rest:
+            correction = 1 + self.rest * np.log(x)
+            out = out * np.where(np.isfinite(correction), correction, 1.0)
+        return out
+
+
+def split(exponent: Fraction) -> Power:
+    """The function x ↦ x^exponent in float64."""
+    high = float(exponent)
+    return Power(high, float(exponent - Fraction(high)))
+
+
+class Degenerate(NamedTuple):
+    """One regularised term: C(−q,k), e, and the powers J^{be} and κ^m that it contains."""
+
+    binomial: float
+    e: float
+    growth: Power
+    kappa: Power
 
 
 class Tables:
@@ -49,17 +82,39 @@ class Tables:
         self.whole_q = int(exps.q) if exps.q.denominator == 1 else None
         growth = max(abs(self.s), abs(self.s + self.b * self.q))
         self.first = int(16 + 2 * growth)
+        self._set_powers()
         self.recurrence = self._recurrence()
         self.weights = [
             float(Fraction(int(x.p), int(x.q)))
             for x in (fmpq.bernoulli(2 * k) / (2 * k) for k in range(1, ORDER + 1))
         ]
+        self._lengths = [self._series_length(2.0**-i) for i in range(64)]
+        self._columns: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
         with flint.ctx.workprec(PRECISION):
             binomials = self._binomials()
             self.low, self.low_degenerate, below = self._series(binomials, exps.lower, 1)
             self.high, self.high_degenerate, above = self._series(binomials, exps.upper, -1)
             self.below, self.above = float(below), float(above)
             self.whole = float(below + self._middle() - above)
+
+    def _set_powers(self) -> None:
+        s, b, q = self.exps
+        self.to_b, self.to_inverse_b = split(b), split(1 / b)
+        self.to_term, self.to_area = split(-s), split(1 - s)
+        self.to_far_term, self.to_far_area = split(-s - b * q), split(1 - s - b * q)
+        self.to_unit, self.to_minus_q, self.to_q = split(-self.exps.lower), split(-q), split(q)
+        if q:
+            self.to_safe_term, self.to_safe_area = split(-s / q - b), split((1 - s) / q - b)
+
+    def columns(self, first: int, stop: int) -> tuple[np.ndarray, ...]:
+        """J, J^b and J^{-s} for first ≤ J < stop as descending columns."""
+        if (first, stop) in self._columns:
+            return self._columns[first, stop]
+        j = np.arange(first, stop, dtype=float)[::-1, None]
+        out = j, self.to_b(j), self.to_term(j)
+        if stop <= MAX_KEPT:
+            self._columns[first, stop] = out
+        return out
 
     def _binomials(self) -> list[arb]:
         """C(−q, k), k = 0, 1, …"""
@@ -91,7 +146,9 @@ class Tables:
             exact = c + sign * k
             e = ball(exact)
             if abs(exact) < DEGENERATE:
-                degenerate.append((k, exact, float(binomial)))
+                kappa = split(Fraction(k) if sign > 0 else -self.exps.q - k)
+                growth = split(self.exps.b * exact)
+                degenerate.append(Degenerate(float(binomial), float(exact), growth, kappa))
                 regular.append(0.0)
                 shift += binomial * (border.log() if exact == 0 else (border**e - 1) / e)
             else:
@@ -111,6 +168,9 @@ class Tables:
 
     def series_length(self, y: float) -> int:
         """Terms of the series in y needed at |y| ≤ ``y`` ≤ ¼."""
+        return self._lengths[min(63, int(-math.log2(max(y, 1e-300))))]
+
+    def _series_length(self, y: float) -> int:
         k = np.arange(SERIES)
         growth = np.cumprod(np.maximum(1.0, (self.q + k) / (k + 1)))
         with np.errstate(under="ignore"):

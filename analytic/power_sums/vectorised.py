@@ -18,7 +18,6 @@ the first Euler–Maclaurin term left out.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ import numpy as np
 
 from ..errors import InputError, PrecisionError
 from .exponents import Exponents
-from .tables import NEAR, ORDER, tables
+from .tables import NEAR, ORDER, Degenerate, Power, tables
 
 CLEARANCE = 8.0  # smallest distance to a pole, in units of the lattice of J
 BLOCK = 8192  # values of κ handled at once
@@ -36,20 +35,9 @@ LAST_START = 1 << 22  # largest N
 EPSILON = float(np.finfo(float).eps)
 ROUNDING = 8 * EPSILON  # bound of the rounding, relative to the magnitudes of all pieces
 LOG_NEAR = math.log(NEAR)
+LARGE = 1e60  # |y| from which f is written in 1/y, since y^q may overflow
 NEGLIGIBLE = EPSILON / 64  # two Euler–Maclaurin terms below this end the series
 TINY = float(np.finfo(float).tiny)  # below it float64 has fewer digits
-
-
-def power(x: Any, exponent: Fraction) -> Any:
-    """x^exponent for x ≥ 0, correct even where rounding the exponent would show."""
-    high = float(exponent)
-    out = np.power(x, high)
-    rest = float(exponent - Fraction(high))
-    if rest:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            correction = 1 + rest * np.log(x)
-        out = out * np.where(np.isfinite(correction), correction, 1.0)
-    return out
 
 
 @lru_cache(maxsize=4)
@@ -86,37 +74,37 @@ def polar(kappa: np.ndarray) -> Kappa:
 
 
 class End(NamedTuple):
-    """One end of the integral: J, |y| = |κ|J^b, and y where small, 1/y where large."""
+    """One end of the integral: J, |y| = |κ|J^b, and y (cut off at 10^300)."""
 
     j: Any
     size: np.ndarray
     y: np.ndarray
-    inverse: np.ndarray
 
     def at(self, index: Any) -> End:
         """The entries of a mask."""
         j = self.j[index] if isinstance(self.j, np.ndarray) else self.j
-        return End(j, self.size[index], self.y[index], self.inverse[index])
+        return End(j, self.size[index], self.y[index])
+
+    def inverse(self, kappa: Kappa) -> Any:
+        """1/y."""
+        return kappa.phase(-1) / self.size
 
 
 class Evaluator:
     """All sums with one (s, b, q); `evaluate` takes flat arrays κ and M."""
 
     def __init__(self, exps: Exponents) -> None:
-        self.exps, self.t = exps, tables(exps)
+        self.t = tables(exps)
         self.s, self.b, self.q, self.c = self.t.s, self.t.b, self.t.q, self.t.c
 
     def end(self, j: Any, kappa: Kappa) -> End:
         """Describe the summand's argument at J = ``j``."""
-        size = kappa.magnitude * power(j, self.exps.b)
+        size = kappa.magnitude * self.t.to_b(j)
         lost = ~np.isfinite(size)  # J^b overflowed, or 0·∞ at κ = 0
         if lost.any():
-            root = power(kappa.magnitude, 1 / self.exps.b)
-            with np.errstate(invalid="ignore"):
-                size = np.where(lost, power(np.where(root > 0, root * j, 0.0), self.exps.b), size)
-        inverse = 1 / size
-        capped, phase = np.minimum(size, 1e300), kappa.phase(1)
-        return End(j, size, capped * phase, inverse * np.conj(phase))
+            root = self.t.to_inverse_b(kappa.magnitude)
+            size = np.where(lost, self.t.to_b(np.where(root > 0, root * j, 0.0)), size)
+        return End(j, size, np.minimum(size, 1e300) * kappa.phase(1))
 
     def damped(self, base: Any) -> Any:
         """base^{-q}; inverted first, so that a complex result underflows to 0 and not to NaN."""
@@ -131,29 +119,25 @@ class Evaluator:
 
     def summand(self, end: End, kappa: Kappa) -> Any:
         """f at an end, with neither overflow nor underflow on the way."""
-        near = power(end.j, -self.exps.s) * self.damped(1 + np.where(end.size < 1, end.y, 1.0))
-        far = self.far_scale(end.j, kappa, -self.exps.s)
-        far = far * self.damped(1 + np.where(end.size < 1, 1.0, end.inverse))
-        return np.where(end.size < 1, near, far)
+        inner = end.size < LARGE
+        near = self.t.to_term(end.j) * self.damped(1 + end.y)
+        if inner.all():
+            return near
+        far = self.far_scale(end.j, kappa, self.t.to_far_term, "term")
+        return np.where(inner, near, far * self.damped(1 + end.inverse(kappa)))
 
-    def far_scale(self, j: Any, kappa: Kappa, e: Fraction) -> Any:
-        """J^{e−bq} κ^{-q}."""
-        _, b, q = self.exps
-        if q == 0:
-            return power(j, e)
-        plain = power(j, e - b * q) * power(kappa.magnitude, -q)
+    def far_scale(self, j: Any, kappa: Kappa, grown: Power, which: str) -> Any:
+        """J^{e−bq} κ^{-q} for e = −s (``which`` = term) or 1 − s (area)."""
+        plain = grown(j) * self.t.to_minus_q(kappa.magnitude)
         lost = ~np.isfinite(plain) | (plain == 0)
-        if lost.any():
-            safe = power(power(j, e / q - b) / kappa.magnitude, q)
-            plain = np.where(lost, safe, plain)
+        if lost.any() and self.q:
+            safe = self.t.to_safe_term if which == "term" else self.t.to_safe_area
+            plain = np.where(lost, self.t.to_q(safe(j) / kappa.magnitude), plain)
         return plain * kappa.phase(-self.q)
 
     def boundary(self, end: End, kappa: Kappa) -> tuple[Any, Any, Any]:
         """f, its Euler–Maclaurin correction, and the size of the correction's last term."""
-        value = self.summand(end, kappa)
-        inner = np.where(end.size < 1, end.y, 1.0)
-        outer = np.where(end.size < 1, 1.0, end.inverse)
-        w = np.where(end.size < 1, inner / (1 + inner), 1 / (1 + outer))
+        value, w = self.summand(end, kappa), end.y / (1 + end.y)
         h = np.empty((2 * ORDER, *w.shape), dtype=w.dtype)
         h[0], step, square = 1.0, 1.0 / end.j, 1.0 / np.square(end.j)
         total, previous = np.zeros_like(w), math.inf
@@ -174,11 +158,11 @@ class Evaluator:
         mass = np.zeros(kappa.value.shape)
         step = max(1, CELLS // max(1, len(kappa.value)))
         for stop in range(last + 1, first, -step):
-            j = np.arange(max(first, stop - step), stop, dtype=float)[::-1, None]
-            y = kappa.value * power(j, self.exps.b)
+            j, grown, weight = self.t.columns(max(first, stop - step), stop)
+            y = kappa.value * grown
             terms = self.damped(1 + y)
             if self.s:
-                terms = terms * power(j, -self.exps.s)
+                terms *= weight
             if size is not None:
                 terms = np.where(j <= size, terms, 0.0)
             total = total + terms.sum(axis=0)
@@ -190,32 +174,44 @@ class Evaluator:
 
     def integral(self, low: End, high: End, kappa: Kappa) -> tuple[Any, Any]:
         """∫_low^high f dJ and the sum of the magnitudes of its pieces."""
+        inner, outer = ((e.size >= NEAR).astype(int) + (e.size > 1 / NEAR) for e in (low, high))
+        zone = 3 * inner + outer
+        present = np.flatnonzero(np.bincount(zone))
+        if len(present) == 1:
+            return self._added(*divmod(int(present[0]), 3), low, high, kappa)
         out = np.zeros(kappa.value.shape, dtype=np.result_type(kappa.value, float))
         mass = np.zeros(kappa.value.shape)
-        zones = [np.where(e.size < NEAR, 0, np.where(e.size > 1 / NEAR, 2, 1)) for e in (low, high)]
-        zone = 3 * zones[0] + zones[1]
-        for z in np.unique(zone):
+        for z in map(int, present):
             mask = zone == z
-            pieces = self._pieces(*divmod(int(z), 3), low.at(mask), high.at(mask), kappa.at(mask))
-            out[mask] = sum(pieces)
-            mass[mask] = sum(np.abs(piece) for piece in pieces)
+            ends = low.at(mask), high.at(mask), kappa.at(mask)
+            out[mask], mass[mask] = self._added(*divmod(z, 3), *ends)
         return out, mass
+
+    def _added(self, start: int, stop: int, *ends: Any) -> tuple[Any, Any]:
+        pieces = self._pieces(start, stop, *ends)
+        return sum(pieces), sum(np.abs(piece) for piece in pieces)
 
     def _pieces(self, start: int, stop: int, low: End, high: End, kappa: Kappa) -> list[Any]:
         if start == stop == 0:
-            degenerate = self._degenerate_difference(low, high, kappa, self.t.low_degenerate, 1)
+            degenerate = self._degenerate_difference(low, high, kappa, self.t.low_degenerate)
             return [*degenerate, self._near(high), -self._near(low)]
         if start == stop == 2:
-            degenerate = self._degenerate_difference(low, high, kappa, self.t.high_degenerate, -1)
+            degenerate = self._degenerate_difference(low, high, kappa, self.t.high_degenerate)
             return [*degenerate, self._far(high, kappa), -self._far(low, kappa)]
-        unit = power(kappa.magnitude, -self.exps.lower) * kappa.phase(-self.c) / self.b
+        unit = self.t.to_unit(kappa.magnitude) * kappa.phase(-self.c) / self.b
         out = []
         if start == 0:
             border = LOG_NEAR
-            out += [-self._near(low), *(-x for x in self._degenerate_value(low, kappa, 0))]
+            out += [
+                -self._near(low),
+                *(-x for x in self._degenerate_value(low, kappa, self.t.low_degenerate)),
+            ]
         if stop == 2:
             border = -LOG_NEAR
-            out += [self._far(high, kappa), *self._degenerate_value(high, kappa, 2)]
+            out += [
+                self._far(high, kappa),
+                *self._degenerate_value(high, kappa, self.t.high_degenerate),
+            ]
         if (start, stop) == (0, 2):
             return [unit * self.t.whole, *out]
         first, last = (
@@ -231,59 +227,55 @@ class Evaluator:
     def _near(self, end: End) -> Any:
         """N^{1−s}/b Σ_k C(−q,k) y^k/(c+k), regular terms only."""
         length = self.t.series_length(float(end.size.max()))
-        return power(end.j, 1 - self.exps.s) / self.b * horner(self.t.low[:length], end.y)
+        return self.t.to_area(end.j) / self.b * horner(self.t.low[:length], end.y)
 
     def _far(self, end: End, kappa: Kappa) -> Any:
         """N^{1−s−bq}κ^{-q}/b Σ_k C(−q,k) y^{-k}/(c−q−k), regular terms only."""
         length = self.t.series_length(1 / float(end.size.min()))
-        scale = self.far_scale(np.minimum(end.j, 1e308), kappa, 1 - self.exps.s)
+        scale = self.far_scale(np.minimum(end.j, 1e308), kappa, self.t.to_far_area, "area")
         scale = np.where(np.isinf(end.j), 0.0, scale)
-        return scale / self.b * horner(self.t.high[:length], end.inverse)
+        return scale / self.b * horner(self.t.high[:length], end.inverse(kappa))
 
     def _degenerate_difference(
-        self, low: End, high: End, kappa: Kappa, terms: list, sign: int
+        self, low: End, high: End, kappa: Kappa, terms: list[Degenerate]
     ) -> list[Any]:
         """C(−q,k) κ^m ∫ J^{be−1} dJ: both ends in one outer zone."""
         out: list[Any] = []
-        for k, e, binomial in terms:
-            with np.errstate(invalid="ignore"):
-                ratio = np.log(np.divide(high.j, low.j)) + 0 * low.size
-            exponent = self.exps.b * e
-            prefactor = Fraction(k) if sign > 0 else -self.exps.q - k
-            scale = binomial * power(kappa.magnitude, prefactor) * kappa.phase(float(prefactor))
-            if e == 0:
+        for binomial, _, growth, prefactor in terms:
+            ratio = np.log(np.divide(high.j, low.j)) + np.zeros(low.size.shape)
+            scale = binomial * prefactor(kappa.magnitude) * kappa.phase(prefactor.high)
+            if growth.high == 0:
                 out.append(scale * ratio)
                 continue
-            x = float(exponent) * ratio
-            joined = power(low.j, exponent) * np.expm1(np.minimum(x, 1.0))
-            apart = power(high.j, exponent) - power(low.j, exponent)
-            out.append(scale * np.where(np.abs(x) < 1, joined, apart) / float(exponent))
+            x = growth.high * ratio
+            joined = growth(low.j) * np.expm1(np.minimum(x, 1.0))
+            apart = growth(high.j) - growth(low.j)
+            out.append(scale * np.where(np.abs(x) < 1, joined, apart) / growth.high)
         return out
 
-    def _degenerate_value(self, end: End, kappa: Kappa, zone: int) -> list[Any]:
+    def _degenerate_value(self, end: End, kappa: Kappa, terms: list[Degenerate]) -> list[Any]:
         """C(−q,k) κ^{-c} (y^e − 1)/(b e)."""
-        sign, terms = (1, self.t.low_degenerate) if zone == 0 else (-1, self.t.high_degenerate)
         out: list[Any] = []
-        for k, e, binomial in terms:
-            unit = power(kappa.magnitude, -self.exps.lower) * kappa.phase(-self.c)
+        for binomial, e, growth, prefactor in terms:
+            unit = self.t.to_unit(kappa.magnitude) * kappa.phase(-self.c)
             logarithm = self._log_y(end, kappa)
-            x = float(e) * logarithm
             if e == 0:
                 out.append(binomial / self.b * unit * logarithm)
                 continue
-            prefactor = Fraction(k) if sign > 0 else -self.exps.q - k
-            grown = power(end.j, self.exps.b * e) * power(kappa.magnitude, prefactor)
-            apart = (grown * kappa.phase(float(prefactor)) - unit) / float(e)
+            x = e * logarithm
+            grown = growth(end.j) * prefactor(kappa.magnitude)
+            apart = grown * kappa.phase(prefactor.high) - unit
             close = np.abs(x) < 1
-            joined = unit * np.expm1(np.where(close, x, 0.0)) / float(e)
-            out.append(binomial / self.b * np.where(close, joined, apart))
+            joined = unit * np.expm1(np.where(close, x, 0.0))
+            out.append(binomial / self.b * np.where(close, joined, apart) / e)
         return out
 
     def _log_y(self, end: End, kappa: Kappa) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fine = (end.size > 1e-300) & (end.size < 1e300)
+        fine = (end.size > 1e-300) & (end.size < 1e300)
+        logarithm = np.log(end.size)
+        if not fine.all():
             wide = np.log(kappa.magnitude) + self.b * np.log(end.j)
-            logarithm = np.where(fine, np.log(np.where(fine, end.size, 1.0)), wide)
+            logarithm = np.where(fine, logarithm, wide)
         return logarithm if kappa.angle is None else logarithm + 1j * kappa.angle
 
     def middle(self, low: Any, high: Any, kappa: Kappa) -> Any:
@@ -315,8 +307,9 @@ class Evaluator:
 
     def clear(self, n: Any, kappa: Kappa) -> np.ndarray:
         """Whether Euler–Maclaurin may start at J = n: no pole near, none missed beyond."""
-        with np.errstate(divide="ignore"):
-            radius = np.minimum(power(1 / kappa.magnitude, 1 / self.exps.b), 1e300)
+        if kappa.angle is None and self.b <= 2:  # the poles have negative real parts
+            return np.ones(kappa.value.shape, dtype=bool)
+        radius = np.minimum(self.t.to_inverse_b(1 / kappa.magnitude), 1e300)
         opening = (math.pi - (0.0 if kappa.angle is None else np.abs(kappa.angle))) / self.b
         x, y = radius * np.cos(opening), radius * np.sin(opening)
         far = np.hypot(x - n, y) >= CLEARANCE
