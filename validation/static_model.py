@@ -33,6 +33,8 @@ from .training import simulate
 SCALES = (1, 2, 4)
 #: γ/γ* of the named ridges
 RIDGES = {"zero": 0.0, "tiny": 0.01, "small": 0.1, "optimal": 1.0}
+#: size of the 1/s² term, as a fraction of the drift between the smallest and the largest size
+REMAINDER = 0.5
 #: rounding error of a loss, relative to the target power
 ROUNDING = 1e-10
 
@@ -64,7 +66,7 @@ class Case:
         if fraction:
             best = optimal_ridge(spectrum.build(), features, samples, noise=self.noise)
             ridge = fraction * float(best.ridge)
-        return Cell(spectrum, features, samples, Ridge(ridge), noise=self.noise)
+        return Cell(spectrum, features, samples, Ridge((ridge,)), noise=self.noise)
 
     def describe(self) -> str:
         """Short text: α, sizes, ridge, noise."""
@@ -80,9 +82,7 @@ def _plane() -> list[Case]:
             for k, ridge in enumerate(("zero", "small", "optimal")):
                 noise = 0.1 * ((i + j + k) % 2)
                 pole = features == samples and ridge == "zero"
-                cases.append(
-                    Case(alpha, features, samples, 320, "tiny" if pole else ridge, noise)
-                )
+                cases.append(Case(alpha, features, samples, 320, "tiny" if pole else ridge, noise))
         features, samples = ((40, 80), (60, 60), (80, 40), (50, 90))[i]
         cases.append(Case(alpha, features, samples, 20, "zero", 0.1))
         cases.append(Case(alpha, features, samples, 20, "optimal", 0.1))
@@ -104,7 +104,8 @@ QUICK: tuple[Case, ...] = (
 def static_theory(cell: Cell) -> dict[str, float]:
     """Excess and training loss of a `Ridge` cell, under the names of `Cell.observables`.
 
-    >>> round(static_theory(Case(0.5, 100, 400, 2000, "zero", 0.0).cell(1))["excess_loss[ridge=0]"], 9)
+    >>> cell = Case(0.5, 100, 400, 2000, "zero", 0.0).cell(1)
+    >>> round(static_theory(cell)["excess_loss[ridge=0]"], 9)
     0.405638916
     """
     from analytic.loss import static_loss
@@ -174,44 +175,75 @@ class Comparison:
         return self.test.passed and self.train.passed and not self.failures
 
 
-def compare(
+@dataclass(frozen=True)
+class Simulated:
+    """The repetitions of every case at every scale: ``values[i][j]`` is a list of results."""
+
+    cases: tuple[Case, ...]
+    scales: tuple[int, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    values: tuple[tuple[Any, ...], ...]
+    seeds: tuple[int, ...]
+    failures: tuple[str, ...]
+
+
+def simulate_cases(
     cases: Sequence[Case] = CASES,
     *,
     scales: Sequence[int] = SCALES,
     seeds: int = 50,
     root_seed: int = 0,
-    resolution: float = 0.05,
-    theory: Callable[[Cell], dict[str, float]] = static_theory,
     executor: Any = None,
     store: Any = None,
     progress: Callable[[Status], None] | None = None,
-) -> Comparison:
-    """Simulate every case at every scale, extrapolate, and judge ``theory``.
+) -> Simulated:
+    """Simulate every case at every scale; keywords as in `validation.sweep.sweep`.
 
     ``seeds`` is the number at the largest scale; smaller sizes, cheaper and noisier, get more:
-    in inverse proportion to the scale. The other keywords are those of `validation.sweep.sweep`
-    and `validation.statistics.verdict`.
+    in inverse proportion to the scale.
     """
     if len(scales) < 2:
         raise InputError("scales", tuple(scales), "at least two, to extrapolate")
     scales = tuple(sorted(scales))
-    repeats = [count("seeds", seeds) * scales[-1] // scale for scale in scales]
-    cells = [case.cell(scale) for case in cases for scale in scales]
+    repeats = tuple(count("seeds", seeds) * scales[-1] // scale for scale in scales)
+    cells = tuple(tuple(case.cell(scale) for scale in scales) for case in cases)
     result = sweep(
-        simulate, cells, repeats * len(cases), root_seed=root_seed, executor=executor,
-        store=store, progress=progress,
+        simulate, [cell for row in cells for cell in row], repeats * len(cases),
+        root_seed=root_seed, executor=executor, store=store, progress=progress,
     )  # fmt: skip
+    n = len(scales)
+    values = tuple(tuple(result.values[i * n : (i + 1) * n]) for i in range(len(cases)))
+    reasons = tuple(failure.reason for failure in result.failures)
+    return Simulated(tuple(cases), scales, cells, values, repeats, reasons)
+
+
+def compare(
+    simulated: Simulated,
+    theory: Callable[[Cell], dict[str, float]] = static_theory,
+    *,
+    resolution: float = 0.05,
+) -> Comparison:
+    """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family."""
     rows = []
-    for i, case in enumerate(cases):
-        part = slice(i * len(scales), (i + 1) * len(scales))
-        rows += _rows(case, scales, cells[part], result.values[part], theory)
+    for case, cells, values in zip(simulated.cases, simulated.cells, simulated.values):
+        rows += _rows(case, simulated.scales, cells, values, theory)
     return Comparison(
         rows=tuple(rows),
         test=_family([row for row in rows if row.loss == "excess_loss"], resolution),
         train=_family([row for row in rows if row.loss == "train_loss"], resolution),
-        seeds=tuple(repeats),
-        failures=tuple(failure.reason for failure in result.failures),
+        seeds=simulated.seeds,
+        failures=simulated.failures,
     )
+
+
+def quick_look(
+    *, seeds: int = 50, root_seed: int = 0, progress: Callable[[Status], None] | None = None
+) -> Comparison:
+    """A few small cases at two scales, in seconds; intervals of a few per cent."""
+    drawn = simulate_cases(
+        QUICK, scales=(1, 2), seeds=seeds, root_seed=root_seed, progress=progress
+    )
+    return compare(drawn, resolution=0.1)
 
 
 def _rows(
@@ -228,7 +260,8 @@ def _rows(
             for runs, name in zip(values, names)
         )
         ratios = [s / c if c else s for s, c in zip(simulated, claimed)]
-        rows.append(Row(case, loss, scales, claimed, simulated, extrapolate(scales, ratios)))
+        fit = extrapolate(scales, ratios, remainder=REMAINDER)
+        rows.append(Row(case, loss, scales, claimed, simulated, fit))
     return rows
 
 

@@ -7,8 +7,11 @@ intervals are Student's.
 m(s) = m_∞ + c₁/s + … + c_k/s^k + noise. A least-squares fit, weighted by the standard errors,
 is linear in the means, m̂_∞ = Σ w_i m_i with Σ w_i = 1, so that its error is
 (Σ w_i² e_i²)^{1/2} and its degrees of freedom follow from Welch–Satterthwaite. With as many
-sizes as coefficients it is Richardson's extrapolation. The 1/s approach is tested on its own:
-the slope of log|m(s) − theory| against log s, with its error (`fitted_rate`).
+sizes as coefficients it is Richardson's extrapolation. The first neglected term can be given a
+size: c_{k+1}/s₀^{k+1} = 0 ± r·|m(s₀) − m(s_max)| enters the fit as one more observation, so that
+a fit whose smallest sizes are not yet on the asymptote leans on the larger ones and has a larger
+error. The 1/s approach is tested on its own: the slope of log|m(s) − theory| against log s, with
+its error (`fitted_rate`).
 
 *Verdict.* K cells are one question. Each z = (theory − estimate)/error is compared with Student's
 law; the family is rejected if Holm's procedure at level a/2 rejects some cell, or if the sum of
@@ -32,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import count as checked_count
+from analytic.arguments import nonnegative
 from analytic.errors import InputError
 
 Array = np.ndarray
@@ -144,9 +148,16 @@ class Extrapolation:
 
 
 def extrapolate(
-    sizes: Sequence[float], estimates: Sequence[Estimate], *, terms: int = 1
+    sizes: Sequence[float],
+    estimates: Sequence[Estimate],
+    *,
+    terms: int = 1,
+    remainder: float | None = None,
 ) -> Extrapolation:
     """Fit m_∞ + c₁/s + … + c_terms/s^terms to independent estimates at the sizes.
+
+    ``remainder`` r allows for a next term, of size r·|m(s₀) − m(s_max)| at the smallest size s₀;
+    None neglects it.
 
     >>> exact = [Estimate(2 + 3 / s + 5 / s**2, 0.1) for s in (1, 2, 4)]
     >>> round(extrapolate([1, 2, 4], exact, terms=2).limit.mean, 12)
@@ -158,14 +169,19 @@ def extrapolate(
         raise InputError("sizes", list(sizes), f"at least {terms + 1} different positive sizes")
     means = np.array([item.mean for item in estimates])
     errors = np.array([item.error for item in estimates])
-    scale = errors.max() or 1.0
-    errors = np.maximum(errors, 1e-12 * scale)
     # powers of s₀/s are well conditioned; least squares through its pseudo-inverse
     design = (s.min() / s[:, None]) ** np.arange(terms + 1)
+    observed = list(estimates)
+    if remainder is not None:
+        drift = abs(means[s.argmin()] - means[s.argmax()])
+        observed.append(Estimate(0.0, nonnegative("remainder", remainder) * float(drift)))
+        next_term = (s.min() / s[:, None]) ** (terms + 1)
+        design = np.block([[design, next_term], [np.zeros(terms + 1), 1.0]])
+        means, errors = np.append(means, 0.0), np.append(errors, observed[-1].error)
+    errors = np.maximum(errors, 1e-12 * (errors.max() or 1.0))
     weights = np.linalg.pinv(design / errors[:, None]) / errors
-    coefficients = weights @ means
-    residuals = (means - design @ coefficients) / errors
-    parts = [_combine(row, estimates) for row in weights]
+    residuals = (means - design @ (weights @ means)) / errors
+    parts = [_combine(row, observed) for row in weights]
     slope = parts[1] / (1 / s.min()) if terms else Estimate(0.0, 0.0)
     return Extrapolation(parts[0], slope, float(residuals @ residuals), len(s) - terms - 1)
 

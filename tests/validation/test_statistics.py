@@ -148,6 +148,24 @@ def test_extrapolated_error_is_the_spread_of_the_extrapolation():
     assert np.mean(surplus) == pytest.approx(fit.surplus, abs=4 * math.sqrt(2 / 2000))
 
 
+def test_allowing_for_a_remainder_keeps_the_limit_calibrated_far_from_the_asymptote():
+    rng, sizes = np.random.default_rng(9), np.array([1.0, 2.0, 4.0])
+    errors = np.array([0.004, 0.003, 0.002])
+    scores = {None: [], 0.5: []}
+    for _ in range(400):
+        means = 1 + 0.015 / sizes + 0.025 / sizes**2 + errors * rng.normal(size=3)
+        values = [Estimate(m, e) for m, e in zip(means, errors, strict=True)]
+        for remainder, kept in scores.items():
+            kept.append(extrapolate(sizes, values, remainder=remainder).limit.score(1.0))
+    assert abs(np.mean(scores[None])) > 1.5  # the 1/s² term misleads a fit that neglects it
+    assert abs(np.mean(scores[0.5])) < 1.0 and np.std(scores[0.5]) < 1.1
+    flat = [Estimate(1.0, 0.1)] * 3  # without drift nothing changes
+    plain, allowed = (extrapolate(sizes, flat, remainder=r).limit for r in (None, 0.5))
+    assert allowed.mean == pytest.approx(1.0) and allowed.error == pytest.approx(
+        plain.error, rel=1e-3
+    )
+
+
 def test_bias_is_rejected_without_extrapolation_and_passes_with_it():
     rng, sizes = np.random.default_rng(7), (50, 100, 200)
     cells = [[estimate(1 + 2 / s + 0.02 * rng.normal(size=100)) for s in sizes] for _ in range(10)]
