@@ -171,7 +171,9 @@ def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:
         )
         certain = digits + GUARD_DIGITS if gap == 0 else int(-mpmath.log10(gap))
     if certain < digits:
-        raise PrecisionError(f"only {certain} of the {digits} digits asked for are certain", certain)
+        raise PrecisionError(
+            f"only {certain} of the {digits} digits asked for are certain", certain
+        )
     with mpmath.workdps(digits):
         return StaticLoss(
             +second.kappa, +second.excess_loss, +second.train_loss, +second.ridge,

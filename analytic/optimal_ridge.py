@@ -236,4 +236,3 @@ def law_ratio() -> sp.Expr:
     optimum = scaling_loss().subs(d, scaling_optimum())
     plateau = sp.limit(scaling_loss().subs(d, N), T, sp.oo) * N**alpha
     return optimum / plateau / (1 / N + 1 / T) ** alpha
-

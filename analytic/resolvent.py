@@ -221,7 +221,9 @@ def _solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarra
         )
     if np.any(error > FLOAT_TOLERANCE):
         worst = z[np.argmax(error)]
-        raise PrecisionError(f"κ could not be continued to z = {worst} (residual {error.max():.1e})")
+        raise PrecisionError(
+            f"κ could not be continued to z = {worst} (residual {error.max():.1e})"
+        )
     d1 = spectrum.degrees_of_freedom(k)
     parts = (k, 1 - d1 / n, 1 - d1 / t, error)
     return Solution(*(y.reshape(shape)[()] for y in parts))

@@ -56,6 +56,9 @@ class DegreesOfFreedom(sp.Function):
     def _sympystr(self, printer: Any) -> str:
         return f"D_{self.args[0]}({printer._print(self.args[1])})"
 
+    def _pretty(self, printer: Any) -> Any:
+        return _pretty("D", self, printer)
+
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         body = rf"D_{{{printer._print(self.args[0])}}}"
         power = f"^{{{exp}}}" if exp else ""
@@ -90,10 +93,23 @@ class TargetSum(sp.Function):
     def _sympystr(self, printer: Any) -> str:
         return f"h_{self.args[0]}({printer._print(self.args[1])})"
 
+    def _pretty(self, printer: Any) -> Any:
+        return _pretty("h", self, printer)
+
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         body = rf"h_{{{printer._print(self.args[0])}}}"
         power = f"^{{{exp}}}" if exp else ""
         return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
+
+
+def _pretty(letter: str, function: sp.Function, printer: Any) -> Any:
+    from sympy.printing.pretty.pretty_symbology import pretty_symbol
+    from sympy.printing.pretty.stringpict import prettyForm
+
+    order, argument = function.args
+    name = pretty_symbol(f"{letter}_{order}") if printer._use_unicode else f"{letter}_{order}"
+    inner = prettyForm(*printer._print(argument).parens())
+    return prettyForm(*prettyForm(name).right(inner))
 
 
 def isotropic(expression: sp.Expr, target_variance: sp.Expr) -> sp.Expr:

@@ -1,0 +1,1 @@
+"""Results: what each paper claims, derived step by step, checked and exported."""

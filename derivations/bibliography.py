@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -24,7 +25,8 @@ class Paper:
 PAPERS = {
     paper.key: paper
     for paper in (
-        Paper("solvable-model", "Maloney, Roberts, Sully 2022", "A. Maloney, D. A. Roberts, J. Sully",
+        Paper("solvable-model", "Maloney, Roberts, Sully 2022",
+              "A. Maloney, D. A. Roberts, J. Sully",
               "A Solvable Model of Neural Scaling Laws", 2022, "2210.16859"),
         Paper("dynamical-model", "Bordelon, Atanasov, Pehlevan 2024",
               "B. Bordelon, A. Atanasov, C. Pehlevan",
@@ -83,3 +85,21 @@ class Reference:
     def __str__(self) -> str:
         place = f", eq. ({self.equation})" if self.equation else ""
         return PAPERS[self.paper].short + place
+
+
+def cite(references: Iterable[Reference]) -> str:
+    """References in a line, the equations of one paper together.
+
+    >>> cite([Reference("solvable-model", "186"), Reference("solvable-model", "188")])
+    'Maloney, Roberts, Sully 2022, eqs. (186), (188)'
+    """
+    equations: dict[str, list[str]] = {}
+    for reference in references:
+        places = equations.setdefault(reference.paper, [])
+        if reference.equation:
+            places.append(f"({reference.equation})")
+    parts = []
+    for paper, places in equations.items():
+        plural = "eqs." if len(places) > 1 else "eq."
+        parts.append(PAPERS[paper].short + (f", {plural} {', '.join(places)}" if places else ""))
+    return "; ".join(parts)

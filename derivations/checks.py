@@ -38,6 +38,9 @@ class Verdict:
         return self.outcome == "pass"
 
 
+Check = Callable[[sp.Basic], Verdict]
+
+
 def _sides(claim: sp.Basic) -> tuple[sp.Expr, sp.Expr]:
     if not isinstance(claim, sp.Eq):
         raise TypeError(f"this check takes an equation, not {claim}")
@@ -141,7 +144,10 @@ class Asymptotic:
         with mpmath.workdps(self.digits):
             grid = [mpmath.mpf(x) for x in self.grid]
             remainders = [
-                abs(self.exact(x) - evaluate(right, {**self.values, self.variable: x}, self.spectrum))
+                abs(
+                    self.exact(x)
+                    - evaluate(right, {**self.values, self.variable: x}, self.spectrum)
+                )
                 for x in grid
             ]
             floor = mpmath.mpf(10) ** (8 - self.digits)

@@ -7,14 +7,14 @@ place and must be rejected: that is how a check is itself tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
 
 from .bibliography import Reference
-from .checks import Verdict
+from .checks import Check, Verdict
 
 
 def equation(left: Any, right: Any) -> sp.Eq:
@@ -37,7 +37,7 @@ class Step:
     name: str
     claim: sp.Basic
     reason: str
-    check: Callable[[sp.Basic], Verdict]
+    check: Check
     source: Reference | None = None
     wrong: tuple[sp.Basic, ...] = ()
 

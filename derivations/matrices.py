@@ -77,8 +77,9 @@ class OnMatrices:
     """The claim holds on random rational matrices, exactly.
 
     ``sizes`` gives a number to each symbolic dimension; other scalars are drawn too.
-    ``definitions`` maps the name of a matrix to the expression that it abbreviates. ``averaged`` maps names of random
-    matrices on the left side to the variance of their entries: those are averaged over.
+    ``definitions`` maps the name of a matrix to the expression that it abbreviates.
+    ``averaged`` maps names of random matrices on the left side to the variance of their
+    entries: those are averaged over.
     ``stationary`` names a matrix with respect to which the left side (a number) must be
     stationary when the right side (a matrix) is put in its place.
     """
@@ -104,15 +105,15 @@ class OnMatrices:
         variances: dict[sp.Symbol, sp.Expr] = {}
         scalars = self._scalars(everything, generator)
         for symbol in sorted(_atoms(everything, sp.MatrixSymbol), key=lambda s: s.name):
-            shape = [int(sp.sympify(n).subs(self.sizes)) for n in symbol.shape]
+            rows, columns = (int(sp.sympify(n).subs(self.sizes)) for n in symbol.shape)
             if symbol.name in self.averaged or symbol.name == self.stationary:
-                entries = sp.Matrix(*shape, lambda i, j: sp.Dummy(f"e{i}{j}"))
+                entries = sp.Matrix(rows, columns, lambda i, j: sp.Dummy(f"e{i}{j}"))
                 matrices[symbol.name] = entries
                 if symbol.name in self.averaged:
                     variance = self.averaged[symbol.name].subs(scalars)
                     variances |= dict.fromkeys(entries, variance)
             elif symbol.name not in self.definitions:
-                matrices[symbol.name] = draw(*shape, generator)
+                matrices[symbol.name] = draw(rows, columns, generator)
         for name, definition in self.definitions.items():
             matrices[name] = explicit(definition, matrices, scalars)
         x, y = (explicit(side, matrices, scalars) for side in (left, right))

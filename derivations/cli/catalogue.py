@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from .. import catalogue
+from ..bibliography import cite
 from ..export import as_json, as_text, section
 from . import arguments as types
 from . import output
@@ -38,7 +39,7 @@ def run_list(arguments: argparse.Namespace) -> int:
             ]
         )
         return 0
-    rows = [(e.name, e.title, "; ".join(map(str, e.references))) for e in entries]
+    rows = [(entry.name, entry.title, cite(entry.references)) for entry in entries]
     output.print_table(("name", "what it derives", "after"), rows)
     return 0
 

@@ -16,7 +16,9 @@ from . import output
 def add_parser(subparsers: Any) -> None:
     """Declare the arguments of `solvable export`."""
     parser = subparsers.add_parser("export", help="write derivations as a LaTeX article")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="names that `solvable list` prints")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="names that `solvable list` prints"
+    )
     parser.add_argument("--all", action="store_true", help="the whole catalogue")
     parser.add_argument("--to", required=True, metavar="FILE.tex", help="the file to write")
     parser.set_defaults(run=run)

@@ -33,7 +33,8 @@ def display(claim: sp.Basic) -> str:
     whole = sp.latex(claim)
     if len(whole) > WIDE and isinstance(claim, sp.Eq) and isinstance(claim.rhs, sp.Add):
         terms = [sp.latex(term) for term in claim.rhs.as_ordered_terms()]
-        lines, line = [], ""
+        lines: list[str] = []
+        line = ""
         for term in terms:
             piece = term if term.startswith("-") or not (lines or line) else "+ " + term
             if line and len(line) + len(piece) > WIDE:
@@ -56,7 +57,8 @@ def _step(step: Step, prefix: str) -> str:
     title = step.name.replace("-", " ")
     return "\n".join(
         [
-            rf"\paragraph{{{escape(title[:1].upper() + title[1:])}.}} {escape(step.reason)}{source}",
+            rf"\paragraph{{{escape(title[:1].upper() + title[1:])}.}}",
+            escape(step.reason) + source,
             rf"\begin{{equation}}\label{{{prefix}:{step.name}}}",
             display(step.claim),
             r"\end{equation}",

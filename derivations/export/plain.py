@@ -7,9 +7,11 @@ from typing import Any
 
 import sympy as sp
 
+from ..bibliography import cite
 from ..derivation import Derivation
 
 WIDTH = 96
+INDENT = "      "
 
 
 def _wrapped(text: str, indent: str = "") -> str:
@@ -17,18 +19,27 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 
 def pretty(claim: sp.Basic) -> str:
-    """The claim in two-dimensional text, indented; one line where that would be too wide."""
+    """The claim in two-dimensional text; the sides of a wide equation below one another."""
     drawn = sp.pretty(claim, use_unicode=True, wrap_line=False)
-    if max(map(len, drawn.splitlines())) > WIDTH:
-        drawn = textwrap.fill(str(claim), WIDTH - 6)
-    return textwrap.indent(drawn, "      ")
+    if max(map(len, drawn.splitlines())) > WIDTH and isinstance(claim, sp.Eq):
+        sides = [_one_side(claim.lhs), _one_side(claim.rhs)]
+        return textwrap.indent("\n\n=\n\n".join(sides), INDENT)
+    return textwrap.indent(_one_side(claim), INDENT)
+
+
+def _one_side(expression: sp.Basic) -> str:
+    """Two-dimensional if it fits the line, else in one dimension and wrapped."""
+    drawn = sp.pretty(expression, use_unicode=True, wrap_line=False)
+    if max(map(len, drawn.splitlines())) <= WIDTH:
+        return drawn
+    return textwrap.fill(str(expression), WIDTH - len(INDENT))
 
 
 def as_text(derivation: Derivation) -> str:
     """Title, steps with claims, reasons and sources, and the conclusion."""
     lines = [derivation.title, "=" * len(derivation.title), "", _wrapped(derivation.summary)]
     if derivation.references:
-        lines.append(_wrapped("After " + "; ".join(map(str, derivation.references)) + "."))
+        lines.append(_wrapped("After " + cite(derivation.references) + "."))
     if derivation.assumptions:
         lines += ["", "Assumptions:"]
         lines += [_wrapped("· " + text, "  ") for text in derivation.assumptions]
@@ -37,7 +48,9 @@ def as_text(derivation: Derivation) -> str:
         lines += ["", f"{number}. {step.name}{source}", _wrapped(step.reason, "   ")]
         lines += ["", pretty(step.claim)]
     lines += ["", "Conclusion:", "", pretty(derivation.conclusion)]
-    lines += ["", *(_wrapped("Note. " + note) for note in derivation.notes)] if derivation.notes else []
+    lines += (
+        ["", *(_wrapped("Note. " + note) for note in derivation.notes)] if derivation.notes else []
+    )
     return "\n".join(lines)
 
 
@@ -60,6 +73,9 @@ def as_json(derivation: Derivation) -> dict[str, Any]:
             }
             for step in derivation.steps
         ],
-        "conclusion": {"claim": str(derivation.conclusion), "latex": sp.latex(derivation.conclusion)},
+        "conclusion": {
+            "claim": str(derivation.conclusion),
+            "latex": sp.latex(derivation.conclusion),
+        },
         "notes": list(derivation.notes),
     }

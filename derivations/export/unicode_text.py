@@ -12,9 +12,42 @@ import re
 _GREEK = dict(
     zip(
         "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-        "upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi "
-        "Omega".split(),
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "varphi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Upsilon",
+            "Phi",
+            "Psi",
+            "Omega",
+        ],
     )
 )
 _SYMBOLS = {
@@ -27,7 +60,7 @@ _SYMBOLS = {
     "⊗": r"\otimes", "∘": r"\circ", "ℓ": r"\ell", "⌈": r"\lceil", "⌉": r"\rceil",
     "⌊": r"\lfloor", "⌋": r"\rfloor", "∇": r"\nabla", "∏": r"\Pi", "⁻": "^{-}", "⁺": "^{+}",
     "ϕ": r"\phi", "ϵ": r"\epsilon", "∑": r"\Sigma", "⊤": r"\top", "ᵀ": r"^{\top}", "⩽": r"\leq",
-    "≲": r"\lesssim", "≳": r"\gtrsim", "∎": r"\square", "∥": r"\|", "′": "'", "∓": r"\mp",
+    "≲": r"\lesssim", "≳": r"\gtrsim", "∎": r"\square", "∥": r"\|", "∓": r"\mp",
 }  # fmt: skip
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿᵇᵅᵃᵗˢ", "0123456789-+nb\0ats"))
 _SUPERSCRIPTS["ᵅ"] = r"\alpha "

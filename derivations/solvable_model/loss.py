@@ -176,7 +176,9 @@ def _solution(system: list[sp.Eq]) -> tuple[sp.Expr, ...]:
 def label_noise() -> Parts:
     """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and
     its 1/T fall-off beyond the latent dimension, with and without ridge."""
-    noise = sp.cancel(sp.together(sp.expand(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0))))
+    noise = sp.cancel(
+        sp.together(sp.expand(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0)))
+    )
     noise = sp.factor(noise)
     d1, d2 = sp.symbols("d1 d2")
     free_form = noise.subs({D1: d1, D2: d2})

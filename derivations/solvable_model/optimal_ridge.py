@@ -16,7 +16,7 @@ from analytic.symbols import N, T, alpha, kappa
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, Numeric, Point
+from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict
 from ..derivation import Step, equation
 
 LOSS = sp.Symbol("L")
@@ -36,7 +36,7 @@ def optimal_ridge_derivation() -> Parts:
     D₁ ∝ κ^{-1/(1+α)}, and minimising (3) over κ is a quadratic equation for D₁. At α = 1 the
     phenomenological law is exact; for other α it errs by a bounded factor."""
     loss, optimum, ratio = scaling_loss(), scaling_optimum(), law_ratio()
-    second = D1 + kappa * D1.diff(kappa)  # D₂ from D₁' = −(D₁ − D₂)/κ
+    second = D1 + kappa * sp.Derivative(D1, kappa)
     power = kappa ** (-1 / (1 + alpha))
     scaling_second = sp.simplify(power + kappa * sp.diff(power, kappa)) / power
     at_one = sp.simplify(optimum.subs(alpha, 1))
@@ -47,7 +47,7 @@ def optimal_ridge_derivation() -> Parts:
         best = optimal_ridge(spectrum, size, 3 * size, digits=25)
         return spectrum.degrees_of_freedom(best.kappa) / size
 
-    stationary = sp.diff(sp.log(loss), degrees)
+    stationary = sp.diff(sp.expand_log(sp.log(loss), force=True), degrees)
     steps = [
         Step(
             "second-degrees-of-freedom",
@@ -150,8 +150,8 @@ def _stationarity_form(optimum: sp.Expr) -> sp.Expr:
     return -factored / (degrees * bracket.as_expr())
 
 
-def _stationarity(optimum: sp.Expr):  # type: ignore[no-untyped-def]
-    def check(claim: sp.Basic):  # type: ignore[no-untyped-def]
+def _stationarity(optimum: sp.Expr) -> Check:
+    def check(claim: sp.Basic) -> Verdict:
         points = [
             Point({N: n, T: t, alpha: mpmath.mpf(p) / q, degrees: mpmath.mpf(d)})
             for n, t, p, q, d in ((7, 11, 1, 2, 2), (5, 50, 2, 1, 3), (9, 9, 7, 3, 4))
@@ -159,16 +159,14 @@ def _stationarity(optimum: sp.Expr):  # type: ignore[no-untyped-def]
         verdict = Numeric(points, digits=20)(claim)
         if not verdict.passed:
             return verdict
-        at_root = [
-            Point({**point.values, degrees: point(optimum)}) for point in points
-        ]
+        at_root = [Point({**point.values, degrees: point(optimum)}) for point in points]
         zero = sp.Eq(claim.rhs, 0, evaluate=False)
         return Numeric(at_root, digits=12, absolute=True)(zero)
 
     return check
 
 
-def _limit(optimum: sp.Expr):  # type: ignore[no-untyped-def]
+def _limit(optimum: sp.Expr) -> Asymptotic:
     grid = [mpmath.mpf(10) ** k for k in range(3, 8)]
 
     def exact(t: Any) -> Any:

@@ -61,9 +61,7 @@ def resolvent_equation() -> Parts:
     spread = D1 - D2
     positive = 1 + spread / N / (1 - D1 / N) + spread / T / (1 - D1 / T)
     expansion = large_z_expansion(1)
-    traces = {
-        sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)
-    }
+    traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
     steps = [
         *_from_matrices(),
         Step(

@@ -17,7 +17,7 @@ from analytic.symbols import M, N, T, alpha, kappa, sigma_w, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, Numeric, Point
+from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict
 from ..derivation import Step, equation
 from .points import ISOTROPIC
 
@@ -165,16 +165,16 @@ def scaling_law() -> Parts:
     )
 
 
-def _quadrature(x: sp.Symbol):  # type: ignore[no-untyped-def]
+def _quadrature(x: sp.Symbol) -> Check:
     """Both sides at several α, the left one by numerical integration."""
 
-    def check(claim: sp.Basic):  # type: ignore[no-untyped-def]
-        from ..checks import Verdict
-
+    def check(claim: sp.Basic) -> Verdict:
         worst = mpmath.mpf(0)
         with mpmath.workdps(30):
             for value in (Fraction(1, 3), Fraction(1), Fraction(5, 2)):
-                integrand = sp.lambdify(x, claim.lhs.function.subs(alpha, sp.Rational(value)), "mpmath")
+                integrand = sp.lambdify(
+                    x, claim.lhs.function.subs(alpha, sp.Rational(value)), "mpmath"
+                )
                 # x = e^u turns the algebraic tail into an exponential one
                 left = mpmath.quad(integrand, [0, 1]) + mpmath.quad(
                     lambda u, f=integrand: f(mpmath.exp(u)) * mpmath.exp(u), [0, mpmath.inf]
@@ -182,8 +182,10 @@ def _quadrature(x: sp.Symbol):  # type: ignore[no-untyped-def]
                 right = mpmath.mpmathify(claim.rhs.subs(alpha, sp.Rational(value)).evalf(30))
                 worst = max(worst, abs(left - right) / abs(right))
         agreed = float(worst)
-        outcome = "pass" if agreed < 1e-12 else "fail"
-        return Verdict(outcome, f"quadrature differs by {agreed:.1e} at α = 1/3, 1, 5/2")
+        return Verdict(
+            "pass" if agreed < 1e-12 else "fail",
+            f"quadrature differs by {agreed:.1e} at α = 1/3, 1, 5/2",
+        )
 
     return check
 
@@ -247,9 +249,7 @@ def double_descent() -> Parts:
     )
 
 
-def _limit_check(claim: sp.Basic):  # type: ignore[no-untyped-def]
-    from ..checks import Verdict
-
+def _limit_check(claim: sp.Basic) -> Verdict:
     value = claim.lhs.doit()
     residual = sp.simplify(value - claim.rhs)
     return Verdict("pass" if residual == 0 else "fail", f"the limit is {value}")
