@@ -138,11 +138,11 @@ class Cell:
     def observables(self) -> list[str]:
         """Names of the simulated numbers: test and training loss at each scored point.
 
-        The training loss is that of the averaged predictor on the data; with several data draws
-        or fresh batches there is no such thing and only the test loss is listed.
+        The training loss is that of the averaged predictor on the data of all draws; with fresh
+        batches there is no such thing and only the test loss is listed.
         """
         losses = ["excess_loss"]
-        if self.data_draws == 1 and not isinstance(self.learner, OnePassSGD):
+        if not isinstance(self.learner, OnePassSGD):
             losses.append("train_loss")
         return [f"{loss}[{label}]" for loss in losses for label in self.learner.labels()]
 

@@ -97,24 +97,22 @@ def losses(cell: Cell, seed: Seed) -> dict[str, float]:
     """The observables of `validation.training.simulate`, for averaged or fixed targets."""
     drawn = realise(cell, seed)
     variance, members = cell.feature_variance, cell.feature_draws * cell.data_draws
-    modes = len(drawn.eigenvalues)
+    x, samples = np.hstack(list(drawn.data)), cell.samples  # all data side by side
+    root = np.sqrt(drawn.eigenvalues)[:, None]
     values: dict[str, float] = {}
     for index, label in enumerate(cell.learner.labels()):
-        operator, noise, residual = np.eye(modes), 0.0, np.eye(cell.samples)
-        for x in drawn.data:
-            learned = np.zeros((modes, cell.samples))
+        learned = np.zeros((len(root), x.shape[1]))  # uᵀA: v = (1 − uᵀA xᵀ) w − uᵀA ε
+        for start in range(0, x.shape[1], samples):
+            own = slice(start, start + samples)
             for u in drawn.features:
-                a = trained(cell.learner, u @ x, variance, index)
-                learned += u.T @ a / members
-                residual = residual - (u @ x).T @ a / members
-            operator = operator - learned @ x.T
-            noise += cell.noise * float(np.sum(drawn.eigenvalues[:, None] * learned**2))
-        excess = _second_moment(cell, operator * np.sqrt(drawn.eigenvalues)[:, None], drawn)
-        values[f"excess_loss[{label}]"] = excess + noise
-        if cell.data_draws == 1:
-            fit = _second_moment(cell, residual.T @ drawn.data[0].T, drawn)
-            error = cell.noise * float(np.sum(residual**2))
-            values[f"train_loss[{label}]"] = (fit + error) / cell.samples
+                a = trained(cell.learner, u @ x[:, own], variance, index)
+                learned[:, own] += u.T @ a / members
+        excess = _second_moment(cell, root * (np.eye(len(root)) - learned @ x.T), drawn)
+        values[f"excess_loss[{label}]"] = excess + cell.noise * float(np.sum((root * learned) ** 2))
+        residual = np.eye(x.shape[1]) - x.T @ learned
+        fit = _second_moment(cell, residual @ x.T, drawn)
+        error = cell.noise * float(np.sum(residual**2))
+        values[f"train_loss[{label}]"] = (fit + error) / x.shape[1]
     return {name: values[name] for name in cell.observables()}
 
 

@@ -8,8 +8,8 @@ forms in f, or in h = s f:
     training = (1/T) tr (1 − V h Vᵀ)(G + σ²)(1 − V h Vᵀ),
 
 so that a hundred ridges or times cost little more than one. Members (feature draws, data draws)
-have their own factors, and the prediction averaged over them is the same quadratic form in the
-f of all members, side by side.
+have their own factors, and the prediction averaged over them gives the same quadratic forms in
+the f of all members, side by side; its training loss is taken over the data of all draws.
 
 The rank is revealed by the singular values: those below the rounding error of φ itself are
 zero. Entrywise that error is ~ε‖φ‖_F/√(NT), and as a random matrix of this size its norm is
@@ -19,6 +19,7 @@ pseudo-inverse on what remains.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,28 +60,37 @@ def factorise(kernel: Array, accuracy: float = float(np.finfo(float).eps)) -> Fa
 
 
 @dataclass(frozen=True)
+class QuadraticForm:
+    """c − 2 x·b + xᵀQx with b = signal + σ²noise parts, and Q likewise; (R,) and (R, R)."""
+
+    constant: float
+    linear: tuple[Array, Array]
+    quadratic: tuple[Array, Array]
+
+    def __call__(self, x: Array, noise: float) -> Array:
+        """Values at the rows of x (k, R), for label noise σ² = ``noise``."""
+        slope = self.linear[0] + noise * self.linear[1]
+        form = self.quadratic[0] + noise * self.quadratic[1]
+        return self.constant - 2 * x @ slope + np.einsum("ki,ij,kj->k", x, form, x)
+
+
+@dataclass(frozen=True)
 class Scores:
     """The quadratic forms that give the losses of any rule; index i runs over members and modes.
 
-    ``values`` s (R,); ``linear`` (R,) and ``signal``, ``noise`` (R, R) of the excess loss;
-    ``train_linear`` and ``train_quadratic`` likewise, as pairs (signal, noise), in h, or None when
-    members have different data. ``members`` is their number and ``shape`` one member's (N, T).
+    ``values`` s (R,); ``excess`` is a form in f and ``residual`` (without its σ² itself) in
+    h = s f, both divided by the number of ``members``; ``shape`` is one member's (N, T).
     """
 
     values: Array
-    power: float
-    linear: Array
-    signal: Array
-    noise: Array
-    train_power: float
-    train_linear: tuple[Array, Array] | None
-    train_quadratic: tuple[Array, Array] | None
+    excess: QuadraticForm
+    residual: QuadraticForm
     members: int
     shape: tuple[int, int]
 
     def losses(
         self, learner: SpectralLearner, *, noise: float = 0.0, feature_variance: float = 1.0
-    ) -> tuple[Array, Array | None]:
+    ) -> tuple[Array, Array]:
         """Excess loss and mean squared training residual at each value of the learner.
 
         ``noise`` is σ_ε²; both losses are averaged over the label noise.
@@ -88,15 +98,7 @@ class Scores:
         size = self.shape[0] * self.shape[1]
         gain = learner.gain(self.values**2 / size, feature_variance * size)
         f = gain * self.values / (size * self.members)
-        form = self.signal + noise * self.noise
-        excess = self.power - 2 * f @ self.linear + np.einsum("ki,ij,kj->k", f, form, f)
-        if self.train_linear is None or self.train_quadratic is None:
-            return excess, None
-        h = self.values * f
-        slope = self.train_linear[0] + noise * self.train_linear[1]
-        form = self.train_quadratic[0] + noise * self.train_quadratic[1]
-        residual = self.train_power + noise - 2 * h @ slope + np.einsum("ki,ij,kj->k", h, form, h)
-        return excess, residual
+        return self.excess(f, noise), noise + self.residual(self.values * f, noise)
 
 
 def score(
@@ -111,43 +113,57 @@ def score(
     columns = [slice(b * samples, (b + 1) * samples) for b in range(data_draws)]
     blocks = [(row, column) for row in rows for column in columns]
     factors = [factorise(drawn.kernel[block], drawn.accuracy) for block in blocks]
-    linear = [
-        np.einsum("ni,ni->i", f.left, drawn.cross[block] @ f.right)
-        for block, f in zip(blocks, factors)
-    ]
+    fits = [_fit(drawn.kernel[row], column, f) for (row, column), f in zip(blocks, factors)]
 
-    def assemble(part: object) -> Array:
+    def assemble(part: Callable[[int, int], Array]) -> Array:
         pairs = range(len(blocks))
-        return np.block([[part(m, n) for n in pairs] for m in pairs])  # type: ignore[operator]
+        return np.block([[part(m, n) for n in pairs] for m in pairs])
 
-    def left(m: int, n: int) -> Array:
+    def rotated_features(m: int, n: int) -> Array:
         return factors[m].left.T @ drawn.features[blocks[m][0], blocks[n][0]] @ factors[n].left
 
-    def labels(m: int, n: int) -> Array:
+    def rotated_labels(m: int, n: int) -> Array:
         return factors[m].right.T @ drawn.labels[blocks[m][1], blocks[n][1]] @ factors[n].right
 
-    def overlap(m: int, n: int) -> Array:
+    def rotated_noise(m: int, n: int) -> Array:
         shared = blocks[m][1] == blocks[n][1]
         product = factors[m].right.T @ factors[n].right
         return product if shared else np.zeros_like(product)
 
-    rotated, target, same = assemble(left), assemble(labels), assemble(overlap)
-    train_linear = train_quadratic = None
-    if data_draws == 1:
-        train_linear = (np.diag(target) / samples, np.diag(same) / samples)
-        train_quadratic = (same * target / samples, same * same / samples)
+    kernel, signal, noise = map(assemble, (rotated_features, rotated_labels, rotated_noise))
+    cross = [_diagonal(f.left, drawn.cross[block] @ f.right) for block, f in zip(blocks, factors)]
+    labelled = [
+        _diagonal(fit, drawn.labels[:, column] @ f.right)
+        for (_, column), f, fit in zip(blocks, factors, fits)
+    ]
+    noisy = [_diagonal(fit[column], f.right) for (_, column), f, fit in zip(blocks, factors, fits)]
+    nothing = np.zeros(len(kernel))
+    overlap, pooled = np.hstack(fits).T @ np.hstack(fits), samples * data_draws
     return Scores(
         values=np.concatenate([f.values for f in factors]),
-        power=drawn.power,
-        linear=np.concatenate(linear),
-        signal=rotated * target,
-        noise=rotated * same,
-        train_power=float(np.trace(drawn.labels)) / drawn.labels.shape[0],
-        train_linear=train_linear,
-        train_quadratic=train_quadratic,
+        excess=QuadraticForm(
+            drawn.power, (np.concatenate(cross), nothing), (kernel * signal, kernel * noise)
+        ),
+        residual=QuadraticForm(
+            float(np.trace(drawn.labels)) / pooled,
+            (np.concatenate(labelled) / pooled, np.concatenate(noisy) / pooled),
+            (overlap * signal / pooled, overlap * noise / pooled),
+        ),
         members=len(blocks),
         shape=shape,
     )
+
+
+def _fit(kernel: Array, own: slice, factors: Factors) -> Array:
+    """φᵀU/s on the pooled data (BT, r): what a member predicts; V itself on its own data."""
+    fit = (kernel.T @ factors.left) / factors.values
+    fit[own] = factors.right
+    return fit
+
+
+def _diagonal(a: Array, b: Array) -> Array:
+    """Diagonal of aᵀb."""
+    return np.einsum("ni,ni->i", a, b)
 
 
 def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
@@ -166,8 +182,5 @@ def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     scores = score(moments(cell, seed, threads=threads), shape, cell.feature_draws, cell.data_draws)
     if not isinstance(cell.learner, SpectralLearner):
         raise TypeError(f"{cell.learner.rule} is not a function of the eigenvalues")
-    excess, residual = scores.losses(
-        cell.learner, noise=cell.noise, feature_variance=cell.feature_variance
-    )
-    losses = excess if residual is None else np.concatenate([excess, residual])
-    return dict(zip(cell.observables(), losses.tolist(), strict=True))
+    losses = scores.losses(cell.learner, noise=cell.noise, feature_variance=cell.feature_variance)
+    return dict(zip(cell.observables(), np.concatenate(losses).tolist(), strict=True))
