@@ -108,10 +108,11 @@ def dynamics(
     rule = GradientFlow() if learner is None else learner
     _check(features, samples, noise, ensemble, bags, rule)
     exact = digits is not None
-    moments = arguments.nonnegative("times", times if not np.iterable(times) else list(times))
-    shape = np.shape(moments)
-    flat = list(np.ravel(np.asarray(moments, dtype=object if exact else float)))
-    rule.check_times(np.asarray(flat))
+    moments = np.asarray(times, dtype=object)
+    shape, flat = moments.shape, [arguments.nonnegative("times", t) for t in moments.flat]
+    if not flat:
+        raise InputError("times", times, "at least one time")
+    rule.check_times(flat)
     if exact:
         digits = arguments.count("digits", digits)
         for name, size in (("features", features), ("samples", samples)):
@@ -120,7 +121,9 @@ def dynamics(
         model = _Model(spectrum, features, samples, noise, ensemble, bags, rule, mp=True)
         return model.exact(flat, shape, digits)
     sizes = [np.asarray(x, float) for x in (features, samples)]
-    return _Model(spectrum, *sizes, float(noise), ensemble, bags, rule).fast(np.array(flat), shape)
+    return _Model(spectrum, *sizes, float(noise), ensemble, bags, rule).fast(
+        np.array([float(t) for t in flat]), shape
+    )
 
 
 def _check(
@@ -167,10 +170,13 @@ class _Model:
         later = np.flatnonzero(times > 0)
         if len(later):
             step = float(np.min(critical))
-            fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
-            excess[..., later], train[..., later] = fine[0], fine[1]
-            gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
-            error[..., later] = gap + fine[2]
+            with np.errstate(**({"over": "ignore", "invalid": "ignore"} if diverges else {})):
+                fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
+                gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
+                found = [fine[0], fine[1], gap + fine[2]]
+            if diverges:  # beyond the largest float64
+                found = [np.where(np.isfinite(x), x, np.inf) for x in found]
+            excess[..., later], train[..., later], error[..., later] = found
         results = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
         return DynamicLoss(times.reshape(shape)[()], *results, self.noise, critical, diverges)
 

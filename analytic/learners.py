@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ class Learner(ABC):
     ) -> list[Quadrature]:
         """Contours for all positive ``times``; ``critical`` is the critical step size."""
 
-    def check_times(self, times: np.ndarray) -> None:
+    def check_times(self, times: Sequence[Any]) -> None:
         """`InputError` unless all times are allowed."""
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
@@ -94,23 +95,25 @@ class Learner(ABC):
 
 @dataclass(frozen=True)
 class GradientFlow(Learner):
-    """v̇ = −Kv, with weight decay ``ridge`` g ≥ 0: the static ridge γ = g N T as t → ∞.
+    """v̇ = −Kv; with weight decay g the weights also decay at rate g.
 
-    >>> float(GradientFlow(ridge=1.0).residual(1.0, 0.0))
+    As t → ∞ this is ridge regression with the unnormalised ridge γ = g N T (σ_u = 1).
+
+    >>> float(GradientFlow(decay=1.0).residual(1.0, 0.0))
     1.0
     """
 
-    ridge: Any = 0
+    decay: Any = 0
     name = "flow"
 
     def __post_init__(self) -> None:
-        arguments.nonnegative("ridge", self.ridge)
+        arguments.nonnegative("decay", self.decay)
 
     def residual(self, eigenvalue: Any, times: Any) -> Any:
         """(g + λ e^{−(λ+g)t})/(λ+g)."""
-        rate = np.asarray(eigenvalue, float) + float(self.ridge)
+        rate = np.asarray(eigenvalue, float) + float(self.decay)
         decayed = np.exp(-rate * times)
-        kept = np.divide(self.ridge, rate, out=np.zeros_like(rate), where=rate > 0)
+        kept = np.divide(self.decay, rate, out=np.zeros_like(rate), where=rate > 0)
         return kept + (1 - kept) * decayed
 
     def quadratures(
@@ -118,13 +121,13 @@ class GradientFlow(Learner):
     ) -> list[Quadrature]:
         """Laplace contours: the pole of the ridge solution is at s = 0, the spectrum left of it."""
         out = []
-        ridge = _number(self.ridge, mp)
+        decay = _number(self.decay, mp)
         for index in windows(times):
             contour = hyperbola(times[index[0]], times[index[-1]], accuracy, mp=mp)
             s = contour.nodes
-            factor = contour.weights * (s + ridge) / s
+            factor = contour.weights * (s + decay) / s
             weights = factor * exponential(np.multiply.outer(times[index], s))
-            out.append(Quadrature(index, (s + ridge,), weights))
+            out.append(Quadrature(index, (s + decay,), weights))
         return out
 
 
@@ -146,7 +149,7 @@ class HeavyBall(Learner):
         if not beta < 1:
             raise InputError("momentum", beta, "a number in [0, 1)")
 
-    def check_times(self, times: np.ndarray) -> None:
+    def check_times(self, times: Sequence[Any]) -> None:
         check_steps(times)
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
@@ -233,7 +236,7 @@ class OnePassSGD:
         arguments.positive("step", self.step)
         arguments.positive("batch", self.batch)
 
-    def check_times(self, times: np.ndarray) -> None:
+    def check_times(self, times: Sequence[Any]) -> None:
         """`InputError` unless all times are numbers of steps."""
         check_steps(times)
 
@@ -242,7 +245,7 @@ class OnePassSGD:
         return critical_sgd_step(spectrum, features, float(self.batch))
 
 
-def check_steps(times: np.ndarray) -> None:
+def check_steps(times: Sequence[Any]) -> None:
     """`InputError` unless all ``times`` are integers: a discrete rule takes whole steps."""
     for time in times:
         if time != int(time):

@@ -1,0 +1,110 @@
+r"""Learning curves of single modes, and the density of their time scales.
+
+The mean error of mode k, H_k(t) = E[v_k(t)]/w_k, is the transfer function seen through the
+filter of the training rule,
+
+    H_k(z) = 1/(z + λ_k R₁R₃) = (κ/z)/(λ_k + κ),      H_k(t) = Σ_i w_i(t) H_k(z_i),
+
+and a mixture of exponentials, H_k(t) = ∫ ρ_k(u) e^{−ut} du: the density of its time scales is the
+jump of H_k across the cut,
+
+    ρ_k(u) = −(1/π) Im H_k(−u + i0),
+
+together with a point mass at u = 0, the part that is never learned (`unlearned`): κ₀/(λ_k+κ₀)
+with the ridgeless κ₀, since κ/z stays finite there only if κ₀ = 0. For white data, N = ∞ and
+P = αM it is the Marchenko–Pastur density ρ(s) = α √((s − s₋)(s₊ − s))/(2πs),
+s± = (1 ± α^{−1/2})².
+
+Source: dynamical paper, eqs. (11), (70), (88)–(90), (95) (whose root has the wrong sign in print).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import arguments, resolvent
+from .continuation import solve_along
+from .dynamics import ACCURACY
+from .errors import InputError
+from .learners import GradientFlow, Learner
+from .spectrum import Spectrum
+
+ARC_HALVINGS = 34  # of the angle to the cut
+"""The cut is approached to the angle π 2^{-34}, where κ differs from its limit by rounding."""
+
+
+def mode_learning_curve(
+    spectrum: Spectrum,
+    features: float,
+    samples: float,
+    modes: Any,
+    times: Any,
+    *,
+    learner: Learner | None = None,
+) -> np.ndarray:
+    """H_k(t) for modes k (counted from 1) and times t, shape *(modes…, times…)*.
+
+    >>> from analytic.spectrum import Flat
+    >>> import math
+    >>> mode_learning_curve(Flat(5), math.inf, math.inf, 1, [0.0, 1.0]).round(6)
+    array([1.      , 0.367879])
+    """
+    rule = GradientFlow() if learner is None else learner
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
+    moments = np.asarray(arguments.nonnegative("times", times), float)
+    rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
+    flat = moments.ravel()
+    rule.check_times(list(flat))
+    curve = np.ones((*rate.shape, len(flat)))
+    later = np.flatnonzero(flat > 0)
+    critical = rule.critical_step(spectrum, features, samples)
+    for quadrature in rule.quadratures(flat[later], ACCURACY[0], critical):
+        k = np.concatenate(
+            [solve_along(spectrum, features, samples, z).value for z in quadrature.paths]
+        )
+        transfer = k / quadrature.z / (rate[..., None] + k)
+        curve[..., later[quadrature.index]] = 2 * (transfer @ quadrature.weights.T).real
+    return curve.reshape((*rate.shape, *moments.shape))[()]
+
+
+def _modes(spectrum: Spectrum, modes: Any) -> np.ndarray:
+    index = np.asarray(arguments.positive("modes", modes), float)
+    if np.any(index > spectrum.size) or np.any(index != np.floor(index)) or np.any(index < 1):
+        raise InputError("modes", modes, f"whole numbers from 1 to {spectrum.size}")
+    return index
+
+
+def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -> np.ndarray:
+    """H_k(∞) = κ₀/(λ_k + κ₀), the weight of the point mass of the density at u = 0.
+
+    >>> from analytic.spectrum import Flat
+    >>> import math
+    >>> float(unlearned(Flat(10), 4, math.inf, 1).round(12))
+    0.6
+    """
+    rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
+    rest = resolvent.solve(spectrum, features, samples, 0.0).value
+    return rest / (rate + rest)
+
+
+def time_scale_density(
+    spectrum: Spectrum, features: float, samples: float, modes: Any, rates: Any
+) -> np.ndarray:
+    """ρ_k(u) for modes k and rates u > 0, shape *(modes…, rates…)*; see `unlearned` for u = 0.
+
+    >>> from analytic.spectrum import Flat
+    >>> import math
+    >>> time_scale_density(Flat(100), math.inf, 400, 1, [1.0]).round(9)  # Marchenko–Pastur
+    array([0.61640444])
+    """
+    rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
+    u = np.asarray(arguments.positive("rates", rates), float)
+    angle = np.pi * (1 - 0.5 ** np.arange(1, ARC_HALVINGS + 1))
+    path = u.ravel()[:, None] * np.exp(1j * angle)
+    k = solve_along(spectrum, features, samples, path).value[:, -1]
+    transfer = k / path[:, -1] / (rate[..., None] + k)
+    density = np.maximum(-transfer.imag / np.pi, 0.0)
+    return density.reshape((*rate.shape, *u.shape))[()]

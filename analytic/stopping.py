@@ -1,0 +1,110 @@
+r"""Optimal early stopping: the training time at which the test loss is smallest.
+
+With label noise, or where data are reused, L(t) falls and rises again. The minimum is located on
+a grid of times that ascend by a constant factor, which one call of `dynamics` evaluates, and
+refined by golden sections in ln t. If the loss is still falling where the fastest and the
+slowest mode have long been learned, no finite time is optimal and t = ∞ is returned, with the
+loss of the trained model (`loss.static_loss`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .dynamics import dynamics
+from .learners import GradientFlow, Learner, OnePassSGD
+from .loss import static_loss
+from .spectrum import Spectrum
+
+FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
+PER_DECADE = 6
+GOLDEN = (math.sqrt(5) - 1) / 2
+RELATIVE_WIDTH = 1e-7
+FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The optimal ``time`` (possibly ∞), the ``excess_loss`` there, and that at t = ∞ (``final``)."""
+
+    time: float
+    excess_loss: float
+    final: float
+
+    @property
+    def gain(self) -> float:
+        """The fraction of the final loss that stopping early saves."""
+        return 1 - self.excess_loss / self.final if self.final < math.inf else 1.0
+
+
+def optimal_stopping(
+    spectrum: Spectrum,
+    features: float,
+    samples: float,
+    *,
+    learner: Learner | OnePassSGD | None = None,
+    noise: float = 0.0,
+    ensemble: int = 1,
+    bags: int = 1,
+) -> Stopping:
+    """The training time of smallest excess loss; for discrete rules a whole number of steps.
+
+    >>> from analytic.spectrum import Flat
+    >>> best = optimal_stopping(Flat(100), 300, 110, noise=1.0)
+    >>> best.time < math.inf and best.excess_loss < best.final
+    True
+    """
+    rule = GradientFlow() if learner is None else learner
+    discrete = not isinstance(rule, GradientFlow)
+
+    def loss(times: Any) -> np.ndarray:
+        result = dynamics(
+            spectrum, features, samples, times,
+            learner=rule, noise=noise, ensemble=ensemble, bags=bags,
+        )  # fmt: skip
+        return result.excess_loss
+
+    unit = 1 / float(spectrum.eigenvalue(1))
+    grid = np.geomspace(FIRST * unit, LAST * unit, round(PER_DECADE * math.log10(LAST / FIRST)) + 1)
+    if discrete:
+        grid = np.unique(np.maximum(np.round(grid / float(rule.step)), 0))
+    grid = np.concatenate([[0.0], grid[grid > 0]])
+    values = loss(grid)
+    best, final = int(np.argmin(values)), float(values[-1])
+    if isinstance(rule, GradientFlow) and not rule.decay and ensemble == bags == 1:
+        final = float(static_loss(spectrum, features, samples, noise=noise).excess_loss)
+    if values[best] >= final * (1 - FLAT):
+        return Stopping(math.inf, final, final)
+    time, value = _refine(loss, grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], discrete)
+    return Stopping(time, value, final)
+
+
+def _refine(loss: Any, low: float, high: float, discrete: bool) -> tuple[float, float]:
+    """Golden sections in ln t (whole steps: until the candidates can be compared one by one)."""
+    a, b = math.log(max(low, high * 1e-3)), math.log(high)
+    left, right = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
+    f, g = (float(loss(_moment(x, discrete))) for x in (left, right))
+    while b - a > RELATIVE_WIDTH and not (discrete and math.exp(b) - math.exp(a) < 8):
+        if f <= g:
+            b, right, g = right, left, f
+            left = b - GOLDEN * (b - a)
+            f = float(loss(_moment(left, discrete)))
+        else:
+            a, left, f = left, right, g
+            right = a + GOLDEN * (b - a)
+            g = float(loss(_moment(right, discrete)))
+    if discrete:
+        steps = np.arange(math.floor(math.exp(a)), math.ceil(math.exp(b)) + 1)
+        values = loss(steps)
+        best = int(np.argmin(values))
+        return float(steps[best]), float(values[best])
+    time = math.exp((a + b) / 2)
+    return time, float(loss(time))
+
+
+def _moment(x: float, discrete: bool) -> float:
+    return round(math.exp(x)) if discrete else math.exp(x)
