@@ -6,13 +6,16 @@ z is the ridge γ/(σ_u² N T), or a frequency iω; N features, T samples, eithe
 infinite (its bracket is then 1). κ(z) is the solution that behaves as z for |z| → ∞. The
 brackets are the response functions of the dynamical paper, R₃ = 1 − D₁/N and R₁ = 1 − D₁/T.
 
-Real z ≥ 0. With E = D₁ − D₂ = κ Σ λ/(λ+κ)² one has dD₁/d ln κ = −E, so that
+Real z ≥ 0. With E = D₁ − D₂ = κ Σ λ/(λ+κ)² one has dD₁/d ln κ = −E, so that κR₁R₃ rises
+from 0 at κ₀, D₁(κ₀) = min(N, T) (κ₀ = 0 if M ≤ min), to infinity: the root is unique.
+With m = min(N, T) and ν = 1/m − 1/max(N, T), the smaller bracket R of a given product
+R₁R₃ = z/κ solves R (R + νD₁) = z/κ, and equation (1) becomes
 
-    f(ln κ) = ln(κ R₁ R₃/z),    f' = 1 + (E/N)/R₃ + (E/T)/R₁ > 0,
+    g(ln κ) = ln(D₁/m + R) = 0,   R = 2(z/κ)/(νD₁ + √(ν²D₁² + 4z/κ)),   g' < 0,
 
-f rises from −∞ at κ₀, D₁(κ₀) = min(N, T) (κ₀ = 0 if M ≤ min), to +∞: the root is unique,
-and bisection bounds a Newton iteration on ln κ. At z = 0 the root is κ₀ itself: the
-ridgeless limit is a limit, not a small ridge.
+the logarithm of a sum of near powers of κ, hence nearly straight: Newton's method on ln κ
+takes a handful of steps from anywhere, inside a bracket. At z = 0, R = 0 and the root is κ₀
+itself: the ridgeless limit is a limit, not a small ridge.
 
 Close to N = T and z = 0 both brackets are small differences. They are recomputed from
 their product p = R₁R₃ = z/κ and their difference δ = R₃ − R₁ = D₁ (1/T − 1/N):
@@ -48,6 +51,8 @@ MAX_ITERATIONS = 200
 NEWTON_STEPS = 60
 ARC_STEPS = (6, 24, 96, 384)
 FLOAT_TOLERANCE = 1e-9
+START_BITS, GUARD_BITS = 48, 16  # of the float64 solution; beyond twice the bits of an iterate
+NEWTON_TOLERANCE = 1e-8  # a step of this size leaves an error of its square
 
 
 @cache
@@ -90,7 +95,7 @@ def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Soluti
     of the answer is not small.
 
     >>> from analytic.spectrum import Flat
-    >>> float(solve(Flat(10), 5, math.inf).value)  # D₁ = 10/(1+κ) = 5
+    >>> round(float(solve(Flat(10), 5, math.inf).value), 12)  # D₁ = 10/(1+κ) = 5
     1.0
     """
     arguments.positive_or_infinite("features", features)
@@ -129,8 +134,9 @@ def _solve_real(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) 
     active &= ~free
     if active.any():
         x[active] = _bracketed_newton(spectrum, smaller[active], larger[active], z[active])
-    d1 = np.asarray(spectrum.degrees_of_freedom(x), dtype=float)
     positive = x > 0
+    known = positive | (spectrum.size < np.inf)  # else N = T = M = ∞: both brackets are 1
+    d1 = np.where(known, spectrum.degrees_of_freedom(np.where(known, x, 1.0)), 0.0)
     residual = _residual_float(x, d1, n, t, z)
     d1 = np.where((z == 0) & positive & np.isfinite(smaller), smaller, d1)  # what κ₀ solves
     product = np.divide(z, x, out=np.zeros_like(x), where=positive)
@@ -164,33 +170,42 @@ def _residual_float(
 def _bracketed_newton(
     spectrum: Spectrum, smaller: np.ndarray, larger: np.ndarray, z: np.ndarray
 ) -> np.ndarray:
-    """ln κ by Newton's method inside a bracket; all entries have κ > 0."""
-    low = np.log(np.maximum(np.maximum(_lower_bound(spectrum, smaller), z), 1e-305))
-    high = np.log(np.maximum(4 * z, 2 * spectrum.trace() / smaller)) + 1e-9
+    """κ by Newton's method in ln κ inside a bracket; all entries have κ > 0."""
+    low = np.maximum(np.maximum(_lower_bound(spectrum, smaller), z), 1e-305)
+    high = np.maximum(4 * z, 2 * spectrum.trace() / smaller) * (1 + 1e-9)
     low = np.minimum(low, high)
-    x = low.copy()
-    log_z = np.log(np.where(z > 0, z, 1.0))
+    k, gap, todo = low.copy(), 1 / smaller - 1 / larger, np.arange(len(z))
     for _ in range(MAX_ITERATIONS):
-        k = np.exp(x)
-        d1 = spectrum.degrees_of_freedom(k)
-        spread = k * spectrum.resolvent_sum(k, 1, 2)
-        r, s = 1 - d1 / smaller, 1 - d1 / larger
-        valid = r > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            f = np.where(z > 0, x + np.log(r) + np.log(s) - log_z, r * smaller)
-            slope = np.where(z > 0, 1 + spread / smaller / r + spread / larger / s, spread)
-        f = np.where(valid | (z == 0), f, -np.inf)
-        low, high = np.where(f <= 0, x, low), np.where(f >= 0, x, high)
-        with np.errstate(invalid="ignore"):
-            step = x - f / slope
-        inside = (step > low) & (step < high) & np.isfinite(step)
-        new = np.where(inside, step, (low + high) / 2)
-        new = np.where(f == 0, x, new)
-        done = np.abs(new - x) <= 4e-16 * np.maximum(1.0, np.abs(x))
-        x = new
-        if done.all():
+        here, top, bottom = k[todo], high[todo], low[todo]
+        g, slope = _excess(spectrum, here, smaller[todo], gap[todo], z[todo])
+        low[todo] = bottom = np.where(g >= 0, here, bottom)
+        high[todo] = top = np.where(g <= 0, here, top)
+        step = -g / slope
+        small = np.abs(step) <= NEWTON_TOLERANCE
+        new = here * np.exp(np.clip(step, -700, 700))
+        inside = small | ((new > bottom) & (new < top))
+        k[todo] = np.where(inside, new, np.sqrt(bottom) * np.sqrt(top))
+        todo = todo[~small]
+        if not todo.size:
             break
-    return np.exp(x)
+    return k
+
+
+def _excess(
+    spectrum: Spectrum, k: np.ndarray, smaller: np.ndarray, gap: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """g = ln(D₁/m + R) and dg/d ln κ; see the module."""
+    d1 = spectrum.degrees_of_freedom(k)
+    spread = k * spectrum.resolvent_sum(k, 1, 2)
+    product, delta = z / k, d1 * gap
+    root = np.sqrt(delta**2 + 4 * product)
+    open_ = root > 0  # else z = 0 and N = T: R = 0
+    response = np.divide(2 * product, delta + root, out=np.zeros_like(root), where=open_)
+    change = np.divide(
+        response * spread * gap - product, root, out=np.zeros_like(root), where=open_
+    )
+    total = d1 / smaller + response
+    return np.log(total), (change - spread / smaller) / total
 
 
 # ---- complex z ------------------------------------------------------------------------
@@ -300,20 +315,17 @@ def _root_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
         return z
     if z == 0 and smaller >= spectrum.size:
         return mpmath.mpf(0)
-    k = _start_mp(spectrum, n, t, z)
+    k, bits = _start_mp(spectrum, n, t, z), START_BITS
     target = mpmath.mp.prec
-    precision = min(target, 80)
     for _ in range(MAX_ITERATIONS):
+        precision = min(target, 2 * bits + GUARD_BITS)
         with mpmath.workprec(precision):
             change = _log_newton(spectrum, n, t, z, k)
             k = k * mpmath.exp(-change) if abs(change) < 1 else k * (1 - change / 2 / abs(change))
             small = abs(change) if change else mpmath.ldexp(1, -precision)
-        reached = -2 * int(mpmath.log(small, 2)) if small < 0.1 else 0
-        if precision == target and reached >= 2 * target - 40:
+        bits = max(START_BITS, -2 * int(mpmath.log(small, 2)) if small < 0.1 else 0)
+        if precision == target and bits >= target:
             break
-        if precision == target and reached >= target + 8:
-            break
-        precision = min(target, max(precision, reached))
     return k
 
 
