@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sympy as sp
-from sympy.polys.fields import FracElement, FracField
 
 from ..errors import InputError
 from .declarations import Eigenvalue, MatrixModel
 from .pencil import FixedInverse
+from .rational import Field, Fraction
 
 MIXED_LETTERS = 4
 
@@ -34,12 +34,12 @@ class Factor(NamedTuple):
     """A rational function ``value`` of the letters of ``family``, mapping columns to rows."""
 
     family: str
-    value: FracElement
+    value: Fraction
     rows: sp.Expr
     columns: sp.Expr
 
 
-Words = dict[tuple[Factor, ...], FracElement]
+Words = dict[tuple[Factor, ...], Fraction]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Algebra:
         generators = [*ordered, *self.letters, *self._spare]
         for letter in self._spare:
             self.letters[letter] = letter.name
-        self.field = FracField(generators or [sp.Dummy()], sp.QQ)
-        self.positions = {s: self.field.symbols.index(s) for s in self.letters}
+        self.field = Field(generators)
+        self.positions = {s: self.field.position[s] for s in self.letters}
         self.zero, self.one = self.field.zero, self.field.one
 
     def _add_letters(self, name: str) -> None:
@@ -84,7 +84,7 @@ class Algebra:
             self.letters[root] = name
             self.rooted[root] = record.eigenvalue
 
-    def scalar(self, expression: Any) -> FracElement:
+    def scalar(self, expression: Any) -> Fraction:
         """A rational function of the scalar symbols as a field element."""
         try:
             return self.field.from_expr(sp.sympify(expression))
@@ -92,7 +92,7 @@ class Algebra:
             allowed = "rational functions of the symbols (no roots or other functions)"
             raise InputError("coefficient", expression, allowed) from problem
 
-    def constant(self, value: FracElement) -> Element:
+    def constant(self, value: Fraction) -> Element:
         """A multiple of the identity."""
         return Element(self, {(): value} if value else {})
 
@@ -114,7 +114,7 @@ class Algebra:
         rows, columns = record.symbol.shape
         family, symbol = self.model.family(letter.name), record.eigenvalue
         if record.symmetric:
-            root = self.field(self.field.ring(Eigenvalue(f"root_{letter.name}")))
+            root = self.field.generator(Eigenvalue(f"root_{letter.name}"))
             value = root ** int(2 * letter.exponent)
             return Element(self, {(Factor(family, value, rows, rows),): self.one})
         if letter.transposed:
@@ -122,12 +122,12 @@ class Algebra:
         if rows == columns:
             prime = "'" if letter.transposed else ""
             symbol = Eigenvalue(f"{symbol.name}{prime}")
-            value = self.field(self.field.ring(symbol))
+            value = self.field.generator(symbol)
             return Element(self, {(Factor(f"{letter.name}{prime}", value, rows, rows),): self.one})
-        value = self.field(self.field.ring(Eigenvalue(f"root_{letter.name}")))
+        value = self.field.generator(Eigenvalue(f"root_{letter.name}"))
         return Element(self, {(Factor(family, value, rows, columns),): self.one})
 
-    def is_scalar(self, value: FracElement) -> bool:
+    def is_scalar(self, value: Fraction) -> bool:
         """Whether no letter appears in a field element."""
         polynomials = (value.numer, value.denom)
         return not any(
@@ -141,7 +141,7 @@ class Algebra:
         """The inverse of an element that mixes families, as a (remembered) letter."""
         order = sorted(element.terms, key=lambda w: str([(f.family, f.value) for f in w]))
         leading = element.terms[order[-1]]
-        monic = element.scaled(1 / leading)
+        monic = element.scaled(self.one / leading)
         for known in self.mixed:
             if known.element.terms == monic.terms:
                 break
@@ -153,7 +153,7 @@ class Algebra:
             known = MixedInverse(self._spare[len(self.mixed)], monic)
             self.mixed.append(known)
         space = next(f.rows for word in order for f in word)
-        value = self.field(self.field.ring(known.letter)) / leading
+        value = self.field.generator(known.letter) / leading
         return Element(self, {(Factor(known.letter.name, value, space, space),): self.one})
 
 
@@ -176,7 +176,7 @@ class Element:
     def __sub__(self, other: Element) -> Element:
         return self + (-other)
 
-    def scaled(self, factor: FracElement) -> Element:
+    def scaled(self, factor: Fraction) -> Element:
         """The element times a scalar."""
         if not factor:
             return Element(self.algebra, {})
@@ -189,10 +189,10 @@ class Element:
                 products.append((merge(left, right), a * b))
         return self._collect(products)
 
-    def _collect(self, items: Iterable[tuple[tuple[Factor, ...], FracElement]]) -> Element:
+    def _collect(self, items: Iterable[tuple[tuple[Factor, ...], Fraction]]) -> Element:
         """Add up equal words, and words of a single factor of one family as functions."""
         algebra = self.algebra
-        singles: dict[tuple[str, Any, Any], FracElement] = {}
+        singles: dict[tuple[str, Any, Any], Fraction] = {}
         words: Words = {}
         for word, coefficient in items:
             if len(word) == 1:
@@ -212,7 +212,7 @@ class Element:
         """The families that appear."""
         return {factor.family for word in self.terms for factor in word}
 
-    def function(self) -> FracElement | None:
+    def function(self) -> Fraction | None:
         """The element as one function of one family (or a scalar), or None if it mixes."""
         if len(self.families()) > 1 or any(len(word) > 1 for word in self.terms):
             return None
@@ -230,9 +230,10 @@ class Element:
             raise ZeroDivisionError("inverse of zero")
         factors = [word[0] for word in self.terms if word]
         if not factors or self.algebra.is_scalar(value):
-            return self.algebra.constant(1 / value)
+            return self.algebra.constant(self.algebra.one / value)
         family, _, rows, columns = factors[0]
-        return Element(self.algebra, {(Factor(family, 1 / value, columns, rows),): self.algebra.one})
+        inverse = self.algebra.one / value
+        return Element(self.algebra, {(Factor(family, inverse, columns, rows),): self.algebra.one})
 
     def is_square(self) -> bool:
         """Whether it maps a space to itself (a rectangular block is no pivot)."""

@@ -17,8 +17,8 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-from sympy.polys.fields import FracElement, FracField
 
+from .rational import Field, Fraction, Polynomial
 from .scalar_system import DIGITS, ScalarSystem, Witness
 
 
@@ -41,9 +41,8 @@ class Workspace:
             *self.names.values(),
             *self.system.scalars(),
         ]
-        self.field = FracField(symbols or [sp.Dummy()], sp.QQ)
-        self.ring = self.field.ring
-        self.position = {s: i for i, s in enumerate(self.field.symbols)}
+        self.field = Field(symbols)
+        self.position = self.field.position
         with mpmath.workdps(DIGITS + 10):
             self.numbers = [self._number(s) for s in self.field.symbols]
 
@@ -56,7 +55,7 @@ class Workspace:
         """The witness value of an extra generator."""
         self.numbers[self.position[symbol]] = value
 
-    def element(self, expression: sp.Expr) -> FracElement:
+    def element(self, expression: sp.Expr) -> Fraction:
         """An expression in the field; traces become generators."""
         return self.field.from_expr(sp.sympify(expression).xreplace(self.names))
 
@@ -64,18 +63,18 @@ class Workspace:
         """Put the traces back."""
         return expression.xreplace(self.traces)
 
-    def size(self, polynomial: Any) -> tuple[Any, Any]:
+    def size(self, polynomial: Polynomial) -> tuple[Any, Any]:
         """The value at the witness, and the sum of the moduli of its terms."""
         total, scale = mpmath.mpf(0), mpmath.mpf(0)
         for monomial, coefficient in polynomial.terms():
-            term = mpmath.mpf(int(coefficient.numerator)) / int(coefficient.denominator)
+            term = mpmath.mpf(coefficient)
             for i, power in enumerate(monomial):
                 if power:
                     term = term * self.numbers[i] ** power
             total, scale = total + term, scale + abs(term)
         return total, scale
 
-    def is_zero(self, polynomial: Any) -> bool:
+    def is_zero(self, polynomial: Polynomial) -> bool:
         """Whether a polynomial vanishes at the witness."""
         if not polynomial:
             return True
@@ -83,7 +82,7 @@ class Workspace:
             value, scale = self.size(polynomial)
             return abs(value) < scale * mpmath.mpf(10) ** -(DIGITS - 25)
 
-    def vanishing(self, polynomial: Any) -> Any:
+    def vanishing(self, polynomial: Polynomial) -> Any:
         """The irreducible factor that is zero on the solution."""
         if not polynomial:
             return polynomial
@@ -93,7 +92,7 @@ class Workspace:
             raise ArithmeticError(f"no factor of {polynomial} vanishes on the solution")
         return min(zero, key=lambda g: (len(g), str(g)))
 
-    def coefficients(self, polynomial: Any, symbol: sp.Symbol) -> list[Any]:
+    def coefficients(self, polynomial: Polynomial, symbol: sp.Symbol) -> list[Any]:
         """The coefficients of 1, u, u², … as ring elements."""
         i = self.position[symbol]
         groups: list[dict[Any, Any]] = []
@@ -102,14 +101,14 @@ class Workspace:
                 groups.append({})
             rest = (*monomial[:i], 0, *monomial[i + 1 :])
             groups[monomial[i]][rest] = coefficient
-        return [self.ring.from_dict(group) for group in groups]
+        return [self.field.from_dict(group) for group in groups]
 
-    def holds(self, polynomial: Any, symbol: sp.Symbol) -> bool:
+    def holds(self, polynomial: Polynomial, symbol: sp.Symbol) -> bool:
         """Whether the symbol occurs."""
         i = self.position[symbol]
         return any(monomial[i] for monomial in polynomial)
 
-    def substitute(self, value: FracElement, symbol: sp.Symbol, by: FracElement) -> FracElement:
+    def substitute(self, value: Fraction, symbol: sp.Symbol, by: Fraction) -> Fraction:
         """value at symbol = by."""
         parts = []
         for polynomial in (value.numer, value.denom):
@@ -117,21 +116,26 @@ class Workspace:
             parts.append((self._homogeneous(groups, by), len(groups) - 1))
         (top, p), (bottom, q) = parts
         if p >= q:
-            return self.field.new(*top.cancel(bottom * by.denom ** (p - q)))
-        return self.field.new(*(top * by.denom ** (q - p)).cancel(bottom))
+            return self.field.fraction(top, bottom * by.denom ** (p - q))
+        return self.field.fraction(top * by.denom ** (q - p), bottom)
 
-    def _homogeneous(self, groups: list[Any], by: FracElement) -> Any:
+    def _homogeneous(self, groups: list[Any], by: Fraction) -> Any:
         """Σ c_k n^k d^{D−k}."""
-        total = self.ring.zero
+        total = self.field.zero_polynomial
         degree = len(groups) - 1
         for k, coefficient in enumerate(groups):
             if coefficient:
                 total += coefficient * by.numer**k * by.denom ** (degree - k)
         return total
 
+    def resultant(self, first: Polynomial, second: Polynomial, symbol: sp.Symbol) -> Polynomial:
+        """The resultant in one symbol."""
+        raw = first.raw.resultant(second.raw, self.position[symbol])
+        return Polynomial(self.field, raw)
+
     def eliminate(
         self, polynomials: list[Any], unknowns: Iterable[sp.Symbol]
-    ) -> tuple[list[tuple[sp.Symbol, FracElement]], list[Any]]:
+    ) -> tuple[list[tuple[sp.Symbol, Fraction]], list[Any]]:
         """Solve for unknowns that occur linearly in some polynomial, until none is left.
 
         Returns the solutions in the order found (an earlier one may contain later unknowns) and
@@ -139,11 +143,11 @@ class Workspace:
         """
         remaining = [self.vanishing(p) for p in polynomials]
         open_unknowns = list(unknowns)
-        solved: list[tuple[sp.Symbol, FracElement]] = []
+        solved: list[tuple[sp.Symbol, Fraction]] = []
         while choice := self._choice(remaining, open_unknowns):
             index, symbol = choice
             zeroth, first = self.coefficients(remaining.pop(index), symbol)
-            solution = self.field.new(*(-zeroth).cancel(first))
+            solution = self.field.fraction(-zeroth, first)
             solved.append((symbol, solution))
             open_unknowns.remove(symbol)
             for i, polynomial in enumerate(remaining):
@@ -173,21 +177,19 @@ def _distinct(polynomials: list[Any]) -> list[Any]:
     """Drop zeros and repetitions."""
     kept: list[Any] = []
     for polynomial in polynomials:
-        if polynomial and polynomial.monic() not in [p.monic() for p in kept]:
+        if polynomial and polynomial not in kept and -polynomial not in kept:
             kept.append(polynomial)
     return kept
 
 
-def presented(workspace: Workspace, value: FracElement) -> sp.Expr:
+def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
     """A field element as a factored expression, with traces put back.
 
     A factor N − D₁ over N is written as the bracket 1 − D₁/N.
     """
     content, tops = value.numer.factor_list()
     below_content, bottoms = value.denom.factor_list()
-    constant = sp.Rational(int(content.numerator), int(content.denominator)) / sp.Rational(
-        int(below_content.numerator), int(below_content.denominator)
-    )
+    constant = sp.Rational(content, below_content)
     below = {g: power for g, power in bottoms}
     above: list[sp.Expr] = []
     for g, power in tops:
@@ -207,7 +209,7 @@ def _bracket(g: Any, below: dict[Any, int]) -> tuple[sp.Expr, int]:
     for monomial, coefficient in sorted(g.terms()):
         if abs(coefficient) != 1 or sum(monomial) != 1:
             continue
-        generator = g.ring.from_dict({monomial: g.ring.domain.one})
+        generator = g.field.from_dict({monomial: 1})
         if below.get(generator, 0) > 0:
             below[generator] -= 1
             if not below[generator]:

@@ -23,11 +23,11 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-from sympy.polys.fields import FracElement
 
 from .. import symbols as papers
 from .dyson import components
 from .elimination import Workspace, presented
+from .rational import Fraction, Polynomial
 from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
 
 
@@ -81,11 +81,11 @@ class _Reducer:
         with mpmath.workdps(DIGITS + 10):
             for symbol, output in zip(self.outputs_as, system.outputs, strict=True):
                 self.work.set_value(symbol, witness.at(output))
-        self.known: dict[sp.Symbol, FracElement] = {}
+        self.known: dict[sp.Symbol, Fraction] = {}
         self.kept: list[sp.Symbol] = []
         self.relations: list[Any] = []
-        self.explicit: dict[sp.Symbol, FracElement] = {}  # spectral parameter → Z(κ)
-        self.linear: list[tuple[list[sp.Symbol], list[list[FracElement]], list[FracElement]]] = []
+        self.explicit: dict[sp.Symbol, Fraction] = {}  # spectral parameter → Z(κ)
+        self.linear: list[tuple[list[sp.Symbol], list[list[Fraction]], list[Fraction]]] = []
         self.right = {
             **{u: self.work.element(e) for u, e in system.equations.items()},
             **{k: self.work.element(e) for k, e in system.shifts.items()},
@@ -103,7 +103,7 @@ class _Reducer:
 
     def polynomial(self, symbol: sp.Symbol) -> Any:
         """The numerator of symbol − right-hand side."""
-        return (self.work.field(self.work.ring(symbol)) - self.right[symbol]).numer
+        return (self.work.field.generator(symbol) - self.right[symbol]).numer
 
     def run(self) -> None:
         """Reduce group after group."""
@@ -120,20 +120,20 @@ class _Reducer:
         """A polynomial that holds the symbol if the right-hand side does."""
         return self.right[symbol].numer * self.right[symbol].denom
 
-    def learn(self, symbol: sp.Symbol, value: FracElement) -> None:
+    def learn(self, symbol: sp.Symbol, value: Fraction) -> None:
         """Record symbol = value, everything known being put in."""
         if symbol in self.system.shifts:  # a shift that depends on nothing unknown any more
             self.keep_relation(symbol, value)
             return
         self.known[symbol] = self.resolved(value)
 
-    def keep_relation(self, symbol: sp.Symbol, value: FracElement) -> None:
+    def keep_relation(self, symbol: sp.Symbol, value: Fraction) -> None:
         """A shift given by earlier unknowns stays an unknown with its own equation."""
-        difference = self.work.field(self.work.ring(symbol)) - self.resolved(value)
+        difference = self.work.field.generator(symbol) - self.resolved(value)
         self.kept.append(symbol)
         self.relations.append(difference.numer)
 
-    def resolved(self, value: FracElement) -> FracElement:
+    def resolved(self, value: Fraction) -> Fraction:
         """The value with all known unknowns put in."""
         for symbol, known in self.known.items():
             if self.work.holds(value.numer, symbol) or self.work.holds(value.denom, symbol):
@@ -154,17 +154,18 @@ class _Reducer:
     def solve_linear(self, group: list[sp.Symbol]) -> None:
         """Eliminate what does not feed back on itself, then solve the rest."""
         work = self.work
-        rows: dict[sp.Symbol, dict[sp.Symbol | None, FracElement]] = {}
+        rows: dict[sp.Symbol, dict[sp.Symbol | None, Fraction]] = {}
         for symbol in group:
             rest, row = self.right[symbol].numer, {}
+            below = self.right[symbol].denom
             for other in group:
-                zeroth, *first = work.coefficients(rest, other) or [work.ring.zero]
+                zeroth, *first = work.coefficients(rest, other) or [work.field.zero_polynomial]
                 rest = zeroth
                 if first and first[0]:
-                    row[other] = self.resolved(work.field(first[0]) / self.right[symbol].denom)
-            row[None] = self.resolved(work.field(rest) / self.right[symbol].denom)
+                    row[other] = self.resolved(work.field.fraction(first[0], below))
+            row[None] = self.resolved(work.field.fraction(rest, below))
             rows[symbol] = row
-        order: list[tuple[sp.Symbol, dict[sp.Symbol | None, FracElement]]] = []
+        order: list[tuple[sp.Symbol, dict[sp.Symbol | None, Fraction]]] = []
         while free := [s for s in rows if s not in rows[s] and len(rows) > 1]:
             symbol = min(free, key=lambda s: (len(rows[s]) - (not rows[s][None]), group.index(s)))
             row = rows.pop(symbol)
@@ -194,7 +195,7 @@ class _Reducer:
         ]
         sources = [rows[i][None] for i in names]
         self.linear.append((names, matrix, sources))
-        for symbol, value in zip(names, _cramer(matrix, sources, work.field), strict=True):
+        for symbol, value in zip(names, _solved(matrix, sources), strict=True):
             self.known[symbol] = value
 
     def solve_nonlinear(self, group: list[sp.Symbol], shifts: list[sp.Symbol]) -> None:
@@ -205,13 +206,16 @@ class _Reducer:
         output = self.output_of(group) if not shifts else None
         if output is not None:
             symbol, value = output
-            polynomials.append((work.field(work.ring(symbol)) - value).numer)
+            polynomials.append((work.field.generator(symbol) - value).numer)
         solved, remaining = work.eliminate(polynomials, unknowns)
         left = [s for s in unknowns if s not in dict(solved)]
         kept = [*shifts, *left, *([output[0]] if output else [])]
-        if not shifts and len(kept) > 1:
-            remaining, kept = self.resultants(remaining, kept)
-            kept = kept or left
+        if output is not None and left:
+            single = self.resultants(remaining, kept, output[0])
+            if len(single) == 1:  # everything is read off one polynomial of the output
+                self.relate(single[0], [output[0]])
+                self.kept.append(output[0])
+                return
         for index in range(len(solved) - 1, -1, -1):
             symbol, value = solved[index]
             self.known[symbol] = self.resolved(value)
@@ -220,13 +224,21 @@ class _Reducer:
         self.kept += [s for s in kept if s not in self.kept]
 
     def resultants(
-        self, polynomials: list[Any], kept: list[sp.Symbol]
-    ) -> tuple[list[Any], list[sp.Symbol]]:
-        """Eliminate all but the last unknown by resultants where two polynomials share one."""
-        del self
-        return polynomials, kept
+        self, polynomials: list[Polynomial], kept: list[sp.Symbol], output: sp.Symbol
+    ) -> list[Polynomial]:
+        """Eliminate all unknowns but the output, two polynomials at a time."""
+        work, remaining = self.work, list(polynomials)
+        for symbol in (s for s in kept if s != output):
+            inside = [p for p in remaining if work.holds(p, symbol)]
+            if len(inside) < 2:
+                return polynomials
+            pivot = min(inside, key=lambda p: (len(work.coefficients(p, symbol)), len(p)))
+            others = [p for p in inside if p != pivot]
+            remaining = [p for p in remaining if not work.holds(p, symbol)]
+            remaining += [work.vanishing(work.resultant(pivot, p, symbol)) for p in others]
+        return remaining
 
-    def output_of(self, group: list[sp.Symbol]) -> tuple[sp.Symbol, FracElement] | None:
+    def output_of(self, group: list[sp.Symbol]) -> tuple[sp.Symbol, Fraction] | None:
         """The output that is to stand for the unknowns of this group, if it can."""
         if len(self.system.outputs) != 1:
             return None
@@ -241,30 +253,30 @@ class _Reducer:
     def relate(self, polynomial: Any, kept: list[sp.Symbol]) -> None:
         """Record a relation, solved for a spectral parameter if it is linear in one."""
         work = self.work
-        value = self.resolved(work.field(polynomial))
+        value = self.resolved(work.field.fraction(polynomial, work.field.one_polynomial))
         polynomial = work.vanishing(value.numer)
         for symbol in self.spectral:
             if symbol not in work.position or symbol in self.explicit:
                 continue
             groups = work.coefficients(polynomial, symbol)
             if len(groups) == 2 and not any(work.holds(groups[1], s) for s in self.explicit):
-                self.explicit[symbol] = work.field.new(*(-groups[0]).cancel(groups[1]))
+                self.explicit[symbol] = work.field.fraction(-groups[0], groups[1])
                 return
         self.relations.append(polynomial)
 
-    def in_shifts(self, value: FracElement) -> FracElement:
+    def in_shifts(self, value: Fraction) -> Fraction:
         """The value with known unknowns put in and z replaced by Z(κ)."""
         value = self.resolved(value)
         for symbol, explicit in self.explicit.items():
             value = self.work.substitute(value, symbol, explicit)
         return value
 
-    def shortest(self, value: FracElement) -> FracElement:
+    def shortest(self, value: Fraction) -> Fraction:
         """The shortest of value·Π (z/Z)^k, which are all equal on the solution."""
         work = self.work
         ratios = []
         for symbol, explicit in self.explicit.items():
-            ratio = work.field(work.ring(symbol)) / explicit
+            ratio = work.field.generator(symbol) / explicit
             ratios.append([ratio**k for k in range(-2, 3)])
         best = value
         if len(value.numer) + len(value.denom) > 400:
@@ -278,21 +290,24 @@ class _Reducer:
         return best
 
 
-def _length(value: FracElement) -> tuple[int, int]:
+def _length(value: Fraction) -> tuple[int, int]:
     degrees = sum(sum(m) for p in (value.numer, value.denom) for m in p)
     return (len(value.numer) + len(value.denom), degrees)
 
 
-def _cramer(matrix: list[list[Any]], sources: list[Any], field_: Any) -> list[Any]:
-    """The exact solution of a small linear system, fraction-free in the field."""
-    from sympy.polys.matrices import DomainMatrix
-
-    size = len(matrix)
-    domain = field_.to_domain()
-    a = DomainMatrix(matrix, (size, size), domain)
-    b = DomainMatrix([[s] for s in sources], (size, 1), domain)
-    solution = a.lu_solve(b)
-    return [solution[i, 0].element for i in range(size)]
+def _solved(matrix: list[list[Fraction]], sources: list[Fraction]) -> list[Fraction]:
+    """The exact solution of a small linear system, by Gauss–Jordan elimination."""
+    rows = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
+    size = len(rows)
+    for j in range(size):
+        pivot = next(i for i in range(j, size) if rows[i][j])
+        rows[j], rows[pivot] = rows[pivot], rows[j]
+        rows[j] = [e / rows[j][j] for e in rows[j]]
+        for i in range(size):
+            if i != j and rows[i][j]:
+                factor = rows[i][j]
+                rows[i] = [e - factor * p for e, p in zip(rows[i], rows[j], strict=True)]
+    return [row[-1] for row in rows]
 
 
 def reduce_system(

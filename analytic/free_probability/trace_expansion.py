@@ -23,10 +23,10 @@ from itertools import product as cartesian
 from typing import Any
 
 import sympy as sp
-from sympy.polys.fields import FracElement
 
 from .algebra import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
+from .rational import Fraction, Polynomial
 from .spectral_trace import spectral_trace
 
 Powers = tuple[int, ...]
@@ -39,9 +39,9 @@ class ShiftTable:
 
     algebra: Algebra
     unknowns: list[sp.Symbol]
-    symbols: dict[FracElement, sp.Symbol] = field(default_factory=dict)
+    symbols: dict[Fraction, sp.Symbol] = field(default_factory=dict)
 
-    def name(self, value: FracElement) -> sp.Expr:
+    def name(self, value: Fraction) -> sp.Expr:
         """The symbol of a shift, or its value if it holds no unknown."""
         expression = value.as_expr()
         if not expression.has(*self.unknowns):
@@ -95,7 +95,7 @@ class TraceExpansion:
             merged[0] = (last[0], last[1] * merged[0][1])
         return [sp.factor(function) for _, function in merged]
 
-    def factor(self, value: FracElement, length: int) -> list[Term]:
+    def factor(self, value: Fraction, length: int) -> list[Term]:
         """A function of one family as Σ coefficient·basis function."""
         numerator, denominator, variables = self.halved(value)
         active = [i for i in variables if any(m[i] for m in (*numerator, *denominator))]
@@ -113,7 +113,7 @@ class TraceExpansion:
             return self.shifted(tops, scalars, factors, inside[0], active, variables, length)
         return self.general(tops, scalars, factors, active, variables)
 
-    def halved(self, value: FracElement) -> tuple[Any, Any, dict[int, sp.Expr]]:
+    def halved(self, value: Fraction) -> tuple[Any, Any, dict[int, sp.Expr]]:
         """Numerator and denominator in λ = root² where only even powers occur."""
         algebra = self.algebra
         numerator, denominator = value.numer, value.denom
@@ -125,7 +125,7 @@ class TraceExpansion:
             square = algebra.rooted[letter]
             parities = [{m[position] % 2 for m in p} for p in (numerator, denominator)]
             if parities[0] == {1} and parities[1] == {1}:
-                root = algebra.field.ring(letter)
+                root = algebra.field.polynomial(letter)
                 numerator, denominator = numerator * root, denominator * root
                 parities = [{0}, {0}]
             if all(parity <= {0} for parity in parities):
@@ -155,8 +155,7 @@ class TraceExpansion:
             powers = tuple(monomial[i] for i in active)
             rest = tuple(0 if i in active else e for i, e in enumerate(monomial))
             groups.setdefault(powers, {})[rest] = coefficient
-        ring = polynomial.ring
-        return {p: ring.from_dict(terms).as_expr() for p, terms in sorted(groups.items())}
+        return {p: polynomial.field.from_dict(terms).as_expr() for p, terms in sorted(groups.items())}
 
     def monomial(self, powers: Powers, active: list[int], variables: dict[int, Any]) -> sp.Expr:
         """The product of letters."""
@@ -164,7 +163,7 @@ class TraceExpansion:
 
     def tail(self, g: Any, position: int) -> Any:
         """The constant term b of a x + b as a ring element (zero if absent)."""
-        return g.ring.from_dict({m: c for m, c in g.terms() if m[position] == 0})
+        return g.field.from_dict({m: c for m, c in g.terms() if m[position] == 0})
 
     def shifted(
         self,
@@ -181,10 +180,10 @@ class TraceExpansion:
         poles = []
         for g, power in factors:
             b = self.tail(g, position)
-            a = (g - b).ring.from_dict(
+            a = g.field.from_dict(
                 {tuple(0 if i == position else e for i, e in enumerate(m)): c for m, c in (g - b).terms()}
             )
-            ratio = self.algebra.field(b) / self.algebra.field(a)
+            ratio = self.algebra.field.fraction(b, a)
             poles.append((self.table.name(ratio), power))
             scalars *= a.as_expr() ** power
         slot = active.index(position)
@@ -215,7 +214,7 @@ class TraceExpansion:
             leading = parts[max(parts)]
             monic = []
             for powers, coefficient in sorted(parts.items(), reverse=True):
-                ratio = self.algebra.field(coefficient) / self.algebra.field(leading)
+                ratio = self.algebra.field.fraction(coefficient, leading)
                 monic.append(self.table.name(ratio) * self.monomial(powers, active, variables))
             below *= sp.Add(*monic) ** power
             scalars *= leading.as_expr() ** power
@@ -230,7 +229,7 @@ class TraceExpansion:
             powers = tuple(monomial[i] for i in active)
             rest = tuple(0 if i in active else e for i, e in enumerate(monomial))
             groups.setdefault(powers, {})[rest] = coefficient
-        return {p: g.ring.from_dict(terms) for p, terms in groups.items()}
+        return {p: g.field.from_dict(terms) for p, terms in groups.items()}
 
 
 def _halve(polynomial: Any, position: int) -> Any:
@@ -238,7 +237,7 @@ def _halve(polynomial: Any, position: int) -> Any:
         tuple(e // 2 if i == position else e for i, e in enumerate(m)): c
         for m, c in polynomial.terms()
     }
-    return polynomial.ring.from_dict(terms)
+    return polynomial.field.from_dict(terms)
 
 
 def _basis(length: int, weight: sp.Expr) -> Any:
