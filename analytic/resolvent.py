@@ -95,7 +95,7 @@ def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Soluti
     of the answer is not small.
 
     >>> from analytic.spectrum import Flat
-    >>> round(float(solve(Flat(10), 5, math.inf).value), 12)  # D₁ = 10/(1+κ) = 5
+    >>> round(float(solve(Flat(10), 5, np.inf).value), 12)  # D₁ = 10/(1+κ) = 5
     1.0
     """
     arguments.positive_or_infinite("features", features)
@@ -211,7 +211,7 @@ def _excess(
 # ---- complex z ------------------------------------------------------------------------
 
 
-def _newton_step(
+def equation_and_slope(
     spectrum: Spectrum, k: Any, inverse_n: Any, inverse_t: Any, z: Any
 ) -> tuple[Any, Any]:
     """F(κ) = κR₁R₃ − z and F'(κ) = R₁R₃ + E (R₁/N + R₃/T), with E = κ Σ λ/(λ+κ)²."""
@@ -252,23 +252,23 @@ def _follow_arc(
     smallest_step = np.full(z.shape, np.inf)
     for j in range(steps):
         here, there = (radius * np.exp(1j * angle * (j + i) / steps) for i in (0, 1))
-        _, slope = _newton_step(spectrum, k, inverse_n, inverse_t, here)
+        _, slope = equation_and_slope(spectrum, k, inverse_n, inverse_t, here)
         predicted = (there - here) / slope
         k_next = k + predicted
         for _ in range(3):
-            value, slope = _newton_step(spectrum, k_next, inverse_n, inverse_t, there)
+            value, slope = equation_and_slope(spectrum, k_next, inverse_n, inverse_t, there)
             k_next = k_next - value / slope
         moved = np.abs(k_next - k - predicted)
         lost = moved > 0.5 * np.abs(k)  # the predictor was no guide: the step is too long
         smallest_step = np.where(lost, 0.0, smallest_step)
         k = k_next
     for _ in range(NEWTON_STEPS):
-        value, slope = _newton_step(spectrum, k, inverse_n, inverse_t, z)
+        value, slope = equation_and_slope(spectrum, k, inverse_n, inverse_t, z)
         change = value / slope
         k = k - change
         if np.all(np.abs(change) <= 4e-16 * np.abs(k)):
             break
-    value, _ = _newton_step(spectrum, k, inverse_n, inverse_t, z)
+    value, _ = equation_and_slope(spectrum, k, inverse_n, inverse_t, z)
     # κ/z has no negative-axis crossing: Im κ carries the sign of Im z on the physical branch
     wrong_side = (k.imag * z.imag < 0) & (np.abs(k.imag) > 1e-12 * np.abs(k))
     bad = wrong_side | (smallest_step == 0) | ~np.isfinite(k)

@@ -54,6 +54,7 @@ from .exponents import Exponents
 
 LOG10_2 = math.log10(2)
 MAX_ATTEMPTS = 8
+GUARD_BITS = 24
 
 
 def ball(x: Fraction) -> arb:
@@ -302,15 +303,15 @@ def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
 
     ``kappa`` is an `arb` ≥ 0, or an `acb` off the negative real axis.
     """
-    guard, best = 24, 0
+    lost = best = 0
     for _ in range(MAX_ATTEMPTS):
-        with flint.ctx.workprec(bits + guard):
-            result = Summand(exps, kappa).enclose(size, bits + 6)
+        with flint.ctx.workprec(bits + GUARD_BITS + 2 * lost):
+            result = Summand(exps, kappa).enclose(size, bits + 6 + lost)
         reached = result.rel_accuracy_bits()
         if reached >= bits:
             return result
         best = max(best, reached)
-        guard += max(32, bits - max(reached, 0)) + guard
+        lost += max(16, min(bits - reached, bits + 64))
     raise PrecisionError(
         f"power sum: {bits} bits asked for, {best} certain", max(0, int(best * LOG10_2))
     )
