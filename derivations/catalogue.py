@@ -30,6 +30,12 @@ MODULES = (
     "derivations.solvable_model.ridgeless",
     "derivations.solvable_model.optimal_ridge",
     "derivations.dynamical_model.mean_field",
+    "derivations.dynamical_model.static_limit",
+    "derivations.dynamical_model.early_time",
+    "derivations.dynamical_model.generalisation_gap",
+    "derivations.dynamical_model.ensembles",
+    "derivations.dynamical_model.white_spectrum",
+    "derivations.dynamical_model.optimisers",
 )
 
 

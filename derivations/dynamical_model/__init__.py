@@ -3,6 +3,7 @@
 `mean_field`: the chain, its response and correlation functions, system (2) of two-point
 functions. `static_limit`: t → ∞ and ridge regression. `early_time`: the universal 1/N and 1/P
 corrections. `generalisation_gap`: test against training loss. `ensembles`: ensembling and bagging.
-`time_scales`: the density of time scales. `white_spectrum`: isotropic data. `optimisers`: gradient
-descent, momentum, one-pass SGD. `scaling_laws`: exponents, prefactors, compute-optimal training.
+`white_spectrum`: isotropic data and the density of time scales. `optimisers`: gradient descent,
+momentum, one-pass SGD. `scaling_laws`: exponents, prefactors, compute-optimal training.
+`notation` and `simulation` hold the letters and the small experiments that they share.
 """

@@ -32,7 +32,6 @@ from ..derivation import Step, equation
 from .mean_field import PAPER
 from .notation import rational
 
-
 mode, other = sp.symbols("lambda_k lambda_j", positive=True)
 order = sp.Symbol("epsilon", positive=True)  # bookkeeping of 1/N and 1/P
 nu, tau = sp.symbols("nu tau", positive=True)

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath
+import numpy as np
 import sympy as sp
 
 from analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from analytic.symbols import M, k, kappa, kappa_prime, z, z_prime
 
-from ..checks import Verdict
+from ..checks import Exact, Verdict
 
 lam = sp.IndexedBase("lambda", positive=True)[k]  #: λ_k
 target = sp.IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
@@ -96,6 +97,29 @@ def rational(expression: sp.Expr) -> sp.Expr:
     names = {function: sp.Symbol(str(function).split("(")[0] + "'" * function.has(kappa_prime))
              for function in sums}  # fmt: skip
     return sp.cancel(sp.together(expression.xreplace(names)))
+
+
+@dataclass(frozen=True)
+class Identity(Exact):
+    """`Exact`, and where algebra cannot decide a seeded point that shows a difference: fail.
+
+    >>> x = sp.Symbol("x", positive=True)
+    >>> Identity()(sp.Eq(sp.sqrt(x) * sp.cosh(x), sp.exp(x), evaluate=False)).outcome
+    'fail'
+    """
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        """The exact verdict, or the value of the residual at a generic point."""
+        verdict = super().__call__(claim)
+        if verdict.outcome != "undecided":
+            return verdict
+        residual = self.simplify((claim.args[0] - claim.args[1]).subs(self.using))
+        rng = np.random.default_rng(35)
+        point = {x: sp.Float(rng.uniform(0.5, 2)) for x in residual.free_symbols}
+        value = abs(complex(residual.subs(point)))
+        if value > 1e-9:
+            return Verdict("fail", f"residual {value:.3g} at {point}", {"residual": value})
+        return verdict
 
 
 @dataclass(frozen=True)

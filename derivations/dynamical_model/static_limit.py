@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from analytic.loss import isotropic_loss_formula, test_loss_formula
+from analytic.loss import excess_loss_formula, isotropic_loss_formula
 from analytic.resolvent import solve
 from analytic.spectral_functions import isotropic
 from analytic.spectrum import PowerLaw
@@ -46,7 +46,7 @@ def final_error(smaller: sp.Symbol) -> sp.Expr:
 def flow_to_ridge() -> Parts:
     """The residual of ridge regression is z times the transform of the flow's residual, so the
     two-point function on its diagonal is the static loss of the solvable-model paper."""
-    static = test_loss_formula().subs({T: P, sigma_eps: sp.sqrt(noise)})
+    static = excess_loss_formula().subs({T: P, sigma_eps: sp.sqrt(noise)})
     excess = ridge_error() - noise
     equal_weights = sp.simplify(isotropic(excess.subs(noise, 0), sigma_w**2))
     train = (1 - D1 / P) ** 2 * ridge_error()

@@ -24,7 +24,7 @@ from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, Verdict
 from ..derivation import Step, equation
 from .mean_field import PAPER
-from .notation import R1, R3, Agrees, Equivalent, Solves
+from .notation import R1, R3, Agrees, Equivalent, Identity, Solves
 
 nu = sp.Symbol("nu", positive=True)  #: N/M
 H = sp.Symbol("H")
@@ -95,7 +95,7 @@ def white_spectrum() -> Parts:
              (equation(H, sp.exp(-t) * sp.cosh(t / nu)), equation(H, sp.exp(-t)))),
         Step("two-time-scales", equation(split, many),
              "the intermediate form has the exponents 1 ± 1/√ν",
-             Exact({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp))), Reference(PAPER, "122"),
+             Identity({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp))), Reference(PAPER, "122"),
              (equation((sp.exp(-t * (1 - 1 / nu)) + sp.exp(-t * (1 + 1 / nu))) / 2, many),)),
     ]  # fmt: skip
     return Parts(
@@ -189,7 +189,7 @@ def time_scale_density() -> Parts:
              (equation(z * H**2 / alpha + (z + 1 + 1 / alpha) * H, 1),)),
         Step("cut", equation(-discriminant, product.subs({lower: low, upper: high})),
              "between s₋ and s₊ the discriminant at z = −s is negative: H is complex there",
-             Exact({alpha: root**2}, sp.factor), Reference(PAPER, "95"),
+             Identity({alpha: root**2}, sp.factor), Reference(PAPER, "95"),
              (equation(discriminant, product.subs({lower: low, upper: high})),)),
         Step("density", equation(sp.Symbol("rho") ** 2, squared),
              "ρ(s) = −Im H(−s + i0)/π, squared: (−discriminant)/(2πs/α)²",

@@ -8,6 +8,12 @@ from derivations import catalogue
 
 MODULES = (
     "mean_field",
+    "static_limit",
+    "early_time",
+    "generalisation_gap",
+    "ensembles",
+    "white_spectrum",
+    "optimisers",
 )
 
 
