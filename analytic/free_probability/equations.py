@@ -1,0 +1,213 @@
+r"""`derive`: from an expression to its reduced self-consistent equations, in one object.
+
+    expression ──► pencil ──► self-energy, block resolvent ──► traces ──► reduction
+                   (`pencil`)  (`dyson`)        (`trace_expansion`)   (`reduction`)
+
+The result holds the equations as sympy objects and as LaTeX, says what trace each unknown stands for,
+solves them numerically (`solve`), and proves itself against planar pairings (`planar`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy.matrices.expressions import MatrixExpr
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .dyson import self_energy
+from .expression import InverseLetter, check, outputs
+from .naming import describe
+from .pencil import Pencil, build_pencil, free_scalars
+from .reduction import LinearSystem, Reduction, reduce_system
+from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
+from .text import parse_expression
+
+if TYPE_CHECKING:
+    from .numerics import NumericalSolution
+    from .planar import PlanarComparison
+
+
+@dataclass(frozen=True)
+class NamedUnknown:
+    """An unknown of the reduced equations and the trace that it stands for."""
+
+    symbol: sp.Symbol
+    meaning: str
+
+
+@dataclass(frozen=True)
+class SelfConsistentEquations:
+    """The limit of an expression: ``value`` in unknowns that solve ``relations``.
+
+    * ``relations``: one equation for each unknown of ``unknowns``;
+    * ``linear``: the linear systems of two-point unknowns, already solved in ``value``;
+    * ``value``: the expression, exact to leading order in the dimensions.
+    """
+
+    expression: sp.Expr
+    constant: sp.Expr
+    targets: tuple[tuple[sp.Expr, MatrixExpr], ...]
+    model: MatrixModel
+    pencil: Pencil
+    system: ScalarSystem
+    reduction: Reduction
+    spectral: tuple[sp.Symbol, ...]
+    relations: tuple[sp.Eq, ...]
+    value: sp.Expr
+    output_symbol: sp.Symbol | None
+
+    @property
+    def equations(self) -> list[sp.Eq]:
+        """Everything: the relations, the linear systems, and the value."""
+        linear = [equation for system in self.linear for equation in system.equations()]
+        value = sp.Eq(sp.Symbol("value"), self.value, evaluate=False)
+        return [*self.relations, *linear, value]
+
+    @property
+    def linear(self) -> list[LinearSystem]:
+        """The linear systems for two-point unknowns."""
+        return self.reduction.linear
+
+    @property
+    def unknown_symbols(self) -> list[sp.Symbol]:
+        """The unknowns of the relations: shifts κ first."""
+        return self.reduction.unknowns
+
+    @property
+    def unknowns(self) -> list[NamedUnknown]:
+        """All unknowns with the traces that they stand for."""
+        return describe(self)
+
+    @property
+    def traces(self) -> list[sp.Expr]:
+        """The deterministic traces in which the equations are written."""
+        return list(ordered_atoms([*(r.rhs for r in self.relations), self.value]))
+
+    def renamed(self, symbol: sp.Symbol) -> sp.Symbol:
+        """The final name of a symbol of the unreduced system."""
+        return self.reduction.renamed.get(symbol, symbol)
+
+    def all_scalars(self) -> list[sp.Symbol]:
+        """Every scalar parameter: dimensions, variances, spectral parameters."""
+        found = free_scalars(self.pencil) | self.constant.free_symbols
+        for dimension in self.model.dimensions():
+            found |= sp.sympify(dimension).free_symbols
+        for weight, _ in self.targets:
+            found |= weight.free_symbols
+        return sorted(found, key=sp.default_sort_key)
+
+    def with_relations(self, *relations: sp.Eq) -> SelfConsistentEquations:
+        """The same with other relations: a proof must reject wrong ones."""
+        return replace(self, relations=tuple(relations))
+
+    def with_value(self, value: sp.Expr) -> SelfConsistentEquations:
+        """The same with another value: a proof must reject a wrong one."""
+        return replace(self, value=value)
+
+    def prove_planar(self, order: int = 4) -> PlanarComparison:
+        """Compare moments with non-crossing pairings, exactly, to this order in 1/z."""
+        from .planar import compare
+
+        return compare(self, order)
+
+    def solve(
+        self, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None, **options: Any
+    ) -> NumericalSolution:
+        """Solve at numbers or arrays of the parameters; see `numerics.solve`."""
+        from .numerics import solve
+
+        return solve(self, parameters, matrices or {}, **options)
+
+    def density(
+        self,
+        points: Any,
+        parameters: Mapping[Any, Any],
+        matrices: Mapping[Any, Any] | None = None,
+    ) -> Any:
+        """The spectral density, if the expression is a resolvent; see `numerics.density`."""
+        from .numerics import density
+
+        return density(self, points, parameters, matrices or {})
+
+    def latex(self) -> str:
+        r"""The equations in an ``aligned`` environment."""
+        rows = [rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.equations[:-1]]
+        rows.append(rf"{self.latex_expression()} &\simeq {sp.latex(self.value)}")
+        body = " \\\\\n".join(rows)
+        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+    def latex_expression(self) -> str:
+        """The expression itself."""
+        return sp.latex(self.expression)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        return "\n".join(f"{e.lhs} = {e.rhs}" for e in self.equations)
+
+
+def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
+    """The symbols that multiply an identity inside an inverse, dimensions excepted."""
+    found: set[sp.Symbol] = set()
+    for word in polynomials:
+        for letter in word:
+            if isinstance(letter, InverseLetter):
+                inner = dict(letter.terms)
+                if () in inner:
+                    found |= inner[()].free_symbols
+                found |= spectral_parameters(inner, dimensions)
+    return found - dimensions
+
+
+def derive(
+    expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()
+) -> SelfConsistentEquations:
+    """The self-consistent equations of the limit of an expression.
+
+    ``expression`` is a sympy matrix expression (its normalised trace is meant), a scalar that is
+    linear in traces, or the text form. Errors: `InputError` for what is not an expression of the
+    declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
+
+    >>> from analytic.free_probability import derive, parse_declarations
+    >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+    >>> print(derive("tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))", model))
+    z = kappa*(1 - D_1(kappa)/T)
+    value = (1 - D_1(kappa)/M)/z
+    """
+    if isinstance(expression, str):
+        expression = parse_expression(expression, model, scalars)
+    constant, found = outputs(expression)
+    spectral: set[sp.Symbol] = set()
+    dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
+    for _, matrix in found:
+        if matrix.rows != matrix.cols:
+            raise InputError("trace", matrix, "the trace of a square expression")
+        spectral |= spectral_parameters(check(matrix, model), dimensions)
+    pencil = build_pencil([(1 / sp.sympify(m.rows), m) for _, m in found], model)
+    energy, support = self_energy(pencil)
+    ordered = sorted(spectral, key=sp.default_sort_key)
+    system, witness = merge_equal(pencil, energy, support, ordered)
+    reduction = reduce_system(system, witness, ordered)
+    weights = [weight * matrix.rows for weight, matrix in found]
+    value = constant + sp.Add(
+        *(w * output for w, output in zip(weights, reduction.outputs, strict=True))
+    )
+    output = reduction.outputs[0] if reduction.outputs[0] in reduction.kept else None
+    return SelfConsistentEquations(
+        expression if not isinstance(expression, MatrixExpr) else sp.Trace(expression) / expression.rows,
+        constant,
+        tuple(found),
+        model,
+        pencil,
+        system,
+        reduction,
+        tuple(ordered),
+        tuple(reduction.relations),
+        value,
+        output,
+    )

@@ -1,0 +1,87 @@
+r"""What every unknown stands for, in words that refer to the pencil and to the expression.
+
+A trace unknown is u = v Tr(R [Q^{-1}]_{jk} L), with Q the pencil; a shift κ is the ratio b/a of the
+block resolvent (aΛ + b)^{-1}, given by the unknowns; an output stands for the expression itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from .dyson import Unknown
+from .expression import Letter
+from .pencil import Entry, FixedInverse, Pencil
+
+if TYPE_CHECKING:
+    from .equations import NamedUnknown, SelfConsistentEquations
+
+
+def letter_text(letter: Any) -> str:
+    """A letter of a deterministic word."""
+    if isinstance(letter, FixedInverse):
+        terms = " + ".join(f"({c})*{word_text(w) or 'I'}" for w, c in letter.terms)
+        return f"inv({terms})"
+    text = f"{letter.name}.T" if letter.transposed else letter.name
+    return text if letter.exponent == 1 else f"sqrt({text})"
+
+
+def word_text(word: tuple[Any, ...]) -> str:
+    """A deterministic word."""
+    return "*".join(map(letter_text, word))
+
+
+def entry_text(item: Entry) -> str:
+    """An entry of a pencil in the text form of expressions."""
+    terms = []
+    for (left, letter, right), coefficient in sorted(item.items(), key=lambda i: str(i[0])):
+        middle = (letter,) if isinstance(letter, Letter) else ()
+        body = word_text((*left, *middle, *right)) or "I"
+        if coefficient == 1:
+            terms.append(body)
+        elif coefficient == -1:
+            terms.append(f"-{body}")
+        else:
+            terms.append(f"({coefficient})*{body}")
+    return " + ".join(terms).replace("+ -", "- ") or "0"
+
+
+def pencil_rows(pencil: Pencil) -> list[list[str]]:
+    """The pencil as text, row by row."""
+    size = pencil.size
+    return [[entry_text(pencil.q.get((i, j), {})) for j in range(size)] for i in range(size)]
+
+
+def unknown_text(unknown: Unknown) -> str:
+    """v Tr(R [Q^{-1}]_{jk} L)."""
+    j, k = unknown.block
+    parts = [word_text(unknown.right), f"[Q^-1]_{{{j + 1},{k + 1}}}", word_text(unknown.left)]
+    body = " ".join(part for part in parts if part)
+    variance = "" if unknown.variance == 1 else f"({unknown.variance}) "
+    return f"{variance}Tr({body})"
+
+
+def describe(equations: SelfConsistentEquations) -> list[NamedUnknown]:
+    """Every unknown of the reduced equations with its meaning."""
+    from .equations import NamedUnknown
+
+    system, reduction = equations.system, equations.reduction
+    back = {new: old for old, new in reduction.renamed.items()}
+    traces = {u.symbol: u for u in system.unknowns}
+    described = []
+    inside = [u for block in reduction.linear for u in block.unknowns]
+    for symbol in (*reduction.unknowns, *inside):
+        original = back.get(symbol, symbol)
+        if original in system.shifts:
+            definition = system.shifts[original]
+            used = sorted(definition.free_symbols & set(traces), key=lambda s: str(s))
+            where = ", ".join(f"{u} = {unknown_text(traces[u])}" for u in used)
+            described.append(NamedUnknown(symbol, f"{definition} with {where}"))
+        elif original in traces:
+            described.append(NamedUnknown(symbol, unknown_text(traces[original])))
+        else:
+            weight, matrix = equations.targets[0]
+            del weight
+            described.append(NamedUnknown(symbol, f"({1 / matrix.rows}) Tr({sp.sstr(matrix)})"))
+    return described

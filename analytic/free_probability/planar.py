@@ -1,0 +1,358 @@
+r"""The planar proof: moments of the solution against non-crossing pairings.
+
+**Right.** Expand every inverse of the expression in a Neumann series about the multiple of the identity
+that it contains, (s/ε + B)^{-1} = Σ_k (−B)^k (ε/s)^{k+1}: a sum of words in the matrices. The
+leading value of the trace of a word is the sum over non-crossing pairings of its Gaussian letters
+(Wick's theorem; crossing pairings are smaller by powers of the dimension), and obeys
+
+    Tr(X A Xᵀ B) → v Tr(A) Tr(B)      summed over all partners Xᵀ of the first letter X,
+
+a trace without Gaussian letters being Tr Λ^k, or Tr of a word in matrices that do not commute.
+
+**Left.** Solve the reduced equations by Newton's method for power series, which doubles the number of
+correct orders, and expand the value. Nothing of the pencil, the Dyson equation or the elimination is
+used on the right, and nothing of the words on the left. Both are exact in dimensions, variances
+and Tr Λ^k; their difference must vanish order by order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy.matrices.expressions import MatrixExpr
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .expression import InverseLetter, Letter, Polynomial, Word, words
+from .rational import Fraction
+from .series import Expander, Ground, NotExpandableError, Series
+
+if TYPE_CHECKING:
+    from .equations import SelfConsistentEquations
+
+
+@dataclass(frozen=True)
+class PlanarComparison:
+    """One row for each order: the moment of the solution, of the pairings, their equality."""
+
+    orders: tuple[int, ...]
+    solution: tuple[sp.Expr, ...]
+    pairings: tuple[sp.Expr, ...]
+    differences: tuple[sp.Expr, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all orders agree exactly; false if none could be compared."""
+        return bool(self.orders) and all(difference == 0 for difference in self.differences)
+
+    @property
+    def first_failure(self) -> int | None:
+        """The first order at which they differ."""
+        failures = (o for o, d in zip(self.orders, self.differences) if d != 0)
+        return next(failures, None)
+
+
+@dataclass(frozen=True)
+class _WordSeries:
+    """Σ_k ε^k (sum of words), known for k ≤ cut."""
+
+    terms: dict[int, Polynomial]
+    cut: int
+
+    @property
+    def low(self) -> int:
+        return min(self.terms, default=self.cut + 1)
+
+
+class WordExpansion:
+    """Neumann series of an expression in words of Gaussian and deterministic letters."""
+
+    def __init__(self, model: MatrixModel, spectral: set[sp.Symbol], order: int) -> None:
+        self.model, self.spectral, self.order = model, spectral, order
+
+    def polynomial(self, items: Any) -> _WordSeries:
+        """A sum of words, whose inverses are expanded."""
+        total: _WordSeries | None = None
+        for word, coefficient in items:
+            term = self.scalar(coefficient)
+            for letter in word:
+                factor = self.letter(letter)
+                term = self.product(term, factor)
+            total = term if total is None else self.sum(total, term)
+        return total if total is not None else _WordSeries({}, self.order)
+
+    def scalar(self, coefficient: sp.Expr) -> _WordSeries:
+        """A coefficient, graded by its powers of the spectral parameters."""
+        inside = sorted(self.spectral & coefficient.free_symbols, key=sp.default_sort_key)
+        terms: dict[int, Polynomial] = {}
+        for term in sp.Add.make_args(sp.expand(coefficient)):
+            powers = term.as_powers_dict()
+            degree = sum(powers.get(s, 0) for s in inside)
+            if sp.cancel(term / sp.Mul(*(s ** powers.get(s, 0) for s in inside))).has(*inside):
+                raise NotExpandableError(f"the coefficient {coefficient} is no polynomial in z, 1/z")
+            block = terms.setdefault(-int(degree), {})
+            block[()] = block.get((), sp.S.Zero) + term
+        return _WordSeries(terms, min(terms) + self.order)
+
+    def letter(self, letter: Any) -> _WordSeries:
+        """A matrix, or an inverse."""
+        if isinstance(letter, InverseLetter):
+            return self.inverse(self.polynomial(letter.terms))
+        return _WordSeries({0: {(letter,): sp.S.One}}, self.order)
+
+    def sum(self, left: _WordSeries, right: _WordSeries) -> _WordSeries:
+        """left + right."""
+        cut = min(left.cut, right.cut)
+        terms: dict[int, Polynomial] = {}
+        for series in (left, right):
+            for k, polynomial in series.terms.items():
+                if k <= cut:
+                    block = terms.setdefault(k, {})
+                    for word, c in polynomial.items():
+                        block[word] = block.get(word, sp.S.Zero) + c
+        return _WordSeries(_nonzero(terms), cut)
+
+    def product(self, left: _WordSeries, right: _WordSeries) -> _WordSeries:
+        """left·right."""
+        cut = min(left.low + right.cut, right.low + left.cut)
+        terms: dict[int, Polynomial] = {}
+        for i, first in left.terms.items():
+            for j, second in right.terms.items():
+                if i + j > cut:
+                    continue
+                block = terms.setdefault(i + j, {})
+                for u, a in first.items():
+                    for v, b in second.items():
+                        block[u + v] = block.get(u + v, sp.S.Zero) + a * b
+        return _WordSeries(_nonzero(terms), cut)
+
+    def inverse(self, series: _WordSeries) -> _WordSeries:
+        """The geometric series about the leading term, which must be a scalar."""
+        leading = series.terms.get(series.low, {})
+        if set(leading) != {()}:
+            raise NotExpandableError(
+                "an inverse has no multiple of the identity that dominates as z → ∞: the planar "
+                "proof needs z*I inside every inverse"
+            )
+        scalar = leading[()]
+        rest = {k: {w: -c / scalar for w, c in p.items()} for k, p in series.terms.items()}
+        del rest[series.low]
+        shifted = {k - series.low: p for k, p in rest.items()}
+        small = _WordSeries(shifted, series.cut - series.low)
+        total = _WordSeries({0: {(): sp.S.One}}, small.cut)
+        power = total
+        while power.terms:
+            power = self.product(power, small)
+            power = _WordSeries({k: p for k, p in power.terms.items() if k <= small.cut}, small.cut)
+            total = self.sum(total, power)
+        return _WordSeries(
+            {k - series.low: {w: c / scalar for w, c in p.items()} for k, p in total.terms.items()},
+            total.cut - series.low,
+        )
+
+
+def _nonzero(terms: dict[int, Polynomial]) -> dict[int, Polynomial]:
+    cleaned = {k: {w: c for w, c in p.items() if c != 0} for k, p in terms.items()}
+    return {k: p for k, p in cleaned.items() if p}
+
+
+class PairingSum:
+    """Traces of words as sums over non-crossing pairings."""
+
+    def __init__(self, model: MatrixModel, ground: Ground) -> None:
+        self.model, self.ground = model, ground
+        self.memory: dict[Any, Fraction] = {}
+
+    def trace(self, word: Word, dimension: sp.Expr) -> Fraction:
+        """The leading value of the plain trace of a word on a space of this dimension."""
+        first = next((i for i, x in enumerate(word) if x.name in self.model.random), None)
+        if first is None:
+            return self.fixed(word, dimension)
+        word = word[first:] + word[:first]
+        if word in self.memory:
+            return self.memory[word]
+        head = word[0]
+        record = self.model.random[head.name]
+        rows, columns = record.symbol.shape[::-1] if head.transposed else record.symbol.shape
+        total = self.ground.field.zero
+        for j in range(1, len(word)):
+            partner = word[j]
+            if partner.name != head.name:
+                continue
+            if not record.symmetric and partner.transposed == head.transposed:
+                continue
+            inner = self.trace(word[1:j], columns)
+            if inner:
+                total = total + inner * self.trace(word[j + 1 :], rows)
+        self.memory[word] = total * self.ground.field.from_expr(record.variance)
+        return self.memory[word]
+
+    def fixed(self, word: Word, dimension: sp.Expr) -> Fraction:
+        """The trace of deterministic letters: neighbours of one family are multiplied."""
+        runs: list[tuple[str, sp.Expr]] = []
+        for letter in word:
+            family, value = self._function(letter)
+            if runs and runs[-1][0] == family:
+                runs[-1] = (family, runs[-1][1] * value)
+            else:
+                runs.append((family, value))
+        if len(runs) > 1 and runs[0][0] == runs[-1][0]:
+            runs[0] = (runs[0][0], runs[-1][1] * runs[0][1])
+            runs.pop()
+        return self.ground.trace(dimension, [value for _, value in runs])
+
+    def _function(self, letter: Letter) -> tuple[str, sp.Expr]:
+        record = self.model.fixed[letter.name]
+        rows, columns = record.symbol.shape
+        if record.symmetric:
+            return self.model.family(letter.name), record.eigenvalue**letter.exponent
+        if rows == columns:
+            raise NotExpandableError(
+                f"traces of words in {letter.name} and its transpose are not expanded; "
+                "declare the matrix symmetric"
+            )
+        return letter.name, sp.sqrt(record.eigenvalue)
+
+
+def pairing_series(
+    expression: MatrixExpr, model: MatrixModel, ground: Ground, spectral: set[sp.Symbol], order: int
+) -> Series:
+    """The plain trace of an expression to relative order ``order`` in 1/z."""
+    expansion = WordExpansion(model, spectral, order)
+    series = expansion.polynomial(words(expression, model).items())
+    sums = PairingSum(model, ground)
+    items: dict[int, Fraction] = {}
+    for k, polynomial in series.terms.items():
+        total = ground.field.zero
+        for word, coefficient in sorted(polynomial.items(), key=lambda i: str(i[0])):
+            value = sums.trace(word, expression.rows)
+            if value:
+                total = total + value * ground.field.from_expr(sp.together(coefficient))
+        if total:
+            items[k] = total
+    return Series(ground, items, series.cut)
+
+
+def starting_series(
+    equations: SelfConsistentEquations, ground: Ground, cut: int
+) -> dict[sp.Symbol, Series]:
+    """Leading terms of the kept unknowns, by iterating the unreduced equations on series."""
+    system = equations.system
+    zero = Series(ground, {}, cut)
+    values: dict[sp.Symbol, Series] = {u: zero for u in system.equations}
+    for _ in range(2 * len(system.equations) + cut + 2):
+        expander = Expander(ground, equations.spectral, values, cut)
+        shifts = {}
+        for symbol, definition in system.shifts.items():
+            try:
+                shifts[symbol] = expander(definition)
+            except ZeroDivisionError:
+                continue
+        expander = Expander(ground, equations.spectral, {**values, **shifts}, cut)
+        unknown_shifts = set(system.shifts) - set(shifts)
+        update = {}
+        for symbol, right in system.equations.items():
+            try:
+                update[symbol] = expander(right) if not right.has(*unknown_shifts, sp.nan) else zero
+            except ZeroDivisionError:
+                update[symbol] = zero
+        values = {u: Series(ground, s.coefficients, cut) for u, s in update.items()}
+        values = {u: s.truncated(cut) for u, s in values.items()}
+    expander = Expander(ground, equations.spectral, values, cut)
+    found = {equations.renamed(s): expander(d) for s, d in system.shifts.items()}
+    found.update({equations.renamed(u): s for u, s in values.items()})
+    if equations.output_symbol is not None:
+        outside = {**values, **{s: expander(d) for s, d in system.shifts.items()}}
+        again = Expander(ground, equations.spectral, outside, cut)
+        found[equations.output_symbol] = again(system.outputs[0])
+    return found
+
+
+def newton(
+    equations: SelfConsistentEquations, ground: Ground, start: dict[sp.Symbol, Series], cut: int
+) -> dict[sp.Symbol, Series]:
+    """The power series of the kept unknowns that solves the reduced equations."""
+    unknowns = equations.unknown_symbols
+    residuals = [r.lhs - r.rhs for r in equations.relations]
+    slopes = [[residual.diff(u) for u in unknowns] for residual in residuals]
+    values = {u: Series(ground, {start[u].low: start[u][start[u].low]}, cut) for u in unknowns}
+    for _ in range(2 * cut + 8):
+        expander = Expander(ground, equations.spectral, values, cut)
+        defects = [expander(residual) for residual in residuals]
+        matrix = [[expander(s) for s in row] for row in slopes]
+        step = _solve(matrix, defects)
+        if all(not s.coefficients for s in step):
+            return {u: values[u].truncated(s.cut) for u, s in zip(unknowns, step, strict=True)}
+        values = {
+            u: Series(ground, (values[u] - s).coefficients, cut).truncated(cut)
+            for u, s in zip(unknowns, step, strict=True)
+        }
+    raise NotExpandableError("Newton's method for power series does not settle")
+
+
+def _solve(matrix: list[list[Series]], right: list[Series]) -> list[Series]:
+    """Gauss–Jordan with the pivot of lowest order."""
+    rows = [[*row, r] for row, r in zip(matrix, right, strict=True)]
+    size = len(rows)
+    for j in range(size):
+        pivot = min(
+            (i for i in range(j, size) if rows[i][j].coefficients),
+            key=lambda i: rows[i][j].low,
+            default=None,
+        )
+        if pivot is None:
+            raise NotExpandableError("the reduced equations are degenerate as z → ∞")
+        rows[j], rows[pivot] = rows[pivot], rows[j]
+        inverse = rows[j][j].inverse()
+        rows[j] = [inverse * e for e in rows[j]]
+        for i in range(size):
+            if i != j and rows[i][j].coefficients:
+                factor = rows[i][j]
+                rows[i] = [e - factor * p for e, p in zip(rows[i], rows[j], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarComparison:
+    """Expand the solution and the pairings and compare ``order`` moments beyond the first."""
+    if not isinstance(order, int) or not 1 <= order <= 12:
+        raise InputError("order", order, "a whole number from 1 to 12")
+    if not equations.spectral:
+        raise NotExpandableError(
+            "the expression has no spectral parameter: write z*I inside its inverses to expand it"
+        )
+    ground = Ground(equations.all_scalars(), equations.model.letters())
+    right = _pairings(equations, ground, order)
+    start = starting_series(equations, ground, 2)
+    cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)
+    solution = newton(equations, ground, start, cut)
+    left = Expander(ground, equations.spectral, solution, cut)(equations.value)
+    orders = range(min(left.low, right.low), min(left.cut, right.cut) + 1)
+    back = {slot: atom for atom, slot in ground.traces.items()}
+
+    def shown(value: Fraction) -> sp.Expr:
+        return value.as_expr().xreplace(back)
+
+    return PlanarComparison(
+        tuple(orders),
+        tuple(shown(left[k]) for k in orders),
+        tuple(shown(right[k]) for k in orders),
+        tuple(shown(left[k] - right[k]) for k in orders),
+    )
+
+
+def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) -> Series:
+    total: Series | None = None
+    spectral = set(equations.spectral)
+    for weight, expression in equations.targets:
+        plain = pairing_series(expression, equations.model, ground, spectral, order)
+        scale = Expander(ground, spectral, {}, order + 4 + abs(plain.low))(weight)
+        term = scale * plain
+        total = term if total is None else total + term
+    if total is None:
+        raise InputError("expression", equations.value, "an expression with a trace")
+    offset = Expander(ground, spectral, {}, total.cut)(equations.constant)
+    return total + offset
+
+
