@@ -6,37 +6,25 @@ ridgeless noiseless loss is zero, and a noisy one falls like M/(T − M)). At N 
 is the pole, whose loss has no mean, and is replaced by γ*/100.
 
 Each case is simulated at sizes s·(N, T, M), s = 1, 2, 4, with the ridge that plays the same part
-at each. The loss is averaged over targets and noise in closed form and scored exactly, so that
-the spread over seeds is that of features and data alone, small enough that 1/s effects show:
-these are measured, and the ratio to theory is extrapolated to s → ∞ before it is judged. All
-cases are one family with one verdict (`validation.statistics.verdict`); test and training loss
-share their draws and have a verdict each.
+at each, and compared as `validation.comparison` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from analytic.arguments import count
 from analytic.errors import InputError
 
 from .cells import Cell, SpectrumSpec
+from .comparison import Comparison, compare, simulate_cases
 from .learners import Ridge
-from .statistics import Estimate, Extrapolation, Verdict, estimate, extrapolate, verdict
-from .sweep import Status, sweep
-from .training import simulate
+from .sweep import Status
 
-SCALES = (1, 2, 4)
 #: γ/γ* of the named ridges
 RIDGES = {"zero": 0.0, "tiny": 0.01, "small": 0.1, "optimal": 1.0}
-#: size of the 1/s² term, as a fraction of the drift between the smallest and the largest size
-REMAINDER = 0.5
-#: rounding error of a loss, relative to the target power
-ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -124,118 +112,6 @@ def static_theory(cell: Cell) -> dict[str, float]:
     return dict(zip(cell.observables(), losses.tolist(), strict=True))
 
 
-@dataclass(frozen=True)
-class Row:
-    """One loss of one case: theory and simulation at each scale, and the limit of their ratio.
-
-    ``fit`` extrapolates simulation/theory − or the absolute loss, where theory is zero.
-    """
-
-    case: Case
-    loss: str
-    scales: tuple[int, ...]
-    theory: tuple[float, ...]
-    simulated: tuple[Estimate, ...]
-    fit: Extrapolation
-
-    @property
-    def vanishes(self) -> bool:
-        """Whether theory says that this loss is exactly zero."""
-        return all(value == 0 for value in self.theory)
-
-    @property
-    def target(self) -> float:
-        """What ``fit.limit`` should be: 1, or 0 where the loss vanishes."""
-        return 0.0 if self.vanishes else 1.0
-
-    @property
-    def score(self) -> float:
-        """Normal score of the theory after extrapolation."""
-        return self.fit.limit.score(self.target, ROUNDING)
-
-    @property
-    def bias(self) -> Estimate:
-        """Leading finite-size departure from theory at the largest scale, relative to theory."""
-        return self.fit.bias / self.scales[-1]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All rows, one verdict for the test loss and one for the training loss."""
-
-    rows: tuple[Row, ...]
-    test: Verdict
-    train: Verdict
-    seeds: tuple[int, ...]
-    failures: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Both verdicts pass, and nothing failed to run."""
-        return self.test.passed and self.train.passed and not self.failures
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """The repetitions of every case at every scale: ``values[i][j]`` is a list of results."""
-
-    cases: tuple[Case, ...]
-    scales: tuple[int, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-    values: tuple[tuple[Any, ...], ...]
-    seeds: tuple[int, ...]
-    failures: tuple[str, ...]
-
-
-def simulate_cases(
-    cases: Sequence[Case] = CASES,
-    *,
-    scales: Sequence[int] = SCALES,
-    seeds: int = 50,
-    root_seed: int = 0,
-    executor: Any = None,
-    store: Any = None,
-    progress: Callable[[Status], None] | None = None,
-) -> Simulated:
-    """Simulate every case at every scale; keywords as in `validation.sweep.sweep`.
-
-    ``seeds`` is the number at the largest scale; smaller sizes, cheaper and noisier, get more:
-    in inverse proportion to the scale.
-    """
-    if len(scales) < 2:
-        raise InputError("scales", tuple(scales), "at least two, to extrapolate")
-    scales = tuple(sorted(scales))
-    repeats = tuple(count("seeds", seeds) * scales[-1] // scale for scale in scales)
-    cells = tuple(tuple(case.cell(scale) for scale in scales) for case in cases)
-    result = sweep(
-        simulate, [cell for row in cells for cell in row], repeats * len(cases),
-        root_seed=root_seed, executor=executor, store=store, progress=progress,
-    )  # fmt: skip
-    n = len(scales)
-    values = tuple(tuple(result.values[i * n : (i + 1) * n]) for i in range(len(cases)))
-    reasons = tuple(failure.reason for failure in result.failures)
-    return Simulated(tuple(cases), scales, cells, values, repeats, reasons)
-
-
-def compare(
-    simulated: Simulated,
-    theory: Callable[[Cell], dict[str, float]] = static_theory,
-    *,
-    resolution: float = 0.05,
-) -> Comparison:
-    """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family."""
-    rows = []
-    for case, cells, values in zip(simulated.cases, simulated.cells, simulated.values):
-        rows += _rows(case, simulated.scales, cells, values, theory)
-    return Comparison(
-        rows=tuple(rows),
-        test=_family([row for row in rows if row.loss == "excess_loss"], resolution),
-        train=_family([row for row in rows if row.loss == "train_loss"], resolution),
-        seeds=simulated.seeds,
-        failures=simulated.failures,
-    )
-
-
 def quick_look(
     *, seeds: int = 50, root_seed: int = 0, progress: Callable[[Status], None] | None = None
 ) -> Comparison:
@@ -243,32 +119,4 @@ def quick_look(
     drawn = simulate_cases(
         QUICK, scales=(1, 2), seeds=seeds, root_seed=root_seed, progress=progress
     )
-    return compare(drawn, resolution=0.1)
-
-
-def _rows(
-    case: Case, scales: tuple[int, ...], cells: Sequence[Cell], values: Any, theory: Any
-) -> list[Row]:
-    """Test and training loss of one case."""
-    rows = []
-    predictions = [theory(cell) for cell in cells]
-    for index, loss in enumerate(("excess_loss", "train_loss")):
-        names = [cell.observables()[index] for cell in cells]
-        claimed = tuple(p[name] for p, name in zip(predictions, names))
-        simulated = tuple(
-            estimate([run[name] for run in runs if run is not None])
-            for runs, name in zip(values, names)
-        )
-        ratios = [s / c if c else s for s, c in zip(simulated, claimed)]
-        fit = extrapolate(scales, ratios, remainder=REMAINDER)
-        rows.append(Row(case, loss, scales, claimed, simulated, fit))
-    return rows
-
-
-def _family(rows: Sequence[Row], resolution: float) -> Verdict:
-    return verdict(
-        [row.fit.limit for row in rows],
-        [row.target for row in rows],
-        resolution=resolution,
-        floor=ROUNDING,
-    )
+    return compare(drawn, static_theory, resolution=0.1)

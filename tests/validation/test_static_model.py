@@ -6,16 +6,14 @@ import pytest
 from analytic.errors import InputError
 from analytic.loss import static_loss
 from validation.cells import Cell, SpectrumSpec
+from validation.comparison import compare, simulate_cases
 from validation.executors import process_pool
 from validation.learners import Flow, Ridge
 from validation.static_model import (
     CASES,
     QUICK,
-    SCALES,
     Case,
-    compare,
     quick_look,
-    simulate_cases,
     static_theory,
 )
 from validation.statistics import estimate, fitted_rate
@@ -94,7 +92,7 @@ def few():
     "name", ["off_by_two_per_cent", "half", "normalised_ridge", "noise_in_features"]
 )
 def test_wrong_theories_are_rejected(few, name):
-    right = compare(few)
+    right = compare(few, static_theory)
     assert right.test.passed and right.train.passed, (right.test.message, right.train.message)
     result = compare(few, wrong(name))
     assert result.test.outcome == "fail", result.test.message
@@ -113,7 +111,7 @@ def test_departure_from_theory_decays_like_one_over_size():
 
 
 def test_a_vanishing_loss_is_judged_absolutely():
-    result = compare(simulate_cases([Case(1.0, 20, 40, 10, "zero", 0.0)], seeds=10, scales=(1, 2)))
+    result = compare(simulate_cases([Case(1.0, 20, 40, 10, "zero", 0.0)], seeds=10, scales=(1, 2)), static_theory)
     assert all(row.vanishes and row.target == 0 for row in result.rows)
     assert result.passed, result.test.message
 
@@ -132,7 +130,7 @@ def test_theory_refuses_what_it_does_not_cover():
 @pytest.mark.slow
 def test_theory_inside_the_intervals_of_all_cases():
     with process_pool(2) as executor:
-        result = compare(simulate_cases(seeds=50, scales=SCALES, executor=executor))
+        result = compare(simulate_cases(CASES, seeds=50, executor=executor), static_theory)
     assert not result.failures
     assert min(result.seeds) >= 50 and len(result.rows) >= 2 * 30
     assert result.test.passed, result.test.message
