@@ -239,34 +239,20 @@ def starting_series(
     equations: SelfConsistentEquations, ground: Ground, cut: int
 ) -> dict[sp.Symbol, Series]:
     """Leading terms of the kept unknowns, by iterating the unreduced equations on series."""
-    system = equations.system
-    zero = Series(ground, {}, cut)
-    values: dict[sp.Symbol, Series] = {u: zero for u in system.equations}
-    for _ in range(2 * len(system.equations) + cut + 2):
-        expander = Expander(ground, equations.spectral, values, cut)
-        shifts = {}
-        for symbol, definition in system.shifts.items():
-            try:
-                shifts[symbol] = expander(definition)
-            except ZeroDivisionError:
-                continue
-        expander = Expander(ground, equations.spectral, {**values, **shifts}, cut)
-        unknown_shifts = set(system.shifts) - set(shifts)
-        update = {}
-        for symbol, right in system.equations.items():
-            try:
-                update[symbol] = expander(right) if not right.has(*unknown_shifts, sp.nan) else zero
-            except ZeroDivisionError:
-                update[symbol] = zero
-        values = {u: Series(ground, s.coefficients, cut) for u, s in update.items()}
-        values = {u: s.truncated(cut) for u, s in values.items()}
-    expander = Expander(ground, equations.spectral, values, cut)
-    found = {equations.renamed(s): expander(d) for s, d in system.shifts.items()}
-    found.update({equations.renamed(u): s for u, s in values.items()})
+    system, spectral = equations.system, equations.spectral
+    values = {u: Series(ground, {}, cut) for u in system.unexpanded}
+    for _ in range(len(system.unexpanded) + 2 * cut + 2):
+        expander = Expander(ground, spectral, values, cut)
+        new = {u: expander(right).truncated(cut) for u, right in system.unexpanded.items()}
+        if all(new[u].coefficients == values[u].coefficients for u in new):
+            break
+        values = {u: Series(ground, s.coefficients, cut) for u, s in new.items()}
+    expander = Expander(ground, spectral, values, cut)
+    shifts = {symbol: expander(definition) for symbol, definition in system.shifts.items()}
+    found = {equations.renamed(s): series for s, series in {**values, **shifts}.items()}
     if equations.output_symbol is not None:
-        outside = {**values, **{s: expander(d) for s, d in system.shifts.items()}}
-        again = Expander(ground, equations.spectral, outside, cut)
-        found[equations.output_symbol] = again(system.outputs[0])
+        expander = Expander(ground, spectral, {**values, **shifts}, cut)
+        found[equations.output_symbol] = expander(system.outputs[0])
     return found
 
 
@@ -322,7 +308,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         raise NotExpandableError(
             "the expression has no spectral parameter: write z*I inside its inverses to expand it"
         )
-    ground = Ground(equations.all_scalars(), equations.model.letters())
+    ground = Ground(equations.all_scalars(), equations.model)
     right = _pairings(equations, ground, order)
     start = starting_series(equations, ground, 2)
     cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)

@@ -39,6 +39,7 @@ class ScalarSystem:
 
     model: MatrixModel
     equations: dict[sp.Symbol, sp.Expr]
+    unexpanded: dict[sp.Symbol, sp.Expr]
     shifts: dict[sp.Symbol, sp.Expr]
     outputs: list[sp.Expr]
     unknowns: list[Unknown]
@@ -68,22 +69,22 @@ def ordered_atoms(expressions: Iterable[sp.Expr]) -> list[SpectralTrace]:
 def scalar_system(system: DysonSystem) -> ScalarSystem:
     """Take the traces of a Dyson system."""
     expansion = TraceExpansion(system)
-    equations, dropped = {}, {}
+    equations, unexpanded, dropped = {}, {}, {}
     for unknown in system.energy.unknowns:
         value = expansion.expand(system.traced(unknown))
         if unknown.symbol in system.merged:
             dropped[unknown.symbol] = value
         else:
             equations[unknown.symbol] = value
+            unexpanded[unknown.symbol] = expansion.unexpanded(system.traced(unknown))
     outputs = [sp.Add(*map(expansion.expand, parts)) for parts in system.outputs()]
     _verify_merging(system, equations, dropped)
     used: set[sp.Symbol] = set()
     for expression in (*equations.values(), *outputs):
         used |= expression.free_symbols
     shifts = {s: v.as_expr() for v, s in expansion.table.symbols.items() if s in used}
-    return ScalarSystem(
-        system.pencil.model, equations, shifts, outputs, system.energy.unknowns, system.merged
-    )
+    model, unknowns = system.pencil.model, system.energy.unknowns
+    return ScalarSystem(model, equations, unexpanded, shifts, outputs, unknowns, system.merged)
 
 
 class MergingError(Exception):
@@ -180,7 +181,7 @@ def find_witness(system: ScalarSystem, spectral: Iterable[sp.Symbol], seed: int 
     with mpmath.workdps(DIGITS + 10):
         witness = _parameters(system, set(spectral), rng)
         for symbol in system.equations:
-            witness.values[symbol] = _number(rng, 1, 2)
+            witness.values[symbol] = mpmath.mpf(0)
         _iterate(system, witness)
     return witness
 
@@ -226,28 +227,25 @@ def _orthogonal(rng: random.Random) -> Any:
 
 
 def _iterate(system: ScalarSystem, witness: Witness) -> None:
-    """Iterate u ← f(u, κ(u)) to convergence."""
-    symbols = list(system.equations)
-    shifts = list(system.shifts)
-    atoms = system.atoms()
+    """Iterate u ← f(u) to convergence, from u = 0, and fill in the shifts."""
+    symbols = list(system.unexpanded)
+    atoms = ordered_atoms(system.unexpanded.values())
     names = {atom: sp.Dummy() for atom in atoms}
-    scalars = [s for s in witness.values if s not in symbols and s not in shifts]
-    shift_map = sp.lambdify([*scalars, *symbols], list(system.shifts.values()), "mpmath")
-    bodies = [system.equations[u].xreplace(names) for u in symbols]
-    update = sp.lambdify([*scalars, *symbols, *shifts, *names.values()], bodies, "mpmath", cse=True)
+    scalars = [s for s in witness.values if s not in symbols and s not in system.shifts]
+    bodies = [system.unexpanded[u].xreplace(names) for u in symbols]
+    update = sp.lambdify([*scalars, *symbols, *names.values()], bodies, "mpmath", cse=True)
     fixed = [witness.values[s] for s in scalars]
     current = [witness.values[u] for u in symbols]
     target = mpmath.mpf(10) ** -DIGITS
     for _ in range(400):
-        kappas = [mpmath.mpmathify(k) for k in shift_map(*fixed, *current)]
-        witness.values.update(zip(shifts, kappas))
         traces = [witness.trace(atom) for atom in atoms]
-        new = [mpmath.mpmathify(x) for x in update(*fixed, *current, *kappas, *traces)]
+        new = [mpmath.mpmathify(x) for x in update(*fixed, *current, *traces)]
         change = max((abs(a - b) / (1 + abs(a)) for a, b in zip(new, current)), default=0)
         current = new
         witness.values.update(zip(symbols, current))
         if change < target:
-            witness.values.update(zip(shifts, map(mpmath.mpmathify, shift_map(*fixed, *current))))
+            for symbol, definition in system.shifts.items():
+                witness.values[symbol] = witness.at(definition)
             return
     raise OutsideTheoryError(
         "the self-consistent equations have no solution that the iteration from large spectral "

@@ -16,9 +16,10 @@ from typing import Any
 import sympy as sp
 
 from ..errors import OutsideTheoryError
-from .declarations import Eigenvalue
+from .declarations import Eigenvalue, MatrixModel
 from .rational import Field, Fraction
 from .spectral_trace import SpectralTrace, spectral_trace
+from .trace_expansion import home_dimension
 
 TRACE_SLOTS = 64
 
@@ -32,18 +33,18 @@ class Ground:
     """The field of coefficients: scalars, roots of eigenvalue letters, and slots for traces."""
 
     scalars: list[sp.Symbol]
-    letters: list[Eigenvalue]
+    model: MatrixModel
     traces: dict[sp.Expr, sp.Symbol] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.roots = {x: sp.Symbol(f"root_{x.name}") for x in self.letters}
+        self.roots = {x: sp.Symbol(f"root_{x.name}") for x in self.model.letters()}
         self.slots = [sp.Symbol(f"tau_{i}") for i in range(TRACE_SLOTS)]
         self.field = Field([*self.scalars, *self.roots.values(), *self.slots])
         self.letter_of = {self.field.position[r]: x for x, r in self.roots.items()}
 
     def trace(self, dimension: sp.Expr, factors: list[sp.Expr]) -> Fraction:
         """A deterministic trace as a generator."""
-        atom = spectral_trace(dimension, factors)
+        atom = spectral_trace(home_dimension(self.model, dimension, factors), factors)
         if not isinstance(atom, SpectralTrace):
             return self.field.from_expr(atom)
         if atom not in self.traces:

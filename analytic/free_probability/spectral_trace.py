@@ -7,20 +7,15 @@ that do not commute, in this order, brought to one of its cyclic rotations (and 
     D_q(κ) = Tr (Λ/(Λ+κ))^q            prints as D_q(κ)
     h_q(κ) = Tr W Λ (Λ+κ)^{-q}         for W commuting with Λ, prints as h_q(κ)
 
-It differentiates with respect to every symbol but the letters, and `trace_value` evaluates
-it on eigenvalues or matrices, for arrays of the other symbols.
+It differentiates with respect to every symbol but the letters; `trace_values` evaluates it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import mpmath
-import numpy as np
 import sympy as sp
 
-from ..errors import InputError
 from .declarations import Eigenvalue
 
 
@@ -138,115 +133,3 @@ def spectral_trace(dimension: sp.Expr, factors: list[sp.Expr]) -> sp.Expr:
             options.append(tuple(sequence[start:] + sequence[:start]))
     best = min(options, key=lambda option: [sp.default_sort_key(f) for f in option])
     return SpectralTrace(dimension, *best)
-
-
-def trace_value(
-    atom: SpectralTrace, values: Mapping[sp.Symbol, Any], matrices: Mapping[sp.Symbol, Any]
-) -> Any:
-    """The trace for numpy (or mpmath) values of its symbols.
-
-    ``matrices`` maps eigenvalue letters to a vector (diagonal matrices in one basis) or
-    to a square array; the shape of the result is that of the broadcast values.
-    """
-    given = {}
-    for letter in atom.letters:
-        if letter not in matrices:
-            raise InputError("matrices", sorted(map(str, matrices)), f"a value of {letter}")
-        given[letter] = matrices[letter]
-    symbols = sorted(atom.free_symbols - set(sp.sympify(atom.dimension).free_symbols), key=str)
-    inside = set().union(*(f.free_symbols for f in atom.factors))
-    symbols = [s for s in symbols if s in inside]
-    exact = any(isinstance(values[s], (mpmath.mpf, mpmath.mpc)) for s in symbols) or any(
-        isinstance(matrix, list) for matrix in given.values()
-    )
-    if exact:
-        return _exact_value(atom, values, given)
-    if all(np.ndim(matrix) == 1 for matrix in given.values()):
-        product = sp.Mul(*atom.factors)
-        return _diagonal_sum(product, given, symbols, values)
-    return _matrix_value(atom, given, symbols, values)
-
-
-def _diagonal_sum(
-    function: sp.Expr, given: Mapping[Any, Any], symbols: list[Any], values: Mapping[Any, Any]
-) -> Any:
-    evaluate = sp.lambdify([*given, *symbols], function, "numpy", cse=True)
-    columns = [np.asarray(values[s])[..., None] for s in symbols]
-    return np.sum(evaluate(*(np.asarray(m) for m in given.values()), *columns) + 0 * sum(
-        columns, np.zeros(1)
-    ) + np.zeros(len(next(iter(given.values())))), axis=-1)
-
-
-def _matrix_value(
-    atom: SpectralTrace, given: Mapping[Any, Any], symbols: list[Any], values: Mapping[Any, Any]
-) -> Any:
-    """Non-commuting matrices: every factor in the eigenbasis of its own first letter."""
-    dense = {x: np.diag(m) if np.ndim(m) == 1 else np.asarray(m) for x, m in given.items()}
-    bases: dict[Any, tuple[np.ndarray, dict[Any, np.ndarray]]] = {}
-    for factor in atom.factors:
-        letters = [x for x in atom.letters if factor.has(x)]
-        if letters[0] not in bases:
-            vectors = np.linalg.eigh(dense[letters[0]])[1]
-            rotated = {x: np.diag(vectors.T @ dense[x] @ vectors) for x in letters}
-            bases[letters[0]] = (vectors, rotated)
-        else:
-            vectors, rotated = bases[letters[0]]
-            rotated.update({x: np.diag(vectors.T @ dense[x] @ vectors) for x in letters})
-    shape = np.broadcast_shapes(*(np.shape(values[s]) for s in symbols))
-    flat = [np.broadcast_to(values[s], shape).ravel() for s in symbols]
-    evaluators = []
-    for factor in atom.factors:
-        letters = [x for x in atom.letters if factor.has(x)]
-        vectors, rotated = bases[letters[0]]
-        function = sp.lambdify([*letters, *symbols], factor, "numpy")
-        evaluators.append((vectors, [rotated[x] for x in letters], function))
-    results = []
-    for point in zip(*flat) if flat else [()]:
-        product: Any = None
-        for vectors, diagonals, function in evaluators:
-            matrix = (vectors * (function(*diagonals, *point) + 0 * diagonals[0])) @ vectors.T
-            product = matrix if product is None else product @ matrix
-        results.append(np.trace(product))
-    return np.asarray(results).reshape(shape)[()]
-
-
-def _exact_value(atom: SpectralTrace, values: Mapping[Any, Any], given: Mapping[Any, Any]) -> Any:
-    """The same with mpmath numbers; matrices are vectors (lists) or mpmath matrices."""
-    inside = set().union(*(f.free_symbols for f in atom.factors))
-    symbols = [s for s in values if s in inside]
-    numbers = [values[s] for s in symbols]
-    if all(not isinstance(m, mpmath.matrix) and np.ndim(m) <= 1 for m in given.values()):
-        function = sp.lambdify([*given, *symbols], sp.Mul(*atom.factors), "mpmath")
-        modes = zip(*([mpmath.mpmathify(x) for x in m] for m in given.values()))
-        return mpmath.fsum(function(*mode, *numbers) for mode in modes)
-    dense = {
-        x: m if isinstance(m, mpmath.matrix) else mpmath.matrix(np.asarray(m).tolist())
-        for x, m in given.items()
-    }
-    product: Any = None
-    for factor in atom.factors:
-        matrix = _matrix_function(factor, dense, dict(zip(symbols, numbers)))
-        product = matrix if product is None else product * matrix
-    return mpmath.fsum(product[i, i] for i in range(product.rows))
-
-
-def _matrix_function(factor: sp.Expr, dense: Mapping[Any, Any], numbers: Mapping[Any, Any]) -> Any:
-    """A rational function of commuting matrices, by matrix arithmetic."""
-    size = next(iter(dense.values())).rows
-    numerator, denominator = sp.fraction(sp.together(factor))
-
-    def polynomial(expression: sp.Expr) -> Any:
-        letters = [x for x in dense if expression.has(x)]
-        if not letters:
-            value = sp.lambdify(list(numbers), expression, "mpmath")(*numbers.values())
-            return mpmath.eye(size) * value
-        total = mpmath.zeros(size)
-        for powers, coefficient in sp.Poly(expression, *letters).terms():
-            scalar = sp.lambdify(list(numbers), coefficient, "mpmath")(*numbers.values())
-            term = mpmath.eye(size) * scalar
-            for letter, power in zip(letters, powers):
-                term = term * dense[letter] ** power
-            total = total + term
-        return total
-
-    return polynomial(numerator) * polynomial(denominator) ** -1

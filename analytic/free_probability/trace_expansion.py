@@ -24,7 +24,9 @@ from typing import Any
 
 import sympy as sp
 
+from ..errors import OutsideTheoryError
 from .algebra import Algebra, Factor, merge
+from .declarations import MatrixModel
 from .dyson import DysonSystem, Traced
 from .rational import Fraction, Polynomial
 from .spectral_trace import spectral_trace
@@ -66,11 +68,34 @@ class TraceExpansion:
             total.append(scalar * self.word_trace(word, traced.dimension))
         return traced.prefactor * sp.Add(*total)
 
-    def word_trace(self, word: tuple[Factor, ...], dimension: sp.Expr) -> sp.Expr:
-        """The trace of one word; first and last factor meet if they are of one family."""
+    def unexpanded(self, traced: Traced) -> sp.Expr:
+        """prefactor·Tr(element) as it stands: a function of unknowns and eigenvalues."""
+        roots = {root: sp.sqrt(letter) for root, letter in self.algebra.rooted.items()}
+        total = []
+        for word, coefficient in traced.element.terms.items():
+            word, dimension = self.closed(word, traced.dimension)
+            functions = [f.value.as_expr().xreplace(roots) for f in word]
+            value = spectral_trace(dimension, functions) if word else dimension
+            total.append(coefficient.as_expr() * value)
+        return traced.prefactor * sp.Add(*total)
+
+    def closed(
+        self, word: tuple[Factor, ...], dimension: sp.Expr
+    ) -> tuple[tuple[Factor, ...], sp.Expr]:
+        """The word as a cycle: first and last factor meet if they are of one family."""
         while len(word) > 1 and word[0].family == word[-1].family:
             word = merge((word[-1],), word[:-1])
             dimension = word[0].rows
+        if len(word) > 1 and any(f.rows != f.columns for f in word):
+            raise OutsideTheoryError(
+                "a rectangular deterministic matrix meets another deterministic matrix inside a "
+                "trace; such traces are not functions of its singular values alone"
+            )
+        return word, dimension
+
+    def word_trace(self, word: tuple[Factor, ...], dimension: sp.Expr) -> sp.Expr:
+        """The trace of one word in standard traces."""
+        word, dimension = self.closed(word, dimension)
         if not word:
             return dimension
         expansions = [self.factor(f.value, len(word)) for f in word]
@@ -78,8 +103,12 @@ class TraceExpansion:
         for combination in cartesian(*expansions):
             coefficient = sp.Mul(*(c for c, _ in combination))
             functions = self.joined([f for _, f in combination], word)
-            total.append(coefficient * spectral_trace(dimension, functions))
+            total.append(coefficient * spectral_trace(self.home(dimension, functions), functions))
         return sp.Add(*total)
+
+    def home(self, dimension: sp.Expr, functions: list[sp.Expr]) -> sp.Expr:
+        """Tr_m f(AAᵀ) = Tr_n f(AᵀA) if f(0) = 0: both are written with the rows of A."""
+        return home_dimension(self.system.pencil.model, dimension, functions)
 
     def joined(self, functions: list[sp.Expr], word: tuple[Factor, ...]) -> list[sp.Expr]:
         """Multiply neighbours of one family, which meet where a function is 1."""
@@ -230,6 +259,18 @@ class TraceExpansion:
             rest = tuple(0 if i in active else e for i, e in enumerate(monomial))
             groups.setdefault(powers, {})[rest] = coefficient
         return {p: g.field.from_dict(terms) for p, terms in groups.items()}
+
+
+def home_dimension(model: MatrixModel, dimension: sp.Expr, functions: list[sp.Expr]) -> sp.Expr:
+    """The number of rows of a rectangular A for a function of it that vanishes at zero."""
+    if len(functions) != 1:
+        return dimension
+    for record in model.fixed.values():
+        rows, columns = record.symbol.shape
+        letter = record.eigenvalue
+        if rows != columns and functions[0].has(letter) and functions[0].subs(letter, 0) == 0:
+            return rows
+    return dimension
 
 
 def _halve(polynomial: Any, position: int) -> Any:
