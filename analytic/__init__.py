@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import InputError, OutsideTheoryError, PrecisionError, SolvableError
     from .formula import Formula
-    from .loss import StaticLoss, isotropic_loss_formula, static_loss, test_loss_formula
+    from .loss import StaticLoss, isotropic_loss_formula, static_loss, excess_loss_formula
     from .resolvent import Solution, self_consistent_equation, solve
     from .spectral_functions import DegreesOfFreedom, TargetSum
     from .spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw, Spectrum
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "errors": ("InputError", "OutsideTheoryError", "PrecisionError", "SolvableError"),
     "formula": ("Formula",),
-    "loss": ("StaticLoss", "isotropic_loss_formula", "static_loss", "test_loss_formula"),
+    "loss": ("StaticLoss", "isotropic_loss_formula", "static_loss", "excess_loss_formula"),
     "resolvent": ("Solution", "self_consistent_equation", "solve"),
     "spectral_functions": ("DegreesOfFreedom", "TargetSum"),
     "spectrum": ("CutoffPowerLaw", "Empirical", "Flat", "PowerLaw", "Spectrum"),
@@ -45,7 +45,7 @@ __all__ = [
     "self_consistent_equation",
     "solve",
     "static_loss",
-    "test_loss_formula",
+    "excess_loss_formula",
 ]
 
 

@@ -64,13 +64,13 @@ DENOMINATOR = Formula(
 
 
 @cache
-def test_loss_formula() -> sp.Expr:
+def excess_loss_formula() -> sp.Expr:
     """The excess loss (4) as a sympy expression in N, T, κ, D₁, D₂, h₁, h₂ and σ_ε.
 
     The very formulas that the numbers come from, with R₁, R₃, E and m written out.
 
     >>> from analytic.symbols import kappa
-    >>> test_loss_formula().has(DegreesOfFreedom(2, kappa))
+    >>> excess_loss_formula().has(DegreesOfFreedom(2, kappa))
     True
     """
     d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
@@ -83,6 +83,25 @@ def test_loss_formula() -> sp.Expr:
     }  # fmt: skip
     numerator = NUMERATOR(**values)
     return numerator / DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / T)
+
+
+@cache
+def abbreviated_loss() -> tuple[sp.Eq, ...]:
+    """The loss (4) as it is written in the module's docstring: E, m, Q, and L in terms of them.
+
+    >>> print(abbreviated_loss()[2])
+    Eq(Q, E*m/T + R_1)
+    """
+    d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
+    h1, h2 = (TargetSum(q, kappa) for q in (1, 2))
+    r3, q, loss = sp.Symbol("R_3", positive=True), sp.Symbol("Q"), sp.Symbol("L")
+    written = {_kappa: kappa, _d2: d2, _h1: h1, _h2: h2, _inverse_t: 1 / T, _noise: sigma_eps**2}
+    return (
+        sp.Eq(_spread, d1 - d2),
+        sp.Eq(_mixing, r3 / (r3 + _spread / N)),
+        sp.Eq(q, DENOMINATOR.expression.subs(written)),
+        sp.Eq(loss, NUMERATOR.expression.subs(written) / q),
+    )
 
 
 @cache
@@ -139,7 +158,7 @@ def static_loss(
         which the mpmath results are right (exact input: ints, Fractions, mpmath numbers).
 
     >>> from analytic.spectrum import Flat
-    >>> static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12)  # σ² M/(T − M)
+    >>> float(static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12))  # σ² M/(T − M)
     0.333333333333
     """
     arguments.positive_or_infinite("features", features)

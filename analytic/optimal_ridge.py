@@ -35,7 +35,7 @@ from .loss import (
     StaticLoss,
     isotropic_loss_formula,
     static_loss,
-    test_loss_formula,
+    excess_loss_formula,
 )
 from .resolvent import solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
@@ -53,14 +53,14 @@ def slope_formula() -> Formula:
     d = {f"d{q}": DegreesOfFreedom(q, kappa) for q in (1, 2, 3)}
     h = {f"h{q}": TargetSum(q, kappa) for q in (1, 2, 3)}
     names = {"n": N, "t": T, "kappa": kappa, "sigma_eps": sigma_eps, **d, **h}
-    return Formula("dL/dlnκ", names, kappa * sp.diff(test_loss_formula(), kappa))
+    return Formula("dL/dlnκ", names, kappa * sp.diff(excess_loss_formula(), kappa))
 
 
 @cache
 def _loss_formula() -> Formula:
     names = dict(slope_formula().arguments)
     del names["d3"], names["h3"]
-    return Formula("L(κ)", names, test_loss_formula())
+    return Formula("L(κ)", names, excess_loss_formula())
 
 
 def _values(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any, orders: int) -> dict[str, Any]:
@@ -118,7 +118,8 @@ def optimal_ridge(
     In float64 all arguments broadcast.
 
     >>> from analytic.spectrum import Flat
-    >>> float(optimal_ridge(Flat(50), 10**7, 40, noise=2).ridge / 10**7)  # γ*/N → σ_ε²/σ_w²
+    >>> best = optimal_ridge(Flat(50), 10**7, 40, noise=2)
+    >>> float(round(best.ridge / 10**7, 4))  # γ*/N → σ_ε²/σ_w² for white data, N → ∞
     2.0
     """
     for name, value in (("features", features), ("samples", samples)):

@@ -266,7 +266,7 @@ def _follow_arc(
         value, slope = equation_and_slope(spectrum, k, inverse_n, inverse_t, z)
         change = value / slope
         k = k - change
-        if np.all(np.abs(change) <= 4e-16 * np.abs(k)):
+        if np.all(np.abs(change) <= 1e-13 * np.abs(k)):  # the step after it was quadratic
             break
     value, _ = equation_and_slope(spectrum, k, inverse_n, inverse_t, z)
     # κ/z has no negative-axis crossing: Im κ carries the sign of Im z on the physical branch

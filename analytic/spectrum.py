@@ -181,7 +181,7 @@ class PowerLaw(Spectrum):
 class Flat(Spectrum):
     """λ_J = λ for J = 1 … M, isotropic target: white data.
 
-    >>> Flat(4).trace()
+    >>> float(Flat(4).trace())
     4.0
     """
 
@@ -219,8 +219,8 @@ class Empirical(Spectrum):
 
     The entries may be floats or mpmath numbers.
 
-    >>> Empirical([1, 0.5, 0.25]).degrees_of_freedom(0.5)
-    1.5
+    >>> float(Empirical([1, 0.5, 0.25]).degrees_of_freedom(1.0).round(3))
+    1.033
     """
 
     def __init__(

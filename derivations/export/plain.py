@@ -7,11 +7,14 @@ from typing import Any
 
 import sympy as sp
 
+from analytic.symbols import sigma_eps
+
 from ..bibliography import cite
 from ..derivation import Derivation
 
 WIDTH = 96
 INDENT = "      "
+SHORT_NAMES = {sigma_eps: sp.Symbol("σ_ε")}  # a subscript that unicode lacks
 
 
 def _wrapped(text: str, indent: str = "") -> str:
@@ -20,6 +23,7 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def pretty(claim: sp.Basic) -> str:
     """The claim in two-dimensional text; the sides of a wide equation below one another."""
+    claim = claim.xreplace(SHORT_NAMES)
     drawn = sp.pretty(claim, use_unicode=True, wrap_line=False)
     if max(map(len, drawn.splitlines())) > WIDTH and isinstance(claim, sp.Eq):
         sides = [_one_side(claim.lhs), _one_side(claim.rhs)]

@@ -95,7 +95,7 @@ def escape(text: str) -> str:
     \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{10}}
     """
     out = []
-    for piece in re.split(r"(\0[^\1]*\1)", _run(_run(text, _SUBSCRIPTS, "_"), _SUPERSCRIPTS, "^")):
+    for piece in re.split("(\0[^\1]*\1)", _run(_run(text, _SUBSCRIPTS, "_"), _SUPERSCRIPTS, "^")):
         if piece.startswith("\0"):
             out.append(rf"\ensuremath{{{piece[1:-1]}}}")
         else:

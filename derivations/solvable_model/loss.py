@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from analytic import correlation, resolvent
-from analytic.loss import isotropic_loss_formula, test_loss_formula
+from analytic.loss import isotropic_loss_formula, excess_loss_formula
 from analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate, isotropic
 from analytic.spectrum import PowerLaw
 from analytic.symbols import M, N, T, kappa, sigma_eps, sigma_w, z
@@ -80,7 +80,7 @@ def test_loss() -> Parts:
     excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
     system = correlation.correlation_system()
     c0, c1 = correlation.correlation_solution()
-    loss = test_loss_formula()
+    loss = excess_loss_formula()
     from_system = at_equal_frequencies(c0)
     train_from_system = at_equal_frequencies(c1)
     symmetric = isotropic_loss_formula()
@@ -90,7 +90,7 @@ def test_loss() -> Parts:
     steps = [
         *(
             Step(
-                f"correlation-{index}",
+                _NAMES[index],
                 line,
                 _REASONS[index],
                 Exact(dict(zip(correlation.C, _solution(system)))),
@@ -153,6 +153,7 @@ def test_loss() -> Parts:
     )
 
 
+_NAMES = ("error-of-the-weights", "training-residual", "pull-back", "feature-projection")
 _REASONS = (
     "The error of the learned weights: what no training has removed, and the variance that "
     "the finite number of features and of samples adds.",
@@ -177,7 +178,7 @@ def label_noise() -> Parts:
     """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and
     its 1/T fall-off beyond the latent dimension, with and without ridge."""
     noise = sp.cancel(
-        sp.together(sp.expand(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0)))
+        sp.together(sp.expand(excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0)))
     )
     noise = sp.factor(noise)
     d1, d2 = sp.symbols("d1 d2")
@@ -189,7 +190,7 @@ def label_noise() -> Parts:
     steps = [
         Step(
             "noise-part",
-            equation(test_loss_formula() - test_loss_formula().subs(sigma_eps, 0), noise),
+            equation(excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0), noise),
             "The excess loss is linear in σ_ε²; this is its noise part at any ridge.",
             Numeric(lambda: free(), digits=25),
         ),
