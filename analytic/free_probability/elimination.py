@@ -190,33 +190,42 @@ def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
     content, tops = value.numer.factor_list()
     below_content, bottoms = value.denom.factor_list()
     constant = sp.Rational(content, below_content)
-    below = {g: power for g, power in bottoms}
-    above: list[sp.Expr] = []
-    for g, power in tops:
-        for _ in range(power):
-            bracket, sign = _bracket(g, below)
-            above.append(bracket)
-            constant *= sign
-    result = constant * sp.Mul(*above)
-    denominators = [g.as_expr() ** p for g, p in sorted(below.items(), key=lambda i: str(i[0]))]
-    return workspace.restore(result / sp.Mul(*denominators))
+    above, below = dict(tops), dict(bottoms)
+    factors: list[sp.Expr] = []
+    for own, other, side in ((above, below, 1), (below, above, -1)):
+        for g in sorted(own, key=lambda g: (len(g), str(g))):
+            while own.get(g, 0) > 0 and len(g) > 1:
+                bracket, sign = _bracket(g, other)
+                if bracket is None:
+                    break
+                factors.append(bracket**side)
+                constant *= sign
+                own[g] -= 1
+    for own, side in ((above, 1), (below, -1)):
+        for g, power in sorted(own.items(), key=lambda item: str(item[0])):
+            sign = _orientation(workspace, g)
+            constant *= sign**power
+            factors.append(sp.Add(*(sign * t for t in sp.Add.make_args(g.as_expr()))) ** (side * power))
+    return workspace.restore(constant * sp.Mul(*factors))
 
 
-def _bracket(g: Any, below: dict[Any, int]) -> tuple[sp.Expr, int]:
-    """g/n as 1 − … for a symbol n among the denominators, which is then used up."""
-    if len(g) < 2:
-        return g.as_expr(), 1
+def _orientation(workspace: Workspace, g: Polynomial) -> int:
+    """The sign that makes the first term of parameters alone positive."""
+    inner = [workspace.position[s] for s in (*workspace.system.shifts, *workspace.traces)]
+    inner += [workspace.position[s] for s in workspace.extra]
+    terms = sorted(g.terms(), key=lambda t: (sum(t[0][i] for i in inner), [-e for e in t[0]]))
+    return 1 if terms[0][1] > 0 else -1
+
+
+def _bracket(g: Polynomial, others: dict[Polynomial, int]) -> tuple[sp.Expr | None, int]:
+    """g/n as 1 − … for a symbol n among the others, which is then used up."""
     for monomial, coefficient in sorted(g.terms()):
         if abs(coefficient) != 1 or sum(monomial) != 1:
             continue
         generator = g.field.from_dict({monomial: 1})
-        if below.get(generator, 0) > 0:
-            below[generator] -= 1
-            if not below[generator]:
-                del below[generator]
+        if others.get(generator, 0) > 0:
+            others[generator] -= 1
             name = generator.as_expr()
-            sign = int(coefficient)
-            return sp.Add(*(sp.expand(sign * t / name) for t in g.as_expr().args)), sign
-    return g.as_expr(), 1
-
-
+            terms = sp.Add.make_args(g.as_expr())
+            return sp.Add(*(sp.expand(coefficient * t / name) for t in terms)), coefficient
+    return None, 1

@@ -29,6 +29,7 @@ from .dyson import components
 from .elimination import Workspace, presented
 from .rational import Fraction, Polynomial
 from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
+from .spectral_trace import SpectralTrace, spectral_trace
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,21 @@ class _Reducer:
             value = self.work.substitute(value, symbol, explicit)
         return value
 
+    def joint(self, value: Fraction) -> Fraction:
+        """Tr[m/(λ+κ)] in the traces over (λ+κ)(λ+κ'), if that makes the value shorter.
+
+        With S_p = Tr[w λ^p/((λ+κ)(λ+κ'))] the single sum is Tr[wλ/(λ+κ)] = S₂ + κ'S₁, so the
+        three are not independent, and the two-point form is the symmetric one.
+        """
+        work, result = self.work, value
+        for name, atom in work.traces.items():
+            if not self.work.holds(value.numer, name) and not self.work.holds(value.denom, name):
+                continue
+            by = joint_form(atom, work.atoms)
+            if by is not None:
+                result = work.substitute(result, name, work.element(by))
+        return result if _length(result) < _length(value) else value
+
     def shortest(self, value: Fraction) -> Fraction:
         """The shortest of value·Π (z/Z)^k, which are all equal on the solution."""
         work = self.work
@@ -310,6 +326,27 @@ def _solved(matrix: list[list[Fraction]], sources: list[Fraction]) -> list[Fract
     return [row[-1] for row in rows]
 
 
+def joint_form(atom: SpectralTrace, atoms: list[SpectralTrace]) -> sp.Expr | None:
+    """S₂ + κ'S₁ for Tr[wλ/(λ+κ)], if S₁ and S₂ are among the atoms."""
+    special = len(atom.factors) == 1 and sp.fraction(atom.factors[0])
+    if not special:
+        return None
+    below = special[1]
+    for letter in atom.letters:
+        if sp.expand(below - letter).has(letter) or not below.has(letter):
+            continue
+        for first in atoms:
+            if first.dimension != atom.dimension or len(first.factors) != 1:
+                continue
+            ratio = sp.cancel(atom.factors[0] / first.factors[0])
+            kappa = sp.expand(ratio - letter)
+            if kappa.is_Symbol and not kappa.has(letter) and kappa not in below.free_symbols:
+                second = spectral_trace(atom.dimension, [first.factors[0] * letter])
+                if second in atoms:
+                    return second + kappa * first
+    return None
+
+
 def reduce_system(
     system: ScalarSystem, witness: Witness, spectral: Iterable[sp.Symbol]
 ) -> Reduction:
@@ -332,7 +369,7 @@ def reduce_system(
         if symbol in reducer.kept:
             outputs.append(symbol)
         else:
-            value = reducer.shortest(reducer.in_shifts(work.element(expression)))
+            value = reducer.joint(reducer.shortest(reducer.in_shifts(work.element(expression))))
             outputs.append(presented(work, value))
     eliminated = {
         s: presented(work, reducer.shortest(reducer.in_shifts(v))) for s, v in reducer.known.items()

@@ -1,0 +1,203 @@
+r"""The expressions of the field, as data: text, declarations, what they are.
+
+Each `MatrixExpression` derives its equations on demand (`derive`, cached). The two that the papers
+begin with have functions of their own: `random_feature_resolvent` gives equation (1),
+
+    z = κ (1 − D₁(κ)/N)(1 − D₁(κ)/T),
+
+and `gradient_flow_two_point` the linear system (2) of the correlation of the residual at two frequencies.
+
+Notation: Λ^{1/2} Z are the data (M×T, entries of Z of variance 1/T where T divides), A or U the random
+features (N×M), W = diag(w_J²) the target power, all commuting with Λ; Γ and B do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .equations import SelfConsistentEquations
+from .equations import derive as derive_expression
+from .text import parse_declarations
+
+
+@dataclass(frozen=True)
+class MatrixExpression:
+    """A named expression with its declarations, in the text form of the command line."""
+
+    name: str
+    title: str
+    text: str
+    gaussian: tuple[str, ...] = ()
+    symmetric: tuple[str, ...] = ()
+    deterministic: tuple[str, ...] = ()
+    commuting: tuple[str, ...] = ()
+
+    def declarations(self) -> MatrixModel:
+        """The declared matrices."""
+        return parse_declarations(self.gaussian, self.symmetric, self.deterministic, self.commuting)
+
+    def derive(self) -> SelfConsistentEquations:
+        """The self-consistent equations (computed once in a process)."""
+        return _derived(self)
+
+
+@cache
+def _derived(expression: MatrixExpression) -> SelfConsistentEquations:
+    return derive_expression(expression.text, expression.declarations())
+
+
+SAMPLE = "sqrt(L)*Z*Z.T*sqrt(L)"
+FLOW = f"A.T*A*{SAMPLE}"
+GRAM = f"inv(U*sqrt(L)*X*X.T*sqrt(L)*U.T + N*T*z*I)"
+LEARNED = f"U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)"
+NOISE = f"L*U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)*U.T*{GRAM}*U"
+
+_ALL = (
+    MatrixExpression(
+        "marchenko-pastur", "Marchenko–Pastur", "tr(inv(X*X.T + z*I))", gaussian=("X:M,T:1/T",)
+    ),
+    MatrixExpression(
+        "sample-covariance",
+        "Structured Marchenko–Pastur",
+        f"tr(inv({SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "semicircle", "Semicircle", "tr(inv(z*I - W))", symmetric=("W:M:sigma^2/M",)
+    ),
+    MatrixExpression(
+        "deformed-wigner",
+        "Deformed Wigner",
+        "tr(inv(z*I + L + W))",
+        symmetric=("W:M:sigma^2/M",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "wishart-plus-wigner",
+        "Wishart plus Wigner",
+        "tr(inv(z*I + X*X.T + W))",
+        gaussian=("X:M,T:1/T",),
+        symmetric=("W:M:sigma^2/M",),
+    ),
+    MatrixExpression(
+        "information-plus-noise",
+        "Information plus noise",
+        "tr(inv(z*I + (A + X)*(A + X).T))",
+        gaussian=("X:M,T:1/T",),
+        deterministic=("A:M,T",),
+    ),
+    MatrixExpression(
+        "separable-covariance",
+        "Covariances on both sides",
+        "tr(inv(z*I + sqrt(L)*Z*C*Z.T*sqrt(L)))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "C:T"),
+    ),
+    MatrixExpression(
+        "random-feature-resolvent",
+        "Product of two Gaussian factors around Λ (random features)",
+        f"tr(inv({FLOW} + z*I))",
+        gaussian=("A:N,M:1/N", "Z:M,T:1/T"),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "deep-random-features",
+        "Product of three Gaussian factors around Λ",
+        f"tr(inv(A.T*V.T*V*{FLOW.removeprefix('A.T*')} + z*I))",
+        gaussian=("A:N,M:1/N", "V:K,N:1/K", "Z:M,T:1/T"),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "ridge-bias",
+        "Ridge regression: bias",
+        f"z^2*Tr(L*inv({SAMPLE} + z*I)*W*inv({SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "ridge-variance",
+        "Ridge regression: variance",
+        f"sigma^2*Tr(L*inv({SAMPLE} + z*I)*{SAMPLE}*inv({SAMPLE} + z*I))/T",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "ridge-bias-shift",
+        "Ridge regression: bias, test covariance Γ not commuting with Λ",
+        f"z^2*Tr(G*inv({SAMPLE} + z*I)*B*inv({SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "G:M", "B:M"),
+    ),
+    MatrixExpression(
+        "ridge-variance-shift",
+        "Ridge regression: variance, test covariance Γ not commuting with Λ",
+        f"sigma^2*Tr(G*inv({SAMPLE} + z*I)*{SAMPLE}*inv({SAMPLE} + z*I))/T",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "G:M"),
+    ),
+    MatrixExpression(
+        "random-feature-loss",
+        "Random-feature ridge regression: test loss with noise",
+        f"Tr(L*(I - {LEARNED})*W*(I - {LEARNED}).T) + sigma^2*Tr({NOISE})",
+        gaussian=("U:N,M", "X:M,T"),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "nonlinear-features",
+        "Linearised non-linear random features",
+        "tr(inv(z*I + (a*U*X + b*Q)*(a*U*X + b*Q).T))",
+        gaussian=("U:N,M:1/M", "X:M,T:1/T", "Q:N,T:1/T"),
+    ),
+    MatrixExpression(
+        "structured-nonlinear-features",
+        "The same with structured data",
+        "tr(inv(z*I + (a*U*sqrt(L)*X + b*Q)*(a*U*sqrt(L)*X + b*Q).T))",
+        gaussian=("U:N,M:1/M", "X:M,T:1/T", "Q:N,T:1/T"),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "gradient-flow",
+        "Gradient flow: correlation of the residual at two frequencies",
+        f"Tr(L*inv({FLOW} + z*I)*(W + sigma^2/(T*z*z')*{FLOW}*A.T*A)*inv({FLOW} + z'*I).T)",
+        gaussian=("A:N,M:1/N", "Z:M,T:1/T"),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+)
+
+EXPRESSIONS = {expression.name: expression for expression in _ALL}
+
+
+def expression(name: str) -> MatrixExpression:
+    """The expression of this name.
+
+    >>> expression("semicircle").text
+    'tr(inv(z*I - W))'
+    """
+    if name not in EXPRESSIONS:
+        raise InputError("name", name, "one of " + ", ".join(EXPRESSIONS))
+    return EXPRESSIONS[name]
+
+
+def random_feature_resolvent() -> SelfConsistentEquations:
+    """Equation (1), derived from tr (AᵀA Λ^{1/2}ZZᵀΛ^{1/2} + z)^{-1}.
+
+    >>> print(random_feature_resolvent().relations[0])
+    Eq(z, kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T))
+    """
+    return expression("random-feature-resolvent").derive()
+
+
+def gradient_flow_two_point() -> SelfConsistentEquations:
+    """System (2), derived from the residual v(z) of gradient flow.
+
+    With Q(z) = z + (AᵀA)(ΨΨᵀ), entries of A of variance 1/N and Ψ = Λ^{1/2}Z of 1/T, the residual is
+    v = Q^{-1}(w − AᵀAΨε/z) and the expression is E vᵀ(z)Λv(z') over independent weights and noise.
+    """
+    return expression("gradient-flow").derive()
