@@ -37,10 +37,12 @@ Source: dynamical paper, eq. (35), and eqs. (110)–(115) for the switched terms
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -237,11 +239,13 @@ def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
     several = len(x.derivatives[0]) > 1 and len(y.derivatives[0]) > 1
     close = np.abs(delta) < CLOSE * x.distance[..., :, None] if several else delta == 0
     far = np.where(close, 1, delta)
-    modes, target = (_hermite(delta, f, g) for f, g in zip(x.derivatives, y.derivatives))
-    a, b = (
-        np.where(close, confluent, difference / far)
-        for confluent, difference in zip((target, modes), differences)
-    )
+    a, b = (difference / far for difference in differences)
+    for total, family in ((b, 0), (a, 1)):
+        f, g = x.derivatives[family], y.derivatives[family]
+        if several:
+            total[close] = _hermite(delta, f, g)[close]
+        elif close.any():  # κ = κ' exactly
+            total[close] = np.broadcast_to(-f[0][..., :, None], close.shape)[close]
     return a, b
 
 
@@ -279,11 +283,22 @@ def two_point(
         "D": x.degrees[..., :, None] - kp * b, "h1": x.target[..., :, None],
         "nu": 1 / _outer(features), "tau": 1 / _outer(samples), "noise": _outer(noise),
     }  # fmt: skip
-    formulas = two_point_formula(shared_features=shared_features, shared_data=shared_data)
-    c0, c1 = (formula(**values) for formula in formulas)
+    evaluate = _compiled(shared_features, shared_data)
+    c0, c1 = evaluate(*(values[name] for name in ARGUMENTS))
     return c0, c1
 
 
+@cache
+def _compiled(shared_features: bool, shared_data: bool) -> Callable[..., list[Any]]:
+    """Both formulas as one function of arrays, in which common parts are computed once."""
+    formulas = two_point_formula(shared_features=shared_features, shared_data=shared_data)
+    plain = {symbol: sp.Dummy(name) for name, symbol in ARGUMENTS.items()}
+    bodies = [formula.expression.xreplace(plain) for formula in formulas]
+    return sp.lambdify(list(plain.values()), bodies, "numpy", cse=True)
+
+
 def _outer(size: Any) -> Any:
-    """An array of the leading shape with two axes appended; a scalar as it is."""
+    """An array of the leading shape with two axes appended; a scalar as an array."""
+    if isinstance(size, mpmath.mpf):
+        return np.array(size, dtype=object)
     return size[..., None, None] if isinstance(size, np.ndarray) and size.ndim else size

@@ -48,6 +48,7 @@ from .spectrum import Spectrum
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
 ROUNDING = 1e-16
+LARGEST_EXPONENT = 600.0  # a loss of e^600 and more is given as infinite in float64
 PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
@@ -167,16 +168,18 @@ class _Model:
         start = float(self.spectrum.total_target_power())
         excess[..., times == 0], train[..., times == 0] = start, start + self.noise
         error[..., times == 0] = ROUNDING * start
-        later = np.flatnonzero(times > 0)
+        step, last = float(np.min(critical)), math.inf
+        if np.any(diverges):
+            rate = self.learner.growth_rate(self.spectrum, float(self.features), step)
+            last = LARGEST_EXPONENT / rate
+            for x in (excess, train, error):
+                x[..., times > last] = np.inf
+        later = np.flatnonzero((times > 0) & (times <= last))
         if len(later):
-            step = float(np.min(critical))
-            with np.errstate(**({"over": "ignore", "invalid": "ignore"} if diverges else {})):
-                fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
-                gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
-                found = [fine[0], fine[1], gap + fine[2]]
-            if diverges:  # beyond the largest float64
-                found = [np.where(np.isfinite(x), x, np.inf) for x in found]
-            excess[..., later], train[..., later], error[..., later] = found
+            fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
+            gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
+            excess[..., later], train[..., later] = fine[0], fine[1]
+            error[..., later] = gap + fine[2]
         results = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
         return DynamicLoss(times.reshape(shape)[()], *results, self.noise, critical, diverges)
 
@@ -213,25 +216,28 @@ class _Model:
         self, time: Any, digits: int, guard: int, critical: float
     ) -> tuple[Any, Any, Any]:
         """(excess, train, error) at one time, with ``digits`` certain digits."""
-        certain = 0
+        certain, level = 0, digits
         for _ in range(EXTENSIONS):
-            with mpmath.workdps(digits + guard):
+            with mpmath.workdps(level + guard):
                 model = replace(self, noise=mpmath.mpmathify(self.noise))
                 if time == 0:
                     start = self.spectrum.total_target_power(mp=True)
                     return start, start + model.noise, mpmath.mpf(0)
                 moment = as_objects([mpmath.mpmathify(time)])
-                fine, coarse = (
-                    model._losses(moment, mpmath.mpf(10) ** -(digits + extra), critical)
-                    for extra in (5, 2)
-                )
-                gaps = [abs(fine[i][0] - coarse[i][0]) for i in (0, 1)]
-                error = max(gaps) + fine[2][0]
-                if error <= mpmath.mpf(10) ** -digits * abs(fine[0][0]):
+                fine = model._losses(moment, mpmath.mpf(10) ** -(level + 5), critical)
+                with mpmath.extradps(GUARD_DIGITS):  # sees the rounding errors, too
+                    coarse = model._losses(moment, mpmath.mpf(10) ** -(level + 2), critical)
+                error = max(abs(fine[i][0] - coarse[i][0]) for i in (0, 1))
+                loss = min(abs(fine[i][0]) for i in (0, 1))
+                if error <= mpmath.mpf(10) ** -digits * loss:
                     return fine[0][0], fine[1][0], error
-                certain = max(0, int(-mpmath.log10(error / abs(fine[0][0]))))
-                guard += digits - certain + GUARD_DIGITS
-        raise PrecisionError(f"only {certain} digits are certain at time {time}", certain)
+                certain = max(0, int(mpmath.log10(loss / error))) if loss else 0
+                level += digits - certain + 2
+                guard += GUARD_DIGITS
+        raise PrecisionError(
+            f"only {certain} digits are certain at time {time}, where the smaller loss is "
+            f"{mpmath.nstr(loss, 2)}; float64 gives its absolute error", certain,
+        )  # fmt: skip
 
     def _stability(self) -> tuple[Any, Any]:
         """(critical step, whether the rule diverges), shaped as features and samples."""
@@ -275,11 +281,11 @@ class _Model:
             half = rule.weights[:, part]
             for c, total in zip(self._correlations(x.part(part), y), (0, 1)):
                 value = 2 * np.sum(half * np.swapaxes(c @ w.T, -1, -2), axis=-1)
-                size = np.sum(abs(half) * np.swapaxes(abs(c) @ abs(w).T, -1, -2), axis=-1)
                 excess, train = (excess + value, train) if total == 0 else (excess, train + value)
-                error = error + size
-        unit = mpmath.eps if self.mp else ROUNDING
-        return real(excess), real(train), unit * error
+                if not self.mp:  # there two precisions are compared
+                    size = np.swapaxes(np.abs(c) @ np.abs(w).T, -1, -2)
+                    error = error + ROUNDING * np.sum(np.abs(half) * size, axis=-1)
+        return real(excess), real(train), error
 
     def resolvent_points(self, rule: Quadrature) -> Points:
         """κ and the one-point sums at the nodes of a quadrature."""

@@ -176,6 +176,10 @@ class HeavyBall(Learner):
         half = (1 + beta) * (0.5 - float(self.step) / critical)
         return -half + math.sqrt(half**2 - beta) if half < -math.sqrt(beta) else 0.0
 
+    def growth_rate(self, spectrum: Spectrum, features: float, critical: float) -> float:
+        """The rate at which the logarithm of the loss grows per step, if it does."""
+        return 2 * math.log(max(1.0, self.growth(critical)))
+
     def quadratures(
         self, times: np.ndarray, accuracy: Any, critical: float, *, mp: bool = False
     ) -> list[Quadrature]:
@@ -243,6 +247,12 @@ class OnePassSGD:
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the noise of the gradients amplifies itself."""
         return critical_sgd_step(spectrum, features, float(self.batch))
+
+    def growth_rate(self, spectrum: Spectrum, features: float, critical: float) -> float:
+        """The rate at which the logarithm of the loss grows per step, if it does."""
+        from .volterra import growth_factor
+
+        return math.log(growth_factor(spectrum, features, self))
 
 
 def check_steps(times: Sequence[Any]) -> None:

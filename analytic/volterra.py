@@ -52,8 +52,6 @@ from .resolvent import solve
 from .spectrum import Spectrum
 from .stability import exterior_kappa, spectral_edge
 
-BISECTIONS = 100
-
 
 def one_point_functions(
     spectrum: Spectrum, features: Any, z: np.ndarray, *, mp: bool = False
@@ -178,24 +176,24 @@ def growth_factor(spectrum: Spectrum, features: float, learner: OnePassSGD) -> f
     >>> round(growth_factor(Flat(10), math.inf, OnePassSGD(1.0, 5)), 12)  # (1−η)² + η² 10/5
     2.0
     """
+    from scipy.optimize import brentq
+
     eta, batch = float(learner.step), float(learner.batch)
     edge = max(1.0, (1 - eta * spectral_edge(spectrum, features, math.inf)) ** 2)
 
-    def above(xi: float) -> bool:
-        z = (math.sqrt(xi) - 1) / eta
-        right = solve(spectrum, features, math.inf, z).value
+    def excess(log_xi: float) -> float:
+        root = math.exp(log_xi / 2)
+        z_plus, z_minus = (root - 1) / eta, -(root + 1) / eta
+        right = solve(spectrum, features, math.inf, z_plus).value
         d_plus = float(spectrum.resolvent_sum(right, 1, 1))
-        z_minus = -(math.sqrt(xi) + 1) / eta
         _, d_minus = exterior_kappa(spectrum, features, math.inf, z_minus)
-        kernel = math.sqrt(xi) / (2 * eta) * (z_minus * d_minus - z * d_plus)
-        return eta**2 / batch * kernel < xi
+        kernel = root / (2 * eta) * (z_minus * d_minus - z_plus * d_plus)
+        return eta**2 / batch * kernel / root**2 - 1
 
-    low, high = math.log(edge), math.log(edge) + 1.0
-    while not above(math.exp(high)):
+    low = math.log(edge) + 1e-12
+    if excess(low) <= 0:
+        return edge
+    high = low + 1
+    while excess(high) > 0:
         high = 2 * high + 1
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if above(math.exp(middle)) else (middle, high)
-        if high - low < 1e-15:
-            break
-    return math.exp(high)
+    return math.exp(brentq(excess, low, high, xtol=1e-15, rtol=1e-14))

@@ -1,0 +1,242 @@
+"""Training rules: contours against their filters, stability, and the Volterra equation."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytic.errors import InputError
+from analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from analytic.spectrum import Empirical, Flat, PowerLaw
+from analytic.stability import (
+    branch_point,
+    critical_sgd_step,
+    exterior_kappa,
+    exterior_sums,
+    spectral_edge,
+)
+from analytic.volterra import (
+    forcing_and_kernel,
+    growth_factor,
+    one_pass_loss,
+    volterra_recursion,
+)
+
+FLOWS = [GradientFlow(), GradientFlow(decay=1e-6), GradientFlow(decay=0.3)]
+RULES = [
+    gradient_descent(0.3), gradient_descent(1.3), HeavyBall(0.4, 0.5), HeavyBall(1.7, 0.5),
+    HeavyBall(0.05, 0.9),
+]  # fmt: skip
+LARGEST = 1.5
+EIGENVALUES = np.array([0.0, 1e-9, 1e-3, 0.1, 0.77, 1.2, LARGEST])
+
+
+def from_contours(rule, times, critical, eigenvalues=EIGENVALUES, accuracy=1e-15):
+    out = np.empty((len(times), len(eigenvalues)))
+    for quadrature in rule.quadratures(times, accuracy, critical):
+        resolvents = 1 / (quadrature.z[:, None] + eigenvalues)
+        out[quadrature.index] = 2 * (quadrature.weights @ resolvents).real
+    return out
+
+
+def critical_of(rule):
+    return 2 * (1 + rule.momentum) / LARGEST if isinstance(rule, HeavyBall) else math.inf
+
+
+@pytest.mark.parametrize("rule", FLOWS + RULES, ids=repr)
+def test_contours_give_the_filter(rule):
+    times = np.array([1.0, 2, 3, 10, 33, 40, 150, 1000, 4000])
+    expected = rule.residual(EIGENVALUES, times[:, None])
+    found = from_contours(rule, times, critical_of(rule))
+    assert np.max(np.abs(found - expected)) < 1e-12
+    later = rule.residual(EIGENVALUES, times[:, None] + 1)
+    assert np.max(np.abs(found - later)) > 1e-4  # one step off is noticed
+
+
+@pytest.mark.parametrize("rule", [gradient_descent(0.3), gradient_descent(1.2), HeavyBall(0.3, 0.4)])
+@pytest.mark.parametrize("steps", [1e6, 1e15])
+def test_huge_numbers_of_steps(rule, steps):
+    """Compared with e^{−λ'n}, λ' = −ln |μ| of the dominant root: exact for real roots."""
+    eigenvalues = np.array([0.0, 0.3 / steps, 2 / steps, 10 / steps, 0.5])
+    beta, step = float(rule.momentum), float(rule.step)
+    found = from_contours(rule, np.array([steps]), critical_of(rule), eigenvalues)[0]
+    rates = step * eigenvalues[:4] / (1 - beta)  # of the slow root, to leading order in 1/steps
+    assert np.allclose(found[:4], np.exp(-rates * steps), rtol=3 / steps * 100 + 1e-12)
+    assert abs(found[4]) < 1e-12
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    step=st.floats(0.01, 1.3),
+    momentum=st.floats(0, 0.9),
+    steps=st.integers(1, 60),
+    eigenvalue=st.floats(0, LARGEST),
+)
+def test_any_heavy_ball(step, momentum, steps, eigenvalue):
+    rule = HeavyBall(step, momentum)
+    found = from_contours(rule, np.array([float(steps)]), critical_of(rule), np.array([eigenvalue]))
+    assert abs(found[0, 0] - rule.residual(eigenvalue, steps)) < 1e-12
+
+
+def test_diverging_descent_is_followed():
+    rule = gradient_descent(2.0)  # 1 − ηλ = −2 at the largest eigenvalue
+    times = np.array([1.0, 5, 50, 200])
+    expected = rule.residual(EIGENVALUES, times[:, None])
+    found = from_contours(rule, times, critical_of(rule))
+    assert np.max(np.abs(found - expected), axis=1) / np.max(np.abs(expected), axis=1) == (
+        pytest.approx(0, abs=1e-11)
+    )
+
+
+def test_contours_in_mpmath():
+    eigenvalues = [mpmath.mpf(x) for x in ("0", "0.25", "1.5")]
+    half = mpmath.mpf(1) / 2
+    for rule, time in ((GradientFlow(decay=half / 5), 7), (HeavyBall(1, half), 9)):
+        with mpmath.workdps(60):
+            moment = np.array([mpmath.mpf(time)], dtype=object)
+            (one,) = rule.quadratures(moment, mpmath.mpf(10) ** -30, critical_of(rule), mp=True)
+            for x in eigenvalues:
+                value = 2 * np.sum(one.weights[0] / (one.z + x)).real
+                if time == 9:
+                    before = now = mpmath.mpf(1)
+                    for _ in range(time):
+                        before, now = now, now - x * now + (now - before) / 2
+                else:
+                    g = rule.decay
+                    now = (g + x * mpmath.exp(-(x + g) * time)) / (x + g)
+                assert abs(value - now) < mpmath.mpf(10) ** -28
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: gradient_descent(0), "step"), (lambda: gradient_descent(-1), "step"),
+        (lambda: HeavyBall(1, 1), "momentum"), (lambda: HeavyBall(1, -0.1), "momentum"),
+        (lambda: OnePassSGD(1, 0), "batch"), (lambda: OnePassSGD(0, 1), "step"),
+        (lambda: GradientFlow(-1), "decay"), (lambda: gradient_descent(math.nan), "step"),
+    ],
+)  # fmt: skip
+def test_bad_parameters(make, argument):
+    with pytest.raises(InputError, match=argument):
+        make()
+
+
+# ---- stability ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "t"), [(20, math.inf), (math.inf, 70), (20, 45), (60, 60)])
+def test_edge_of_random_matrices(n, t):
+    """The largest eigenvalue of one large random matrix, all sizes scaled up together."""
+    rng = np.random.default_rng(5)
+    factor, modes = 12, np.array([1.0] * 8 + [0.3] * 30)
+    scale = np.sqrt(np.repeat(modes, factor))
+    kernel = np.diag(scale)
+    if t < math.inf:
+        kernel = rng.standard_normal((t * factor, len(scale))) * scale / math.sqrt(t * factor)
+    if n < math.inf:
+        kernel = kernel @ rng.standard_normal((len(scale), n * factor)) / math.sqrt(n * factor)
+    largest = np.linalg.norm(kernel, 2) ** 2
+    sizes = [s * factor if s < math.inf else s for s in (n, t)]
+    edge = spectral_edge(Empirical(scale**2), *sizes)
+    assert abs(largest / edge - 1) < 0.04, (largest, edge)
+    assert abs(largest - 1) > 0.1  # the population's own edge would be far off
+
+
+def test_marchenko_pastur_edge():
+    for ratio in (0.1, 1, 5):
+        edge = spectral_edge(Flat(100), math.inf, 100 / ratio)
+        assert edge == pytest.approx((1 + math.sqrt(ratio)) ** 2, rel=1e-12)
+
+
+def test_edge_is_symmetric_and_infinite_spectra_are_summed():
+    infinite, long = PowerLaw(alpha=0.6), PowerLaw(alpha=0.6, size=3000)
+    assert spectral_edge(infinite, 30, 70) == pytest.approx(spectral_edge(infinite, 70, 30), rel=1e-13)
+    tail = sum(j**-1.6 for j in range(3001, 200000)) + 199999.5**-0.6 / 0.6
+    shift = spectral_edge(infinite, 30, 70) - spectral_edge(long, 30, 70)
+    assert 0 < shift < 3 * tail * (1 / 30 + 1 / 70)
+    direct = np.sum(np.arange(1, 10**6) ** -1.6 / (1.5 - np.arange(1, 10**6) ** -1.6))
+    assert exterior_sums(infinite)(1.5)[0] == pytest.approx(
+        direct + (10.0**6 - 0.5) ** -0.6 / 0.6 / 1.5, rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("n", [12, math.inf])
+def test_critical_sgd_step_is_where_the_kernel_sums_to_one(n):
+    spectrum = PowerLaw(alpha=0.5, size=60)
+    critical = critical_sgd_step(spectrum, n, 3)
+    assert critical < 2 / spectral_edge(spectrum, n, math.inf)
+    _, kernel = forcing_and_kernel(spectrum, n, critical, 4000)
+    total = critical**2 / 3 * kernel.sum()
+    assert total == pytest.approx(1, rel=0.02 if n == math.inf else 1e-8)
+
+
+def test_exterior_solution_is_continuous_with_the_edge():
+    spectrum = PowerLaw(alpha=0.5, size=60)
+    y, largest = branch_point(spectrum, 20, 50)
+    k, d1 = exterior_kappa(spectrum, 20, 50, -1.5 * largest)
+    assert k < -y
+    assert k * (1 - d1 / 20) * (1 - d1 / 50) == pytest.approx(-1.5 * largest, rel=1e-12)
+    slope = [exterior_kappa(spectrum, 20, 50, -(1 + h) * largest)[0] + y for h in (1e-6, 4e-6)]
+    assert slope[1] / slope[0] == pytest.approx(2, rel=0.01)  # a square root: a branch point
+
+
+# ---- one-pass SGD ---------------------------------------------------------------------
+
+
+def test_forcing_and_kernel_of_one_random_matrix():
+    """F and K as averages over random feature matrices."""
+    rng = np.random.default_rng(3)
+    spectrum = PowerLaw(alpha=0.5, target_exponent=1.4, size=60)
+    values, power = spectrum.eigenvalues(), spectrum.target_power()
+    samples = []
+    for _ in range(400):
+        u = rng.standard_normal((40, 60)) * np.sqrt(values)
+        s, vectors = np.linalg.eigh(u.T @ u / 40)
+        overlap = vectors**2 * power[:, None]
+        samples.append(
+            [(overlap.sum(0) * (1 - 0.5 * s) ** (2 * n)).sum() for n in (1, 10)]
+            + [(s**2 * (1 - 0.5 * s) ** (2 * n)).sum() for n in (0, 10)]
+        )
+    mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / 20
+    forcing, kernel = forcing_and_kernel(spectrum, 40, 0.5, 11)
+    theory = np.array([forcing[1], forcing[10], kernel[0], kernel[10]])
+    # the theory is the limit of large sizes: 1/N² corrections beside the statistical error
+    assert np.all(np.abs(mean - theory) < 3 * error + 5e-3 * theory), (mean, theory, error)
+
+
+@pytest.mark.parametrize("n", [30, math.inf])
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_division_equals_recursion(n, noise):
+    spectrum, rule = PowerLaw(alpha=0.25, target_exponent=1.5, size=100), OnePassSGD(0.4, 8)
+    forcing, kernel = forcing_and_kernel(spectrum, n, 0.4, 301)
+    recursion = volterra_recursion(forcing, kernel, 0.4, 8, noise)
+    steps = np.array([1.0, 2, 3, 20, 34, 35, 100, 300])
+    critical = rule.critical_step(spectrum, n, math.inf)
+    loss, rounding = one_pass_loss(spectrum, n, steps, rule, noise, 1e-15, critical)
+    assert np.max(np.abs(loss / recursion[steps.astype(int)] - 1)) < 1e-12
+    assert np.all(rounding < 1e-12)
+    unfair = volterra_recursion(forcing, kernel, 0.4, 16, noise)
+    assert np.max(np.abs(loss / unfair[steps.astype(int)] - 1)) > 1e-2
+
+
+def test_diverging_sgd_grows_by_its_growth_factor():
+    spectrum, rule = PowerLaw(alpha=0.25, size=100), OnePassSGD(1.5, 4)
+    factor = growth_factor(spectrum, 50, rule)
+    critical = rule.critical_step(spectrum, 50, math.inf)
+    assert critical < 1.5 and factor > 1
+    forcing, kernel = forcing_and_kernel(spectrum, 50, 1.5, 121)
+    recursion = volterra_recursion(forcing, kernel, 1.5, 4)
+    assert recursion[120] / recursion[119] == pytest.approx(factor, rel=1e-6)
+    loss, _ = one_pass_loss(spectrum, 50, np.array([10.0, 120.0]), rule, 0.0, 1e-15, critical)
+    assert np.allclose(loss, recursion[[10, 120]], rtol=1e-10)
+
+
+def test_large_batches_are_gradient_descent_on_the_population():
+    spectrum = PowerLaw(alpha=0.5, target_exponent=1.5, size=100)
+    forcing, _ = forcing_and_kernel(spectrum, 30, 0.5, 51)
+    rule = OnePassSGD(0.5, 1e12)
+    loss, _ = one_pass_loss(spectrum, 30, np.array([10.0, 50.0]), rule, 0.0, 1e-15, 1.0)
+    assert np.allclose(loss, forcing[[10, 50]], rtol=1e-9)
