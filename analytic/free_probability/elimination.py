@@ -105,8 +105,7 @@ class Workspace:
 
     def holds(self, polynomial: Polynomial, symbol: sp.Symbol) -> bool:
         """Whether the symbol occurs."""
-        i = self.position[symbol]
-        return any(monomial[i] for monomial in polynomial)
+        return polynomial.degree(self.position[symbol]) > 0
 
     def substitute(self, value: Fraction, symbol: sp.Symbol, by: Fraction) -> Fraction:
         """value at symbol = by."""

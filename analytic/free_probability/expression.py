@@ -206,8 +206,9 @@ def _add(*polynomials: Polynomial) -> Polynomial:
     total: Polynomial = {}
     for polynomial in polynomials:
         for word, coefficient in polynomial.items():
-            total[word] = sp.together(total.get(word, sp.S.Zero) + coefficient)
-    return {word: c for word, c in total.items() if sp.simplify(c) != 0}
+            known = total.get(word)
+            total[word] = coefficient if known is None else sp.cancel(known + coefficient)
+    return {word: c for word, c in total.items() if c != 0}
 
 
 def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
@@ -283,7 +284,7 @@ def is_symmetric(polynomial: Polynomial, model: MatrixModel) -> bool:
     flipped = {transpose_word(word, model): c for word, c in polynomial.items()}
     if set(flipped) != set(polynomial):
         return False
-    return all(sp.simplify(flipped[word] - c) == 0 for word, c in polynomial.items())
+    return all(sp.cancel(flipped[word] - c) == 0 for word, c in polynomial.items())
 
 
 def _real_spectrum(polynomial: Polynomial, model: MatrixModel) -> bool:

@@ -127,6 +127,14 @@ class Polynomial:
     def __pow__(self, power: int) -> Polynomial:
         return Polynomial(self.field, self.raw**power)
 
+    def degree(self, position: int) -> int:
+        """The degree in one symbol (0 for the zero polynomial)."""
+        return max(int(self.raw.degrees()[position]), 0)
+
+    def degrees(self) -> int:
+        """The sum of the degrees in all symbols, a measure of length."""
+        return sum(max(int(d), 0) for d in self.raw.degrees())
+
     def terms(self) -> list[tuple[Monomial, int]]:
         """(monomial, coefficient) in lexicographic order."""
         monomials = ((tuple(map(int, m)), int(c)) for m, c in self.raw.terms())

@@ -85,6 +85,7 @@ class _Reducer:
         self.known: dict[sp.Symbol, Fraction] = {}
         self.kept: list[sp.Symbol] = []
         self.relations: list[Any] = []
+        self.one_point: list[sp.Symbol] = []
         self.explicit: dict[sp.Symbol, Fraction] = {}  # spectral parameter → Z(κ)
         self.linear: list[tuple[list[sp.Symbol], list[list[Fraction]], list[Fraction]]] = []
         self.right = {
@@ -220,6 +221,7 @@ class _Reducer:
         for index in range(len(solved) - 1, -1, -1):
             symbol, value = solved[index]
             self.known[symbol] = self.resolved(value)
+            self.one_point.append(symbol)
         for polynomial in remaining:
             self.relate(polynomial, kept)
         self.kept += [s for s in kept if s not in self.kept]
@@ -307,8 +309,8 @@ class _Reducer:
 
 
 def _length(value: Fraction) -> tuple[int, int]:
-    degrees = sum(sum(m) for p in (value.numer, value.denom) for m in p)
-    return (len(value.numer) + len(value.denom), degrees)
+    parts = (value.numer, value.denom)
+    return (sum(map(len, parts)), sum(p.degrees() for p in parts))
 
 
 def _solved(matrix: list[list[Fraction]], sources: list[Fraction]) -> list[Fraction]:
@@ -372,7 +374,8 @@ def reduce_system(
             value = reducer.joint(reducer.shortest(reducer.in_shifts(work.element(expression))))
             outputs.append(presented(work, value))
     eliminated = {
-        s: presented(work, reducer.shortest(reducer.in_shifts(v))) for s, v in reducer.known.items()
+        s: presented(work, reducer.shortest(reducer.in_shifts(reducer.known[s])))
+        for s in reducer.one_point
     }
     shifts = [s for s in system.shifts if s in reducer.kept]
     kept = [s for s in reducer.kept if s not in shifts]

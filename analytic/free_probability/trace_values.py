@@ -1,0 +1,205 @@
+r"""Numbers for spectral traces: Σ_J f(λ_J; κ), and Tr f(Λ) Γ g(Λ)… for matrices that do not commute.
+
+A deterministic matrix is given as a vector (its eigenvalues, diagonal matrices in one common basis) or as
+a square array; a rectangular one as its squared singular values or as an array. A trace is compiled
+once and then evaluated on arrays of its symbols: float64 or complex128 with numpy, or mpmath numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .spectral_trace import SpectralTrace
+
+Values = Mapping[sp.Symbol, Any]
+
+
+@dataclass(frozen=True)
+class DeterministicValues:
+    """Eigenvalues by letter and, where the matrices are not diagonal, their common bases."""
+
+    eigenvalues: dict[sp.Symbol, np.ndarray]
+    bases: dict[sp.Symbol, np.ndarray | None]
+    dimensions: dict[sp.Symbol, int]
+    rectangular: frozenset[sp.Symbol]
+    exact: dict[sp.Symbol, list[Any]]  # vectors as given, so that mpmath numbers keep their digits
+
+    @classmethod
+    def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
+        """Check and diagonalise what was given, by the names of the matrices."""
+        named = {getattr(key, "name", key): np.asarray(v, float) for key, v in given.items()}
+        raw = {getattr(key, "name", key): v for key, v in given.items() if np.ndim(v) == 1}
+        exact = {
+            model.fixed[name].eigenvalue: [mpmath.mpmathify(x) for x in vector]
+            for name, vector in raw.items()
+            if name in model.fixed
+        }
+        unknown = sorted(set(named) - set(model.fixed))
+        if unknown:
+            raise InputError("matrices", unknown[0], "one of " + ", ".join(sorted(model.fixed)))
+        values: dict[sp.Symbol, np.ndarray] = {}
+        bases: dict[sp.Symbol, np.ndarray | None] = {}
+        dimensions: dict[sp.Symbol, int] = {}
+        rectangular = set()
+        for name in sorted(model.fixed):
+            record = model.fixed[name]
+            if name not in named:
+                raise InputError("matrices", sorted(named), f"a value of {name}")
+            array, letter = named[name], record.eigenvalue
+            if not np.all(np.isfinite(array)):
+                raise InputError(f"matrices[{name}]", "NaN or infinite", "finite entries")
+            if not record.symmetric:
+                rectangular.add(letter)
+                squares = array if array.ndim == 1 else np.linalg.svd(array, compute_uv=False) ** 2
+                values[letter], bases[letter] = squares, None
+                sizes = array.shape if array.ndim == 2 else ()
+            else:
+                values[letter], bases[letter] = _diagonalised(name, array, model, named, bases)
+                sizes = (len(array),)
+            for dimension, size in zip(record.symbol.shape, sizes):
+                if dimensions.setdefault(dimension, size) != size:
+                    raise InputError(f"matrices[{name}]", size, f"size {dimensions[dimension]}")
+        return cls(values, bases, dimensions, frozenset(rectangular), exact)
+
+
+def _diagonalised(
+    name: str, array: np.ndarray, model: MatrixModel, named: Mapping[str, np.ndarray], bases: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    if array.ndim == 1:
+        return array, None
+    if array.ndim != 2 or not np.allclose(array, array.T, rtol=1e-10, atol=1e-12):
+        raise InputError(f"matrices[{name}]", f"shape {array.shape}", "a vector or symmetric array")
+    first = model.family(name)
+    leader = named.get(first)
+    if first == name or leader is None or leader.ndim == 1:
+        if first != name:
+            return np.diag(array), None
+        values, vectors = np.linalg.eigh(array)
+        return values, vectors
+    vectors = bases[model.fixed[first].eigenvalue]
+    rotated = vectors.T @ array @ vectors
+    if not np.allclose(rotated, np.diag(np.diag(rotated)), atol=1e-8 * np.abs(array).max()):
+        raise InputError(f"matrices[{name}]", "matrix", f"a matrix that commutes with {first}")
+    return np.diag(rotated), vectors
+
+
+def compile_trace(
+    atom: SpectralTrace, given: DeterministicValues
+) -> Callable[[Values, Mapping[Any, Any]], Any]:
+    """A function (values, dimensions) ↦ trace, for numpy arrays."""
+    letters = atom.letters
+    inside = set().union(*(f.free_symbols for f in atom.factors)) - set(letters)
+    symbols = sorted(inside, key=sp.default_sort_key)
+    diagonal = all(given.bases[x] is None for x in letters)
+    if len(atom.factors) == 1 or diagonal:
+        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "numpy", cse=True)
+
+        def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
+            modes = [_padded(x, atom, given, dimensions) for x in letters]
+            columns = [np.asarray(values[s])[..., None] for s in symbols]
+            return np.sum(function(*modes, *columns), axis=-1)
+
+        return single
+    return _compile_word(atom, given, symbols)
+
+
+def _padded(
+    letter: sp.Symbol, atom: SpectralTrace, given: DeterministicValues, dimensions: Mapping[Any, Any]
+) -> np.ndarray:
+    """The eigenvalues; squared singular values are padded by zeros to the dimension."""
+    values = given.eigenvalues[letter]
+    if letter not in given.rectangular:
+        return values
+    size = int(dimensions[atom.dimension]) if atom.dimension.is_Symbol else int(atom.dimension)
+    return np.concatenate([values[:size], np.zeros(max(size - len(values), 0))])
+
+
+def _compile_word(
+    atom: SpectralTrace, given: DeterministicValues, symbols: list[sp.Symbol]
+) -> Callable[[Values, Mapping[Any, Any]], Any]:
+    """Tr f(Λ)Γg(Λ)…: functions with symbols stay vectors, everything between is one matrix.
+
+    In the basis of each factor f = diag(f_i); with overlaps O_ab = V_aᵀV_b the trace is
+    Σ f_i O_ij g_j O_jk …, and factors without symbols are multiplied out beforehand.
+    """
+    size = len(given.eigenvalues[atom.letters[0]])
+    moving: list[tuple[Any, list[np.ndarray], np.ndarray]] = []
+    between: list[np.ndarray] = []
+    gap = np.eye(size)
+    for factor in atom.factors:
+        letters = [x for x in atom.letters if factor.has(x)]
+        basis = given.bases[letters[0]]
+        vectors = np.eye(size) if basis is None else basis
+        diagonals = [given.eigenvalues[x] for x in letters]
+        function = sp.lambdify([*letters, *symbols], factor, "numpy")
+        if factor.free_symbols & set(symbols):
+            between.append(gap @ vectors)
+            moving.append((function, diagonals, vectors))
+            gap = vectors.T
+        else:
+            zeros = [0.0] * len(symbols)
+            gap = gap @ (vectors * function(*diagonals, *zeros)) @ vectors.T
+    if not moving:
+        constant = np.trace(gap)
+        return lambda values, dimensions: constant
+    between[0] = gap @ between[0]
+    return lambda values, dimensions: _word_sum(moving, between, symbols, values)
+
+
+def _word_sum(
+    moving: list[Any], between: list[np.ndarray], symbols: list[sp.Symbol], values: Values
+) -> Any:
+    shape = np.broadcast_shapes(*(np.shape(values[s]) for s in symbols))
+    columns = [np.broadcast_to(values[s], shape).ravel()[:, None] for s in symbols]
+    vectors = [function(*diagonals, *columns) for function, diagonals, _ in moving]
+    count = vectors[0].shape[0]
+    if len(moving) == 1:
+        return (vectors[0] @ np.diag(between[0])).reshape(shape)[()]
+    if len(moving) == 2:  # Σ_ij f_i B_ij g_j B'_ji
+        weights = between[1] * between[0].T
+        return np.einsum("pi,ij,pj->p", vectors[0], weights, vectors[1]).reshape(shape)[()]
+    totals = []
+    for p in range(count):
+        product = np.eye(between[0].shape[0])
+        for link, vector in zip(between, vectors, strict=True):
+            product = product @ link * vector[p]
+        totals.append(np.trace(product))
+    return np.asarray(totals).reshape(shape)[()]
+
+
+def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values) -> Any:
+    """The trace for mpmath numbers, at the current precision."""
+    letters = atom.letters
+    inside = set().union(*(f.free_symbols for f in atom.factors)) - set(letters)
+    symbols = sorted(inside, key=sp.default_sort_key)
+    numbers = [values[s] for s in symbols]
+    if len(atom.factors) == 1 or all(given.bases[x] is None for x in letters):
+        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "mpmath")
+        sizes = {s: int(v) for s, v in given.dimensions.items()}
+        vectors = [
+            given.exact[x]
+            if x in given.exact and x not in given.rectangular
+            else [mpmath.mpf(float(v)) for v in _padded(x, atom, given, sizes)]
+            for x in letters
+        ]
+        modes = zip(*vectors)
+        return mpmath.fsum(function(*mode, *numbers) for mode in modes)
+    product: Any = None
+    for factor in atom.factors:
+        own = [x for x in letters if factor.has(x)]
+        basis = given.bases[own[0]]
+        vectors_ = mpmath.matrix((np.eye(len(given.eigenvalues[own[0]])) if basis is None else basis).tolist())
+        function = sp.lambdify([*own, *symbols], factor, "mpmath")
+        modes = zip(*([mpmath.mpf(float(v)) for v in given.eigenvalues[x]] for x in own))
+        diagonal = mpmath.diag([function(*mode, *numbers) for mode in modes])
+        matrix = vectors_ * diagonal * vectors_.T
+        product = matrix if product is None else product * matrix
+    return mpmath.fsum(product[i, i] for i in range(product.rows))
