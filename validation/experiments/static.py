@@ -1,0 +1,116 @@
+"""Building blocks for experiments on the static loss: cells, theory and series of ridge regression.
+
+The solvable-model paper plots the test loss of weights of variance σ_w²/M with a factor ½; per
+mode that is excess loss/(2M), and label noise σ_ε² there is Mσ_ε² here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analytic.loss import static_loss
+from analytic.optimal_ridge import optimal_ridge
+from validation.cells import Cell, SpectrumSpec
+from validation.learners import Ridge
+
+from .experiment import Array, Axes, Point, Series
+
+LOSS_AXES_T = Axes("training set size T", "test loss")
+LOSS_AXES_N = Axes("number of features N", "test loss")
+POLE_MARGIN = 1.6  # N/T or T/N below which a ridgeless model is too near its pole to be tested
+SMALLEST = 10  # min(N, T) below which the expansion in its inverse is not trusted
+ROUNDING_SHARE = 0.01  # of the loss that the simulation's rounding error may be
+
+
+def power_law(alpha: float, size: int) -> SpectrumSpec:
+    """λ_J = J^{-(1+α)}, J = 1 … M, with isotropic weights."""
+    return SpectrumSpec.power_law(alpha=alpha, size=size)
+
+
+def paper_loss(cell: Cell, index: int = 0) -> Any:
+    """Reader of the test loss in the paper's normalisation, at the cell's ``index``-th ridge."""
+    name, factor = cell.observables()[index], 1 / (2 * dict(cell.spectrum.parameters)["size"])
+    return lambda observables: factor * observables[name]
+
+
+def theory(spectrum: SpectrumSpec, n: Any, t: Any, *, noise: float = 0.0, ridge: Any = 0) -> Array:
+    """Test loss in the paper's normalisation; ``ridge`` is a number ≥ 0 or ``"optimal"``."""
+    size = dict(spectrum.parameters)["size"]
+    built = spectrum.build()
+    n, t = np.asarray(n, float), np.asarray(t, float)
+    if isinstance(ridge, str):
+        found = optimal_ridge(built, n, t, noise=noise)
+    else:
+        found = static_loss(built, n, t, ridge=ridge, noise=noise)
+    return np.asarray(found.excess_loss) / (2 * size)
+
+
+def best_ridge(spectrum: SpectrumSpec, n: int, t: int, noise: float = 0.0) -> float:
+    """γ⋆ of the theory."""
+    return float(optimal_ridge(spectrum.build(), n, t, noise=noise).ridge)
+
+
+def ridge_series(
+    label: str,
+    spectrum: SpectrumSpec,
+    points: Sequence[tuple[float, int, int]],
+    cells: list[Cell],
+    *,
+    noise: float = 0.0,
+    optimal: bool = False,
+    line: tuple[Array, Array, Array] | None = None,
+) -> Series:
+    """A series of ridge regressions at (x, N, T), whose cells are appended to ``cells``.
+
+    ``line`` holds abscissae, N and T of the theory line. Points near the ridgeless pole at N = T,
+    too small ones, and those whose loss is zero or lost in rounding, are drawn and not tested.
+    """
+    made = []
+    for x, n, t in points:
+        ridge = best_ridge(spectrum, n, t, noise) if optimal else 0.0
+        cell = Cell(spectrum, n, t, Ridge((ridge,)), noise=noise)
+        value = float(theory(spectrum, n, t, noise=noise, ridge=ridge))
+        tested = min(n, t) >= SMALLEST and testable(cell, value)
+        made.append(Point(x, len(cells), paper_loss(cell), value, tested))
+        cells.append(cell)
+    drawn = None
+    if line is not None:
+        x, n, t = line
+        y = theory(spectrum, n, t, noise=noise, ridge="optimal" if optimal else 0)
+        drawn = (np.asarray(x, float), np.where(np.isfinite(y), y, np.nan))
+    return Series(label, tuple(made), drawn)
+
+
+def testable(cell: Cell, loss: float) -> bool:
+    """Whether a simulated mean can be compared with the loss of the theory.
+
+    The simulated loss is a difference of numbers of the size of the target's power, with weights
+    of size up to λ₁/κ: its rounding error is that many times the unit roundoff.
+    """
+    n, t = cell.features, cell.samples
+    ridge = min(cell.learner.values()) if isinstance(cell.learner, Ridge) else 0.0
+    at_pole = ridge == 0 and max(n, t) < POLE_MARGIN * min(n, t) and min(n, t) <= cell_size(cell)
+    if at_pole or not (np.isfinite(loss) and loss > 0):
+        return False
+    spectrum = cell.spectrum.build()
+    kappa = float(static_loss(spectrum, n, t, ridge=ridge).kappa)
+    smallest = max(kappa, float(spectrum.eigenvalue(spectrum.size)))
+    rounding = np.finfo(float).eps * float(spectrum.total_target_power() / smallest)
+    return bool(rounding / (2 * cell_size(cell)) < ROUNDING_SHARE * loss)
+
+
+def cell_size(cell: Cell) -> int:
+    """M."""
+    return int(dict(cell.spectrum.parameters)["size"])
+
+
+def line_grid(low: float, high: float, poles: Sequence[float] = (), count: int = 160) -> Array:
+    """Abscissae of a theory line, closer to each other near the poles."""
+    x = np.geomspace(low, high, count)
+    near = 1 + np.geomspace(1e-3, 0.3, 15)
+    extra = [pole * side for pole in poles for side in (*near, *1 / near)]
+    x = np.unique(np.concatenate([x, extra]))
+    return x[(x >= low) & (x <= high)]
