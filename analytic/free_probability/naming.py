@@ -85,3 +85,35 @@ def describe(equations: SelfConsistentEquations) -> list[NamedUnknown]:
             del weight
             described.append(NamedUnknown(symbol, f"({1 / matrix.rows}) Tr({sp.sstr(matrix)})"))
     return described
+
+
+def pencil_latex(pencil: Pencil) -> str:
+    """The pencil as a LaTeX matrix."""
+
+    def letter_latex(letter: Any) -> str:
+        if isinstance(letter, FixedInverse):
+            terms = " + ".join(f"{sp.latex(c)} {word_latex(w) or '1'}" for w, c in letter.terms)
+            return rf"\left({terms}\right)^{{-1}}"
+        text = sp.latex(sp.Symbol(letter.name))
+        if letter.transposed:
+            return rf"{text}^{{\mathsf T}}"
+        return text if letter.exponent == 1 else rf"{text}^{{1/2}}"
+
+    def word_latex(word: tuple[Any, ...]) -> str:
+        return " ".join(map(letter_latex, word))
+
+    def entry_latex(item: Entry) -> str:
+        terms = []
+        for (left, letter, right), c in sorted(item.items(), key=lambda i: str(i[0])):
+            middle = (letter,) if letter is not None else ()
+            body = word_latex((*left, *middle, *right))
+            sign = {1: "", -1: "-"}.get(c, sp.latex(c) + " ")
+            terms.append(sign + body if body else sp.latex(c))
+        return " + ".join(terms).replace("+ -", "- ") or "0"
+
+    size = pencil.size
+    rows = (
+        " & ".join(entry_latex(pencil.q.get((i, j), {})) for j in range(size)) for i in range(size)
+    )
+    body = " \\\\\n".join(rows)
+    return f"\\[ Q = \\begin{{pmatrix}}\n{body}\n\\end{{pmatrix}} \\]"
