@@ -9,23 +9,27 @@ Let f(J) = J^{-s}(1+κJ^b)^{-q}. With N direct terms and n = 2K even, Euler–Ma
 (the terms at M are absent for M = ∞). Rounding is tracked by python-flint's balls, so only
 R needs a proof.
 
-**Bound of R.** Let 0 < θ < 1, |arg κ| = φ and Φ = φ + b asin θ < π. On the circle
-|z − x| = θx: |z| lies in [(1−θ)x, (1+θ)x] and |arg z| ≤ asin θ, so that ζ = κz^b has
-|arg ζ| ≤ Φ and |ζ| ≥ |κ|(1−θ)^b x^b. For such ζ, |1+ζ| ≥ σ max(1, |ζ|) with σ = 1 if Φ ≤ π/2
-(then |1+ζ|² ≥ 1+|ζ|²) and σ = sin Φ otherwise (distance of −1 from the ray, and of −1/ζ from
-1). f is analytic inside the circle, hence by Cauchy's estimate
+**Bound of R.** Let 0 < θ < 1 and x ≥ u. On the circle |z − x| = θx: |z| lies in
+[(1−θ)x, (1+θ)x] and |arg z| ≤ asin θ. Suppose that for ζ = κz^b, z on or in these circles,
 
-    |f^{(n)}(x)| ≤ n! (θx)^{-n} A σ^{-q} x^{-s} min(1, (|κ|(1−θ)^b x^b)^{-q}),
-    A = max((1−θ)^{-s}, (1+θ)^{-s}),
+    |1+ζ| ≥ σ    or    |1+ζ| ≥ σ|ζ|        (σ > 0).
 
-and, integrated over x from N to ∞, whenever the exponents are positive,
+Then f is analytic there and |ζ| ≥ |κ|(1−θ)^b x^b, so that by Cauchy's estimate, with
+A = max((1−θ)^{-s}, (1+θ)^{-s}),
 
-    |R| ≤ 2ζ(n) n!/(2πθ)^n A σ^{-q} min( N^{1−s−n}/(s+n−1),
-              (|κ|(1−θ)^b)^{-q} N^{1−s−bq−n}/(s+bq+n−1) ).                             (1)
+    |f^{(n)}(x)| ≤ n! (θx)^{-n} A σ^{-q} x^{-s}  [× (|κ|(1−θ)^b x^b)^{-q} in the second case],
 
-**Poles.** The summand has poles at J = (−1/κ)^{1/b}, at the angle (π−φ)/b from the real
-axis; θ < sin((π−φ)/b) keeps the circles clear of them at every x, which is why N grows as
-digits/θ when κ nears the negative axis.
+and the part of R from x ≥ u is at most, whenever e = s+n−1 (second case: s+bq+n−1) is > 0,
+
+    2ζ(n) n!/(2πθ)^n A σ^{-q} u^{1−s−n}/e  [× (|κ|(1−θ)^b u^b)^{-q}].                  (1)
+
+Where this is used: (a) near the origin, up to |κ|((1+θ)x)^b = ¼, and (b) far out, from
+|κ|((1−θ)x)^b = 4, with σ = ¾ and θ = ¾, since |ζ| ≤ ¼ or |ζ| ≥ 4; (c) in between, where the
+poles J = (−1/κ)^{1/b} at the angle (π−φ)/b, φ = |arg κ|, limit θ: with Φ = φ + b asin θ < π
+all ζ have |arg ζ| ≤ Φ, and then |1+ζ| ≥ σ max(1, |ζ|) with σ = 1 if Φ ≤ π/2 (for then
+|1+ζ|² ≥ 1+|ζ|²) and σ = sin Φ otherwise (the distance of −1 from the ray through ζ, and of −1
+from the ray through 1/ζ). N is raised until (1), summed over the zones from N on, is small:
+to about digits/2, and beyond the poles where these lie within that distance of the real axis.
 
 **Integral.** With y = κJ^b and c = (1−s)/b, one of two primitives, each free of degenerate
 parameters: if c > 0, from 0: J^{1−s}/(1−s) ₂F₁(q, c; c+1; −y); if q − c > 0, from ∞:
@@ -42,7 +46,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 import mpmath
@@ -55,6 +59,10 @@ from .exponents import Exponents
 LOG10_2 = math.log10(2)
 MAX_ATTEMPTS = 8
 GUARD_BITS = 24
+WIDE = 0.75  # θ away from the poles
+DIRECT = 0.3  # direct terms per bit, more for many bits: the Taylor series cost bits³
+CHUNK = 1 << 11  # direct terms whose powers of J are held at once
+LAST_START = 1 << 24  # largest N
 
 
 def ball(x: Fraction) -> arb:
@@ -68,12 +76,14 @@ def _power_table(exponent: Fraction, precision: int) -> list[arb]:
     return []
 
 
-def _powers(exponent: Fraction, last: int) -> list[arb]:
+def _powers(exponent: Fraction, first: int, last: int) -> list[arb]:
+    """J^exponent for first ≤ J ≤ last; the first few are kept for the next sum."""
+    e = ball(exponent)
+    if last > CHUNK:
+        return [arb(j) ** e for j in range(first, last + 1)]
     table = _power_table(exponent, flint.ctx.prec)
-    if len(table) < last:
-        e = ball(exponent)
-        table.extend(arb(j) ** e for j in range(len(table) + 1, last + 1))
-    return table
+    table.extend(arb(j) ** e for j in range(len(table) + 1, last + 1))
+    return table[first - 1 : last]
 
 
 @contextmanager
@@ -104,14 +114,18 @@ def _bernoulli_weights(order: int) -> list[fmpq]:
     return [fmpq.bernoulli(2 * k) / (2 * k) for k in range(1, order // 2 + 1)]
 
 
-@lru_cache(maxsize=8)
-def _log_factorial_table(last: int) -> np.ndarray:
-    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, last + 1)))))
+class Zone(NamedTuple):
+    """Where |1+ζ| ≥ σ (or σ|ζ| if ``far``) on circles of radius θx about x ≥ start."""
+
+    theta: arb
+    spread: arb
+    start: arb
+    far: bool
 
 
-def _log_factorial(last: int) -> np.ndarray:
-    """log n! for n = 0 … last or beyond."""
-    return _log_factorial_table(1 << last.bit_length())
+def arg_of(kappa: Any) -> arb:
+    """|arg κ|."""
+    return arb(0) if isinstance(kappa, arb) else abs(kappa.arg())
 
 
 class Summand:
@@ -123,11 +137,8 @@ class Summand:
         self.kappa = kappa
         self.is_real = isinstance(kappa, arb)
         self.is_zero = bool(kappa == 0) or self.q == 0
-        angle = 0.0 if self.is_real else abs(float(kappa.arg().mid()))
-        self.opening = (math.pi - angle) / float(self.b)  # angle of the nearest pole
-        if self.is_zero:
-            self.opening = math.pi
-        self.theta = math.sin(min(0.9 * self.opening, 1.12))
+        self.size = abs(kappa)
+        self.angle = arg_of(kappa)
 
     def _damped(self, one_plus_y: Any) -> Any:
         """(1+y)^{-q} as a factor."""
@@ -137,15 +148,16 @@ class Summand:
 
     def terms(self, start: int, stop: int) -> Any:
         """Σ f(J) over start ≤ J < stop."""
-        total: Any = arb(0)
-        weights = _powers(-self.s, stop - 1) if self.s else None
-        if self.is_zero:
-            return sum((weights[start - 1 : stop - 1]), total) if weights else total + stop - start
-        grown, kappa, q = _powers(self.b, stop - 1), self.kappa, self.q
-        for j in range(start - 1, stop - 1):
-            base = 1 + kappa * grown[j]
-            term = 1 / base if q == 1 else self._damped(base)
-            total += term * weights[j] if weights else term
+        total, kappa, q = arb(0), self.kappa, self.q
+        for first in range(start, stop, CHUNK):
+            last = min(first + CHUNK, stop) - 1
+            weights = _powers(-self.s, first, last)
+            if self.is_zero:
+                total += sum(weights, arb(0))
+                continue
+            for weight, grown in zip(weights, _powers(self.b, first, last)):
+                base = 1 + kappa * grown
+                total += weight / base if q == 1 else weight * self._damped(base)
         return total
 
     def at(self, j: int) -> tuple[Any, Any]:
@@ -221,42 +233,22 @@ class Summand:
             return end - self.from_zero(start)
         return self.to_infinity(start) - (arb(0) if infinite else self.to_infinity(int(stop)))
 
-    def remainder(self, start: int, order: int) -> arb | None:
-        """Bound (1) of |R|; None where it does not apply."""
-        theta, n, s, q = arb(self.theta), order, self.s, self.q
-        if s + n <= 1:
-            return None
-        spread = arb(1)
-        if not self.is_zero:
-            angle = arb(0) if self.is_real else abs(self.kappa.arg())
-            angle += ball(self.b) * theta.asin()
-            if not angle < arb.pi():
-                return None
-            spread = arb(1) if angle < arb.pi() / 2 else angle.sin()
-        low, high = (1 - theta) ** ball(-s), (1 + theta) ** ball(-s)
-        factor = 2 * arb(n).zeta() * arb(n).fac() / (2 * arb.pi() * theta) ** n
-        factor *= low.max(high) * spread ** ball(-q)
-        tail = arb(start) ** ball(1 - s - n) / ball(s + n - 1)
-        if not self.is_zero:
-            shrink = abs(self.kappa) * ((1 - theta) * start) ** ball(self.b)
-            tail = tail.min(shrink ** ball(-q) * arb(start) ** ball(1 - s - n)
-                            / ball(s + self.b * q + n - 1))  # fmt: skip
-        bound = factor * tail
-        return bound.abs_upper() if bound.is_finite() else None
-
     def enclose(self, size: int | float, bits: int) -> Any:
         """One evaluation, aiming at an error of 2^-bits of the partial sum."""
-        start = max(8, math.ceil(0.18 * bits / self.theta))
+        start = max(8, math.ceil(DIRECT * bits * (1 + bits / 1500)))
         total, done = arb(0), 1
         while True:
             if size <= 2 * start:
                 return total + self.terms(done, int(size) + 1)
             total, done = total + self.terms(done, start), start
-            order = self._order(start, bits, total)
+            zones = self.zones(start)
+            order = self._order(zones, bits, total)
             if order is not None:
                 break
-            start *= 2
-        bound = self.remainder(start, order)
+            start += start // 2
+            if start > LAST_START:
+                raise PrecisionError("κ lies too near the negative real axis", 0)
+        bound = self.remainder(zones, order)
         value, derivatives = self.boundary(start, order)
         total += value / 2 - derivatives + self.integral(start, size)
         if size != math.inf:
@@ -264,38 +256,73 @@ class Summand:
             total += value / 2 + derivatives
         return total + (arb(0, bound) if self.is_real else acb(arb(0, bound), arb(0, bound)))
 
-    def _order(self, start: int, bits: int, total: Any) -> int | None:
+    def zones(self, start: int) -> list[Zone]:
+        """What bounds |1+ζ| from x = ``start`` on; the list may lack a part near the poles."""
+        wide, begin = arb(WIDE), arb(start)
+        if self.is_zero:
+            return [Zone(wide, arb(1), begin, False)]
+        b = ball(self.b)
+        if self.size * ((1 - wide) * begin) ** b > 4:
+            return [Zone(wide, arb(0.75), begin, True)]
+        zones, border = [], (4 * self.size) ** (-1 / b) / (1 + wide)
+        if border > begin:
+            zones, begin = [Zone(wide, arb(0.75), begin, False)], border
+        opening = (math.pi - float(self.angle.mid())) / float(self.b)
+        theta = arb(math.sin(min(0.9 * opening, 1.12)))
+        reach = self.angle + b * theta.asin()
+        spread = arb(1) if reach < arb.pi() / 2 else reach.sin()
+        if not (reach < arb.pi() and spread > 0):
+            return []
+        far = bool(self.size * ((1 - theta) * begin) ** b > 1)
+        return [*zones, Zone(theta, spread, begin, far)]
+
+    def bound(self, zone: Zone, n: int) -> arb | None:
+        """The bound (1); None where it does not apply."""
+        theta, spread, begin, far = zone
+        e = self.s + n - 1 + (self.b * self.q if far else 0)
+        if e <= 0:
+            return None
+        result = 2 * arb(n).zeta() * arb(n).fac() / (2 * arb.pi() * theta) ** n
+        result *= ((1 - theta) ** ball(-self.s)).max((1 + theta) ** ball(-self.s))
+        result *= spread ** ball(-self.q) * begin ** ball(1 - self.s - n) / ball(e)
+        if far:
+            result *= (self.size * ((1 - theta) * begin) ** ball(self.b)) ** ball(-self.q)
+        return result.abs_upper() if result.is_finite() else None
+
+    def remainder(self, zones: list[Zone], n: int) -> arb | None:
+        """A bound of |R| at order n; None if there is none."""
+        total = arb(0) if zones else None
+        for zone in zones:
+            part = self.bound(zone, n)
+            total = None if part is None or total is None else total + part
+        return None if total is None else total.abs_upper()
+
+    def _order(self, zones: list[Zone], bits: int, total: Any) -> int | None:
         """The lowest even order whose remainder is below 2^-bits of ``total``.
 
         Found with the logarithm of (1) in float64, then confirmed with (1) itself.
         """
         with flint.ctx.workprec(64):
-            log_total = abs(total).log()
             target = abs(total) * arb(2) ** (-bits)
-            wanted = float(log_total) - bits * math.log(2)
-            last = 2 * int(math.pi * self.theta * start) + 2 * int(abs(self.s) + self.q * self.b)
-            orders = np.arange(4, last + 1, 2)
-            enough = orders[self._log_remainder(start, orders) < wanted - 0.1]
-            for order in map(int, enough[:2]):
-                bound = self.remainder(start, order)
-                if bound is not None and bound < target:
-                    return order
+            wanted = float(target.log()) - 0.1
+            logarithms = [self._log_bound(zone) for zone in zones]
+            for n in range(4, 12 + 2 * bits, 2):
+                if all(constant + math.lgamma(n + 1) - n * rate - math.log(max(n + e, 0.1)) < wanted
+                       for constant, rate, e in logarithms):  # fmt: skip
+                    bound = self.remainder(zones, n)
+                    if bound is not None and bound < target:
+                        return n
         return None
 
-    def _log_remainder(self, start: int, n: np.ndarray) -> np.ndarray:
-        """The logarithm of (1) as float64, for several orders."""
-        s, b, q, theta = float(self.s), float(self.b), float(self.q), self.theta
-        angle = b * math.asin(theta) + math.pi - self.opening * b
-        spread = 1.0 if self.is_zero or angle < math.pi / 2 else math.sin(angle)
-        largest = max(-s * math.log1p(-theta), -s * math.log1p(theta)) - q * math.log(spread)
-        factor = math.log(2) + largest + _log_factorial(int(n[-1]))[n]
-        factor = factor - n * math.log(2 * math.pi * theta * start) + (1 - s) * math.log(start)
-        tail = np.where(s + n > 1, -np.log(np.maximum(s + n - 1, 1e-9)), np.inf)
-        if not self.is_zero:
-            size = float(abs(self.kappa).log()) + b * math.log((1 - theta) * start)
-            far = -q * size - np.log(np.maximum(s + b * q + n - 1, 1e-9))
-            tail = np.where(s + n > 1, np.minimum(tail, far), np.inf)
-        return factor + tail
+    def _log_bound(self, zone: Zone) -> tuple[float, float, float]:
+        """(g, r, e) such that (1) is exp(g + ln n! − r n)/(n + e)."""
+        s, b, q = float(self.s), float(self.b), float(self.q)
+        theta, log_begin = float(zone.theta), float(zone.start.log())
+        constant = math.log(2.2) + max(-s * math.log1p(-theta), -s * math.log1p(theta))
+        constant += -q * math.log(float(zone.spread)) + (1 - s) * log_begin
+        if zone.far:
+            constant -= q * (float(self.size.log()) + b * (math.log1p(-theta) + log_begin))
+        return constant, math.log(2 * math.pi * theta) + log_begin, s - 1 + (b * q) * zone.far
 
 
 def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
@@ -305,7 +332,7 @@ def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
     """
     lost = best = 0
     for _ in range(MAX_ATTEMPTS):
-        with flint.ctx.workprec(bits + GUARD_BITS + 2 * lost):
+        with flint.ctx.workprec(bits + bits // 64 + GUARD_BITS + 2 * lost):
             result = Summand(exps, kappa).enclose(size, bits + 6 + lost)
         reached = result.rel_accuracy_bits()
         if reached >= bits:

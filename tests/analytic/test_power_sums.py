@@ -168,7 +168,7 @@ def contained(rng, count):
         s, b = Fraction(int(rng.integers(-40, 80)), 16), Fraction(int(rng.integers(8, 64)), 16)
         exps = s, b, Fraction(int(q)) if isinstance(q, np.integer) else q
         magnitude = 10 ** rng.uniform(-9, 3)
-        angle = math.pi * rng.uniform(-0.95, 0.95)
+        angle = math.pi * rng.uniform(-0.99, 0.99)
         kappa = arb(magnitude)
         if rng.random() < 0.6:
             kappa = acb(magnitude * math.cos(angle), magnitude * math.sin(angle))
