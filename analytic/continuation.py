@@ -18,7 +18,7 @@ Nodes that fail are handed to `resolvent.solve`, which takes no short cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -72,6 +72,26 @@ def solve_along(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) 
         k[bad], error[bad] = again.value, again.residual
         d1[bad] = spectrum.resolvent_sum(k[bad], 1, 1)
     return Solution(k, *responses(d1, nu, tau, z / k), error)
+
+
+def solve_paths(
+    spectrum: Spectrum, features: Any, samples: Any, paths: Sequence[np.ndarray], *, mp: bool = False
+) -> Solution:
+    """The same for several paths of shape *(n_i,)*, joined along the last axis.
+
+    Paths of equal length are followed together.
+    """
+    if mp:
+        return solve_along_exactly(spectrum, features, samples, np.concatenate(paths))
+    lead = (np.asarray(size, float)[..., None] for size in (features, samples))
+    n, t = np.broadcast_arrays(*lead)
+    found: list[Any] = [None] * len(paths)
+    for length in {len(path) for path in paths}:
+        chosen = [i for i, path in enumerate(paths) if len(path) == length]
+        group = solve_along(spectrum, n, t, np.stack([paths[i] for i in chosen]))
+        for row, i in enumerate(chosen):
+            found[i] = [x[..., row, :] for x in vars(group).values()]
+    return Solution(*(np.concatenate(parts, axis=-1) for parts in zip(*found)))
 
 
 def coarse_modes(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:

@@ -82,6 +82,16 @@ def hyperbola(first: Any, last: Any, accuracy: Any, *, mp: bool = False) -> Cont
     return Contour(as_array(nodes, mp), as_array(weights, mp))
 
 
+def window_hyperbola(times: np.ndarray, accuracy: Any, *, mp: bool = False) -> Contour:
+    """The hyperbola for the ascending ``times`` of one window.
+
+    All windows of several times have the full width: their nodes are as many, and can be
+    solved for together.
+    """
+    last = times[0] * WINDOW if len(times) > 1 else times[0]
+    return hyperbola(times[0], last, accuracy, mp=mp)
+
+
 def circle(steps: int, radius: Any, accuracy: Any, *, mp: bool = False) -> Contour:
     """The circle |μ| = radius · e^{c/steps} in s = ln μ, for up to ``steps`` steps.
 

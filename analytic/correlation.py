@@ -240,21 +240,20 @@ def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
     close = np.abs(delta) < CLOSE * x.distance[..., :, None] if several else delta == 0
     far = np.where(close, 1, delta)
     a, b = (difference / far for difference in differences)
-    for total, family in ((b, 0), (a, 1)):
-        f, g = x.derivatives[family], y.derivatives[family]
-        if several:
-            total[close] = _hermite(delta, f, g)[close]
-        elif close.any():  # κ = κ' exactly
-            total[close] = np.broadcast_to(-f[0][..., :, None], close.shape)[close]
+    if close.any():
+        *lead, i, j = np.nonzero(close)
+        for total, f, g in zip((b, a), x.derivatives, y.derivatives):
+            ends = ([z[(*lead, k)] for z in side[: 3 if several else 1]] for side, k in ((f, i), (g, j)))
+            total[close] = _confluent(delta[close], *ends)
     return a, b
 
 
-def _hermite(delta: Any, f: tuple[np.ndarray, ...], g: tuple[np.ndarray, ...]) -> np.ndarray:
-    """−f[κ,κ'] from the derivatives at both ends."""
-    total: Any = 0.0
+def _confluent(delta: np.ndarray, f: list[np.ndarray], g: list[np.ndarray]) -> np.ndarray:
+    """−f[κ,κ'] from the derivatives at both ends; δ = 0 if only the first ones are known."""
+    total: Any = 0
+    half = (f[0] + g[0]) / 2
     for order, (coefficient, x, y) in enumerate(zip(HERMITE, f, g)):
-        ends = x[..., :, None] + (-1) ** order * y[..., None, :]
-        total = total - coefficient * delta**order * ends
+        total = total - (coefficient * delta**order * (x + (-1) ** order * y) if order else half)
     return total
 
 

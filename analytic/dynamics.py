@@ -33,13 +33,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import mpmath
 import numpy as np
 
-from . import arguments, resolvent
-from .continuation import solve_along, solve_along_exactly
+from . import arguments
+from .continuation import solve_paths
 from .contour import real
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
@@ -261,14 +262,23 @@ class _Model:
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
         out = tuple(np.empty((*lead, len(times)), dtype=kind) for _ in range(3))
-        for rule in self.learner.quadratures(times, accuracy, critical, mp=self.mp):
-            for total, part in zip(out, self._filtered(rule)):
+        rules = self.learner.quadratures(times, accuracy, critical, mp=self.mp)
+        for rule, nodes in zip(rules, self.nodes(rules)):
+            for total, part in zip(out, self._filtered(rule, nodes)):
                 total[..., rule.index] = part
         return out
 
-    def _filtered(self, rule: Quadrature) -> tuple[np.ndarray, ...]:
+    def nodes(self, rules: list[Quadrature]) -> list[Points]:
+        """κ and the one-point sums at the nodes of each quadrature, solved for together."""
+        paths = [path for rule in rules for path in rule.paths]
+        sizes = (self.features, self.samples)
+        solution = solve_paths(self.spectrum, *sizes, paths, mp=self.mp)
+        joined = points(self.spectrum, solution, np.concatenate(paths))
+        ends = np.cumsum([0, *(len(rule.z) for rule in rules)])
+        return [joined.part(slice(*pair)) for pair in pairwise(ends)]
+
+    def _filtered(self, rule: Quadrature, x: Points) -> tuple[np.ndarray, ...]:
         """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and its rounding error."""
-        x = self.resolvent_points(rule)
         y = x.mirrored()
         w = np.concatenate([rule.weights, np.conj(rule.weights)], axis=1)
         count, cells = len(rule.z), max(1, math.prod(x.kappa.shape[:-1]))
@@ -286,14 +296,6 @@ class _Model:
                     size = np.swapaxes(np.abs(c) @ np.abs(w).T, -1, -2)
                     error = error + ROUNDING * np.sum(np.abs(half) * size, axis=-1)
         return real(excess), real(train), error
-
-    def resolvent_points(self, rule: Quadrature) -> Points:
-        """κ and the one-point sums at the nodes of a quadrature."""
-        solve = solve_along_exactly if self.mp else solve_along
-        found = [solve(self.spectrum, self.features, self.samples, z) for z in rule.paths]
-        parts = ("value", "feature_response", "sample_response", "residual")
-        joined = (np.concatenate([getattr(s, part) for s in found], axis=-1) for part in parts)
-        return points(self.spectrum, resolvent.Solution(*joined), rule.z)
 
     def _correlations(self, x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
         """C₀ and C₁ of the averaged prediction on all pairs of nodes."""

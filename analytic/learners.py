@@ -42,7 +42,7 @@ from .contour import (
     circle,
     exponential,
     exponential_less_one,
-    hyperbola,
+    window_hyperbola,
     windows,
 )
 from .errors import InputError
@@ -123,7 +123,7 @@ class GradientFlow(Learner):
         out = []
         decay = _number(self.decay, mp)
         for index in windows(times):
-            contour = hyperbola(times[index[0]], times[index[-1]], accuracy, mp=mp)
+            contour = window_hyperbola(times[index], accuracy, mp=mp)
             s = contour.nodes
             factor = contour.weights * (s + decay) / s
             weights = factor * exponential(np.multiply.outer(times[index], s))
@@ -195,7 +195,7 @@ class HeavyBall(Learner):
             contour = circle(int(times[index[-1]]), max(1.0, growth), accuracy, mp=mp)
             out.append(self._assemble(index, [self._piece(contour, times[index], mp)]))
         for index in _groups(times, ~chosen):
-            contour = hyperbola(times[index[0]], times[index[-1]], accuracy, mp=mp)
+            contour = window_hyperbola(times[index], accuracy, mp=mp)
             pieces = [self._piece(contour, times[index], mp)]
             if growth > 0:
                 mirror = Contour(np.conj(contour.nodes), np.conj(contour.weights))

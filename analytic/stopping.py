@@ -2,7 +2,7 @@ r"""Optimal early stopping: the training time at which the test loss is smallest
 
 With label noise, or where data are reused, L(t) falls and rises again. The minimum is located on
 a grid of times that ascend by a constant factor, which one call of `dynamics` evaluates, and
-refined by golden sections in ln t. If the loss is still falling where the fastest and the
+refined around the smallest loss until the bracket is narrow. If the loss is still falling where the fastest and the
 slowest mode have long been learned, no finite time is optimal and t = ∞ is returned, with the
 loss of the trained model (`loss.static_loss`).
 """
@@ -22,8 +22,8 @@ from .spectrum import Spectrum
 
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
 PER_DECADE = 6
-GOLDEN = (math.sqrt(5) - 1) / 2
-RELATIVE_WIDTH = 1e-7
+SECTIONS = 9  # times of one refinement
+RELATIVE_WIDTH = 1e-6  # of the bracket; the loss is then flat to the last digits
 FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
 
 
@@ -84,27 +84,14 @@ def optimal_stopping(
 
 
 def _refine(loss: Any, low: float, high: float, discrete: bool) -> tuple[float, float]:
-    """Golden sections in ln t (whole steps: until the candidates can be compared one by one)."""
-    a, b = math.log(max(low, high * 1e-3)), math.log(high)
-    left, right = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
-    f, g = (float(loss(_moment(x, discrete))) for x in (left, right))
-    while b - a > RELATIVE_WIDTH and not (discrete and math.exp(b) - math.exp(a) < 8):
-        if f <= g:
-            b, right, g = right, left, f
-            left = b - GOLDEN * (b - a)
-            f = float(loss(_moment(left, discrete)))
-        else:
-            a, left, f = left, right, g
-            right = a + GOLDEN * (b - a)
-            g = float(loss(_moment(right, discrete)))
-    if discrete:
-        steps = np.arange(math.floor(math.exp(a)), math.ceil(math.exp(b)) + 1)
-        values = loss(steps)
+    """Shrink the bracket around the smallest of a few losses until it is narrow."""
+    low = max(low, high * 1e-3)
+    while True:
+        times = np.geomspace(low, high, SECTIONS)
+        if discrete:
+            times = np.unique(np.round(times))
+        values = loss(times)
         best = int(np.argmin(values))
-        return float(steps[best]), float(values[best])
-    time = math.exp((a + b) / 2)
-    return time, float(loss(time))
-
-
-def _moment(x: float, discrete: bool) -> float:
-    return round(math.exp(x)) if discrete else math.exp(x)
+        low, high = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
+        if high - low <= (2 if discrete else RELATIVE_WIDTH * high):
+            return float(times[best]), float(values[best])

@@ -42,8 +42,8 @@ from .contour import (
     circle,
     exponential,
     exponential_less_one,
-    hyperbola,
     real,
+    window_hyperbola,
     windows,
 )
 from .correlation import one_point_sums
@@ -123,14 +123,13 @@ def one_pass_loss(
         growth = growth_factor(spectrum, float(features), learner)
     out = [np.empty((*np.shape(features), len(times)), dtype=object if mp else float) for _ in "12"]
     few = np.array([t <= level for t in times], dtype=bool)
-    for chosen, make in ((few, circle), (~few, hyperbola)):
+    for chosen, make in ((few, circle), (~few, window_hyperbola)):
         positions = np.flatnonzero(chosen)
         for index in (positions[group] for group in windows(times[positions])):
-            first, last = times[index[0]], times[index[-1]]
             contour = (
-                circle(int(last), 1.0, accuracy, mp=mp)
+                circle(int(times[index[-1]]), 1.0, accuracy, mp=mp)
                 if make is circle
-                else hyperbola(first, last, accuracy, mp=mp)
+                else window_hyperbola(times[index], accuracy, mp=mp)
             )
             hat = generating_function(spectrum, features, contour, growth, learner, noise, mp=mp)
             power = exponential(np.multiply.outer(times[index], contour.nodes + math.log(growth)))

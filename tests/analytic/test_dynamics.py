@@ -92,7 +92,7 @@ def test_two_different_contours_for_the_two_frequencies():
         contour = hyperbola(time / scale, time, 1e-14)
         weights = contour.weights * np.exp(time * contour.nodes)
         rule = Quadrature(np.array([0]), (contour.nodes,), weights[None])
-        sides.append((model.resolvent_points(rule), weights))
+        sides.append((model.nodes([rule])[0], weights))
     (x, w), (y, v) = sides
     c0, _ = two_point(x, y.mirrored(), 60.0, 120.0, 0.1)
     value = 2 * (w @ c0 @ np.concatenate([v, np.conj(v)])).real
