@@ -1,0 +1,179 @@
+"""Laws of the dynamics: exponents of the exact curves, prefactors, the compute-optimal frontier."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from analytic.dynamic_laws import (
+    bottleneck_laws,
+    compute_frontier,
+    compute_optimal,
+    data_law,
+    feature_law,
+    time_law,
+)
+from analytic.dynamics import dynamics
+from analytic.errors import InputError, OutsideTheoryError
+from analytic.loss import static_loss
+from analytic.spectrum import PowerLaw
+
+TARGETS = (1.3, 1.5, 2, 4)
+EXPONENTS = (1.1, 1.25, 1.5, 2)
+PAIRS = [(a, b) for a in TARGETS for b in EXPONENTS]
+
+
+def law(a, b):
+    return PowerLaw(exponent=b, target_exponent=a)
+
+
+def slope(x, y):
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_time_exponent_and_prefactor(a, b):
+    times = np.geomspace(1e3, 1e7, 9)
+    exact = dynamics(law(a, b), math.inf, math.inf, times).excess_loss
+    predicted = time_law(a, b)
+    observed = -slope(times, exact)
+    assert observed == pytest.approx(float(predicted.exponents[0]), abs=0.01), observed
+    assert np.allclose(exact, predicted(time=times), rtol=1e-7)
+
+
+def decades(a, b, competitor):
+    """Four decades of sizes where the next pole is below 0.3 % of the leading one."""
+    gap = min(abs(a - 1 - competitor), 1)
+    start = 1e4 if gap == 0 else 10 ** min(2.5 + 3 / gap, 60)
+    return start * np.geomspace(1, 1e4, 9)
+
+
+def check_size_law(predicted, index, sizes, exact):
+    expected = float(predicted.exponents[index])
+    keyword = {1: "features", 2: "samples"}[index]
+    observed = -slope(sizes, exact)
+    if predicted.log:
+        scaled = exact * sizes**expected
+        line, constant = np.polyfit(np.log(sizes), scaled, 1)
+        ratio = predicted(**{keyword: math.e}) * math.e**expected
+        assert line == pytest.approx(ratio, rel=0.01), (line, ratio)
+        residual = np.abs(scaled - line * np.log(sizes) - constant) / scaled
+        assert residual.max() < 1e-3, residual
+        assert abs(observed - expected) > 0.01, "a pure power would not show the logarithm"
+    else:
+        assert observed == pytest.approx(expected, abs=0.01), observed
+        assert exact[-1] == pytest.approx(predicted(**{keyword: sizes[-1]}), rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b"), [*PAIRS, (2.5, 1.5)])
+def test_feature_exponent(a, b):
+    sizes = decades(a, b, b)
+    exact = static_loss(law(a, b), sizes, math.inf).excess_loss
+    check_size_law(feature_law(a, b), 1, sizes, exact)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_data_exponent(a, b):
+    sizes = decades(a, b, 2 * b)
+    exact = static_loss(law(a, b), math.inf, sizes).excess_loss
+    check_size_law(data_law(a, b), 2, sizes, exact)
+
+
+def test_feature_exponent_of_easy_tasks_is_b():
+    sizes = np.geomspace(1e3, 1e7, 9)
+    observed = -slope(sizes, static_loss(law(4, 2), sizes, math.inf).excess_loss)
+    assert observed == pytest.approx(2, abs=0.01), observed
+    assert abs(observed - min(4 - 1, 2 * 2)) > 0.9  # the exponent as printed
+
+
+def test_symmetric_exponents_of_hard_tasks():
+    for a, b in PAIRS:
+        if a - 1 < b:
+            assert (
+                feature_law(a, b).exponents[1]
+                == data_law(a, b).exponents[2]
+                == (pytest.approx(a - 1))
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "a", "b", "value"),
+    [("feature embedding", "features", 4, 1.25, 1e10), ("data reuse", "samples", 6, 1.25, 1e8)],
+)
+def test_embedding_and_reuse_are_the_late_first_corrections(name, size, a, b, value):
+    """(exact − limit) at N → ∞ or P → ∞ first, t large second."""
+    times = np.array([1e4, 1e5])
+    sizes = {"features": math.inf, "samples": math.inf, size: value}
+    correction = dynamics(law(a, b), times=times, **sizes).excess_loss - time_law(a, b)(time=times)
+    ratio = correction / bottleneck_laws(a, b)[name](time=times, **{size: value})
+    assert np.all(np.abs(ratio - 1) < 0.005), ratio
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [(1.5, 1.25, Fraction(2, 9)), (2, 1.1, Fraction(10, 21)), (4, 2, Fraction(3, 4))],
+)
+def test_compute_optimal_exponents(a, b, expected):
+    found = compute_optimal(a, b)
+    assert found.loss == expected
+    assert found.time + found.size == 1
+    if a - 1 < b:  # the paper's (154)–(156), m = a − 1
+        assert found.time == Fraction(b).limit_denominator(100) / (
+            1 + Fraction(b).limit_denominator(100)
+        )
+        assert found.time > found.size, "time grows faster than the model"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b"), [(1.5, 1.25), (2, 1.5), (4, 2), (4, 1.5)])
+def test_exact_frontier_has_the_predicted_exponents(a, b):
+    predicted = compute_optimal(a, b)
+    frontier = compute_frontier(law(a, b), np.geomspace(1e10, 1e14, 3))
+    observed = frontier.exponents
+    expected = [float(x) for x in (predicted.time, predicted.size, predicted.loss)]
+    assert observed == pytest.approx(expected, abs=0.01), observed
+    ratio = frontier.loss / [predicted(c)[2] for c in frontier.compute]
+    if predicted.sum_is_exact:
+        assert np.allclose(ratio, 1, atol=0.01), ratio
+    else:  # the sum of the two laws is an upper estimate, off by a constant factor
+        assert ratio[-1] == pytest.approx(ratio[0], rel=0.02) and ratio[-1] < 0.95, ratio
+
+
+@pytest.mark.slow
+def test_two_term_law_overestimates_the_easy_frontier():
+    """For a − 1 > b, time against features alone would give b(a−1)/(a−1+b²) > (a−1)/a."""
+    a, b = 4, 2
+    observed = compute_frontier(law(a, b), np.geomspace(1e8, 1e12, 3)).exponents[2]
+    assert abs(observed - (a - 1) / a) < 0.01 < b * (a - 1) / (a - 1 + b * b) - observed
+
+
+def test_one_pass_phases():
+    """The balances of 2405.15074 at b = 2α > 1: Ia, II and III."""
+    assert compute_optimal(1.5, 1.25, one_pass=True).balance == ("time", "features")
+    assert compute_optimal(2.8, 1.5, one_pass=True).balance == ("time", "feature embedding")
+    third = compute_optimal(4, 1.5, one_pass=True)
+    assert third.balance == ("batch noise", "feature embedding")
+    assert third.size == Fraction(1, 2) and third.loss == Fraction(2, 3)  # 1 − 1/(2b)
+
+
+def test_logarithms_are_said():
+    assert feature_law(2.5, 1.5).log == 1 and data_law(4, 1.5).log == 1
+    with pytest.raises(OutsideTheoryError):
+        compute_optimal(2.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: time_law(1, 1.5),
+        lambda: feature_law(1.5, 1),
+        lambda: compute_frontier(law(1.5, 1.5), [0.5]),
+        lambda: compute_frontier(law(1.5, 1.5), [100], samples=-1),
+    ],
+)
+def test_bad_input_is_named(call):
+    with pytest.raises(InputError):
+        call()
