@@ -1,0 +1,137 @@
+"""`solvable dynamics`: its output, its options, and one line for bad input."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from analytic.dynamics import dynamics
+from analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from analytic.loss import static_loss
+from analytic.spectrum import PowerLaw
+from derivations.cli import main
+
+LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
+MODEL = ["--b", "1.25", "--a", "1.5", "--features", "60", "--samples", "120", "--latent", "200"]
+
+
+def run(capsys, *options, model=MODEL):
+    status = main(["dynamics", *model, *options])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def run_json(capsys, *options, model=MODEL):
+    status, out, err = run(capsys, *options, "--json", model=model)
+    assert (status, err) == (0, "")
+    return json.loads(out)
+
+
+def replaced(**values):
+    options = dict(zip(MODEL[::2], MODEL[1::2]))
+    options.update({f"--{name}": value for name, value in values.items()})
+    return [text for pair in options.items() for text in pair]
+
+
+def test_json_of_the_reference_rows(capsys):
+    result = run_json(capsys, "--times", "0,10,1e3")
+    assert result["times"] == [0, 10, 1000]
+    assert np.allclose(result["excess_loss"][1:], [0.5915381394696, 0.5585404227196], atol=1e-12)
+    assert np.allclose(result["train_loss"][1:], [0.4479990032734, 0.1522909792756], atol=1e-12)
+    assert result["critical_step"] is None and result["diverges"] is False
+    assert max(result["error_estimate"]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("options", "learner", "samples"),
+    [
+        (["--learner", "gd", "--step", "1/2"], gradient_descent(0.5), "120"),
+        (["--learner", "momentum", "--step", "0.3", "--momentum", "0.5"], HeavyBall(0.3, 0.5), "120"),
+        (["--learner", "sgd", "--step", "0.3", "--batch", "8"], OnePassSGD(0.3, 8), "inf"),
+        (["--ridge", "3"], GradientFlow(3 / 7200), "120"),
+        (["--decay", "0.01"], GradientFlow(0.01), "120"),
+    ],
+)
+def test_learners(capsys, options, learner, samples):
+    options = [*options, "--times", "2,30", "--noise", "0.1"]
+    result = run_json(capsys, *options, model=replaced(samples=samples))
+    expected = dynamics(LAW, 60, float(samples), [2, 30], learner=learner, noise=0.1)
+    assert np.allclose(result["excess_loss"], expected.excess_loss, rtol=1e-12)
+    assert np.allclose(result["train_loss"], expected.train_loss, rtol=1e-12)
+
+
+def test_averages(capsys):
+    result = run_json(capsys, "--times", "5", "--ensemble", "3", "--bags", "2", "--noise", "0.1")
+    expected = dynamics(LAW, 60, 120, [5], noise=0.1, ensemble=3, bags=2)
+    assert result["excess_loss"] == pytest.approx(expected.excess_loss, rel=1e-12)
+    assert result["train_loss"] == pytest.approx(expected.train_loss, rel=1e-12)
+
+
+def test_ridge_ends_where_the_loss_command_is(capsys):
+    result = run_json(capsys, "--times", "1e15", "--ridge", "3", "--noise", "0.1")
+    closed = static_loss(LAW, 60, 120, ridge=3, noise=0.1)
+    assert result["excess_loss"][0] == pytest.approx(closed.excess_loss, rel=1e-11)
+    assert result["train_loss"][0] == pytest.approx(closed.train_loss, rel=1e-11)
+
+
+def test_digits(capsys):
+    model = replaced(latent="8", features="3", samples="5")
+    result = run_json(capsys, "--times", "2", "--digits", "16", model=model)
+    law = PowerLaw(exponent=1.25, target_exponent=1.5, size=8)
+    assert isinstance(result["excess_loss"][0], str) and len(result["excess_loss"][0]) == 17
+    fast = dynamics(law, 3, 5, 2).excess_loss
+    assert float(result["excess_loss"][0]) == pytest.approx(float(fast), rel=1e-12)
+    few = run_json(capsys, "--times", "2", "--digits", "8", model=model)
+    assert few["excess_loss"][0] == pytest.approx(float(fast), rel=1e-12)
+
+
+def test_table_names_the_critical_step(capsys):
+    status, out, _ = run(capsys, "--times", "1,10", "--learner", "gd", "--step", "1")
+    assert status == 0 and "Training diverges above the step size 1.40176" in out
+    status, out, _ = run(capsys, "--times", "1,1e9", "--learner", "gd", "--step", "1.5")
+    assert status == 0 and "above the critical one, 1.40176" in out and "inf" in out
+    diverging = run_json(capsys, "--times", "1e9", "--learner", "gd", "--step", "1.5")
+    assert diverging["diverges"] is True and diverging["excess_loss"] == ["inf"]
+
+
+def test_infinite_latent_space(capsys):
+    result = run_json(capsys, "--times", "1e15", model=replaced(latent="inf"))
+    closed = static_loss(PowerLaw(exponent=1.25, target_exponent=1.5), 60, 120).excess_loss
+    assert result["excess_loss"][0] == pytest.approx(float(closed), rel=1e-10)
+    assert math.isfinite(result["error_estimate"][0])
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "words"),
+    [
+        (["--times", "-1"], {}, ["--times", "≥ 0"]),
+        (["--times", "nan"], {}, ["--times"]),
+        (["--times", "1.5", "--learner", "gd", "--step", "1"], {}, ["times", "whole numbers"]),
+        (["--times", "1", "--learner", "gd", "--step", "0"], {}, ["--step", "> 0"]),
+        (["--times", "1", "--learner", "gd"], {}, ["--step", "absent"]),
+        (["--times", "1", "--step", "1"], {}, ["--step", "flow"]),
+        (["--times", "1", "--learner", "sgd", "--step", "1", "--batch", "0"], {}, ["--batch", "≥ 1"]),
+        (["--times", "1", "--learner", "sgd", "--step", "1"], {}, ["samples", "inf"]),
+        (
+            ["--times", "1", "--learner", "momentum", "--step", "1", "--momentum", "1"], {},
+            ["--momentum", "[0, 1)"],
+        ),
+        (["--times", "1"], {"a": "1", "latent": "inf"}, ["--a", "infinite"]),
+        (["--times", "1", "--bags", "2"], {"samples": "inf"}, ["samples", "bagging"]),
+        (["--times", "1", "--ridge", "1"], {"samples": "inf"}, ["--ridge", "infinite"]),
+        (["--times", "1", "--ridge", "1", "--decay", "1"], {}, ["--decay", "only one"]),
+        (["--times", "1", "--ensemble", "0"], {}, ["--ensemble"]),
+        (["--times", "1", "--noise", "-1"], {}, ["--noise"]),
+        (["--times", "__import__('os')"], {}, ["--times"]),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(capsys, options, model, words):
+    try:
+        status, out, err = run(capsys, *options, model=replaced(**model))
+    except SystemExit as error:  # argparse's own refusals
+        captured = capsys.readouterr()
+        status, out, err = error.code, captured.out, captured.err
+    assert status == 2 and out == ""
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
+    assert all(word in err for word in words), err
