@@ -12,7 +12,7 @@ import sympy as sp
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import Derivation, Step
-from .unicode_text import escape
+from .unicode_text import escape, math
 
 WIDE = 230  # characters of LaTeX beyond which an equation is broken into lines
 
@@ -28,11 +28,15 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 """
 
 
+def _latex(expression: sp.Basic) -> str:
+    return math(sp.latex(expression))
+
+
 def display(claim: sp.Basic) -> str:
     """The claim as the body of a displayed equation."""
-    whole = sp.latex(claim)
+    whole = _latex(claim)
     if len(whole) > WIDE and isinstance(claim, sp.Eq) and isinstance(claim.rhs, sp.Add):
-        terms = [sp.latex(term) for term in claim.rhs.as_ordered_terms()]
+        terms = [_latex(term) for term in claim.rhs.as_ordered_terms()]
         lines: list[str] = []
         line = ""
         for term in terms:
@@ -43,7 +47,7 @@ def display(claim: sp.Basic) -> str:
             line += " " + piece
         lines.append(line)
         body = r" \\ & \quad ".join(lines)
-        whole = rf"\begin{{aligned}} {sp.latex(claim.lhs)} = {{}} & {body} \end{{aligned}}"
+        whole = rf"\begin{{aligned}} {_latex(claim.lhs)} = {{}} & {body} \end{{aligned}}"
     return rf"\fit{{{whole}}}"
 
 

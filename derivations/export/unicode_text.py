@@ -7,7 +7,9 @@ nothing is silently lost.
 
 from __future__ import annotations
 
+import itertools
 import re
+import unicodedata
 
 _GREEK = dict(
     zip(
@@ -62,10 +64,6 @@ _SYMBOLS = {
     "ϕ": r"\phi", "ϵ": r"\epsilon", "∑": r"\Sigma", "⊤": r"\top", "ᵀ": r"^{\top}", "⩽": r"\leq",
     "≲": r"\lesssim", "≳": r"\gtrsim", "∎": r"\square", "∥": r"\|", "∓": r"\mp",
 }  # fmt: skip
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿᵇᵅᵃᵗˢ", "0123456789-+nb\0ats"))
-_SUPERSCRIPTS["ᵅ"] = r"\alpha "
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙₜₖₘₐᵢⱼₓₑₚₛₗ", "0123456789+-ntkmaijxepsl"))
-_SUBSCRIPTS["ᵧ"] = r"\gamma "
 _TEXT = {
     "“": "``", "”": "''", "’": "'", "‘": "`", "–": "--", "—": "---", "…": r"\dots{}",
     "\u00a0": "~", "é": r"\'e", "ö": r"\"o", "ü": r"\"u", "č": r"\v{c}", "ä": r"\"a", "§": r"\S{}",
@@ -76,42 +74,87 @@ _SPECIAL = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\ensuremath{<}", ">": r"\ensuremath{>}", "|": r"\ensuremath{|}",
 }  # fmt: skip
-_COMBINING = {"\u0302": r"\hat", "\u0304": r"\bar", "\u0307": r"\dot", "\u0303": r"\tilde"}
+_COMBINING = {"\u0308": r"\ddot", "\u0302": r"\hat", "\u0304": r"\bar", "\u0307": r"\dot", "\u0303": r"\tilde"}
 
 
-def _run(text: str, table: dict[str, str], mark: str) -> str:
-    characters = "".join(map(re.escape, table))
-    return re.sub(
-        f"[{characters}]+",
-        lambda match: "\0" + mark + "{" + "".join(table[c] for c in match[0]) + "}\1",
-        text,
-    )
+def _script(character: str) -> tuple[str, str] | None:
+    """("^", "2") for a superscript ², ("_", "1") for a subscript ₁, None for anything else."""
+    kind, _, code = unicodedata.decomposition(character).partition(" ")
+    if kind not in ("<super>", "<sub>"):
+        return None
+    return "^" if kind == "<super>" else "_", chr(int(code, 16))
+
+
+# λ_J, m^{-b-1}, σ_w^2: a letter with subscripts and superscripts written in ASCII
+_SCRIPTED = re.compile(
+    r"([A-Za-zα-ωΑ-Ω)\]])((?:[_^](?:\{[^{}]*\}|[A-Za-zα-ω⋆](?![A-Za-z])|-?\d+))+)"
+)
+_ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|-?\d+|.)")
 
 
 def escape(text: str) -> str:
     """The text as LaTeX.
 
-    >>> print(escape("κ ≥ 0 & λ₁₀"))
-    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{10}}
+    >>> print(escape("κ ≥ 0 & λ₁₀, m^{-b}"))
+    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{10}}, \\ensuremath{m^{-b}}
+    """  # noqa: E501
+    out, last = [], 0
+    for match in _SCRIPTED.finditer(text):
+        out.append(_with_unicode_scripts(text[last : match.start()]))
+        scripts = (
+            f"{mark}{{{math(body.strip('{}'))}}}"
+            for mark, body in _ONE_SCRIPT.findall(match[2])
+        )
+        out.append(rf"\ensuremath{{{math(match[1])}{''.join(scripts)}}}")
+        last = match.end()
+    return "".join([*out, _with_unicode_scripts(text[last:])])
+
+
+def math(text: str) -> str:
+    """Text that already stands in mathematics: only its non-ASCII characters are replaced.
+
+    >>> print(math("S[w^2λ]"))
+    S[w^2\\lambda ]
     """
+    return "".join(
+        character
+        if character.isascii()
+        else _script_in_math(character) or rf"{_command(character)} "
+        for character in text
+    )
+
+
+def _script_in_math(character: str) -> str | None:
+    script = _script(character)
+    return f"{script[0]}{{{math(script[1])}}}" if script else None
+
+
+def _command(character: str) -> str:
+    if character in _GREEK:
+        return "\\" + _GREEK[character]
+    if character in _SYMBOLS:
+        return _SYMBOLS[character]
+    raise ValueError(f"no LaTeX is known for {character!r}")
+
+
+def _with_unicode_scripts(text: str) -> str:
     out = []
-    for piece in re.split("(\0[^\1]*\1)", _run(_run(text, _SUBSCRIPTS, "_"), _SUPERSCRIPTS, "^")):
-        if piece.startswith("\0"):
-            out.append(rf"\ensuremath{{{piece[1:-1]}}}")
+    for mark, run in itertools.groupby(text, key=lambda c: (_script(c) or ("", ""))[0]):
+        if mark:
+            base = "".join((_script(c) or ("", ""))[1] for c in run)
+            out.append(rf"\ensuremath{{{mark}{{{math(base)}}}}}")
         else:
-            out.append(_plain(piece))
+            out.append(_plain("".join(run)))
     return "".join(out)
 
 
 def _plain(text: str) -> str:
     out: list[str] = []
-    for character in text:
+    for character in "".join(c if c in _TEXT else unicodedata.normalize("NFD", c) for c in text):
         if character in _COMBINING:
             out[-1] = rf"\ensuremath{{{_COMBINING[character]}{{{out[-1]}}}}}"
-        elif character in _GREEK:
-            out.append(rf"\ensuremath{{\{_GREEK[character]}}}")
-        elif character in _SYMBOLS:
-            out.append(rf"\ensuremath{{{_SYMBOLS[character]}}}")
+        elif character in _GREEK or character in _SYMBOLS:
+            out.append(rf"\ensuremath{{{_command(character)}}}")
         elif character in _TEXT:
             out.append(_TEXT[character])
         elif character in _SPECIAL:
