@@ -135,6 +135,8 @@ class StaticLoss:
     @property
     def loss(self) -> Any:
         """½ × excess loss: the test loss in the solvable-model paper's normalisation."""
+        if is_mp(self.excess_loss):
+            return mpmath.ldexp(self.excess_loss, -1)  # exact at any ambient precision
         return self.excess_loss / 2
 
 
