@@ -131,7 +131,10 @@ def _with_norms(cell: Cell, streams: Streams, sums: Sums) -> Sums:
     factors = [
         cell.data_law.column_factors(streams, draw, cell.samples) for draw in range(cell.data_draws)
     ]
-    norms = np.concatenate([factor for factor in factors if factor is not None] or [np.ones(1)])
+    drawn = [factor for factor in factors if factor is not None]
+    if not drawn:
+        return sums
+    norms = np.concatenate(drawn)
     averaged = cell.targets == "average"
     return Sums(
         kernel=sums.kernel * norms,
@@ -233,7 +236,11 @@ class TileSum:
         """The sum in float64, its upper triangle filled in when it is symmetric."""
         total = np.asarray(self.total, np.float64, order="F")
         if self.symmetric:
-            total += np.tril(total, -1).T
+            for start in range(0, len(total), TILE):  # blocks of columns: little extra memory
+                stop = start + TILE
+                corner = np.tril(total[start:stop, start:stop])
+                total[start:stop, start:stop] = corner + np.tril(corner, -1).T
+                total[start:stop, stop:] = total[stop:, start:stop].T
         return total
 
 
