@@ -139,6 +139,14 @@ class StaticLoss:
             return mpmath.ldexp(self.excess_loss, -1)  # exact at any ambient precision
         return self.excess_loss / 2
 
+    def _repr_latex_(self) -> str:
+        digits = 15 if self.certain_digits is None else min(self.certain_digits, 30)
+        shown = {"kappa": self.kappa, "L": self.excess_loss, "L_train": self.train_loss}
+        if any(np.ndim(value) for value in shown.values() if not is_mp(value)):
+            return f"$L$: array of shape {np.shape(self.excess_loss)}"
+        lines = (sp.Eq(sp.Symbol(k), sp.Float(str(v), digits)) for k, v in shown.items())
+        return rf"$\displaystyle {r',\quad '.join(map(sp.latex, lines))}$"
+
 
 def static_loss(
     spectrum: Spectrum,

@@ -20,17 +20,24 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import mpmath
 import numpy as np
+import sympy as sp
 
 from . import arguments
 from .errors import InputError
 from .formula import is_mp
+from .symbols import J, M
 
+GUARD_BITS = 12
 CHUNK = 1 << 21  # modes × values of κ that one step of a direct sum holds
+
+
+_MODE, _WEIGHT = sp.Symbol("lambda_J", positive=True), sp.Symbol("w_J")
 
 
 def _float(x: Any) -> Any:
@@ -85,6 +92,13 @@ class Spectrum(ABC):
         """The block λ_J for J = start+1 … stop, descending, as float64."""
         stop = self._stop(stop)
         return np.asarray(self.eigenvalue(np.arange(start + 1, stop + 1, dtype=float)), dtype=float)
+
+    def symbolic(self) -> tuple[sp.Eq, ...]:
+        """The spectrum in formulas: λ_J (and w_J² λ_J where it is not isotropic), and M."""
+        return (sp.Eq(M, int(self.size)),)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {r',\quad '.join(map(sp.latex, self.symbolic()))}$"
 
     def _stop(self, stop: int | None) -> int:
         if stop is None and self.size == math.inf:
@@ -163,11 +177,31 @@ class PowerLaw(Spectrum):
     def resolvent_sum(self, kappa: Any, p: int, q: int, target: bool = False) -> Any:
         from .power_sums import power_sum
 
-        convert = mpmath.mpmathify if is_mp(kappa) else _float
-        b, a, scale = map(convert, (self.exponent, self.target_exponent, self.scale))
-        weight = convert(self.target_variance) if target else 1
+        b, a = self._exact_exponents
         s = b * (p - q) + (a - b if target else 0)
+        if is_mp(kappa):
+            with mpmath.extraprec(GUARD_BITS):
+                scale = mpmath.mpmathify(self.scale)
+                weight = mpmath.mpmathify(self.target_variance) if target else 1
+                total = weight * scale ** (p - q) * power_sum(s, b, q, kappa / scale, self.size)
+            return +total
+        scale, weight = float(self.scale), float(self.target_variance) if target else 1.0
         return weight * scale ** (p - q) * power_sum(s, b, q, kappa / scale, self.size)
+
+    @cached_property
+    def _exact_exponents(self) -> tuple[Fraction, Fraction]:
+        """b and a as fractions, so that sums and differences of them are exact."""
+        from .power_sums.exponents import exact
+
+        return exact("exponent", self.exponent), exact("target_exponent", self.target_exponent)
+
+    def symbolic(self) -> tuple[sp.Eq, ...]:
+        b, a, scale, variance = map(
+            sp.nsimplify, (self.exponent, self.target_exponent, self.scale, self.target_variance)
+        )
+        size = sp.oo if self.size == math.inf else int(self.size)
+        target = sp.Eq(_WEIGHT**2 * _MODE, variance * scale * J**-a)
+        return sp.Eq(_MODE, scale * J**-b), target, sp.Eq(M, size, evaluate=False)
 
     def eigenvalue(self, index: Any) -> Any:
         convert = mpmath.mpmathify if is_mp(index) else _float
@@ -199,6 +233,9 @@ class Flat(Spectrum):
         if not is_mp(kappa):
             kappa = np.asarray(kappa)[()]
         return weight * int(self.size) * scale**p / (scale + kappa) ** q
+
+    def symbolic(self) -> tuple[sp.Eq, ...]:
+        return sp.Eq(_MODE, sp.nsimplify(self.scale)), sp.Eq(M, int(self.size))
 
     def eigenvalue(self, index: Any) -> Any:
         return (mpmath.mpmathify if is_mp(index) else _float)(self.scale) * index**0
@@ -280,19 +317,18 @@ class Empirical(Spectrum):
             out[i : i + step] = factor @ block ** float(-q)
         return out.reshape(kappa.shape)[()]
 
+    def _modes_mp(self) -> tuple[list[Any], list[Any]]:
+        """(λ_J, w_J²) as mpmath numbers at the current precision."""
+        modes = [mpmath.mpmathify(x) for x in self._exact_values]
+        if self._exact_target is None:
+            return modes, [mpmath.mpmathify(self.target_variance)] * len(modes)
+        return modes, [mpmath.mpmathify(w) / x for w, x in zip(self._exact_target, modes)]
+
     def _sum_mp(self, kappa: Any, p: int, q: int, target: bool) -> Any:
         with mpmath.extraprec(20 + int(self.size).bit_length()):
-            modes = [mpmath.mpmathify(x) for x in self._exact_values]
+            modes, weights = self._modes_mp()
             terms = [x**p / (x + kappa) ** q for x in modes]
-            if target and self._exact_target is None:
-                total = mpmath.fsum(terms) * mpmath.mpmathify(self.target_variance)
-            elif target:
-                powers = self._exact_target or []
-                total = mpmath.fsum(
-                    mpmath.mpmathify(w) / x * term for w, x, term in zip(powers, modes, terms)
-                )
-            else:
-                total = mpmath.fsum(terms)
+            total = mpmath.fdot(weights, terms) if target else mpmath.fsum(terms)
         return +total
 
     def eigenvalue(self, index: Any) -> Any:
@@ -329,9 +365,21 @@ class CutoffPowerLaw(Empirical):
         )  # fmt: skip
         arguments.positive("cutoff", cutoff)
         self.law, self.cutoff = law, cutoff
-        index = np.arange(1, size + 1, dtype=float)
-        decline = np.exp(-index / float(cutoff))
-        values = law.eigenvalues() * decline
-        keep = values > 0
-        target = None if law.isotropic else (law.target_power() * decline)[keep]
-        super().__init__(values[keep], target, target_variance)
+        values = law.eigenvalues() * np.exp(-np.arange(1, size + 1) / float(cutoff))
+        values = values[values > 0]  # e^{-J/J_c} may leave the range of float64
+        weights = law.target_power(0, len(values)) / law.eigenvalues(0, len(values))
+        super().__init__(values, None if law.isotropic else weights * values, target_variance)
+
+    def symbolic(self) -> tuple[sp.Eq, ...]:
+        b, scale, end = map(sp.nsimplify, (self.law.exponent, self.law.scale, self.cutoff))
+        return sp.Eq(_MODE, scale * J**-b * sp.exp(-J / end)), sp.Eq(M, self.size)
+
+    def _modes_mp(self) -> tuple[list[Any], list[Any]]:
+        law = self.law
+        b, a, scale, end, weight = map(
+            mpmath.mpmathify,
+            (law.exponent, law.target_exponent, law.scale, self.cutoff, law.target_variance),
+        )
+        index = [mpmath.mpf(j) for j in range(1, int(self.size) + 1)]
+        modes = [scale * j**-b * mpmath.exp(-j / end) for j in index]
+        return modes, [weight * j ** (b - a) for j in index]
