@@ -145,7 +145,7 @@ class StaticLoss:
         if any(np.ndim(value) for value in shown.values() if not is_mp(value)):
             return f"$L$: array of shape {np.shape(self.excess_loss)}"
         lines = (sp.Eq(sp.Symbol(k), sp.Float(str(v), digits)) for k, v in shown.items())
-        return rf"$\displaystyle {r',\quad '.join(map(sp.latex, lines))}$"
+        return r"$\displaystyle " + r",\quad ".join(map(sp.latex, lines)) + "$"
 
 
 def static_loss(

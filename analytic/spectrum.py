@@ -98,7 +98,7 @@ class Spectrum(ABC):
         return (sp.Eq(M, int(self.size)),)
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {r',\quad '.join(map(sp.latex, self.symbolic()))}$"
+        return r"$\displaystyle " + r",\quad ".join(map(sp.latex, self.symbolic())) + "$"
 
     def _stop(self, stop: int | None) -> int:
         if stop is None and self.size == math.inf:
