@@ -1,31 +1,31 @@
 r"""Laws of the dynamics: what limits the loss at time t with N features and P samples.
 
-For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞, no label noise, every bottleneck contributes a power law
-c · t^{-p} N^{-q} P^{-s}, possibly times a logarithm:
+For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞, no label noise, every bottleneck contributes a power
+law c · t^{-p} N^{-q} P^{-s}, possibly times a logarithm:
 
     time                 Σ k^{-a} e^{−2tk^{-b}}                 t^{-(a−1)/b}
     features             κh₁, D₁(κ) = N                         N^{-min(a−1, b)}
     data                 κ²h₂/(1 − D₂/P), D₁(κ) = P             P^{-min(a−1, 2b)}
     feature embedding    (1/N) Σ_k w_k² Σ_j λ_j e^{−2λ_jt}      N^{-1} t^{-(b−1)/b}       a − 1 > b
-    data reuse           (1/P) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt}  P^{-1} t^{-(2b−1)/b}      a − 1 > 2b
-    batch noise (SGD)    (η²/B)/(1−q) Σ_n L_n · Σ_j λ_j² e^{−2λ_jt}  t^{-(2b−1)/b}         a − 1 > b
+    data reuse           (1/P) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt} P^{-1} t^{-(2b−1)/b}      a − 1 > 2b
+    batch noise (SGD)    (η²/B)/(1−q) Σ_n L_n Σ_j λ_j² e^{−2ηλ_jn}  n^{-(2b−1)/b}      a − 1 > b
 
 Time, features and data are the leading Mellin poles of the exact sums (`expansion`, `limits`), so
 that min(…) and the logarithm where two poles meet are found, not written. The embedding, reuse and
 noise terms are the universal first corrections in 1/N, 1/P, η/B at late times: fast modes k are
 learned, w_k²λ_k²λ_j g_kj² → w_k²λ_j e^{−2λ_jt}, and the sum over k converges for easy tasks only.
 
-Compute C = N t. The loss is max_i C^{−p_i x − q_i (1−x)} on t = C^x, N = C^{1−x}, a concave problem in
-x whose optimum is where two terms cross: `compute_optimal`. Minimising their sum gives prefactors,
+Compute C = N t. The loss is max_i C^{−p_i x − q_i (1−x)} on t = C^x, N = C^{1−x}, a concave problem
+in x whose optimum is where two terms cross: `compute_optimal`. Minimising their sum,
 
     c₁ C^{−q₁} t^{q₁−p₁} + c₂ C^{−q₂} t^{q₂−p₂} → min,
 
     t^{(q₁−p₁)−(q₂−p₂)} = C^{q₁−q₂} · c₂(p₂−q₂)/(c₁(q₁−p₁)),
 
-exact at C → ∞ for easy tasks, where the exponent is (a−1)/a, not that of time against features.
-For hard tasks (a − 1 < b) time and features cross at t ~ N^b, where the
-loss is a scaling function N^{-(a−1)} Φ(t/N^b), not a sum: the exponents stand, the prefactor comes from
-`compute_frontier`, which minimises the exact loss over N.
+gives prefactors, exact at C → ∞ for easy tasks; there time is balanced against embedding, and the
+loss exponent is (a−1)/a. For hard tasks (a − 1 < b) time and features cross at t ~ N^b, where the
+loss is a scaling function N^{-(a−1)} Φ(t/N^b), not a sum: the exponents stand, the prefactor comes
+from `compute_frontier`, which minimises the exact loss over N.
 
 Sources: dynamical paper, eqs. (13), (14), (153)–(156), appendix N; 2405.15074 for the phases.
 """
@@ -53,7 +53,7 @@ from .limits.scaling import (
     scaling_ordering,
     target_series,
 )
-from .spectrum import PowerLaw, Spectrum
+from .spectrum import Spectrum
 from .symbols import N, P, a, b, lambda_plus, sigma_w, t
 
 __all__ = [
@@ -306,7 +306,7 @@ def _best_share(terms: Sequence[tuple[Any, Any]]) -> Any:
 
 
 def _opposed(tight: Sequence[BottleneckLaw]) -> tuple[BottleneckLaw, BottleneckLaw]:
-    """Of the laws that are equal at the optimum, one that wants more time and one that wants size."""
+    """Of the laws equal at the optimum, one that wants more time and one that wants size."""
     gains = {law.name: law.exponents[0] - law.exponents[1] for law in tight}
     first = max(tight, key=lambda law: gains[law.name])
     second = min(tight, key=lambda law: gains[law.name])
@@ -341,7 +341,7 @@ class Frontier:
 
     @property
     def exponents(self) -> tuple[float, float, float]:
-        """(time, size, loss) exponents fitted over all budgets: d ln t, d ln N, −d ln L by d ln C."""
+        """(time, size, loss) exponents fitted over all budgets: slopes of ln t, ln N, −ln L."""
         x = np.log(self.compute)
         fits = [np.polyfit(x, np.log(y), 1)[0] for y in (self.times, self.features, self.loss)]
         return float(fits[0]), float(fits[1]), float(-fits[2])
@@ -360,6 +360,7 @@ def compute_frontier(
     A grid in ln N brackets the minimum, a bounded search refines it. N is treated as a real
     number. Raises `InputError` for budgets ≤ 1.
 
+    >>> from analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=2, target_exponent=4)
     >>> frontier = compute_frontier(law, [1e4])
     >>> bool(100 < frontier.features[0] * frontier.times[0] < 1.01e4)

@@ -37,6 +37,7 @@ MODULES = (
     "derivations.dynamical_model.ensembles",
     "derivations.dynamical_model.white_spectrum",
     "derivations.dynamical_model.optimisers",
+    "derivations.dynamical_model.scaling_laws",
 )
 
 

@@ -182,7 +182,7 @@ class Agrees:
         with mpmath.workdps(self.digits + 15):
             other = mpmath.mpmathify(self.independent())
             value = mpmath.mpmathify(self.claimed(claim))
-            error = float(abs(value - other) / max(abs(other), mpmath.mpf(10) ** -self.digits))
+            error = float(abs(value - other) / (abs(other) or 1))
         message = f"{mpmath.nstr(value, 8)} against {mpmath.nstr(other, 8)}: off by {error:.1e}"
         allowed = 10.0**-self.digits
         outcome = "pass" if error <= allowed else "fail"

@@ -163,6 +163,36 @@ def ridge_pairs(setting: Setting, z: float, own_features: bool, own_data: bool) 
     return per_seed(setting, one)
 
 
+@cache
+def best_readout(setting: Setting) -> np.ndarray:
+    """Σ λ v² of the best read-out of the features on the population: t, P → ∞."""
+
+    def one(draw: Draw) -> float:
+        root = np.sqrt(setting.eigenvalues)
+        scaled = (draw.features * root).T  # Λ^{1/2}Aᵀ
+        weights, *_ = np.linalg.lstsq(scaled, root * draw.target, rcond=None)
+        return float(((root * draw.target - scaled @ weights) ** 2).sum())
+
+    return per_seed(setting, one)
+
+
+@cache
+def population_flow(setting: Setting, time: float) -> np.ndarray:
+    """Σ λ v² of gradient flow on the population at ``time``: P → ∞, w averaged over its signs."""
+
+    def one(draw: Draw) -> float:
+        root = np.sqrt(setting.eigenvalues)
+        scaled = draw.features * root / np.sqrt(setting.features)  # AΛ^{1/2}/√N
+        _, values, right = np.linalg.svd(scaled, full_matrices=False)
+        decay = np.expm1(-(values**2) * time)
+        # Λ^{1/2}v(t) = (1 + Vᵀ(e^{−s²t} − 1)V) Λ^{1/2}w, and ⟨ww⟩ is diagonal
+        change = (right.T * decay) @ right
+        matrix = np.eye(setting.modes) + change
+        return float((matrix**2 @ setting.target_power).sum())
+
+    return per_seed(setting, one)
+
+
 def per_seed(setting: Setting, one: Callable[[Draw], Any]) -> np.ndarray:
     """``one`` of every draw, shaped *(seeds, …)*."""
     return np.array([one(draw) for draw in setting.draws()])

@@ -14,6 +14,7 @@ MODULES = (
     "ensembles",
     "white_spectrum",
     "optimisers",
+    "scaling_laws",
 )
 
 
