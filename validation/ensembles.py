@@ -80,6 +80,7 @@ def moments(cell: Cell, seed: Seed, *, threads: int = 1) -> Moments:
     ``threads`` > 1 draws the next tiles while the products of this one are taken; it changes no
     number. Raises `InputError` when the arrays cannot fit in memory.
     """
+    check_memory(cell, threads=threads)
     drawn = accumulate(cell, seed, threads=threads)
     labels, cross, power = drawn.labels, drawn.cross, drawn.power
     if cell.targets != "average":
@@ -93,7 +94,6 @@ def moments(cell: Cell, seed: Seed, *, threads: int = 1) -> Moments:
 
 def accumulate(cell: Cell, seed: Seed, *, threads: int = 1) -> Sums:
     """One pass over the modes, last tile first."""
-    check_memory(cell, threads=threads)
     streams = Streams.of(seed)
     spectrum = cell.spectrum.build()
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples

@@ -1,47 +1,80 @@
 r"""What a simulation will need in memory, known before it starts.
 
-Counted are the arrays that live at the same time at the peak: while streaming, the moments and
-the tiles in flight; while scoring, the moments in float64, the factors of φ and the products
+Counted are the arrays that live at the same time at the peak: while streaming, the sums over modes
+and the tiles in flight; while scoring, the moments in float64, the factors of φ and the products
 with them. A cell that does not fit is refused, with the number.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analytic.errors import InputError
+
+from .learners import OnePassSGD, Ridge
 
 if TYPE_CHECKING:
     from .cells import Cell
 
 #: What the interpreter and its libraries hold, in bytes.
 BASE = 150 * 2**20
+#: Where Linux says what this machine, and this control group, may still use.
+MEMINFO = "/proc/meminfo"
+CGROUP = "/sys/fs/cgroup"
 
 
 def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
     """Estimate of the peak resident memory of one repetition of the cell, in bytes."""
-    from .ensembles import TILE
+    from .ensembles import TILE, explicit_targets
+
+    if not isinstance(cell.learner, OnePassSGD):
+        return BASE + max(streaming_bytes(cell, threads=threads), scoring_bytes(cell))
+    if cell.data_law.name == "gaussian":  # Γ, its eigenvectors, its root, and a tile
+        width = cell.features + explicit_targets(cell)
+        return BASE + 8 * (5 * width**2 + 2 * TILE * width + 2 * width * cell.learner.batch)
+    samples = max(1, *cell.learner.steps) * cell.learner.batch
+    run = replace(cell, samples=samples, learner=Ridge())
+    return BASE + streaming_bytes(run, threads=threads)
+
+
+def streaming_bytes(cell: Cell, *, threads: int = 1) -> int:
+    """The sums of `validation.ensembles.accumulate`, with the tiles that are drawn ahead."""
+    from .ensembles import TILE, explicit_targets
 
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
-    real = 8 if cell.dtype == "float64" else 4
-    moments = 2 * rows * columns + rows**2 + columns**2
+    width = columns if cell.targets == "average" else explicit_targets(cell)
+    sums = rows * columns + rows**2 + (rows + columns) * width
     tiles = (3 if threads > 1 else 1) * 2 * TILE * (rows + columns)
-    streaming = real * (moments + tiles)
+    wide = cell.dtype == "float64"
+    return (8 if wide else 4) * (sums + tiles) + (0 if wide else 8 * sums)
+
+
+def scoring_bytes(cell: Cell) -> int:
+    """Moments, factors and quadratic forms of `validation.training.score`."""
+    rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
     members = cell.feature_draws * cell.data_draws
     rank = members * min(cell.features, cell.samples)
-    factors = 2 * rank * (cell.features + cell.samples) + 4 * cell.features * cell.samples
-    scoring = 8 * (moments + factors + 5 * rank**2)
-    return BASE + max(streaming, scoring)
+    moments = 2 * rows * columns + rows**2 + columns**2
+    factors = rank * (cell.features + cell.samples + columns) + 4 * cell.features * cell.samples
+    return 8 * (moments + factors + 7 * rank**2)
 
 
 def available_bytes() -> int | None:
-    """Physical memory that is free or can be freed, in bytes; None where it is not known."""
+    """Memory that is free or can be freed for this process, in bytes; None where not known."""
+    limits = []
     try:
-        with open("/proc/meminfo") as lines:
+        with open(MEMINFO) as lines:
             fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
+        limits.append(int(fields["MemAvailable"].split()[0]) * 1024)
     except (OSError, KeyError, ValueError):
-        return None
+        pass
+    try:
+        with open(f"{CGROUP}/memory.max") as most, open(f"{CGROUP}/memory.current") as now:
+            limits.append(max(int(most.read()) - int(now.read()), 0))
+    except (OSError, ValueError):  # no such group, or its limit is "max"
+        pass
+    return min(limits, default=None)
 
 
 def check_memory(cell: Cell, *, threads: int = 1, limit: int | None = None) -> int:

@@ -59,6 +59,7 @@ def simulate_one_pass(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, 
     learner = cell.learner
     if not isinstance(learner, OnePassSGD):
         raise TypeError(f"{learner.rule} is not one-pass SGD")
+    check_memory(cell, threads=threads)
     if cell.data_law.name == "gaussian":
         population, batches = gaussian_batches(cell, learner, seed)
     else:
@@ -91,7 +92,6 @@ def descend(
 
 def gaussian_batches(cell: Cell, learner: OnePassSGD, seed: Seed) -> tuple[Population, Batches]:
     """Batches of Gaussian data, drawn in the N + D directions that matter."""
-    check_memory(cell)
     streams, features, count = Streams.of(seed), cell.features, explicit_targets(cell)
     joint = joint_covariance(cell, streams)
     values, vectors = np.linalg.eigh(joint)

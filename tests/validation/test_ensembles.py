@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytic.errors import InputError
+from validation import memory
 from validation.cells import Cell, SpectrumSpec
 from validation.ensembles import TILE, accumulate, bare_flops, moments
 from validation.laws import Law, Role, Streams
@@ -163,6 +164,30 @@ def test_memory_does_not_depend_on_the_number_of_modes():
         for size in (10**4, 10**6)
     )
     assert few == many < 1.5 * 2**30
+
+
+def test_memory_of_fresh_batches_does_not_grow_with_the_square_of_the_samples():
+    learner = OnePassSGD([1000], 0.1, batch=32)  # 32000 samples, 256 features
+    streamed = Cell(SPECTRUM, 256, 1, learner, targets=4, data_law=Law("laplace"))
+    assert (
+        peak_bytes(streamed) < BASE + 6 * 8 * 256 * 32000 < peak_bytes(Cell(SPECTRUM, 256, 32000))
+    )
+    projected = Cell(SPECTRUM, 256, 1, learner, targets=4)
+    assert peak_bytes(projected) < BASE + 2**24
+
+
+def test_available_memory_is_the_smaller_of_machine_and_group(tmp_path, monkeypatch):
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 2000 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", str(tmp_path / "meminfo"))
+    monkeypatch.setattr(memory, "CGROUP", str(tmp_path))
+    assert memory.available_bytes() == 2000 * 1024
+    (tmp_path / "memory.max").write_text("1500000\n")
+    (tmp_path / "memory.current").write_text("500000\n")
+    assert memory.available_bytes() == 1000000
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "meminfo").unlink()
+    assert memory.available_bytes() is None
+    assert check_memory(Cell(SPECTRUM, 10**6, 10**6)) > 10**12  # nothing known, nothing refused
 
 
 def test_bare_flops_count_the_products():
