@@ -53,8 +53,10 @@ from .symbols import kappa, kappa_prime, z, z_prime
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
 CLOSE = 0.01
-#: coefficients of the two-point Hermite form, exact for polynomials of degree 6
-HERMITE = (1 / 2, 1 / 10, 1 / 120)
+#: divisors of the two-point Hermite form with 1, 2, 3 derivatives at each end
+HERMITE = ((2,), (2, 12), (2, 10, 120))
+#: relative distance up to which 1 and 2 derivatives are enough: errors ε²/2 and ε⁴/6
+ENOUGH = (1e-8, 1e-4)
 
 S_TARGET, S_MODE, S_MODE2, S_TARGET2 = sp.symbols("S[w^2λ] S[λ] S[λ^2] S[w^2λ^2]")
 C = sp.symbols("C_0:4")
@@ -182,24 +184,28 @@ def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
     """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*."""
     k = np.asarray(solution.value)
     exact = k.dtype == object
-    degrees, target = one_point_sums(spectrum, k, 1)
+    degrees = getattr(solution, "degrees", None)
+    if degrees is None:
+        degrees = mode_sum(spectrum, k, 1)
+    weighted = mode_sum(spectrum, k, 1, target=True)
     distance = np.ones(k.shape) if exact else distance_to_spectrum(spectrum, k)
-    signs = (-1, 2, -6) if not exact and _any_close(k, distance) else (-1,)
-    higher = [one_point_sums(spectrum, k, q) for q, _ in enumerate(signs, start=2)]
+    signs = (-1, 2, -6)[: 1 if exact else _derivatives_needed(k, distance)]
     derivatives = tuple(
-        tuple(sign * pair[family] for sign, pair in zip(signs, higher)) for family in (0, 1)
+        tuple(
+            sign * mode_sum(spectrum, k, q, target=target) for q, sign in enumerate(signs, start=2)
+        )
+        for target in (False, True)
     )  # of 1/(λ+κ): −1/(λ+κ)², 2/(λ+κ)³, −6/(λ+κ)⁴
     r1, r3 = (np.asarray(x) for x in (solution.sample_response, solution.feature_response))
-    return Points(np.broadcast_to(z, k.shape), k, r1, r3, degrees, target, distance, derivatives)
+    return Points(np.broadcast_to(z, k.shape), k, r1, r3, degrees, weighted, distance, derivatives)
 
 
-def one_point_sums(spectrum: Spectrum, k: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
-    """Σ λ/(λ+κ)^q and Σ w²λ/(λ+κ)^q."""
+def mode_sum(spectrum: Spectrum, k: np.ndarray, q: int, *, target: bool = False) -> np.ndarray:
+    """Σ λ/(λ+κ)^q, with a factor w² if ``target``, also for objects that are mpmath numbers."""
     if k.dtype != object:
-        return spectrum.resolvent_sum(k, 1, q), spectrum.target_sum(k, q)
-    modes = [spectrum.resolvent_sum(x, 1, q) for x in k.flat]
-    target = [spectrum.target_sum(x, q) for x in k.flat]
-    return as_objects(modes).reshape(k.shape), as_objects(target).reshape(k.shape)
+        return spectrum.resolvent_sum(k, 1, q, target)
+    values = [spectrum.resolvent_sum(x, 1, q, target) for x in k.flat]
+    return as_objects(values).reshape(k.shape)
 
 
 def as_objects(values: list[Any]) -> np.ndarray:
@@ -224,10 +230,11 @@ def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
     return np.where(inside, np.abs(k.imag), outside)
 
 
-def _any_close(k: np.ndarray, distance: np.ndarray) -> bool:
-    gap = np.abs(k[..., :, None] - k[..., None, :])
-    close = gap < CLOSE * distance[..., None]
-    return bool(np.any(close & ~np.eye(k.shape[-1], dtype=bool)))
+def _derivatives_needed(k: np.ndarray, distance: np.ndarray) -> int:
+    """Derivatives that bring the confluent form of all close pairs to rounding error."""
+    gap = np.abs(k[..., :, None] - k[..., None, :]) / distance[..., None]
+    largest = np.max(gap, where=gap < CLOSE, initial=0.0)
+    return 1 + sum(largest > limit for limit in ENOUGH)
 
 
 def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
@@ -236,24 +243,23 @@ def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
     delta = kp - k
     sums = ((x.target, y.target), (x.degrees, y.degrees))
     differences = [f[..., :, None] - g[..., None, :] for f, g in sums]
-    several = len(x.derivatives[0]) > 1 and len(y.derivatives[0]) > 1
-    close = np.abs(delta) < CLOSE * x.distance[..., :, None] if several else delta == 0
+    exact = delta.dtype == object
+    close = delta == 0 if exact else np.abs(delta) < CLOSE * x.distance[..., :, None]
     far = np.where(close, 1, delta)
     a, b = (difference / far for difference in differences)
     if close.any():
         *lead, i, j = np.nonzero(close)
         for total, f, g in zip((b, a), x.derivatives, y.derivatives):
-            ends = ([z[(*lead, k)] for z in side[: 3 if several else 1]] for side, k in ((f, i), (g, j)))
+            ends = ([z[(*lead, node)] for z in side] for side, node in ((f, i), (g, j)))
             total[close] = _confluent(delta[close], *ends)
     return a, b
 
 
 def _confluent(delta: np.ndarray, f: list[np.ndarray], g: list[np.ndarray]) -> np.ndarray:
-    """−f[κ,κ'] from the derivatives at both ends; δ = 0 if only the first ones are known."""
+    """−f[κ,κ'] from as many derivatives at both ends as are known."""
     total: Any = 0
-    half = (f[0] + g[0]) / 2
-    for order, (coefficient, x, y) in enumerate(zip(HERMITE, f, g)):
-        total = total - (coefficient * delta**order * (x + (-1) ** order * y) if order else half)
+    for order, (weight, x, y) in enumerate(zip(HERMITE[len(f) - 1], f, g)):
+        total = total - (x + (-1) ** order * y) * delta**order / weight
     return total
 
 

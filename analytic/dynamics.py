@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -45,7 +46,7 @@ from .contour import real
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
-from .spectrum import Spectrum
+from .spectrum import Empirical, Flat, Spectrum
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
 ROUNDING = 1e-16
@@ -53,6 +54,7 @@ LARGEST_EXPONENT = 600.0  # a loss of e^600 and more is given as infinite in flo
 PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
+LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
 
@@ -123,9 +125,17 @@ def dynamics(
         model = _Model(spectrum, features, samples, noise, ensemble, bags, rule, mp=True)
         return model.exact(flat, shape, digits)
     sizes = [np.asarray(x, float) for x in (features, samples)]
-    return _Model(spectrum, *sizes, float(noise), ensemble, bags, rule).fast(
+    return _Model(_listed(spectrum), *sizes, float(noise), ensemble, bags, rule).fast(
         np.array([float(t) for t in flat]), shape
     )
+
+
+@lru_cache(maxsize=16)
+def _listed(spectrum: Spectrum) -> Spectrum:
+    """A short spectrum as a list of modes: summing them beats any closed form."""
+    if spectrum.size > LISTED_MODES or isinstance(spectrum, Flat | Empirical):
+        return spectrum
+    return Empirical(spectrum.eigenvalues(), spectrum.target_power())
 
 
 def _check(

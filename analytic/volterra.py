@@ -46,7 +46,7 @@ from .contour import (
     window_hyperbola,
     windows,
 )
-from .correlation import one_point_sums
+from .correlation import mode_sum
 from .learners import HeavyBall, OnePassSGD
 from .resolvent import solve
 from .spectrum import Spectrum
@@ -58,8 +58,8 @@ def one_point_functions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """f = κh₁/z and k = −zd₁ at T = ∞, along a path z in the upper half-plane."""
     solution = (solve_along_exactly if mp else solve_along)(spectrum, features, math.inf, z)
-    degrees, target = one_point_sums(spectrum, solution.value, 1)
-    return target / solution.feature_response, -z * degrees
+    target = mode_sum(spectrum, solution.value, 1, target=True)
+    return target / solution.feature_response, -z * solution.degrees
 
 
 def forcing_and_kernel(
