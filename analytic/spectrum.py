@@ -154,6 +154,8 @@ class PowerLaw(Spectrum):
         self.isotropic = target_exponent is None
         self.target_exponent = exponent if target_exponent is None else target_exponent
         arguments.number("target_exponent", self.target_exponent)
+        if not abs(self.target_exponent) < math.inf:
+            raise InputError("target_exponent", target_exponent, "a finite number")
         if size == math.inf and not self.target_exponent > 1:
             raise InputError(
                 "target_exponent", target_exponent,

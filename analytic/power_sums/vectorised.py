@@ -245,12 +245,13 @@ class Evaluator:
             ratio = np.log(np.divide(high.j, low.j)) + np.zeros(low.size.shape)
             scale = binomial * prefactor(kappa.magnitude) * kappa.phase(prefactor.high)
             if growth.high == 0:
-                out.append(scale * ratio)
-                continue
-            x = growth.high * ratio
-            joined = growth(low.j) * np.expm1(np.minimum(x, 1.0))
-            apart = growth(high.j) - growth(low.j)
-            out.append(scale * np.where(np.abs(x) < 1, joined, apart) / growth.high)
+                length = ratio
+            else:
+                x = growth.high * ratio
+                joined = growth(low.j) * np.expm1(np.minimum(x, 1.0))
+                apart = growth(high.j) - growth(low.j)
+                length = np.where(np.abs(x) < 1, joined, apart) / growth.high
+            out.append(np.where(scale == 0, 0.0, scale * length))  # κ = 0, M = ∞
         return out
 
     def _degenerate_value(self, end: End, kappa: Kappa, terms: list[Degenerate]) -> list[Any]:

@@ -229,6 +229,7 @@ def test_zero_kappa_gives_zeta_and_harmonic_numbers():
         assert abs(power_sum(1.5, 1, 0, mpmath.mpf(7)) - mpmath.zeta(1.5)) < tolerance
     assert power_sum(0, 1.5, 1, 0.0, 1e300) == pytest.approx(1e300, rel=1e-15)
     assert power_sum(1, 1.5, 1, 0, 10**6) == pytest.approx(float(mpmath.harmonic(10**6)), rel=1e-15)
+    assert power_sum(3.4, 1.2, 0, 0.0) == pytest.approx(float(mpmath.zeta(3.4)), rel=1e-15)
     assert power_sum(1.25, 1.5, 1, 0.0) == pytest.approx(float(mpmath.zeta(1.25)), rel=1e-15)
 
 

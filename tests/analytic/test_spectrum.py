@@ -1,0 +1,220 @@
+"""Spectra: their sums, the two numeric faces, and the identities between the sums."""
+
+import math
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytic.errors import InputError
+from analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+
+KAPPAS = [1e-6, 0.003, 0.2, 5.0, 1e-3 * np.exp(2.5j), 0.3 - 1j]
+kappas = st.builds(
+    lambda x, angle: 10.0**x * (np.exp(1j * angle) if angle else 1.0),
+    st.floats(-7, 2),
+    st.one_of(st.just(0.0), st.floats(-2.8, 2.8)),
+)
+
+
+def by_hand(spectrum, kappa, p, q, target):
+    values = spectrum.eigenvalues()
+    weights = spectrum.target_power() / values if target else 1.0
+    return np.sum(weights * values**p / (values + kappa) ** q)
+
+
+@pytest.mark.parametrize("kappa", KAPPAS)
+@pytest.mark.parametrize("target", [False, True])
+def test_sums_are_sums_over_the_modes(finite_spectrum, kappa, target):
+    for p, q in [(0, 1), (1, 1), (1, 2), (2, 2), (2, 1), (3, 3)]:
+        value = finite_spectrum.resolvent_sum(kappa, p, q, target)
+        assert value == pytest.approx(by_hand(finite_spectrum, kappa, p, q, target), rel=1e-11)
+
+
+def test_named_sums_are_their_definitions(finite_spectrum):
+    values, power = finite_spectrum.eigenvalues(), finite_spectrum.target_power()
+    for q in (1, 2, 3):
+        degrees = np.sum((values / (values + 0.07)) ** q)
+        assert finite_spectrum.degrees_of_freedom(0.07, q) == pytest.approx(degrees, rel=1e-12)
+        target = np.sum(power / (values + 0.07) ** q)
+        assert finite_spectrum.target_sum(0.07, q) == pytest.approx(target, rel=1e-12)
+        assert finite_spectrum.trace(q) == pytest.approx(np.sum(values**q), rel=1e-12)
+    assert finite_spectrum.total_target_power() == pytest.approx(power.sum(), rel=1e-12)
+
+
+def test_modes_descend_and_come_in_blocks(finite_spectrum):
+    values, m = finite_spectrum.eigenvalues(), finite_spectrum.size
+    assert values.shape == finite_spectrum.target_power().shape == (m,)
+    assert (np.diff(values) <= 0).all() and values[-1] > 0
+    blocks = [finite_spectrum.eigenvalues(i, i + 7) for i in range(0, m, 7)]
+    np.testing.assert_array_equal(np.concatenate(blocks), values)
+    blocks = [finite_spectrum.target_power(i, i + 7) for i in range(0, m, 7)]
+    np.testing.assert_array_equal(np.concatenate(blocks), finite_spectrum.target_power())
+    assert finite_spectrum.eigenvalue(np.array([1.0, float(m)])) == pytest.approx(values[[0, -1]])
+    assert float(finite_spectrum.eigenvalue(mpmath.mpf(m))) == pytest.approx(values[-1], rel=1e-14)
+
+
+def test_infinite_spectra_are_limits_of_finite_ones(infinite_spectrum):
+    """Σ_{J>M} λ/(λ+κ) ~ M^{1−b} λ₊/((b−1)κ): the observed slope is 1 − b."""
+    b, scale = float(infinite_spectrum.exponent), float(infinite_spectrum.scale)
+    sizes = 10.0 ** np.arange(5, 10)
+    with mpmath.workdps(50):
+        one = mpmath.mpf(1)
+        whole = infinite_spectrum.degrees_of_freedom(one)
+        parts = [PowerLaw(exponent=infinite_spectrum.exponent, size=m, scale=scale) for m in sizes]
+        gaps = [float(whole - part.degrees_of_freedom(one)) for part in parts]
+    slope = np.polyfit(np.log(sizes), np.log(gaps), 1)[0]
+    assert slope == pytest.approx(1 - b, abs=0.005), f"slope {slope:.4f}, expected {1 - b}"
+    assert gaps[-1] == pytest.approx(scale / (b - 1) * sizes[-1] ** (1 - b), rel=0.01)
+    with pytest.raises(InputError, match="stop"):
+        infinite_spectrum.eigenvalues()
+    assert len(infinite_spectrum.eigenvalues(5, 12)) == 7
+
+
+@settings(max_examples=15, deadline=None)
+@given(kappas, st.sampled_from([(1, 1), (2, 2), (1, 2), (3, 3)]), st.booleans())
+def test_faces_agree(spectrum, kappa, powers, target):
+    with mpmath.workdps(30):
+        exact = spectrum.resolvent_sum(mpmath.mpmathify(kappa), *powers, target)
+    value = complex(spectrum.resolvent_sum(kappa, *powers, target))
+    assert abs(value - complex(exact)) <= 3e-13 * abs(complex(exact))
+
+
+def test_two_precisions_agree(spectrum):
+    for kappa in (mpmath.mpf("0.01"), mpmath.mpc("-0.01", "0.02")):
+        with mpmath.workdps(30):
+            low = [spectrum.degrees_of_freedom(+kappa), spectrum.target_sum(+kappa, 2)]
+        with mpmath.workdps(60):
+            high = [spectrum.degrees_of_freedom(+kappa), spectrum.target_sum(+kappa, 2)]
+            for x, y in zip(low, high):
+                assert abs(x - y) < mpmath.mpf(10) ** -29 * abs(y)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_derivatives_are_sums_again(spectrum, order):
+    """κ D_q' = −q (D_q − D_{q+1}) and h_q' = −q h_{q+1}; a wrong order does not pass."""
+    with mpmath.workdps(40):
+        kappa = mpmath.mpf("0.02")
+        d, d_next = (spectrum.degrees_of_freedom(kappa, order + i) for i in (0, 1))
+        slope = mpmath.diff(lambda k: spectrum.degrees_of_freedom(k, order), kappa)
+        h_slope = mpmath.diff(lambda k: spectrum.target_sum(k, order), kappa)
+        expected = -order * (d - d_next) / kappa
+        assert abs(slope - expected) < mpmath.mpf("1e-15") * abs(slope)
+        assert abs(slope - expected * (order + 1) / order) > 0.1 * abs(slope)
+        expected = -order * spectrum.target_sum(kappa, order + 1)
+        assert abs(h_slope - expected) < mpmath.mpf("1e-15") * abs(h_slope)
+
+
+@settings(max_examples=15, deadline=None)
+@given(kappas)
+def test_the_spread_is_the_difference(spectrum, kappa):
+    """D₁ − D₂ = κ Σ λ/(λ+κ)²."""
+    d1, d2 = (spectrum.degrees_of_freedom(kappa, q) for q in (1, 2))
+    spread = kappa * spectrum.resolvent_sum(kappa, 1, 2)
+    assert abs(d1 - d2 - spread) < 1e-12 * (abs(d1) + abs(d2))
+
+
+def test_degrees_of_freedom_fall_from_the_size_to_zero(spectrum):
+    kappa = np.logspace(-8, 8, 400)
+    d1, d2 = (spectrum.degrees_of_freedom(kappa, q) for q in (1, 2))
+    assert (np.diff(d1) < 0).all() and (np.diff(d2) < 0).all()
+    assert (d2 > 0).all() and (d2 < d1).all() and (d1 < spectrum.size).all()
+    smallest = spectrum.eigenvalue(np.array(float(min(spectrum.size, 1000))))
+    assert spectrum.degrees_of_freedom(1e-9 * float(smallest)) > 0.999 * min(spectrum.size, 1000)
+    assert 1e12 * spectrum.degrees_of_freedom(1e12) == pytest.approx(spectrum.trace(), rel=1e-6)
+    assert 1e12 * spectrum.target_sum(1e12) == pytest.approx(
+        spectrum.total_target_power(), rel=1e-6
+    )
+
+
+def test_shapes_follow_kappa(spectrum):
+    kappa = np.logspace(-3, 0, 6).reshape(2, 3)
+    assert spectrum.degrees_of_freedom(kappa).shape == (2, 3)
+    assert spectrum.degrees_of_freedom(kappa + 0j).dtype == np.complex128
+    assert spectrum.target_sum(kappa).dtype == np.float64
+    assert np.ndim(spectrum.degrees_of_freedom(0.1)) == 0
+    assert isinstance(spectrum.degrees_of_freedom(mpmath.mpf(1)), mpmath.mpf)
+    assert isinstance(spectrum.trace(mp=True), mpmath.mpf)
+    assert spectrum.degrees_of_freedom(kappa)[1, 2] == pytest.approx(
+        spectrum.degrees_of_freedom(1.0), rel=1e-14
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.01, 100), kappas, st.sampled_from([7, 1000, math.inf]))
+def test_the_scale_only_sets_the_unit(scale, kappa, size):
+    unit, scaled = PowerLaw(0.5, size=size), PowerLaw(0.5, size=size, scale=scale)
+    for q in (1, 2):
+        assert scaled.degrees_of_freedom(scale * kappa, q) == pytest.approx(
+            unit.degrees_of_freedom(kappa, q), rel=1e-12
+        )
+    assert scaled.trace(2) == pytest.approx(scale**2 * unit.trace(2), rel=1e-12)
+
+
+def test_isotropic_weights_are_the_default_target():
+    for isotropic, explicit in [
+        (PowerLaw(0.5, target_variance=3), PowerLaw(0.5, target_exponent=1.5, target_variance=3)),
+        (Empirical([2, 1], target_variance=3), Empirical([2, 1], target_power=[6, 3])),
+        (Flat(2, 2, 3), Empirical([2, 2], target_power=[6, 6])),
+    ]:
+        for q in (1, 2):
+            assert isotropic.target_sum(0.3, q) == pytest.approx(explicit.target_sum(0.3, q))
+            expected = 3 * isotropic.resolvent_sum(0.3, 1, q)
+            assert isotropic.target_sum(0.3, q) == pytest.approx(expected)
+
+
+def test_a_flat_power_law_cutoff_and_list_agree():
+    law = PowerLaw(1, size=30)
+    soft = CutoffPowerLaw(1, 1e12, 30)
+    listed = Empirical(law.eigenvalues())
+    for spectrum in (soft, listed):
+        assert spectrum.degrees_of_freedom(0.01) == pytest.approx(law.degrees_of_freedom(0.01))
+        assert spectrum.target_sum(0.01, 2) == pytest.approx(law.target_sum(0.01, 2))
+
+
+def test_exponents_are_exact_numbers():
+    """b = 4/3 is not the float nearest to it; the mpmath face keeps what it was given."""
+    with mpmath.workdps(40):
+        kappa = mpmath.mpf("1e-9")
+        exact = PowerLaw(exponent=Fraction(4, 3)).degrees_of_freedom(kappa)
+        third = PowerLaw(exponent=mpmath.mpf(4) / 3).degrees_of_freedom(kappa)
+        rounded = PowerLaw(exponent=4 / 3).degrees_of_freedom(kappa)
+        assert abs(exact - third) < mpmath.mpf("1e-36") * exact
+        assert abs(exact - rounded) > mpmath.mpf("1e-17") * exact
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: PowerLaw(), "alpha"),
+        (lambda: PowerLaw(1, exponent=2), "alpha"),
+        (lambda: PowerLaw(0), "alpha = 0"),
+        (lambda: PowerLaw(-1, size=10), "alpha = -1"),
+        (lambda: PowerLaw(math.nan), "alpha = nan"),
+        (lambda: PowerLaw("1"), "alpha = '1'"),
+        (lambda: PowerLaw(exponent=1), "exponent = 1"),
+        (lambda: PowerLaw(1, size=2.5), "size = 2.5"),
+        (lambda: PowerLaw(1, size=0), "size = 0"),
+        (lambda: PowerLaw(1, target_exponent=1), "target_exponent = 1"),
+        (lambda: PowerLaw(1, target_exponent=math.inf), "target_exponent = inf"),
+        (lambda: PowerLaw(1, scale=0), "scale = 0"),
+        (lambda: PowerLaw(1, target_variance=-1), "target_variance = -1"),
+        (lambda: Flat(0), "size = 0"),
+        (lambda: Empirical([]), "eigenvalues"),
+        (lambda: Empirical([1, 2]), "eigenvalues.*descending"),
+        (lambda: Empirical([1, -1]), "eigenvalues = -1"),
+        (lambda: Empirical([0, 0]), "eigenvalues"),
+        (lambda: Empirical([2, 1], target_power=[1]), "target_power"),
+        (lambda: Empirical([2, 1], target_power=[1, -1]), "target_power = -1"),
+        (lambda: CutoffPowerLaw(1, 0, 10), "cutoff = 0"),
+        (lambda: CutoffPowerLaw(1, 5, math.inf), "size = inf"),
+        (lambda: PowerLaw(1).resolvent_sum(-0.5, 1, 1), "kappa = -0.5"),
+        (lambda: PowerLaw(1).degrees_of_freedom(0.0), "diverges"),
+    ],
+)
+def test_bad_input_is_named(make, named):
+    with pytest.raises(InputError, match=named):
+        make()
