@@ -133,3 +133,20 @@ def spectral_trace(dimension: sp.Expr, factors: list[sp.Expr]) -> sp.Expr:
             options.append(tuple(sequence[start:] + sequence[:start]))
     best = min(options, key=lambda option: [sp.default_sort_key(f) for f in option])
     return SpectralTrace(dimension, *best)
+
+
+def in_spectral_functions(expression: sp.Expr) -> sp.Expr:
+    """The expression in D_q(κ) and h_q(κ) of `analytic.spectral_functions`, where it can be.
+
+    >>> from analytic.symbols import kappa
+    >>> L = Eigenvalue("lambda")
+    >>> type(in_spectral_functions(SpectralTrace(sp.Symbol("M"), L / (L + kappa)))).__name__
+    'DegreesOfFreedom'
+    """
+    from ..spectral_functions import DegreesOfFreedom, TargetSum
+
+    families = {"D": DegreesOfFreedom, "h": TargetSum}
+    found = {trace: trace.standard() for trace in expression.atoms(SpectralTrace)}
+    return expression.xreplace(
+        {trace: families[kind[0]](*kind[1:]) for trace, kind in found.items() if kind}
+    )

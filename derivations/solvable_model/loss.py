@@ -10,14 +10,17 @@ import numpy as np
 import sympy as sp
 
 from analytic import correlation, resolvent
+from analytic.free_probability.declarations import Eigenvalue
+from analytic.free_probability.models import expression, gradient_flow_two_point
+from analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
 from analytic.loss import isotropic_loss_formula, excess_loss_formula
 from analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate, isotropic
 from analytic.spectrum import PowerLaw
-from analytic.symbols import M, N, T, kappa, sigma_eps, sigma_w, z
+from analytic.symbols import M, N, T, kappa, kappa_prime, sigma_eps, sigma_w, z, z_prime
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, FiniteSize, Numeric
+from ..checks import Asymptotic, Check, Exact, FiniteSize, Numeric, Verdict
 from ..derivation import Step, equation
 from .points import ISOTROPIC, free, solved
 
@@ -69,6 +72,65 @@ def _claimed(claim: sp.Basic, size: int) -> float:
     return float(evaluate(claim.args[1], values, spectrum))
 
 
+@cache
+def two_point_from_the_matrices() -> sp.Expr:
+    """E vᵀ(z)Λv(z') as the matrix calculus gives it, in A, B, D, E of `analytic.correlation`.
+
+    These are the sums of w²λ, λ, λ² and w²λ² over 1/((λ+κ)(λ+κ')).
+    """
+    value = gradient_flow_two_point().value
+    mode, weight = Eigenvalue("lambda"), Eigenvalue("lambda_W")
+    shared = (mode + kappa) * (mode + kappa_prime)
+    names = {
+        mode * weight: correlation.A, mode: correlation.B, mode**2: correlation.D,
+        mode**2 * weight: correlation.E,
+    }  # fmt: skip
+    sums = {
+        trace: names[sp.cancel(trace.factors[0] * shared)] for trace in value.atoms(SpectralTrace)
+    }
+    return value.xreplace(sums)
+
+
+def _in_shared_sums(expression: sp.Expr) -> sp.Expr:
+    """Responses, frequencies and S[f] in A, B, D, E, κ and κ'.
+
+    λ/(λ+κ) = λ(λ+κ')/((λ+κ)(λ+κ')), so that D₁(κ) = D + κ'B and D₁(κ') = D + κB.
+    """
+    c = correlation
+    here, there = c.D + kappa_prime * c.B, c.D + kappa * c.B
+    responses = {
+        c.R3: 1 - here / N, c.R1: 1 - here / T, c.R3_PRIME: 1 - there / N,
+        c.R1_PRIME: 1 - there / T, c.NU: 1 / N, c.TAU: 1 / T,
+    }  # fmt: skip
+    frequencies = {
+        z: kappa * responses[c.R1] * responses[c.R3],
+        z_prime: kappa_prime * responses[c.R1_PRIME] * responses[c.R3_PRIME],
+    }
+    unit = kappa * kappa_prime / (z * z_prime)
+    sums = {
+        c.S_TARGET: unit * c.A, c.S_MODE: unit * c.B, c.S_MODE2: unit * c.D,
+        c.S_TARGET2: unit * c.E,
+    }  # fmt: skip
+    return expression.subs(sums).subs(responses).subs(frequencies)
+
+
+def _against_the_matrices(index: int) -> Check:
+    """C₀ of the system with the claim as its line ``index`` is what the matrices give."""
+
+    def check(claim: sp.Basic) -> Verdict:
+        system = correlation.correlation_system()
+        system[index] = claim
+        ((c0, *_),) = sp.linsolve(system, correlation.C)
+        noise = sp.Symbol("sigma", positive=True)
+        derived = two_point_from_the_matrices()
+        derived = derived.subs({s: noise for s in derived.free_symbols if s.name == "sigma"})
+        ours = _in_shared_sums(c0.subs(correlation.NOISE, noise**2))
+        difference = equation(ours, _in_shared_sums(derived))
+        return Exact(simplify=lambda e: sp.cancel(sp.together(e)))(difference)
+
+    return check
+
+
 @derivation(
     "test-loss",
     "The test loss of ridge regression, for any target and noise",
@@ -81,6 +143,8 @@ def test_loss() -> Parts:
     system = correlation.correlation_system()
     c0, c1 = correlation.correlation_solution()
     loss = excess_loss_formula()
+    derived = in_spectral_functions(expression("random-feature-loss").derive().value)
+    derived = derived.subs({s: sigma_eps for s in derived.free_symbols if s.name == "sigma"})
     from_system = at_equal_frequencies(c0)
     train_from_system = at_equal_frequencies(c1)
     symmetric = isotropic_loss_formula()
@@ -88,12 +152,19 @@ def test_loss() -> Parts:
     mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
     r1 = 1 - D1 / T
     steps = [
+        Step(
+            "from-the-matrices",
+            equation(derived, loss),
+            "The matrix calculus, applied to Tr Λ(1−K)W(1−K)ᵀ + σ_ε² Tr Λ(…), K = UᵀqUxxᵀ, as "
+            "ridge regression leaves it (left), gives the closed form by itself.",
+            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+        ),
         *(
             Step(
                 _NAMES[index],
                 line,
                 _REASONS[index],
-                Exact(dict(zip(correlation.C, _solution(system)))),
+                _against_the_matrices(index),
                 Reference("dynamical-model", "35"),
             )
             for index, line in enumerate(system)
@@ -161,11 +232,6 @@ _REASONS = (
     "The correlation of the residual, pulled back to the modes.",
     "Its projection on the features, filtered by the response R₃.",
 )
-
-
-def _solution(system: list[sp.Eq]) -> tuple[sp.Expr, ...]:
-    ((*values,),) = sp.linsolve(system, correlation.C)
-    return tuple(values)
 
 
 @derivation(

@@ -9,15 +9,18 @@ import mpmath
 import sympy as sp
 
 from analytic import resolvent
+from analytic.free_probability.models import random_feature_resolvent
+from analytic.free_probability.spectral_trace import in_spectral_functions
 from analytic.resolvent import self_consistent_equation
 from analytic.spectral_functions import DegreesOfFreedom
 from analytic.spectrum import PowerLaw
-from analytic.symbols import N, T, kappa, z
+from analytic.symbols import M, N, T, kappa, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, Numeric
 from ..derivation import Step, equation
+from ..random_matrices import corrupted_pencil, pencil_check, relation_check, value_check
 from .points import solved
 
 D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
@@ -63,7 +66,7 @@ def resolvent_equation() -> Parts:
     expansion = large_z_expansion(1)
     traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
     steps = [
-        *_from_matrices(),
+        *from_matrices(),
         Step(
             "equation",
             law,
@@ -115,5 +118,48 @@ def resolvent_equation() -> Parts:
     )
 
 
-def _from_matrices() -> list[Step]:
-    return []
+def from_matrices() -> list[Step]:
+    """Equation (1) as the outcome of the matrix calculus, and its identity with ours."""
+    derived = random_feature_resolvent()
+    relation = in_spectral_functions(derived.relations[0])
+    trace, value = derived.expression, in_spectral_functions(derived.value)
+    pencil = derived.pencil.block_matrix()
+    return [
+        Step(
+            "pencil",
+            equation(sp.Symbol("Q"), pencil),
+            "The resolvent of AᵀA Λ^{1/2}ZZᵀΛ^{1/2} (A has entries of variance 1/N, Z of "
+            "variance 1/T) is a block of the inverse of Q, which is linear in A and Z.",
+            pencil_check(derived),
+            Reference("linear-pencils"),
+            wrong=(equation(sp.Symbol("Q"), corrupted_pencil(pencil)),),
+        ),
+        Step(
+            "from-the-matrices",
+            derived.relations[0],
+            "The block traces of E Q^{-1} solve the Dyson equation G = (F − Σ(G))^{-1}. "
+            "Eliminating all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves "
+            "one equation.",
+            relation_check(derived, 0),
+        ),
+        Step(
+            "expected-resolvent",
+            equation(trace, derived.value),
+            "Its trace in terms of κ, checked against all non-crossing pairings up to the "
+            "fourth order in 1/z.",
+            value_check(derived),
+        ),
+        Step(
+            "same-equation",
+            equation(relation.rhs, self_consistent_equation().rhs),
+            "What the matrix calculus returns is the equation that all evaluations solve.",
+            Exact(),
+        ),
+        Step(
+            "degrees-of-freedom",
+            equation(M - z * M * value, D1),
+            "Σ μ/(μ+z) over the eigenvalues μ of the random matrix is D₁(κ): the degrees of "
+            "freedom at ridge z are those of Λ at the renormalised ridge κ.",
+            Exact(),
+        ),
+    ]
