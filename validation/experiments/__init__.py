@@ -12,7 +12,15 @@ from analytic.errors import InputError
 
 from .experiment import Experiment
 
-MODULES = ("ridgeless", "breakdown", "regularised", "training_curves", "bottlenecks", "averaging")
+MODULES = (
+    "spectra",
+    "ridgeless",
+    "breakdown",
+    "regularised",
+    "training_curves",
+    "bottlenecks",
+    "averaging",
+)
 
 
 @cache

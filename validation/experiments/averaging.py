@@ -16,7 +16,18 @@ from validation.learners import Flow, Ridge
 
 from .dynamic import TIME_AXES, Sheet, flow, task, theory
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, Point, Series, above, below,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    Point,
+    Series,
+    above,
+    below,
     near,
 )
 from .static import LOSS_AXES_T, best_ridge, paper_loss, power_law
@@ -148,7 +159,7 @@ def _universality(p: Parameters) -> Plan:
 UNIVERSALITY = Experiment(
     name="universality",
     title="The law of the entries does not matter",
-    source="random matrix theory; solvable-model paper, section 4.4 (Gaussian data as a limitation)",
+    source="random matrix theory; solvable-model paper, section 4.4",
     claim="Rademacher, Laplace and heavy-tailed independent entries (Student, 5 degrees of "
     "freedom) give the Gaussian losses.",
     sizes={"M": 3000, "N": 600, "T": (200, 500, 1500)},

@@ -24,8 +24,20 @@ from validation.learners import Ridge
 
 from .dynamic import SMALLEST, Sheet, flow, task
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, Point, Series, above,
-    below, log_slope, near,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    Point,
+    Series,
+    above,
+    below,
+    log_slope,
+    near,
 )
 
 # ---- early time: 1/N and 1/P -------------------------------------------------------------
@@ -108,7 +120,7 @@ def _late(p: Parameters) -> Plan:
         _late_series(p, a, b, narrow, cells) for a, b in p.tasks for narrow in ("N", "P")
     )
     guides, x = [], np.array([min(p.m) * 0.8, max(p.m) * 1.2], float)
-    a, b = p.tasks[-1]
+    _, b = p.tasks[-1]
     start = series[-2].points[0].theory
     for power, label in ((-b, "slope −b"), (-2 * b, "slope −2b")):
         guides.append(Guide("curve", label, x, start * (x / p.m[0]) ** power))
@@ -240,7 +252,7 @@ COMPUTE = Experiment(
     constants={"a": 2.0, "b": 1.5, "times": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)},
     axes=Axes("compute C = N t", "test loss"),
     build=_compute,
-    quick=Budget(0.125, 8, {"N": (160, 320, 640, 1280), "M": 4000}, 0.08),
+    quick=Budget(0.125, 8, {"N": (160, 320, 640, 1280), "M": 4000}, 0.1),
     thorough=Budget(1.0, 32),
 )
 

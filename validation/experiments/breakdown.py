@@ -17,7 +17,17 @@ import numpy as np
 from validation.cells import Cell
 
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, below, log_slope, near,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    below,
+    log_slope,
+    near,
 )
 from .static import line_grid, power_law, ridge_series, theory
 

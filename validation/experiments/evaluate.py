@@ -115,7 +115,8 @@ def plans(experiment: Experiment, budget: Budget) -> tuple[Plan, Plan]:
     large = experiment.plan(budget)
     shapes = [[(s.label.split("=")[0], len(s.points)) for s in p.series] for p in (small, large)]
     if shapes[0] != shapes[1]:
-        raise InputError("size", budget.scale, "a scale at which the sizes stay distinct; try a larger one")
+        allowed = "a scale at which the sizes stay distinct; try a larger one"
+        raise InputError("size", budget.scale, allowed)
     return small, large
 
 
@@ -268,7 +269,8 @@ def _compare(family: _Family, resolution: float) -> tuple[str, str]:
     """The comparison with theory: cells by Holm and χ², points by Holm, each at half the level."""
     cells = family.cell_limits()
     if not cells:
-        return ("undecided", "no point has enough repetitions") if family.incomplete else ("pass", "")
+        missing = ("undecided", "no point has enough repetitions")
+        return missing if family.incomplete else ("pass", "")
     judged = statistics.verdict(
         cells, [1.0] * len(cells), level=LEVEL / 2, resolution=resolution
     )

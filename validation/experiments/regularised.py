@@ -16,7 +16,17 @@ import numpy as np
 from validation.cells import Cell
 
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, above, below, log_slope,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    above,
+    below,
+    log_slope,
     near,
 )
 from .ridgeless import plateau
@@ -58,7 +68,8 @@ def _law_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         exact = float(theory(power_law(p.alpha, size), n, t, ridge="optimal"))
         found = exact / plateau(p.alpha, 1 / (1 / n + 1 / t), size)
         predicted = float(ratio.subs({N: n, T: t}))
-        facts.append(near(f"optimal loss/law at N/T = {n / t:g}, M = 10^14", found, predicted, 2e-3))
+        name = f"optimal loss/law at N/T = {n / t:g}, M = 10^14"
+        facts.append(near(name, found, predicted, 2e-3))
     one = theory(power_law(1.0, size), 2e4, 3e4, ridge="optimal")
     law = plateau(1.0, 1 / (1 / 2e4 + 1 / 3e4), size)
     facts.append(near("the same at α = 1, where the law is exact", float(one) / law, 1, 2e-4))
@@ -149,7 +160,9 @@ DESCENT = Experiment(
     constants={"alpha": 1.0},
     axes=LOSS_AXES_N,
     build=_descent,
-    quick=Budget(0.2, 8, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.08),
+    quick=Budget(
+        0.2, 8, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.08
+    ),
     thorough=Budget(1.0, 32),
 )
 

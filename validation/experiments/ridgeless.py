@@ -13,10 +13,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, below, near,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    below,
+    near,
 )
 from .static import (
-    LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_series, theory,
+    LOSS_AXES_N,
+    LOSS_AXES_T,
+    line_grid,
+    power_law,
+    ridge_series,
+    theory,
 )
 
 TAIL = 1e6  # N (or T) that stands for infinity on the plateau

@@ -16,7 +16,17 @@ from validation.learners import GradientDescent, HeavyBall
 
 from .dynamic import TIME_AXES, Sheet, flow, one_pass, task, theory
 from .experiment import (
-    Axes, Budget, Experiment, Fact, Guide, Measured, Parameters, Plan, above, below, near,
+    Axes,
+    Budget,
+    Experiment,
+    Fact,
+    Guide,
+    Measured,
+    Parameters,
+    Plan,
+    above,
+    below,
+    near,
 )
 
 
@@ -162,7 +172,7 @@ SGD = Experiment(
                "steps": (3, 10, 30, 100)},
     axes=Axes("steps", "loss"),
     build=_sgd,
-    quick=Budget(0.5, 8, {"N": (64, 320), "width": 128, "M": 1000}, 0.15),
+    quick=Budget(0.5, 10, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
     thorough=Budget(1.0, 256, resolution=0.1),
 )
 

@@ -1,0 +1,242 @@
+"""A report of checked claims: one row per claim, as HTML that needs no other file, or Markdown.
+
+A row says what theory predicts, what the simulation gave, the interval, the verdict, the seeds and
+the sizes, at the point of the claim where the two differ most in units of the error; the full
+table of points follows. The head names the versions of everything that made the numbers. All
+text is escaped: nothing in a name or a message can become markup.
+"""
+
+from __future__ import annotations
+
+import html
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from analytic.errors import InputError
+
+from .experiments.evaluate import Evidence
+from .statistics import Estimate
+
+LIBRARIES = ("solvable", "numpy", "scipy", "sympy", "mpmath", "python-flint")
+COLUMNS = ("claim", "theory", "simulation", "interval", "verdict", "seeds", "sizes")
+SUFFIXES = (".html", ".md")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim. ``name`` and ``outcome`` are set apart; ``details`` is a table of its points."""
+
+    name: str
+    kind: str
+    claim: str
+    source: str
+    theory: str
+    simulation: str
+    interval: str
+    outcome: str
+    message: str
+    seeds: str
+    sizes: str
+    details: tuple[tuple[str, ...], ...] = field(default=())
+
+
+DETAILS = ("series", "x", "theory", "simulation", "ratio as s → ∞, 99 %", "z", "seeds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the numerical libraries and of the BLAS."""
+    found = {"Python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    try:
+        from threadpoolctl import threadpool_info
+
+        for library in threadpool_info():
+            if library.get("user_api") == "blas":
+                found[f"BLAS ({library['internal_api']})"] = str(library.get("version"))
+    except ImportError:
+        pass
+    found["system"] = f"{platform.system()} {platform.machine()}"
+    return found
+
+
+def experiment_row(evidence: Evidence) -> Row:
+    """The row of an experiment: the tested point with the largest |z|, and all points."""
+    experiment, (least, most) = evidence.experiment, evidence.seeds
+    worst = evidence.worst()
+    theory = simulation = interval = "facts only"
+    if worst is not None:
+        label, point = worst
+        theory = f"{point.theory:.5g} ({label}, {experiment.axes.x} = {point.x:.4g})"
+        simulation = plus_minus(point.simulated)
+        low, high = point.limit.interval() if point.limit else (float("nan"),) * 2
+        interval = f"simulation/theory as s → ∞ in [{low:.4f}, {high:.4f}], z = {point.score:.2f}"
+    details = [
+        (
+            series.label, f"{p.x:.4g}", f"{p.theory:.5g}", plus_minus(p.simulated),
+            f"{p.limit.mean:.4f} ± {p.limit.half_width():.2g}" if p.limit else "not tested",
+            f"{p.score:.2f}" if p.score is not None else "", str(p.seeds),
+        )
+        for series in evidence.series if series.label for p in series.points
+    ]  # fmt: skip
+    details += [
+        ("fact: " + fact.statement, "", fact.expected, f"{fact.observed:.6g}", fact.outcome, "", "")
+        for fact in evidence.facts
+    ]
+    return Row(
+        experiment.name, "experiment", experiment.claim, experiment.source, theory, simulation,
+        interval, evidence.outcome, evidence.message,
+        f"{least} to {most}, root {evidence.root_seed}",
+        f"{evidence.parameters}; scales {evidence.scale / 2:g} and {evidence.scale:g}",
+        tuple(details),
+    )  # fmt: skip
+
+
+def plus_minus(number: Estimate) -> str:
+    """Mean ± standard error.
+
+    >>> plus_minus(Estimate(1.234567, 0.0123))
+    '1.2346 ± 0.012'
+    """
+    return f"{number.mean:.5g} ± {number.error:.2g}"
+
+
+def write(path: str | Path, rows: Sequence[Row], title: str = "Checked claims") -> None:
+    """Write the report; the suffix, .html or .md, chooses the form."""
+    path = Path(path)
+    text = render(path.suffix, rows, title)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        allowed = f"a file that can be written ({error.strerror})"
+        raise InputError("report", path, allowed) from error
+
+
+def check_path(path: str | Path) -> None:
+    """Raise `InputError` for a report that could not be written, before anything is computed."""
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise InputError("report", path, f"a name that ends in {' or '.join(SUFFIXES)}")
+    if not path.parent.is_dir() or path.is_dir():
+        raise InputError("report", path, "a file in a folder that exists")
+
+
+def render(suffix: str, rows: Sequence[Row], title: str = "Checked claims") -> str:
+    """The text of the report."""
+    if suffix not in SUFFIXES:
+        raise InputError("report", suffix, f"a name that ends in {' or '.join(SUFFIXES)}")
+    return _html(rows, title) if suffix == ".html" else _markdown(rows, title)
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    counts = {word: sum(row.outcome == word for row in rows) for word in
+              ("pass", "fail", "undecided")}
+    return f"{len(rows)} claims: {counts['pass']} passed, {counts['fail']} failed, " \
+           f"{counts['undecided']} undecided"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+# ---- Markdown ----------------------------------------------------------------------------
+
+
+def _markdown(rows: Sequence[Row], title: str) -> str:
+    lines = [f"# {_plain(title)}", "", f"{_summary(rows)}. {_now()}.", ""]
+    lines += [", ".join(f"{_plain(k)} {_plain(v)}" for k, v in versions().items()), ""]
+    lines += _table(COLUMNS, ([
+        f"**{_plain(r.name)}** {_plain(r.claim)} ({_plain(r.source)})",
+        *(_plain(x) for x in (r.theory, r.simulation, r.interval)),
+        f"**{r.outcome}**: {_plain(r.message)}", _plain(r.seeds), _plain(r.sizes),
+    ] for r in rows))  # fmt: skip
+    for row in rows:
+        if row.details:
+            lines += ["", f"## {_plain(row.name)}", ""]
+            lines += _table(DETAILS, ([_plain(x) for x in entry] for entry in row.details))
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    body = ["| " + " | ".join(row) + " |" for row in rows]
+    return ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *body]
+
+
+def _plain(text: str) -> str:
+    r"""Text that Markdown shows as it is.
+
+    >>> _plain("a|b <i>*c*")
+    'a\\|b &lt;i&gt;\\*c\\*'
+    """
+    text = html.escape(" ".join(str(text).split()), quote=False)
+    for character in "\\`*_[]|":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+# ---- HTML --------------------------------------------------------------------------------
+
+_CSS = """
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:84rem;padding:0 1rem;
+color:#1a1a1a;background:#fff}
+table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
+th,td{border:1px solid #ccc;padding:.35rem .5rem;text-align:left;vertical-align:top;
+font-size:13px;overflow-wrap:anywhere}
+th{background:#f2f2f2}.claims{table-layout:fixed}
+.claims th:first-child{width:25%}.claims th:nth-child(5){width:19%}
+.claims th:nth-child(6){width:7%}.claims th:nth-child(7){width:15%}
+.outcome{font-weight:700}.pass{color:#00553c}.fail{color:#a13d00}.undecided{color:#6b4e00}
+.pass::before{content:"✓ "}.fail::before{content:"✗ "}.undecided::before{content:"? "}
+.name{font-weight:700}.source{color:#555}summary{cursor:pointer}
+.details td{font-variant-numeric:tabular-nums}
+@media print{details>*{display:block}}
+"""
+
+
+def _html(rows: Sequence[Row], title: str) -> str:
+    e = html.escape
+    head = "".join(f"<th scope=col>{e(name)}</th>" for name in COLUMNS)
+    libraries = ", ".join(f"{e(k)} {e(v)}" for k, v in versions().items())
+    body = "".join(_html_row(row) for row in rows)
+    details = "".join(_html_details(row) for row in rows if row.details)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width">'
+        f"<title>{e(title)}</title><style>{_CSS}</style></head>\n<body><h1>{e(title)}</h1>"
+        f"<p>{e(_summary(rows))}. {e(_now())}.</p><p>{libraries}</p>\n"
+        f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n'
+        f"{details}</body></html>\n"
+    )
+
+
+def _html_row(row: Row) -> str:
+    e = html.escape
+    outcome = row.outcome if row.outcome in ("pass", "fail", "undecided") else "undecided"
+    claim = (
+        f'<span class="name">{e(row.name)}</span><br>{e(row.claim)}<br>'
+        f'<span class="source">{e(row.source)}</span>'
+    )
+    verdict = f'<span class="outcome {outcome}">{e(row.outcome)}</span><br>{e(row.message)}'
+    cells = (claim, e(row.theory), e(row.simulation), e(row.interval), verdict, e(row.seeds),
+             e(row.sizes))  # fmt: skip
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"
+
+
+def _html_details(row: Row) -> str:
+    e = html.escape
+    head = "".join(f"<th scope=col>{e(name)}</th>" for name in DETAILS)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{e(cell)}</td>" for cell in entry) + "</tr>" for entry in row.details
+    )
+    return (
+        f"<details><summary>{e(row.name)}: all points</summary>"
+        f'<table class="details"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f"</details>\n"
+    )
