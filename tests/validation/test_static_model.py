@@ -16,7 +16,7 @@ from validation.static_model import (
     quick_look,
     static_theory,
 )
-from validation.statistics import estimate, fitted_rate
+from validation.statistics import estimate, fitted_rate, normality
 
 REFERENCE = [  # N, T, γ, σ_ε², excess loss; b = a = 3/2, M = 2000
     (100, 400, 0.0, 0.0, 0.4056389163336442642995),
@@ -111,7 +111,9 @@ def test_departure_from_theory_decays_like_one_over_size():
 
 
 def test_a_vanishing_loss_is_judged_absolutely():
-    result = compare(simulate_cases([Case(1.0, 20, 40, 10, "zero", 0.0)], seeds=10, scales=(1, 2)), static_theory)
+    result = compare(
+        simulate_cases([Case(1.0, 20, 40, 10, "zero", 0.0)], seeds=10, scales=(1, 2)), static_theory
+    )
     assert all(row.vanishes and row.target == 0 for row in result.rows)
     assert result.passed, result.test.message
 
@@ -135,5 +137,7 @@ def test_theory_inside_the_intervals_of_all_cases():
     assert min(result.seeds) >= 50 and len(result.rows) >= 2 * 30
     assert result.test.passed, result.test.message
     assert result.train.outcome != "fail", result.train.message
+    scores = [row.score for row in result.rows if row.loss == "excess_loss" and not row.vanishes]
+    assert normality(scores) > 1e-3, "the scores of the true theory are not standard normal"
     inside = sum(abs(row.score) < 2.576 for row in result.rows if row.loss == "excess_loss")
     assert inside >= len(CASES) - 3, f"{inside} of {len(CASES)} inside their own 99 % interval"
