@@ -5,7 +5,7 @@ To first order in ν = 1/N and τ = 1/P, with the sums over modes j of the unper
     H_k(t) = e^{−λt} + (ν + τ) Σ_j f_kj(t),
     f_kj(t) = λ_kλ_j [ (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j)² − t e^{−λ_kt}/(λ_k−λ_j) ],
 
-and the loss is L(t) = Σ w²λ e^{−2λt} + ν A(t) + τ B(t), where with g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j)
+and the loss is L(t) = Σ w²λ e^{−2λt} + ν A(t) + τ B(t), g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j),
 
     A = 2 Σ_k w_k²λ_k e^{−λ_kt} Σ_j f_kj + Σ_kj w_k²λ_k² λ_j g_kj²,
     B = 2 Σ_k w_k²λ_k e^{−λ_kt} Σ_j f_kj + Σ_kj w_k²λ_k λ_j² g_kj² + σ² Σ_j (1 − e^{−λ_jt})².
@@ -44,7 +44,7 @@ MODES, TIME, NOISE = 6, 3.0, 0.1
 
 
 def transformed_correction() -> sp.Expr:
-    """The 1/N correction of H_k(z) due to one mode j, by expanding the self-consistent equations."""
+    """The 1/N correction of H_k(z) due to a mode j, from the self-consistent equations."""
     response = 1 - order * other / (z + other)  # R₁R₃ to first order, one mode j
     series = sp.series(1 / (z + mode * response), order, 0, 2).removeO()
     return sp.factor(series.coeff(order, 1))
@@ -159,7 +159,8 @@ def _zeroth(time: sp.Expr, a: float = 1.5, b: float = 1.25) -> sp.Expr:
 @cache
 def _coefficients(time: sp.Expr, a: float = 1.5, b: float = 1.25) -> tuple[sp.Expr, sp.Expr]:
     """A(t) and B(t) for the example's spectrum."""
-    values, powers = (list(map(float, x)) for x in (_law(a, b).eigenvalues(), _law(a, b).target_power()))
+    law = _law(a, b)
+    values, powers = (list(map(float, x)) for x in (law.eigenvalues(), law.target_power()))
     bias = variance_n = variance_p = sp.Integer(0)
     for x, p in zip(values, powers, strict=True):
         for y in values:

@@ -76,7 +76,7 @@ def first_order_gap() -> sp.Expr:
 
 
 def _stepped_gap() -> Step:
-    """(18) for gradient descent, where integrals are sums over steps, by the time-stepped solution."""
+    """(18) for gradient descent, integrals being sums over steps, by the stepped solution."""
     test_at, train_at, a02, c1, samples = sp.symbols("L L_train A B P", positive=True)
 
     @cache

@@ -241,14 +241,15 @@ def _online(value: sp.Expr) -> sp.Expr:
 
 
 class _Descends:
-    """One mode, noiseless and without bottlenecks, shrinks: |v_{n+1}| < |v_n| for 0 < ηλ < 2."""
+    """One noiseless mode stays at η → 0 and shrinks, |v_{n+1}| < |v_n|, for 0 < ηλ < 2."""
 
     def __call__(self, claim: sp.Basic) -> Verdict:
         """The multiplier of the claim at λ = 1."""
         factor = sp.simplify(claim.args[1].subs(force, v) / v)
         values = [abs(float(factor.subs(eta, x))) for x in (0.1, 1.0, 1.9)]
-        outcome = "pass" if max(values) < 1 else "fail"
-        return Verdict(outcome, f"multipliers {values}")  # type: ignore[arg-type]
+        still = float(factor.subs(eta, 0))
+        outcome = "pass" if max(values) < 1 and still == 1 else "fail"
+        return Verdict(outcome, f"multipliers {values}, {still} without a step")  # type: ignore[arg-type]
 
 
 def _volterra_steps() -> list[Step]:

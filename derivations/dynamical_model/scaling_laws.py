@@ -1,14 +1,15 @@
 r"""Section 4 and appendices J, N: exponents, prefactors, and how to spend compute.
 
-For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞ every exponent is the leading pole of an exact sum. Two of the
-paper's statements hold for hard tasks (a − 1 < b) only: the model exponent min(a−1, 2b), which is that
-of the bias alone, and the compute-optimal exponents built on it. Simulation and the exact curves decide.
+For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞ every exponent is the leading pole of an exact sum. Two
+of the paper's statements hold for hard tasks (a − 1 < b) only: the model exponent min(a−1, 2b),
+which is that of the bias alone, and the compute-optimal exponents built on it. Simulation and the
+exact curves decide.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -50,26 +51,27 @@ def _law(target: Any, exponent: Any, size: float = math.inf) -> PowerLaw:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The claimed exponent (a function of a and b) is the slope of a curve within 0.01.
+    """The claimed exponent (a function of a and b) is the slope of a curve.
 
-    ``curve`` gives the loss on ``grid``, which spans at least four decades.
+    ``curve`` gives the loss on ``grid``, which spans at least four decades. The slope may be off by
+    0.4 % of the exponent, and by no more than 0.01.
     """
 
     curve: Callable[[np.ndarray], np.ndarray]
-    grid: Sequence[float]
+    grid: np.ndarray
     point: tuple[Any, Any]
-    tolerance: float = 0.01
 
     def __call__(self, claim: sp.Basic) -> Verdict:
         """Compare the slope in a log–log plot with the claim at (a, b)."""
         expected = float(claim.args[1].subs({a: self.point[0], b: self.point[1]}))
-        observed = -_slope(self.grid, self.curve(np.asarray(self.grid)))
+        observed = -_slope(self.grid, self.curve(self.grid))
+        allowed = min(0.01, 0.004 * abs(expected))
         message = f"slope {observed:.4f} over {len(self.grid)} points, claimed {expected:.4f}"
-        outcome = "pass" if abs(observed - expected) <= self.tolerance else "fail"
+        outcome = "pass" if abs(observed - expected) <= allowed else "fail"
         return Verdict(outcome, message, {"slope": observed, "claimed": expected})  # type: ignore[arg-type]
 
 
-def _slope(x: Sequence[float], y: np.ndarray) -> float:
+def _slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
@@ -274,9 +276,9 @@ def compute_optimal_allocation() -> Parts:
         _frontier_step("easy-frontier", (4, 2), equation(r_loss, exponent), (
             equation(r_loss, printed), equation(r_loss, two_terms.subs(with_easy)))),
         Step("easy-prefactor", equation(loss, easy.expressions[2]),
-             "time against feature embedding, with prefactors, and the exact minimum at C = 10¹²",
-             Agrees(lambda: compute_frontier(_law(4, 2), [1e12]).loss[0],
-                    lambda c: float(c.args[1].subs(compute, 1e12)), 2),
+             "time against feature embedding, with prefactors, and the exact minimum at C = 10¹⁴",
+             Agrees(lambda: _frontier_losses((4, 2))[1][-1],
+                    lambda c: float(c.args[1].subs(compute, 1e14)), 3),
              Reference(PAPER, "156"), (equation(loss, 2 * easy.expressions[2]),)),
         Step("hard-scaling-function",
              sp.Lt(loss, hard.expressions[2] * sp.Rational(9, 10)),
@@ -329,7 +331,8 @@ def _frontier_step(
 ) -> Step:
     budgets = np.geomspace(1e10, 1e14, 3)
     return Step(
-        name, claim, f"exact loss minimised over N, C = 10¹⁰ … 10¹⁴, a = {point[0]}, b = {point[1]}",
+        name, claim,
+        f"exact loss minimised over N, C = 10¹⁰ … 10¹⁴, a = {point[0]}, b = {point[1]}",
         Fitted(lambda _: _frontier_losses(point)[1], budgets, point), Reference(PAPER, "14"), wrong,
     )  # fmt: skip
 
@@ -381,7 +384,8 @@ def ensembling_against_width() -> Parts:
              "the weighted geometric mean of 1 and 1/E is below the arithmetic one",
              Holds(lambda: _grid(members, u)), None, (sp.Gt(members**-u, averaged),)),
         Step("width-wins", sp.Lt(members ** (-u * b), averaged),
-             "E times the width divides the loss by E^{ub}, b > 1", Holds(lambda: _grid(members, u)),
+             "E times the width divides the loss by E^{ub}, b > 1",
+             Holds(lambda: _grid(members, u)),
              Reference(PAPER, "19"), (sp.Gt(members ** (-u * b), averaged),)),
         Step("along-training", sp.Lt(wider, ensemble),
              "exact losses at equal compute, E = 2, 4, N = 32, 128, t = 10² … 10⁶, three tasks",

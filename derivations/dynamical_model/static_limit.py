@@ -61,7 +61,8 @@ def flow_to_ridge() -> Parts:
              Exact(simplify=rational), Reference(STATIC, "163"),
              (equation(excess, static.subs(P, N)), equation(excess + noise, static))),
         Step("isotropic", equation(equal_weights, isotropic_loss_formula().subs(T, P)),
-             "w_k² = σ_w²: equation (3) of the resolvent form", Exact(simplify=rational), Reference(STATIC, "163"),
+             "w_k² = σ_w²: the isotropic closed form",
+             Exact(simplify=rational), Reference(STATIC, "163"),
              (equation(2 * equal_weights, isotropic_loss_formula().subs(T, P)),)),
         Step("training-loss", equation(sp.Symbol("L_train"), train),
              "z²C₁(z,z) = R₁²E against the squared training residual of simulated ridge regression",
@@ -122,7 +123,7 @@ def _simulated_training() -> Statistical:
 )  # fmt: skip
 def late_time_limit() -> Parts:
     """For z → 0 the resolvent variable κ = 1/r stays finite, at Σ λr/(1+λr) = min(N, P), and so
-    does the 2×2 system: its solution is the ridgeless loss, with one form for each side of N = P."""
+    does the 2×2 system: its solution is the ridgeless loss, one form for each side of N = P."""
     narrow, wide = final_error(N), final_error(P)
     below = P * (kappa * h1 + noise) / (P - N)
     above = P * (kappa**2 * h2 * (N - P) + kappa * h1 * (P - D2) + noise * (N - D2)) / (
@@ -143,7 +144,8 @@ def late_time_limit() -> Parts:
              Reference(PAPER, "76"), (equation(narrow, below.subs({N: P, P: N}, simultaneous=True)),
                                       equation(narrow, kappa * h1 + noise))),
         Step("few-samples", equation(wide, above), "P < N: D₁ = P", Exact(simplify=rational),
-             Reference(PAPER, "73"), (equation(wide, below.subs({N: P, P: N}, simultaneous=True)),)),
+             Reference(PAPER, "73"),
+             (equation(wide, below.subs({N: P, P: N}, simultaneous=True)),)),
         Step("plateau", equation(isotropic_below, kappa * N / (1 - N / P)),
              "isotropic weights: h₁ = D₁ = N", Exact(simplify=rational), Reference(STATIC, "163"),
              (equation(isotropic_below, kappa * N),)),

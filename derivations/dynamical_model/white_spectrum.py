@@ -6,8 +6,8 @@ into one cubic for the transfer function,
     1/H − z = (1 − (1 − zH)/α) (1 − (1 − zH)/ν).
 
 The density of time scales, H(t) = ∫ρ(u) e^{−ut} du, is −Im H(−u + i0)/π: for ν → ∞ the
-Marchenko–Pastur law, whose moments m_n = Σ_k Nar(n,k) α^{−(k−1)} (Narayana numbers) count non-crossing
-pairings, which gives H(t) = Σ (−t)ⁿ m_n/n! at any time with any number of digits.
+Marchenko–Pastur law, whose moments m_n = Σ_k Nar(n,k) α^{−(k−1)} (Narayana numbers) count
+non-crossing pairings, which gives H(t) = Σ (−t)ⁿ m_n/n! at any time with any number of digits.
 """
 
 from __future__ import annotations
@@ -88,14 +88,16 @@ def white_spectrum() -> Parts:
         Step("few-features", equation(H, few),
              "ν ≪ 1 at fixed t/ν: a fraction ν of the directions is learned at rate 1/ν",
              _Limit(scaled=True), Reference(PAPER, "121"),
-             (equation(H, (1 - nu) + nu * sp.exp(-t)), equation(H, nu + (1 - nu) * sp.exp(-t / nu)))),
+             (equation(H, (1 - nu) + nu * sp.exp(-t)),
+              equation(H, nu + (1 - nu) * sp.exp(-t / nu)))),
         Step("many-features", equation(H, many),
              "ν ≫ 1: the spread of the rates about 1 has variance 1/ν",
              _Limit(scaled=False), Reference(PAPER, "122"),
              (equation(H, sp.exp(-t) * sp.cosh(t / nu)), equation(H, sp.exp(-t)))),
         Step("two-time-scales", equation(split, many),
              "the intermediate form has the exponents 1 ± 1/√ν",
-             Identity({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp))), Reference(PAPER, "122"),
+             Identity({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp))),
+             Reference(PAPER, "122"),
              (equation((sp.exp(-t * (1 - 1 / nu)) + sp.exp(-t * (1 + 1 / nu))) / 2, many),)),
     ]  # fmt: skip
     return Parts(

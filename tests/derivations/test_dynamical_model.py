@@ -18,6 +18,16 @@ MODULES = (
 )
 
 
+LONG = {
+    "compute-optimal",
+    "ensembling",
+    "ensembling-is-not-compute-optimal",
+    "late-time-limit",
+    "one-pass-sgd",
+    "wider-is-better",
+}
+
+
 def own_names():
     prefix = "derivations.dynamical_model."
     for module in MODULES:
@@ -26,7 +36,9 @@ def own_names():
             if entry.build.__module__.startswith(prefix)]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", own_names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in own_names()]
+)
 def test_every_step_passes_and_rejects_its_wrong_variants(name):
     derivation = catalogue.load(name)
     for step, verdict in derivation.verify():
