@@ -43,6 +43,11 @@ class Verdict:
 Check = Callable[[sp.Basic], Verdict]
 
 
+def passes_if(condition: bool, message: str, **observed: Any) -> Verdict:
+    """A pass where the condition holds, a failure otherwise."""
+    return Verdict("pass" if condition else "fail", message, observed)
+
+
 def _sides(claim: sp.Basic) -> tuple[sp.Expr, sp.Expr]:
     if not isinstance(claim, sp.Eq):
         raise TypeError(f"this check takes an equation, not {claim}")

@@ -16,7 +16,7 @@ from analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 
 from .bibliography import Reference
 from .catalogue import Parts, derivation
-from .checks import Verdict
+from .checks import Verdict, passes_if
 from .derivation import Step, equation
 
 ORDER = 4
@@ -39,9 +39,8 @@ def pencil_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Ver
         if not isinstance(claim.args[1], sp.BlockMatrix):
             return Verdict("fail", "the claim is not a block matrix")
         error = equations.pencil.check_matrix(claim.args[1])
-        outcome = "pass" if error < PENCIL_TOLERANCE else "fail"
         message = f"the Schur complement and the expression differ by {error:.1e} (relative)"
-        return Verdict(outcome, message, {"error": error})
+        return passes_if(error < PENCIL_TOLERANCE, message, error=error)
 
     return check
 

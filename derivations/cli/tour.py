@@ -110,7 +110,7 @@ def print_evaluation(evaluated: list[tuple[str, ...]]) -> None:
 
 def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """Rows of the last table: one a model and loss."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in comparison.rows:
         simulated, limit = row.simulated[-1], row.fit.limit
         half = limit.half_width(0.99)
@@ -121,6 +121,12 @@ def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
             f"{row.score:+.2f}",
         ))  # fmt: skip
     return rows
+
+
+def verdicts(comparison: Comparison) -> list[tuple[str, Any]]:
+    """The verdict on each kind of loss that was simulated."""
+    both = (("test loss", comparison.test), ("training loss", comparison.train))
+    return [(label, verdict) for label, verdict in both if verdict is not None]
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -134,7 +140,7 @@ def print_comparison(comparison: Comparison) -> None:
     )
     columns = ("model", "loss", "theory ×2", "simulation ×2", "ratio, size → ∞", "score")
     output.print_table(columns, comparison_rows(comparison))
-    for label, verdict in (("test loss", comparison.test), ("training loss", comparison.train)):
+    for label, verdict in verdicts(comparison):
         print(f"{label}: {verdict.outcome}. {verdict.message}")
 
 
@@ -162,8 +168,5 @@ def as_json(
             }
             for row in comparison.rows
         ],
-        "verdicts": {
-            "test_loss": comparison.test.outcome,
-            "train_loss": comparison.train.outcome,
-        },
+        "verdicts": {label: verdict.outcome for label, verdict in verdicts(comparison)},
     }

@@ -16,7 +16,7 @@ from analytic.symbols import M, T, kappa, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Check, Exact, Statistical, Verdict
+from ..checks import Check, Exact, Statistical, Verdict, passes_if
 from ..derivation import Step, equation
 
 SEEDS, MODES, SAMPLES, FEATURES = 40, 400, 60, 90
@@ -101,14 +101,13 @@ def data_spectrum() -> Parts:
 def _is_limit_of_two_brackets(claim: sp.Basic) -> Verdict:
     two = self_consistent_equation()
     residual = sp.simplify(sp.limit(two.rhs, sp.Symbol("N", positive=True), sp.oo) - claim.args[1])
-    return Verdict("pass" if residual == 0 else "fail", f"lim N → ∞ differs by {residual}")
+    return passes_if(residual == 0, f"lim N → ∞ differs by {residual}")
 
 
 def _solved_by(root: sp.Expr, x: sp.Symbol) -> Check:
     def check(claim: sp.Basic) -> Verdict:
         residual = sp.simplify((claim.args[0] - claim.args[1]).subs({z: -x}).subs(kappa, root))
-        outcome = "pass" if residual == 0 else "fail"
-        return Verdict(outcome, f"the root put in leaves {residual}")
+        return passes_if(residual == 0, f"the root put in leaves {residual}")
 
     return check
 
@@ -122,8 +121,8 @@ def _density_check(x: sp.Symbol, c: sp.Symbol) -> Check:
             claimed = float(claim.args[1].subs(values).subs(x, point))
             solved = float(eigenvalue_density(Flat(modes), math.inf, samples, point))
             worst = max(worst, abs(claimed / solved - 1))
-        outcome = "pass" if worst < 1e-9 else "fail"
-        return Verdict(outcome, f"solver and closed form differ by {worst:.1e}", {"error": worst})
+        message = f"solver and closed form differ by {worst:.1e}"
+        return passes_if(worst < 1e-9, message, error=worst)
 
     return check
 
@@ -135,8 +134,7 @@ def _rank_check(claim: sp.Basic) -> Verdict:
         counted = float(eigenvalue_count(spectrum, n, t, 1e-9))
         claimed = claim.args[1].subs({sp.Symbol("N"): n, T: t, M: 50})
         errors.append(abs(counted - float(claimed)))
-    outcome = "pass" if max(errors) < 1e-3 else "fail"
-    return Verdict(outcome, f"counted to {max(errors):.1e} for three pairs (N, T)")
+    return passes_if(max(errors) < 1e-3, f"counted to {max(errors):.1e} for three pairs (N, T)")
 
 
 def _spectrum() -> PowerLaw:

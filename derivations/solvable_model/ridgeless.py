@@ -17,7 +17,7 @@ from analytic.symbols import M, N, T, alpha, kappa, sigma_w, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict
+from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict, passes_if
 from ..derivation import Step, equation
 from .points import ISOTROPIC
 
@@ -182,8 +182,8 @@ def _quadrature(x: sp.Symbol) -> Check:
                 right = mpmath.mpmathify(claim.rhs.subs(alpha, sp.Rational(value)).evalf(30))
                 worst = max(worst, abs(left - right) / abs(right))
         agreed = float(worst)
-        return Verdict(
-            "pass" if agreed < 1e-12 else "fail",
+        return passes_if(
+            agreed < 1e-12,
             f"quadrature differs by {agreed:.1e} at α = 1/3, 1, 5/2",
         )
 
@@ -252,7 +252,7 @@ def double_descent() -> Parts:
 def _limit_check(claim: sp.Basic) -> Verdict:
     value = claim.lhs.doit()
     residual = sp.simplify(value - claim.rhs)
-    return Verdict("pass" if residual == 0 else "fail", f"the limit is {value}")
+    return passes_if(residual == 0, f"the limit is {value}")
 
 
 def _threshold_points() -> list[Point]:
