@@ -8,6 +8,7 @@ is Agg: no display is needed, and the user's matplotlib state is left alone.
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ CAPTION_COLUMNS = 112
 LINE_HEIGHT = 0.145  # inches
 FORMATS = ("png", "svg")
 LEGEND_COLUMN = 7  # entries in one column of the legend
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.labelsize": 10, "legend.fontsize": 7.5, "axes.titlesize": 10,
     "xtick.direction": "in", "ytick.direction": "in", "svg.hashsalt": "solvable",
     "svg.fonttype": "none", "mathtext.fontset": "dejavusans",
@@ -73,7 +74,7 @@ def draw(evidence: Evidence) -> Any:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         FigureCanvasAgg(figure)
-        box = (0.115, (below + 0.5) / height, 0.865, (PLOT_HEIGHT - 0.85) / height)
+        box = (0.135, (below + 0.5) / height, 0.845, (PLOT_HEIGHT - 0.85) / height)
         axes = figure.add_axes(box)
         _plot(axes, evidence)
         figure.text(
@@ -158,7 +159,8 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
     means = np.array([
         point.simulated.mean
         for series in evidence.series if series.label
-        for point in series.points if point.limit is not None or not logarithmic
+        for point in series.points if not logarithmic or 0 < point.theory < np.inf
+        or np.isnan(point.theory)
     ])  # fmt: skip
     means = means[np.isfinite(means) & ((means > 0) | (not logarithmic))]
     if not logarithmic:
@@ -168,24 +170,28 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
     return float(means.min() * np.exp(-0.25 * spread)), float(means.max() * np.exp(0.3 * spread))
 
 
-def save(evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write NAME.png and NAME.svg to the folder, which is made when it is missing."""
+def prepare(folder: str | Path) -> Path:
+    """The folder, made when it is missing; `InputError` when nothing can be written there."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         allowed = f"a folder that can be written ({error.strerror})"
         raise InputError("folder", folder, allowed) from error
-    figure = draw(evidence)
-    paths = []
+    return folder
+
+
+def save(evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write NAME.png and NAME.svg to the folder, which is made when it is missing."""
+    folder, figure, paths = prepare(folder), draw(evidence), []
     for kind in formats:
         path = folder / f"{evidence.experiment.name}.{kind}"
         try:
-            metadata = {"Date": None} if kind == "svg" else None
-            figure.savefig(path, dpi=200, metadata=metadata)
+            figure.savefig(path, dpi=200, metadata={"Date": None} if kind == "svg" else None)
         except OSError as error:
-            raise InputError(
-                "folder", folder, f"a folder that can be written ({error.strerror})"
-            ) from error
+            allowed = f"a folder that can be written ({error.strerror})"
+            raise InputError("folder", folder, allowed) from error
         paths.append(path)
     return paths

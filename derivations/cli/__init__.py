@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from analytic.errors import InputError, OutsideTheoryError, PrecisionError
+from analytic.errors import SolvableError
 
 #: command → module, in the order of the help page
 COMMANDS = {
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
-    except (InputError, OutsideTheoryError, PrecisionError) as error:
+    except SolvableError as error:
         print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
     except BrokenPipeError:
         raise

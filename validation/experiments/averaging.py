@@ -120,7 +120,7 @@ def _white_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
 
 WHITE = Experiment(
-    name="white-spectrum",
+    name="white-ensembles",
     title="White spectrum: narrow models and their ensembles",
     source="dynamical paper, figure 9, eqs. (118), (119), appendix I",
     claim="For white data a fraction ν of the modes can be learned: the loss ends at 1 − ν, for "
@@ -137,7 +137,9 @@ WHITE = Experiment(
 
 
 def _universality(p: Parameters) -> Plan:
-    spectrum, cells, series = power_law(p.alpha, p.M), [], []
+    spectrum = power_law(p.alpha, p.M)
+    cells: list[Cell] = []
+    series: list[Series] = []
     x = np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
     line = (x, static_theory(spectrum, p.N, x, noise=p.noise, ridge="optimal"))
     for label, law, parameter in p.laws:

@@ -98,7 +98,7 @@ def _late_series(p: Parameters, a: float, b: float, narrow: str, cells: list[Cel
     spectrum = task(a, b, p.M)
     built = spectrum.build()
 
-    def sizes(m: float) -> tuple[float, float]:
+    def sizes(m: Any) -> tuple[Any, Any]:
         return (m, p.excess * m) if narrow == "N" else (p.excess * m, m)
 
     points = []
@@ -109,9 +109,9 @@ def _late_series(p: Parameters, a: float, b: float, narrow: str, cells: list[Cel
         points.append(Point(m, len(cells), cell.observables()[0], value, m >= SMALLEST))
         cells.append(cell)
     x = np.geomspace(min(p.m) * 0.8, max(p.m) * 1.2, 60)
-    n, size = sizes(x)
     label = f"against {narrow}, a = {a:g}, b = {b:g}"
-    return Series(label, tuple(points), (x, np.asarray(static_loss(built, n, size).excess_loss)))
+    line = np.asarray(static_loss(built, *sizes(x)).excess_loss)
+    return Series(label, tuple(points), (x, line))
 
 
 def _late(p: Parameters) -> Plan:

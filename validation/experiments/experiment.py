@@ -194,6 +194,9 @@ class Experiment:
         return self.build(self.parameters(budget))
 
 
+SYMBOLS = {"alpha": "α", "noise": "σ_ε²", "nu": "ν", "rate": "η", "momentum": "μ", "times": "t"}
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Parameters at a scale: ``p.N`` is the size N of the source, scaled and rounded.
@@ -224,7 +227,9 @@ class Parameters:
     def describe(self) -> str:
         """All parameters in one line."""
         values = {**{name: getattr(self, name) for name in self.sizes}, **self.constants}
-        return ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
+        return "; ".join(
+            f"{SYMBOLS.get(name, name)} = {_short(value)}" for name, value in values.items()
+        )
 
 
 def _short(value: Any) -> str:

@@ -150,7 +150,7 @@ def _descent_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact
 
 
 DESCENT = Experiment(
-    name="double-descent",
+    name="double-descent-curves",
     title="Double descent, and its removal by the optimal ridge",
     source="solvable-model paper, figure 11",
     claim="At fixed T the ridgeless loss has a local minimum at N⋆ < T (star), a peak at N = T "

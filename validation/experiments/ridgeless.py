@@ -43,7 +43,9 @@ def plateau(alpha: float, bottleneck: float, size: int) -> float:
 
 
 def _against(p: Parameters, swap: bool) -> Plan:
-    spectrum, fixed, free = power_law(p.alpha, p.M), p.fixed, p.free
+    spectrum, fixed, free = power_law(p.alpha, p.M), p.N, p.T
+    if swap:
+        fixed, free = free, fixed
     cells: list = []
     series = []
     for m in fixed:
@@ -82,19 +84,17 @@ def _against_features(p: Parameters) -> Plan:
     return _against(p, swap=True)
 
 
-QUICK = Budget(0.125, 8, {"fixed": (200, 800), "free": (160, 400, 600, 1200, 2400)}, 0.08)
-
 RIDGELESS_SAMPLES = Experiment(
     name="ridgeless-against-samples",
     title="Ridgeless loss against the training set size",
     source="solvable-model paper, eq. (163) and the figures of its section 3",
     claim="For T < N the loss falls as T^-α; for T > N it reaches a plateau set by N; "
     "between them stands a pole at N = T.",
-    sizes={"M": 6000, "fixed": (100, 400, 1600), "free": (50, 150, 250, 600, 1000, 2500, 5000)},
+    sizes={"M": 6000, "N": (100, 400, 1600), "T": (50, 150, 250, 600, 1000, 2500, 5000)},
     constants={"alpha": 1.0},
     axes=LOSS_AXES_T,
     build=_against_samples,
-    quick=QUICK,
+    quick=Budget(0.125, 8, {"N": (200, 800), "T": (160, 400, 600, 1300, 2400)}, 0.08),
     thorough=Budget(1.0, 32),
 )
 
@@ -104,11 +104,11 @@ RIDGELESS_FEATURES = Experiment(
     source="solvable-model paper, eq. (163) and the figures of its section 3",
     claim="N and T are dual: the loss at (N, T) is the loss at (T, N), with its power law in N, "
     "its pole at N = T and its plateau set by T.",
-    sizes=RIDGELESS_SAMPLES.sizes,
+    sizes={"M": 6000, "T": (100, 400, 1600), "N": (50, 150, 250, 600, 1000, 2500, 5000)},
     constants=RIDGELESS_SAMPLES.constants,
     axes=LOSS_AXES_N,
     build=_against_features,
-    quick=QUICK,
+    quick=Budget(0.125, 8, {"T": (200, 800), "N": (160, 400, 600, 1300, 2400)}, 0.08),
     thorough=Budget(1.0, 32),
 )
 
@@ -124,13 +124,13 @@ def _exponents(p: Parameters) -> Plan:
         series.append(ridge_series(f"α = {alpha:g}", spectrum, sizes, cells, line=line))
 
     def facts(measured: Mapping[str, Measured]) -> list[Fact]:
-        """Local slope of the theory at infinite M and N, between T = 500 and 1000."""
+        """Local slope of the theory at infinite M and N, between T = 10⁴ and 2·10⁴."""
         from analytic.loss import static_loss
         from analytic.spectrum import PowerLaw
 
         found = []
         for alpha in p.alpha:
-            low, high = (static_loss(PowerLaw(alpha), math.inf, t).excess_loss for t in (500, 1000))
+            low, high = (static_loss(PowerLaw(alpha), math.inf, t).excess_loss for t in (1e4, 2e4))
             slope = math.log2(float(high / low))
             found.append(near(f"slope in T at N = M = ∞, α = {alpha:g}", slope, -alpha, 1e-3))
         return found
@@ -147,7 +147,7 @@ RIDGELESS_EXPONENTS = Experiment(
     constants={"alpha": (0.5, 1.0, 2.0)},
     axes=Axes("training set size T", "test loss"),
     build=_exponents,
-    quick=Budget(0.125, 8, {"N": 800, "T": (160, 320, 600, 1600, 2400)}, 0.08),
+    quick=Budget(0.125, 8, {"N": 800, "T": (160, 240, 400, 1600, 2400)}, 0.12),
     thorough=Budget(1.0, 32),
 )
 

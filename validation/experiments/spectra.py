@@ -165,7 +165,7 @@ def _extent(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
 
 DATA = Experiment(
-    name="data-spectrum",
+    name="sample-spectra",
     title="The number of samples bounds the power law of the data",
     source="talk, “Data Properties: spectrum”; solvable-model paper, section 2, eq. (23)",
     claim="The sample spectrum follows the population's power law to its end at rank T; more "
@@ -183,17 +183,17 @@ DATA = Experiment(
 def _features(p: Parameters) -> Plan:
     cells: list[SpectrumCell] = []
     series = []
-    for n in p.few:
-        series.append(_series(f"N = {n}, T = {p.many}", p, n, p.many, cells))
-    series.append(_series(f"N = {p.many}, T = {p.few[-1]}", p, p.many, p.few[-1], cells))
+    for n in p.smaller:
+        series.append(_series(f"N = {n}, T = {p.larger}", p, n, p.larger, cells))
+    series.append(_series(f"N = {p.larger}, T = {p.smaller[-1]}", p, p.larger, p.smaller[-1], cells))
     return Plan(cells, tuple(series), partial(_dual, p), (_population(p),))
 
 
 def _dual(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     """The spectrum at (N, T) is that at (T, N), in theory and in simulation."""
     one, two = list(measured.values())[-2:]
-    spectrum, few, x = PowerLaw(p.alpha, size=p.M), p.few[-1], np.geomspace(1e-6, 1, 9)
-    gap = number_above(spectrum, few, p.many, x) - number_above(spectrum, p.many, few, x)
+    spectrum, few, x = PowerLaw(p.alpha, size=p.M), p.smaller[-1], np.geomspace(1e-6, 1, 9)
+    gap = number_above(spectrum, few, p.larger, x) - number_above(spectrum, p.larger, few, x)
     spread = np.hypot(one.error / one.mean, two.error / two.mean)
     score = np.abs(np.log(one.mean / two.mean)) / spread
     return [
@@ -209,11 +209,11 @@ FEATURES = Experiment(
     source="talk, “By varying either of N and T, we can control the extent”",
     claim="Random linear features have a power-law spectrum that ends at min(N, T), and N and T "
     "play the same part.",
-    sizes={"M": 6000, "few": (100, 200, 500), "many": 3072},
+    sizes={"M": 6000, "smaller": (100, 200, 500), "larger": 3072},
     constants={"alpha": 0.5},
     axes=AXES,
     build=_features,
-    quick=Budget(0.15, 16, {"few": (200, 500)}),
+    quick=Budget(0.15, 16, {"smaller": (200, 500)}),
     thorough=Budget(1.0, 64),
     simulate="validation.experiments.spectra:simulate",
 )
@@ -258,7 +258,7 @@ def _extension(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
 RELU = Experiment(
     name="nonlinear-features",
-    title="A nonlinear map extends the spectrum beyond the input dimension, a linear one does not",
+    title="A nonlinear map extends the spectrum, a linear one does not",
     source="talk, “DNN extends power law, samples for T > N_in are useful”; solvable-model "
     "paper, section 2",
     claim="More features than inputs add no eigenvalue under a linear map; under a ReLU map the "

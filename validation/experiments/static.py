@@ -40,11 +40,11 @@ def theory(spectrum: SpectrumSpec, n: Any, t: Any, *, noise: float = 0.0, ridge:
     """Test loss in the paper's normalisation; ``ridge`` is a number ≥ 0 or ``"optimal"``."""
     size = dict(spectrum.parameters)["size"]
     built = spectrum.build()
-    n, t = np.asarray(n, float), np.asarray(t, float)
+    sizes = np.asarray(n, float), np.asarray(t, float)
     if isinstance(ridge, str):
-        found = optimal_ridge(built, n, t, noise=noise)
+        found = optimal_ridge(built, *sizes, noise=noise)
     else:
-        found = static_loss(built, n, t, ridge=ridge, noise=noise)
+        found = static_loss(built, *sizes, ridge=ridge, noise=noise)
     return np.asarray(found.excess_loss) / (2 * size)
 
 
@@ -78,9 +78,9 @@ def ridge_series(
         cells.append(cell)
     drawn = None
     if line is not None:
-        x, n, t = line
-        y = theory(spectrum, n, t, noise=noise, ridge="optimal" if optimal else 0)
-        drawn = (np.asarray(x, float), np.where(np.isfinite(y), y, np.nan))
+        at, *sizes = line
+        y = theory(spectrum, *sizes, noise=noise, ridge="optimal" if optimal else 0)
+        drawn = (np.asarray(at, float), np.where(np.isfinite(y), y, np.nan))
     return Series(label, tuple(made), drawn)
 
 

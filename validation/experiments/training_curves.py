@@ -162,7 +162,7 @@ def _sgd_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
 
 SGD = Experiment(
-    name="one-pass-sgd",
+    name="one-pass-sgd-curves",
     title="One-pass SGD: width and batch size",
     source="dynamical paper, figure 3, eqs. (16), (142)–(144)",
     claim="On fresh data there is no data bottleneck; the width sets the plateau, and the noise of "

@@ -1,0 +1,143 @@
+"""What `solvable check` and `solvable figure` share: options, workers, the store, one sweep."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from analytic.errors import InputError
+from validation.executors import dask_cluster, process_pool, usable_cores, worker_count
+from validation.experiments import catalogue as experiments
+from validation.experiments.evaluate import Evidence, evaluate
+from validation.progress import progress_bar
+from validation.store import Store
+from validation.sweep import SweepResult, sweep
+
+from . import arguments as types
+
+#: modules whose code decides the simulated numbers; a store belongs to one state of them
+SIMULATION = (
+    "analytic.spectrum", "validation.cells", "validation.ensembles", "validation.laws",
+    "validation.learners", "validation.stochastic", "validation.training",
+    "validation.experiments.spectra",
+)  # fmt: skip
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of everything that simulates."""
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="what to do (see: solvable check --list)")
+    add("--all", action="store_true", help="everything")
+    add("--seeds", type=_at_least_two, metavar="K", help="repetitions of the larger cells")
+    add("--size", type=types.positive, metavar="S", help="scale of N, T and M; 1 is the source's")
+    add("--thorough", action="store_true", help="sizes of the source, narrow intervals, long runs")
+    add("--root-seed", type=types.count_from_zero, default=0, metavar="R",
+        help="integer that all random numbers derive from (default: 0)")  # fmt: skip
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=types.count, metavar="W",
+                       help="processes (default: one for each core)")  # fmt: skip
+    where.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster")
+    add("--store", metavar="FILE", help="keep finished cells here, and resume from it")
+
+
+def _at_least_two(text: str) -> int:
+    seeds = types.count(text)
+    if seeds < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: expected an integer ≥ 2")
+    return seeds
+
+
+def chosen(arguments: argparse.Namespace, available: Sequence[str]) -> list[str]:
+    """The names asked for, each of which must be available."""
+    if arguments.all == bool(arguments.names):
+        raise InputError("NAME", " ".join(arguments.names) or None, "one or more names, or --all")
+    for name in arguments.names:
+        if name not in available:
+            raise InputError("NAME", name, "a name that `solvable check --list` prints" + _hint(
+                name, available
+            ))
+    return list(available) if arguments.all else list(dict.fromkeys(arguments.names))
+
+
+def _hint(name: str, available: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, available, n=3)
+    return f" (did you mean {', '.join(close)}?)" if close else ""
+
+
+def identity(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """What the cells of a store belong to."""
+    import numpy
+
+    try:
+        program = version("solvable")
+    except PackageNotFoundError:
+        program = "not installed"
+    code = hashlib.sha256()
+    for module in SIMULATION:
+        found = importlib.util.find_spec(module)
+        if found is not None and found.origin:
+            code.update(Path(found.origin).read_bytes())
+    return {
+        "experiment": "--all" if arguments.all else " ".join(sorted(names)),
+        "root_seed": arguments.root_seed, "solvable": program,
+        "simulation": code.hexdigest()[:16], "numpy": numpy.__version__,
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def workers(arguments: argparse.Namespace) -> Iterator[Any]:
+    """The executor that the options ask for."""
+    if arguments.dask is not None:
+        with dask_cluster(arguments.dask) as executor:
+            yield executor
+    else:
+        with process_pool(arguments.workers or usable_cores()) as executor:
+            yield executor
+
+
+@contextlib.contextmanager
+def opened_store(arguments: argparse.Namespace, names: Sequence[str]) -> Iterator[Store | None]:
+    """The store, or None; says on standard error what had to be repaired."""
+    if arguments.store is None:
+        yield None
+        return
+    with Store(arguments.store, identity(arguments, names)) as store:
+        for message in store.messages:
+            print(message, file=sys.stderr)
+        if len(store):
+            print(f"{store.path}: {len(store)} finished cells", file=sys.stderr)
+        yield store
+
+
+def experiment_runner(
+    arguments: argparse.Namespace, executor: Any, store: Store | None
+) -> Callable[[str], Evidence]:
+    """A function that runs one experiment by name."""
+    local = 0 if arguments.dask is not None else worker_count(executor)
+
+    def run(name: str) -> Evidence:
+        with progress_bar(name) as progress:
+
+            def simulate(function: Any, cells: Sequence[Any], seeds: Sequence[int]) -> SweepResult:
+                return sweep(
+                    function, cells, seeds, root_seed=arguments.root_seed, executor=executor,
+                    store=store, progress=progress,
+                )  # fmt: skip
+
+            return evaluate(
+                experiments()[name], simulate,
+                scale=None if arguments.size is None else float(arguments.size),
+                seeds=arguments.seeds, thorough=arguments.thorough,
+                root_seed=arguments.root_seed, workers=local,
+            )  # fmt: skip
+
+    return run
