@@ -93,8 +93,6 @@ def listed(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     return parse_list
 
 
-
-
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The option --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
