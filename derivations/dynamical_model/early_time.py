@@ -195,7 +195,8 @@ def _remainder(slope: float, a: float = 1.5, b: float = 1.25) -> Callable[[sp.Ba
         size = float(1 / inverse)
         return dynamics(_law(a, b), size, size, TIME, noise=NOISE).excess_loss
 
-    check = Asymptotic(exact, nu, (1e-3, 5e-4), slope, {}, 0.03, 16)
+    grid = (1e-3, 5e-4) if slope > 1 else (1e-5, 5e-6)
+    check = Asymptotic(exact, nu, grid, slope, {}, 0.03, 16)
 
     def run(claim: sp.Basic) -> Verdict:
         return check(equation(0, claim.args[1].subs({tau: nu, t: TIME})))

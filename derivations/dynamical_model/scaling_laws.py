@@ -310,7 +310,7 @@ class _Stationary:
             point = {x: sp.Float(rng.uniform(0.3, 3)) for x in letters}
             point[compute] *= 100
             moment = claim.args[1].subs(point)
-            worst = max(worst, abs(float(slope.subs({**point, t: moment}))))
+            worst = max(worst, abs(complex(slope.subs({**point, t: moment}))))
         outcome = "pass" if worst < 1e-10 else "fail"
         return Verdict(outcome, f"largest logarithmic slope {worst:.1e}", {"slope": worst})  # type: ignore[arg-type]
 
