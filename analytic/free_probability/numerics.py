@@ -380,3 +380,27 @@ def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:
     raise OutsideTheoryError(
         "a density belongs to a resolvent tr(inv(B + z*I)) with z nowhere else in it"
     )
+
+
+def unreduced(
+    equations: SelfConsistentEquations, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any]
+) -> dict[sp.Symbol, complex]:
+    """The trace unknowns of the unreduced system, by iterating it to its fixed point.
+
+    It contracts for spectral parameters larger than the spectrum; elsewhere `PrecisionError`.
+    """
+    given = DeterministicValues.read(equations.model, matrices)
+    values = {s: np.atleast_1d(v) for s, v in _parameters(equations, parameters, given).items()}
+    system = equations.system
+    symbols = list(system.unexpanded)
+    update = CompiledExpressions(list(system.unexpanded.values()), given)
+    current = np.zeros((len(symbols), 1), complex)
+    for _ in range(10_000):
+        new = np.array(
+            [np.broadcast_to(x, 1) for x in update({**values, **dict(zip(symbols, current))}, values)]
+        )
+        change = np.max(np.abs(new - current) / (1 + np.abs(new)), initial=0)
+        current = 0.5 * (new + current)
+        if change < 1e-13:
+            return {s: complex(x[0]) for s, x in zip(symbols, current)}
+    raise PrecisionError("the unreduced equations do not contract at these parameters")

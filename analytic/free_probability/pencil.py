@@ -332,15 +332,36 @@ class Pencil:
             total[blocks[i], blocks[j]] = entry_value(item, sizes[i], matrices, scalars)
         return total, blocks
 
+    def block_matrix(self) -> sp.BlockMatrix:
+        """Q as a sympy block matrix."""
+        rows = [
+            [
+                entry_expression(self.q.get((i, j), {}), self.spaces[i], self.spaces[j], self.model)
+                for j in range(self.size)
+            ]
+            for i in range(self.size)
+        ]
+        return sp.BlockMatrix(rows)
+
     def check(self, seed: int = 0) -> float:
         """The largest relative difference between c Q^{-1} b + d and the expression.
 
         Both are evaluated on random numeric matrices of small, different dimensions; the result
         is of the order of rounding if and only if the pencil realises the expression.
         """
+        return self.check_matrix(None, seed)
+
+    def check_matrix(self, claimed: sp.BlockMatrix | None, seed: int = 0) -> float:
+        """The same with a claimed block matrix in the place of Q."""
         rng = np.random.default_rng(seed)
         matrices, scalars = random_instance(self, rng)
         q, blocks = self.numeric(matrices, scalars)
+        if claimed is not None:
+            values = [
+                [evaluate(claimed.blocks[i, j], matrices, scalars) for j in range(self.size)]
+                for i in range(self.size)
+            ]
+            q = np.block(values)
         inverse = np.linalg.inv(q)
         worst = 0.0
         for output in self.outputs:
@@ -354,6 +375,37 @@ class Pencil:
             expected = evaluate(output.expression, matrices, scalars)
             worst = max(worst, np.abs(value - expected).max() / np.abs(expected).max())
         return float(worst)
+
+
+def letter_expression(letter: Any, model: MatrixModel) -> MatrixExpr:
+    """A letter of a word as a sympy matrix expression."""
+    if isinstance(letter, FixedInverse):
+        size = next(_word_expression(w, model).rows for w, _ in letter.terms if w)
+        parts = (
+            c * (_word_expression(w, model) if w else Identity(size)) for w, c in letter.terms
+        )
+        return Inverse(MatAdd(*parts).doit())
+    record = model.random.get(letter.name) or model.fixed[letter.name]
+    symbol = record.symbol.T if letter.transposed else record.symbol
+    return symbol if letter.exponent == 1 else MatPow(symbol, letter.exponent)
+
+
+def _word_expression(word: Word, model: MatrixModel) -> MatrixExpr:
+    return MatMul(*(letter_expression(letter, model) for letter in word))
+
+
+def entry_expression(
+    item: Entry, rows: sp.Expr, columns: sp.Expr, model: MatrixModel
+) -> MatrixExpr:
+    """An entry of a pencil as a sympy matrix expression."""
+    terms = []
+    for (left, letter, right), c in sorted(item.items(), key=lambda pair: str(pair[0])):
+        word = (*left, *((letter,) if letter is not None else ()), *right)
+        body = _word_expression(word, model) if word else Identity(rows)
+        terms.append(body if c == 1 else MatMul(c, body).doit())
+    if not terms:
+        return ZeroMatrix(rows, columns)
+    return terms[0] if len(terms) == 1 else MatAdd(*terms)
 
 
 def random_instance(

@@ -256,14 +256,27 @@ def starting_series(
     return found
 
 
+class NotASolutionError(Exception):
+    """The relations fail on the solution that decays as 1/z: ``defect`` at ``order``."""
+
+    def __init__(self, order: int, defect: Fraction) -> None:
+        super().__init__(f"the relations fail at order {order}")
+        self.order, self.defect = order, defect
+
+
 def newton(
     equations: SelfConsistentEquations, ground: Ground, start: dict[sp.Symbol, Series], cut: int
 ) -> dict[sp.Symbol, Series]:
-    """The power series of the kept unknowns that solves the reduced equations."""
+    """The power series of the kept unknowns that solves the reduced equations.
+
+    Each step must gain an order. If the first does not, the leading terms do not solve the
+    relations, which are then wrong: `NotASolutionError`.
+    """
     unknowns = equations.unknown_symbols
     residuals = [r.lhs - r.rhs for r in equations.relations]
     slopes = [[residual.diff(u) for u in unknowns] for residual in residuals]
     values = {u: Series(ground, {start[u].low: start[u][start[u].low]}, cut) for u in unknowns}
+    correct = 0
     for _ in range(2 * cut + 8):
         expander = Expander(ground, equations.spectral, values, cut)
         defects = [expander(residual) for residual in residuals]
@@ -271,6 +284,11 @@ def newton(
         step = _solve(matrix, defects)
         if all(not s.coefficients for s in step):
             return {u: values[u].truncated(s.cut) for u, s in zip(unknowns, step, strict=True)}
+        gained = [s.low - values[u].low for u, s in zip(unknowns, step, strict=True)]
+        if min(gained) <= correct:
+            worst = min((d for d in defects if d.coefficients), key=lambda d: d.low)
+            raise NotASolutionError(worst.low, worst[worst.low])
+        correct = min(gained)
         values = {
             u: Series(ground, (values[u] - s).coefficients, cut).truncated(cut)
             for u, s in zip(unknowns, step, strict=True)
@@ -312,14 +330,17 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     right = _pairings(equations, ground, order)
     start = starting_series(equations, ground, 2)
     cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)
-    solution = newton(equations, ground, start, cut)
-    left = Expander(ground, equations.spectral, solution, cut)(equations.value)
-    orders = range(min(left.low, right.low), min(left.cut, right.cut) + 1)
-    back = {slot: atom for atom, slot in ground.traces.items()}
 
     def shown(value: Fraction) -> sp.Expr:
-        return value.as_expr().xreplace(back)
+        return value.as_expr().xreplace({slot: atom for atom, slot in ground.traces.items()})
 
+    try:
+        solution = newton(equations, ground, start, cut)
+    except NotASolutionError as problem:
+        defect = shown(problem.defect)
+        return PlanarComparison((problem.order,), (defect,), (sp.S.Zero,), (defect,))
+    left = Expander(ground, equations.spectral, solution, cut)(equations.value)
+    orders = range(min(left.low, right.low), min(left.cut, right.cut) + 1)
     return PlanarComparison(
         tuple(orders),
         tuple(shown(left[k]) for k in orders),

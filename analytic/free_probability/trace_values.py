@@ -118,7 +118,8 @@ def _padded(
     values = given.eigenvalues[letter]
     if letter not in given.rectangular:
         return values
-    size = int(dimensions[atom.dimension]) if atom.dimension.is_Symbol else int(atom.dimension)
+    space = atom.dimension
+    size = int(np.ravel(dimensions[space])[0]) if space.is_Symbol else int(space)
     return np.concatenate([values[:size], np.zeros(max(size - len(values), 0))])
 
 

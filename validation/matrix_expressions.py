@@ -1,0 +1,235 @@
+r"""The simulation proof of a derived equation: draw the very same expression at growing size.
+
+All dimensions are multiplied by s, deterministic matrices become Λ ⊗ 1_s (their joint moments, commuting or
+not, stay exactly what they were), Gaussian entries keep their declared variance. For real Gaussian matrices
+a linear statistic Tr f differs from its limit by O(1), in mean and in fluctuation, while it is itself
+of the order of the size; so the relative error of one draw,
+
+    e(s) = √( mean over draws |x/x_∞ − 1|² ),
+
+falls as 1/s if the equation is right and levels off at a constant if it is wrong. The fitted slope of log e
+against log s decides, together with the mean at the largest size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from analytic.errors import InputError
+from analytic.free_probability import MatrixModel, SelfConsistentEquations
+from analytic.free_probability.expression import evaluate
+from analytic.free_probability.models import expression
+
+SLOPE, SLOPE_TOLERANCE = -1.0, 0.3
+MAX_SIGMA = 5.0
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Numbers for an expression: base dimensions, other scalars, base deterministic matrices.
+
+    Matrices are vectors (eigenvalues of diagonal matrices) or square arrays at the base size.
+    """
+
+    dimensions: Mapping[str, int]
+    scalars: Mapping[str, complex] = field(default_factory=dict)
+    matrices: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def scaled(self, scale: int) -> dict[str, np.ndarray]:
+        """The deterministic matrices at ``scale`` times the base size."""
+        return {
+            name: np.repeat(m, scale) if np.ndim(m) == 1 else np.kron(m, np.eye(scale))
+            for name, m in self.matrices.items()
+        }
+
+
+def instance(name: str, seed: int = 0) -> Instance:
+    """Numbers for one of `analytic.free_probability.models.EXPRESSIONS`.
+
+    Four eigenvalues over a factor of eight; matrices that are declared without commuting with Λ are drawn
+    once from ``seed``; spectral parameters stay off the spectrum.
+    """
+    model = expression(name).declarations()
+    base = {"M": 20, "T": 30, "N": 25, "K": 22}
+    dimensions = {str(d): base[str(d)] for d in model.dimensions()}
+    rng = np.random.default_rng(seed)
+    eigenvalues = np.tile([2.0, 1.0, 0.5, 0.25], 5)
+    mixed = any(model.family(n) == n and n not in "LC" for n in model.fixed)
+    matrices: dict[str, np.ndarray] = {}
+    for key, record in sorted(model.fixed.items()):
+        rows, columns = (dimensions[str(d)] for d in record.symbol.shape)
+        if not record.symmetric:
+            matrices[key] = rng.standard_normal((rows, columns)) / 5
+        elif key == "L":
+            matrices[key] = np.diag(eigenvalues) if mixed else eigenvalues
+        elif key == "C":
+            matrices[key] = np.linspace(0.1, 2.0, rows)
+        elif model.family(key) != key:
+            matrices[key] = 1 / eigenvalues
+        else:
+            root = rng.standard_normal((rows, rows)) / np.sqrt(rows)
+            matrices[key] = root @ root.T + 0.1 * np.eye(rows)
+    scalars = dict(_SCALARS.get(name, {"z": 0.5}))
+    return Instance(dimensions, scalars, matrices)
+
+
+_SCALARS: dict[str, dict[str, complex]] = {
+    "semicircle": {"z": 3.0, "sigma": 1.0},
+    "deformed-wigner": {"z": 3.0, "sigma": 1.0},
+    "wishart-plus-wigner": {"z": 3.0, "sigma": 1.0},
+    "ridge-variance": {"z": 0.5, "sigma": 0.5},
+    "ridge-variance-shift": {"z": 0.5, "sigma": 0.5},
+    "random-feature-loss": {"z": 0.5, "sigma": 0.5},
+    "nonlinear-features": {"z": 0.5, "a": 0.8, "b": 0.6},
+    "structured-nonlinear-features": {"z": 0.5, "a": 0.8, "b": 0.6},
+    "gradient-flow": {"z": 0.2 + 0.3j, "z'": 0.5 - 0.2j, "sigma": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class SizeScaling:
+    """Errors at growing size, their slope, and whether they prove the equation."""
+
+    scales: tuple[int, ...]
+    theory: tuple[complex, ...]
+    means: tuple[complex, ...]
+    standard_errors: tuple[float, ...]
+    errors: tuple[float, ...]
+    slope: float
+
+    @property
+    def holds(self) -> bool:
+        """The error falls as 1/size, and the mean at the largest size agrees."""
+        return abs(self.slope - SLOPE) <= SLOPE_TOLERANCE and self.deviation <= MAX_SIGMA
+
+    @property
+    def deviation(self) -> float:
+        """|mean − theory| at the largest size, in units of standard error plus the O(1/s) shift.
+
+        The systematic shift of real Gaussian matrices is at most of the order of one fluctuation.
+        """
+        gap = abs(self.means[-1] - self.theory[-1])
+        return float(gap / (self.standard_errors[-1] + self.errors[-1] * abs(self.theory[-1]) / 4))
+
+    def __str__(self) -> str:
+        rows = ", ".join(f"{s}: {e:.2e}" for s, e in zip(self.scales, self.errors))
+        return f"relative error by size {rows}; slope {self.slope:.2f} (−1 expected)"
+
+
+def draw_matrices(
+    model: MatrixModel,
+    dimensions: Mapping[sp.Symbol, int],
+    scalars: Mapping[sp.Symbol, complex],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """One draw of every random matrix, at the declared variances."""
+    drawn = {}
+    for name, record in sorted(model.random.items()):
+        rows, columns = (int(sp.sympify(d).subs(dimensions)) for d in record.symbol.shape)
+        variance = complex(sp.N(record.variance.subs({**dimensions, **scalars})))
+        matrix = rng.standard_normal((rows, columns)) * np.sqrt(variance.real)
+        if record.symmetric:  # off-diagonal variance as declared, twice that on the diagonal
+            matrix = (matrix + matrix.T) / np.sqrt(2)
+        drawn[name] = matrix
+    return drawn
+
+
+def _symbols(equations: SelfConsistentEquations) -> dict[str, sp.Symbol]:
+    return {symbol.name: symbol for symbol in equations.all_scalars()}
+
+
+def sample(
+    equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
+) -> np.ndarray:
+    """The expression on ``draws`` independent draws at ``scale`` times the base size."""
+    symbols = _symbols(equations)
+    dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}
+    scalars = {symbols[n]: v for n, v in instance.scalars.items()}
+    fixed = {
+        n: np.diag(m) if np.ndim(m) == 1 else m for n, m in instance.scaled(scale).items()
+    }
+    everything = {**dimensions, **scalars}
+    values = []
+    for child in np.random.SeedSequence([seed, scale]).spawn(draws):
+        rng = np.random.default_rng(child)
+        drawn = draw_matrices(equations.model, dimensions, scalars, rng)
+        values.append(evaluate(equations.expression, {**drawn, **fixed}, everything))
+    return np.asarray(values)
+
+
+def theory(equations: SelfConsistentEquations, instance: Instance, scale: int) -> complex:
+    """The derived value at ``scale`` times the base size."""
+    dimensions = {name: int(d) * scale for name, d in instance.dimensions.items()}
+    solution = equations.solve({**dimensions, **instance.scalars}, instance.scaled(scale))
+    return complex(solution.value)
+
+
+def prove_by_simulation(
+    equations: SelfConsistentEquations,
+    instance: Instance,
+    scales: Sequence[int] = (1, 2, 4, 8),
+    draws: int = 24,
+    seed: int = 0,
+) -> SizeScaling:
+    """Draw the expression at growing size and compare with the derived value.
+
+    Errors: `InputError` for fewer than three sizes or fewer than eight draws, which would decide nothing.
+    """
+    scales = tuple(int(s) for s in scales)
+    if len(scales) < 3 or min(scales) < 1 or max(scales) < 4 * min(scales):
+        raise InputError("scales", scales, "three or more, over a factor of 4 or more")
+    if draws < 8:
+        raise InputError("draws", draws, "8 or more")
+    expected, means, spreads, errors = [], [], [], []
+    for scale in scales:
+        value = theory(equations, instance, scale)
+        drawn = sample(equations, instance, scale, draws, seed)
+        expected.append(value)
+        means.append(complex(drawn.mean()))
+        spreads.append(float(drawn.std(ddof=1) / np.sqrt(draws)))
+        errors.append(float(np.sqrt(np.mean(np.abs(drawn / value - 1) ** 2))))
+    slope = float(np.polyfit(np.log(scales), np.log(errors), 1)[0])
+    return SizeScaling(
+        scales, tuple(expected), tuple(means), tuple(spreads), tuple(errors), slope
+    )
+
+
+def unknown_traces(
+    equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
+) -> dict[sp.Symbol, tuple[complex, complex]]:
+    """For every trace unknown u = v Tr(R [Q^{-1}]_jk L): the solved value and the drawn mean.
+
+    The solved value comes from iterating the unreduced equations, so this tests that each
+    equation of the Dyson system names the trace that it stands for.
+    """
+    from analytic.free_probability.numerics import unreduced
+    from analytic.free_probability.pencil import word_value
+
+    symbols = _symbols(equations)
+    dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}
+    scalars = {symbols[n]: v for n, v in instance.scalars.items()}
+    everything = {**dimensions, **scalars}
+    scaled = instance.scaled(scale)
+    fixed = {n: np.diag(m) if np.ndim(m) == 1 else m for n, m in scaled.items()}
+    solved = unreduced(equations, {s.name: v for s, v in everything.items()}, scaled)
+    totals: dict[sp.Symbol, complex] = {u: 0j for u in solved}
+    for child in np.random.SeedSequence([seed, scale]).spawn(draws):
+        drawn = draw_matrices(equations.model, dimensions, scalars, np.random.default_rng(child))
+        matrices = {**drawn, **fixed}
+        q, blocks = equations.pencil.numeric(matrices, everything)
+        inverse = np.linalg.inv(q)
+        for unknown in equations.system.unknowns:
+            if unknown.symbol not in totals:
+                continue
+            j, k = unknown.block
+            block = inverse[blocks[j], blocks[k]]
+            right = word_value(unknown.right, block.shape[0], matrices, everything)
+            left = word_value(unknown.left, block.shape[1], matrices, everything)
+            variance = complex(sp.N(unknown.variance.subs(everything)))
+            totals[unknown.symbol] += variance * np.trace(right @ block @ left) / draws
+    return {u: (solved[u], totals[u]) for u in solved}
