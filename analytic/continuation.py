@@ -55,9 +55,7 @@ class ContourSolution(Solution):
     degrees: Any
 
 
-def solve_along(
-    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray
-) -> ContourSolution:
+def solve_along(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> ContourSolution:
     """κ, R₁, R₃ at the nodes of contours, shape *(…, n)*; ``z`` is followed along its last axis.
 
     ``features`` and ``samples`` broadcast against the leading shape of ``z``.
@@ -77,15 +75,20 @@ def solve_along(
     k, d1, error = _polish(spectrum, nu, tau, z, k)
     bad = ~(error <= TOLERANCE)
     if bad.any():
-        full = [np.broadcast_to(x[..., None], z.shape)[bad] for x in (n, t)]
-        again = resolvent.solve(spectrum, *full, z[bad])
+        sizes = (np.broadcast_to(x[..., None], z.shape)[bad] for x in (n, t))
+        again = resolvent.solve(spectrum, next(sizes), next(sizes), z[bad])
         k[bad], error[bad] = again.value, again.residual
         d1[bad] = spectrum.resolvent_sum(k[bad], 1, 1)
     return ContourSolution(k, *responses(d1, nu, tau, z / k), error, d1)
 
 
 def solve_paths(
-    spectrum: Spectrum, features: Any, samples: Any, paths: Sequence[np.ndarray], *, mp: bool = False
+    spectrum: Spectrum,
+    features: Any,
+    samples: Any,
+    paths: Sequence[np.ndarray],
+    *,
+    mp: bool = False,
 ) -> ContourSolution:
     """The same for several paths of shape *(n_i,)*, joined along the last axis.
 
@@ -143,9 +146,7 @@ def responses(
     return r3, r1
 
 
-def _product_and_slope(
-    d1: Any, spread: Any, nu: Any, tau: Any
-) -> tuple[Any, Any]:
+def _product_and_slope(d1: Any, spread: Any, nu: Any, tau: Any) -> tuple[Any, Any]:
     """p = R₁R₃ and dz/dκ = p + E (R₁/N + R₃/T)."""
     r3, r1 = 1 - d1 * nu, 1 - d1 * tau
     return r1 * r3, r1 * r3 + spread * (r1 * nu + r3 * tau)

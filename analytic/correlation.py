@@ -163,21 +163,19 @@ class Points:
     distance: np.ndarray
     derivatives: tuple[tuple[np.ndarray, ...], ...]
 
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Points:
+        """The points whose arrays are changed in the same way."""
+        arrays = {name: change(x) for name, x in vars(self).items() if name != "derivatives"}
+        derivatives = tuple(tuple(change(x) for x in family) for family in self.derivatives)
+        return Points(**arrays, derivatives=derivatives)
+
     def part(self, nodes: slice) -> Points:
         """Some of the nodes."""
-        one = (self.z, self.kappa, self.R1, self.R3, self.degrees, self.target, self.distance)
-        derivatives = tuple(tuple(x[..., nodes] for x in family) for family in self.derivatives)
-        return Points(*(x[..., nodes] for x in one), derivatives)
+        return self.each(lambda x: x[..., nodes])
 
     def mirrored(self) -> Points:
         """The same points followed by their complex conjugates, shape *(…, 2n)*."""
-
-        def both(x: np.ndarray) -> np.ndarray:
-            return np.concatenate([x, np.conjugate(x)], axis=-1)
-
-        one = (self.z, self.kappa, self.R1, self.R3, self.degrees, self.target, self.distance)
-        derivatives = tuple(tuple(both(x) for x in family) for family in self.derivatives)
-        return Points(*(both(x) for x in one), derivatives)
+        return self.each(lambda x: np.concatenate([x, np.conjugate(x)], axis=-1))
 
 
 def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:

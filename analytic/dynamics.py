@@ -124,10 +124,9 @@ def dynamics(
                 raise InputError(name, size, "one number where digits are asked for")
         model = _Model(spectrum, features, samples, noise, ensemble, bags, rule, mp=True)
         return model.exact(flat, shape, digits)
-    sizes = [np.asarray(x, float) for x in (features, samples)]
-    return _Model(_listed(spectrum), *sizes, float(noise), ensemble, bags, rule).fast(
-        np.array([float(t) for t in flat]), shape
-    )
+    n, t = (np.asarray(x, float) for x in (features, samples))
+    model = _Model(_listed(spectrum), n, t, float(noise), ensemble, bags, rule)
+    return model.fast(np.array([float(t) for t in flat]), shape)
 
 
 @lru_cache(maxsize=16)
@@ -138,9 +137,7 @@ def _listed(spectrum: Spectrum) -> Spectrum:
     return Empirical(spectrum.eigenvalues(), spectrum.target_power())
 
 
-def _check(
-    features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, rule: Any
-) -> None:
+def _check(features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, rule: Any) -> None:
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
     arguments.nonnegative("noise", noise)
@@ -191,8 +188,9 @@ class _Model:
             gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
             excess[..., later], train[..., later] = fine[0], fine[1]
             error[..., later] = gap + fine[2]
-        results = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
-        return DynamicLoss(times.reshape(shape)[()], *results, self.noise, critical, diverges)
+        excess, train, error = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
+        moments = times.reshape(shape)[()]
+        return DynamicLoss(moments, excess, train, error, self.noise, critical, diverges)
 
     def _cell_by_cell(
         self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...]
@@ -207,9 +205,8 @@ class _Model:
             values = np.array([getattr(cell, name) for cell in cells])
             return values.reshape((*lead, *values.shape[1:]))
 
-        losses = (gather(name) for name in ("excess_loss", "train_loss", "error_estimate"))
-        stability = (gather(name) for name in ("critical_step", "diverges"))
-        return DynamicLoss(cells[0].times, *losses, self.noise, *stability)
+        names = ("excess_loss", "train_loss", "error_estimate", "critical_step", "diverges")
+        return replace(cells[0], **{name: gather(name) for name in names})
 
     def exact(self, times: list[Any], shape: tuple[int, ...], digits: int) -> DynamicLoss:
         """Mpmath: precision is raised until the digits are certain, and rounded once."""
@@ -254,9 +251,8 @@ class _Model:
         """(critical step, whether the rule diverges), shaped as features and samples."""
         n, t = (np.asarray(x, dtype=float) for x in (self.features, self.samples))
         n, t = np.broadcast_arrays(n, t)
-        critical = np.array([
-            self.learner.critical_step(self.spectrum, n[cell], t[cell]) for cell in np.ndindex(n.shape)
-        ]).reshape(n.shape)[()]  # fmt: skip
+        steps = [self.learner.critical_step(self.spectrum, *pair) for pair in zip(n.flat, t.flat)]
+        critical = np.array(steps).reshape(n.shape)[()]
         return critical, getattr(self.learner, "step", 0.0) > critical
 
     def _losses(self, times: np.ndarray, accuracy: Any, critical: float) -> tuple[np.ndarray, ...]:

@@ -70,10 +70,25 @@ class Quadrature:
         return np.concatenate(self.paths)
 
 
-class Learner(ABC):
-    """A training rule: what it leaves of an error along an eigenvalue, and its contours."""
+class TrainingRule:
+    """What all rules have in common; ``discrete`` rules count time in steps."""
 
     name: str
+    discrete = False
+
+    def check_times(self, times: Sequence[Any]) -> None:
+        """`InputError` unless all times are allowed: a discrete rule takes whole steps."""
+        for time in times if self.discrete else ():
+            if time != int(time):
+                raise InputError("times", time, "whole numbers of steps")
+
+    def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
+        """The step size above which the rule diverges."""
+        return math.inf
+
+
+class Learner(TrainingRule, ABC):
+    """A rule that is a filter: what it leaves of an error along an eigenvalue, and its contours."""
 
     @abstractmethod
     def residual(self, eigenvalue: Any, times: Any) -> Any:
@@ -84,13 +99,6 @@ class Learner(ABC):
         self, times: np.ndarray, accuracy: Any, critical: float, *, mp: bool = False
     ) -> list[Quadrature]:
         """Contours for all positive ``times``; ``critical`` is the critical step size."""
-
-    def check_times(self, times: Sequence[Any]) -> None:
-        """`InputError` unless all times are allowed."""
-
-    def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
-        """The step size above which the rule diverges."""
-        return math.inf
 
 
 @dataclass(frozen=True)
@@ -142,15 +150,13 @@ class HeavyBall(Learner):
     step: Any
     momentum: Any = 0
     name = "momentum"
+    discrete = True
 
     def __post_init__(self) -> None:
         arguments.positive("step", self.step)
         beta = arguments.nonnegative("momentum", self.momentum)
         if not beta < 1:
             raise InputError("momentum", beta, "a number in [0, 1)")
-
-    def check_times(self, times: Sequence[Any]) -> None:
-        check_steps(times)
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """η = 2(1 + β)/λ_max: there μ = −1 at the largest eigenvalue of the random matrix."""
@@ -229,20 +235,17 @@ def gradient_descent(step: Any) -> HeavyBall:
 
 
 @dataclass(frozen=True)
-class OnePassSGD:
+class OnePassSGD(TrainingRule):
     """v_{n+1} = v_n − η × gradient on ``batch`` fresh samples: no filter, see `volterra`."""
 
     step: Any
     batch: Any = 1
     name = "sgd"
+    discrete = True
 
     def __post_init__(self) -> None:
         arguments.positive("step", self.step)
         arguments.positive("batch", self.batch)
-
-    def check_times(self, times: Sequence[Any]) -> None:
-        """`InputError` unless all times are numbers of steps."""
-        check_steps(times)
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the noise of the gradients amplifies itself."""
@@ -253,13 +256,6 @@ class OnePassSGD:
         from .volterra import growth_factor
 
         return math.log(growth_factor(spectrum, features, self))
-
-
-def check_steps(times: Sequence[Any]) -> None:
-    """`InputError` unless all ``times`` are integers: a discrete rule takes whole steps."""
-    for time in times:
-        if time != int(time):
-            raise InputError("times", time, "whole numbers of steps")
 
 
 def _groups(times: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:

@@ -2,9 +2,9 @@ r"""Optimal early stopping: the training time at which the test loss is smallest
 
 With label noise, or where data are reused, L(t) falls and rises again. The minimum is located on
 a grid of times that ascend by a constant factor, which one call of `dynamics` evaluates, and
-refined around the smallest loss until the bracket is narrow. If the loss is still falling where the fastest and the
-slowest mode have long been learned, no finite time is optimal and t = ∞ is returned, with the
-loss of the trained model (`loss.static_loss`).
+refined around the smallest loss until the bracket is narrow. If the loss is still falling where
+the fastest and the slowest mode have long been learned, no finite time is optimal and t = ∞ is
+returned, with the loss of the trained model (`loss.static_loss`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
 
 @dataclass(frozen=True)
 class Stopping:
-    """The optimal ``time`` (possibly ∞), the ``excess_loss`` there, and that at t = ∞ (``final``)."""
+    """The optimal ``time`` (∞ if training should not be stopped), the loss there and at t = ∞."""
 
     time: float
     excess_loss: float
@@ -58,8 +58,7 @@ def optimal_stopping(
     >>> best.time < math.inf and best.excess_loss < best.final
     True
     """
-    rule = GradientFlow() if learner is None else learner
-    discrete = not isinstance(rule, GradientFlow)
+    rule: Any = GradientFlow() if learner is None else learner
 
     def loss(times: Any) -> np.ndarray:
         result = dynamics(
@@ -70,8 +69,8 @@ def optimal_stopping(
 
     unit = 1 / float(spectrum.eigenvalue(1))
     grid = np.geomspace(FIRST * unit, LAST * unit, round(PER_DECADE * math.log10(LAST / FIRST)) + 1)
-    if discrete:
-        grid = np.unique(np.maximum(np.round(grid / float(rule.step)), 0))
+    if rule.discrete:
+        grid = np.unique(np.round(grid / float(rule.step)))
     grid = np.concatenate([[0.0], grid[grid > 0]])
     values = loss(grid)
     best, final = int(np.argmin(values)), float(values[-1])
@@ -79,7 +78,8 @@ def optimal_stopping(
         final = float(static_loss(spectrum, features, samples, noise=noise).excess_loss)
     if values[best] >= final * (1 - FLAT):
         return Stopping(math.inf, final, final)
-    time, value = _refine(loss, grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], discrete)
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    time, value = _refine(loss, low, high, rule.discrete)
     return Stopping(time, value, final)
 
 

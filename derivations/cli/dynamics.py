@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     add("--momentum", type=_momentum, metavar="BETA", help="momentum in [0, 1)")
     add("--batch", type=types.count, metavar="S", help="batch size of sgd (default: 1)")
     add("--ridge", type=types.nonnegative, metavar="G",
-        help="ridge γ of the flow, unnormalised as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
+        help="ridge γ of the flow, as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
     add("--decay", type=types.nonnegative, metavar="D", help="the same as a rate, γ/(NP)")
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")

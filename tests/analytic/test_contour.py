@@ -43,7 +43,7 @@ def test_hyperbola_reaches_its_accuracy_at_all_times(time, ratio, rate, inside):
 
 
 def test_error_falls_geometrically_with_the_number_of_nodes():
-    """ln(error) against n is a line of slope −(π² − 2πα)/arcosh(…) ≈ −1.8: observed, not assumed."""
+    """ln(error) against n is a line of slope −(π² − 2πα)/arcosh(…) ≈ −1.8, as observed."""
     nodes, errors = [], []
     for accuracy in 10.0 ** np.arange(-2, -12, -1):
         contour = hyperbola(1.0, 1.0, accuracy)
@@ -112,7 +112,9 @@ def test_responses_keep_their_digits_at_late_times():
     z = hyperbola(1e12, 1e12, 1e-15).nodes[::5]
     along = solve_along(spectrum, n, t, z)
     with mpmath.workdps(50):
-        exact = solve_along_exactly(spectrum, n, t, as_array([mpmath.mpmathify(x) for x in z], True))
+        exact = solve_along_exactly(
+            spectrum, n, t, as_array([mpmath.mpmathify(x) for x in z], True)
+        )
     reference = exact.feature_response.astype(complex)
     assert np.max(np.abs(along.feature_response / reference - 1)) < 1e-13
     plain = 1 - spectrum.resolvent_sum(along.value, 1, 1) / n
@@ -126,7 +128,7 @@ def test_responses_solve_their_quadratic(r1, ratio):
     d1 = np.array([(1 - r1) / tau])
     r3 = 1 - d1 * nu
     found3, found1 = responses(d1, nu, tau, r3 * r1)
-    if np.abs((r1 + r3[0])) > 1e-6:  # the branch is known by the sum
+    if np.abs(r1 + r3[0]) > 1e-6:  # the branch is known by the sum
         assert np.allclose([found3[0], found1[0]], [r3[0], r1], rtol=1e-6, atol=1e-12)
 
 

