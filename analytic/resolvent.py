@@ -148,11 +148,18 @@ def _solve_real(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) 
     return Solution(*(y.reshape(shape)[()] for y in (x, r3, r1, residual)))
 
 
+def inverse_gap(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """1/N − 1/T, to all digits where N ≈ T."""
+    finite = np.isfinite(n) & np.isfinite(t)
+    x, y = np.where(finite, n, 1.0), np.where(finite, t, 1.0)
+    return np.where(finite, (y - x) / x / y, 1 / n - 1 / t)
+
+
 def _brackets_float(
     d1: np.ndarray, n: np.ndarray, t: np.ndarray, product: np.ndarray, positive: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(R₃, R₁) without cancellation; at κ = 0 the differences are exact already."""
-    delta = d1 * (1 / t - 1 / n)
+    delta = d1 * inverse_gap(t, n)
     large = (np.abs(delta) + np.sqrt(delta**2 + 4 * product)) / 2
     small = np.divide(product, large, out=np.zeros_like(large), where=large > 0)
     r3, r1 = np.where(delta >= 0, large, small), np.where(delta >= 0, small, large)
@@ -174,7 +181,7 @@ def _bracketed_newton(
     low = np.maximum(np.maximum(_lower_bound(spectrum, smaller), z), 1e-305)
     high = np.maximum(4 * z, 2 * spectrum.trace() / smaller) * (1 + 1e-9)
     low = np.minimum(low, high)
-    k, gap, todo = low.copy(), 1 / smaller - 1 / larger, np.arange(len(z))
+    k, gap, todo = low.copy(), inverse_gap(smaller, larger), np.arange(len(z))
     for _ in range(MAX_ITERATIONS):
         here, top, bottom = k[todo], high[todo], low[todo]
         g, slope = _excess(spectrum, here, smaller[todo], gap[todo], z[todo])
@@ -289,7 +296,10 @@ def _solve_mp(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Soluti
         elif point.imag == 0:
             raise InputError("z", z, "a number off the negative real axis")
         value = _root_mp(spectrum, n, t, point)
-        d1 = spectrum.degrees_of_freedom(value)
+        if value == 0 and spectrum.size == mpmath.inf:  # N = T = M = ∞: both brackets are 1
+            d1 = mpmath.mpf(0)
+        else:
+            d1 = spectrum.degrees_of_freedom(value)
         r3, r1 = 1 - d1 / n, 1 - d1 / t
         residual = abs(value * r1 * r3 - point) / abs(value) if value else mpmath.mpf(0)
         if residual > mpmath.ldexp(1, 8 - working):
