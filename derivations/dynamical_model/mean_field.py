@@ -14,6 +14,9 @@ from functools import cache
 
 import sympy as sp
 
+from analytic.free_probability.declarations import Eigenvalue
+from analytic.free_probability.models import gradient_flow_two_point, random_feature_resolvent
+from analytic.free_probability.spectral_trace import SpectralTrace
 from analytic.resolvent import self_consistent_equation, solve
 from analytic.spectrum import PowerLaw
 from analytic.symbols import N, P, T, kappa, kappa_prime, z, z_prime
@@ -47,6 +50,7 @@ from .notation import (
     modes,
     noise,
     primed,
+    rational,
     target,
     transfer,
 )
@@ -111,6 +115,7 @@ def dynamical_response() -> Parts:
     features = equation(R3, 1 - modes(lam * R1 * R3 * transfer) / N)
     occupation = lam / (lam + kappa)
     product = equation(z, kappa * (1 - D1 / N) * (1 - D1 / P))
+    engine = random_feature_resolvent().relations[0]
     steps = [
         Step("residual", equation(v0, sp.factor(transferred)),
              "the three linear relations of a mode, solved for v⁰",
@@ -145,6 +150,10 @@ def dynamical_response() -> Parts:
         Step("one-equation", product, "κ R₁R₃ = z with R₁ = 1 − D₁/P and R₃ = 1 − D₁/N",
              Exact({z: self_consistent_equation().rhs.subs(T, P)}), Reference(PAPER, "11"),
              (equation(z, kappa * (1 - D1 / N) * (1 - D1 / N)),)),
+        Step("from-the-matrices", product,
+             "the matrix calculus applied to (z + AᵀA ΨΨᵀ)^{-1}, with no mean-field assumption",
+             Equivalent(equation(*(side.subs(T, P) for side in engine.args))), None,
+             (equation(z, kappa * (1 - D1 / N)), equation(z, kappa * (1 - 2 * D1 / N)))),
         *_simulated_responses(),
     ]  # fmt: skip
     return Parts(
@@ -280,6 +289,10 @@ def two_point_function() -> Parts:
              "isotropic target, no noise: N and P may be exchanged, at any pair of frequencies",
              Exact(), None,
              (equation(first[E], first[E].subs({N: P, P: N}, simultaneous=True)),)),
+        Step("from-the-matrices", equation((first[E] - noise) / (z * z_prime), _engine_value()),
+             "the matrix calculus applied to E v(z)ᵀΛ v(z'), v = (z + AᵀA ΨΨᵀ)^{-1}(w − AᵀAΨε/z)",
+             Exact(simplify=rational), Reference(PAPER, "35"),
+             (equation((first[E] - noise) / (z * z_prime), _engine_value().subs(P, N)),)),
         _evaluation_step(first[E]),
         _time_domain_step(first[E]),
     ]  # fmt: skip
@@ -351,6 +364,23 @@ class _Reduction:
             if not verdict.passed:
                 return verdict
         return Exact(two_point_solution())(claim)
+
+
+@cache
+def _engine_value() -> sp.Expr:
+    """The two-point function as the matrix calculus returns it, in the sums T[f]."""
+    value = gradient_flow_two_point().value
+    mode, weight = Eigenvalue("lambda"), Eigenvalue("lambda_W")
+    shared = (mode + kappa) * (mode + kappa_prime)
+    names = {
+        mode: T_lam, mode**2: T_lam2, mode * weight: T_target, mode**2 * weight: T_target_lam,
+    }  # fmt: skip
+    traces = {
+        trace: names[sp.cancel(trace.factors[0] * shared)] for trace in value.atoms(SpectralTrace)
+    }
+    value = value.xreplace(traces).subs(T, P)
+    sigma = next(letter for letter in value.free_symbols if letter.name == "sigma")
+    return value.subs(sigma, sp.sqrt(noise))
 
 
 def _evaluation_step(error: sp.Expr) -> Step:

@@ -137,7 +137,7 @@ class Equivalent:
     def __call__(self, claim: sp.Basic) -> Verdict:
         """Pass if the residuals of claim and reference have a constant ratio."""
         sides = (claim.args[0] - claim.args[1], self.reference.lhs - self.reference.rhs)
-        ratio = atomic(sp.together(sides[0] / sides[1]))
+        ratio = rational(atomic(sp.together(sides[0] / sides[1])))
         if ratio.is_number and ratio != 0:
             return Verdict("pass", f"residuals are proportional, by {ratio}")
         return Verdict("fail", f"residuals have the ratio {ratio}", {"ratio": ratio})
