@@ -16,7 +16,7 @@ import sympy as sp
 
 from analytic.free_probability.declarations import Eigenvalue
 from analytic.free_probability.models import gradient_flow_two_point, random_feature_resolvent
-from analytic.free_probability.spectral_trace import SpectralTrace
+from analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
 from analytic.resolvent import self_consistent_equation, solve
 from analytic.spectrum import PowerLaw
 from analytic.symbols import N, P, T, kappa, kappa_prime, z, z_prime
@@ -115,7 +115,7 @@ def dynamical_response() -> Parts:
     features = equation(R3, 1 - modes(lam * R1 * R3 * transfer) / N)
     occupation = lam / (lam + kappa)
     product = equation(z, kappa * (1 - D1 / N) * (1 - D1 / P))
-    engine = random_feature_resolvent().relations[0]
+    engine = in_spectral_functions(random_feature_resolvent().relations[0])
     steps = [
         Step("residual", equation(v0, sp.factor(transferred)),
              "the three linear relations of a mode, solved for v⁰",
