@@ -1,8 +1,8 @@
 r"""How a series is written: LaTeX for papers, one line of text for terminals.
 
 Terms stand in order of size, coefficients are factored but otherwise left as computed, the
-remainder is an O(…).  ``factored=True`` pulls out the leading term, which is how prefactor and relative
-corrections are usually quoted.
+remainder is an O(…).  ``factored=True`` pulls out the leading term, which is how prefactor and
+relative corrections are usually quoted.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class Expansion:
         return self.truncate(omitted.power, omitted.log)
 
     def truncate(self, power: Any, log: int = 0) -> Expansion:
-        """The same function with the larger of the remainders O(x^power log^log) and the own one."""
+        """The same function with O(x^power log^log), unless its own remainder is larger."""
         wanted = Order(sp.sympify(power), log)
         if self.remainder is not None and self.compare(self.remainder, wanted) < 0:
             return self
@@ -319,8 +319,8 @@ class Expansion:
 
     def map_coefficients(self, function: Any) -> Expansion:
         """Apply ``function`` to every coefficient (for instance a substitution of a parameter)."""
-        return replace(self, terms=())._with_terms(
-            replace(t, coefficient=function(t.coefficient)) for t in self.terms)
+        mapped = (replace(t, coefficient=sp.sympify(function(t.coefficient))) for t in self.terms)
+        return replace(self, terms=tuple(t for t in mapped if t.coefficient != 0))
 
     def scale_variable(self, factor: Any, power: Any = 1, variable: sp.Symbol | None = None
                        ) -> Expansion:
