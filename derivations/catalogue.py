@@ -30,6 +30,7 @@ MODULES = (
     "derivations.solvable_model.ridgeless",
     "derivations.solvable_model.optimal_ridge",
     "derivations.solvable_model.data_spectrum",
+    "derivations.random_matrices",
     "derivations.dynamical_model.mean_field",
     "derivations.dynamical_model.static_limit",
     "derivations.dynamical_model.early_time",

@@ -8,6 +8,8 @@ pairings, exactly, order by order in 1/z), and a simulation at growing size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -16,7 +18,7 @@ from analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 
 from .bibliography import Reference
 from .catalogue import Parts, derivation
-from .checks import Verdict, passes_if
+from .checks import FiniteSize, Verdict, passes_if
 from .derivation import Step, equation
 
 ORDER = 4
@@ -70,20 +72,36 @@ def value_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verd
     return lambda claim: _planar(equations.with_value(claim.args[1]))
 
 
-def simulation_check(
-    name: str, equations: SelfConsistentEquations
-) -> Callable[[sp.Basic], Verdict]:
-    def check(claim: sp.Basic) -> Verdict:
+@dataclass(frozen=True)
+class GrowingSize(FiniteSize):
+    """The error of a draw of the expression falls as 1/size (a statistical check)."""
+
+    name: str = ""
+    equations: SelfConsistentEquations | None = None
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
         from validation.executors import one_blas_thread
         from validation.matrix_expressions import instance, prove_by_simulation
 
-        claimed = equations.with_value(claim.args[1])
+        claimed = self.equations.with_value(claim.args[1])
         with one_blas_thread():
-            scaling = prove_by_simulation(claimed, instance(name), SCALES, DRAWS, SEED)
-        observed = {"slope": scaling.slope, "errors": list(scaling.errors)}
-        return Verdict("pass" if scaling.holds else "fail", str(scaling), observed)
+            scaling = prove_by_simulation(claimed, instance(self.name), self.sizes, DRAWS, SEED)
+        errors = list(scaling.errors)
+        return passes_if(scaling.holds, str(scaling), slope=scaling.slope, errors=errors)
 
-    return check
+
+def simulation_check(name: str, equations: SelfConsistentEquations) -> GrowingSize:
+    """Draw the named expression at growing size and compare with the claimed value."""
+    from validation import matrix_expressions as drawn
+
+    def simulate(size: int) -> Any:
+        return drawn.sample(equations, drawn.instance(name), size, DRAWS, SEED)
+
+    def theory(claim: sp.Basic, size: int) -> float:
+        value = drawn.theory(equations.with_value(claim.args[1]), drawn.instance(name), size)
+        return float(abs(value))
+
+    return GrowingSize(simulate, theory, SCALES, name=name, equations=equations)
 
 
 def corrupted_pencil(blocks: sp.BlockMatrix) -> sp.BlockMatrix:

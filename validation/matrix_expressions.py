@@ -40,6 +40,11 @@ class Instance:
     scalars: Mapping[str, complex] = field(default_factory=dict)
     matrices: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def key(self) -> tuple[Any, ...]:
+        """What distinguishes it from other instances."""
+        matrices = tuple((n, np.asarray(m).tobytes()) for n, m in sorted(self.matrices.items()))
+        return (*sorted(self.dimensions.items()), *sorted(self.scalars.items(), key=str), matrices)
+
     def scaled(self, scale: int) -> dict[str, np.ndarray]:
         """The deterministic matrices at ``scale`` times the base size."""
         return {
@@ -146,7 +151,19 @@ def _symbols(equations: SelfConsistentEquations) -> dict[str, sp.Symbol]:
 def sample(
     equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
 ) -> np.ndarray:
-    """The expression on ``draws`` independent draws at ``scale`` times the base size."""
+    """The expression on ``draws`` independent draws at ``scale`` times the base size.
+
+    Remembered by the equations: every claim about an expression is compared with the same draws.
+    """
+    key = ("sample", instance.key(), scale, draws, seed)
+    if key not in equations.memory:
+        equations.memory[key] = _draw(equations, instance, scale, draws, seed)
+    return equations.memory[key]
+
+
+def _draw(
+    equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
+) -> np.ndarray:
     symbols = _symbols(equations)
     dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}
     scalars = {symbols[n]: v for n, v in instance.scalars.items()}

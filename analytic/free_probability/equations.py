@@ -10,7 +10,7 @@ solves them numerically (`solve`), and proves itself against planar pairings (`p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -59,6 +59,7 @@ class SelfConsistentEquations:
     relations: tuple[sp.Eq, ...]
     value: sp.Expr
     output_symbol: sp.Symbol | None
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def equations(self) -> list[sp.Eq]:

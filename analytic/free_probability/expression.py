@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from sympy.matrices.expressions import (
+    BlockMatrix,
     Identity,
     Inverse,
     MatAdd,
@@ -347,6 +348,9 @@ def evaluate(
     value = _evaluate_leaf(expression, matrices, scalars)
     if value is not None:
         return value
+    if isinstance(expression, BlockMatrix):
+        rows = expression.blocks.tolist()
+        return np.block([[evaluate(block, matrices, scalars) for block in row] for row in rows])
     inner = [evaluate(arg, matrices, scalars) for arg in expression.args]
     if isinstance(expression, MatAdd):
         return sum(inner[1:], inner[0])

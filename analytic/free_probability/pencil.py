@@ -351,17 +351,13 @@ class Pencil:
         """
         return self.check_matrix(None, seed)
 
-    def check_matrix(self, claimed: sp.BlockMatrix | None, seed: int = 0) -> float:
+    def check_matrix(self, claimed: MatrixExpr | None, seed: int = 0) -> float:
         """The same with a claimed block matrix in the place of Q."""
         rng = np.random.default_rng(seed)
         matrices, scalars = random_instance(self, rng)
         q, blocks = self.numeric(matrices, scalars)
         if claimed is not None:
-            values = [
-                [evaluate(claimed.blocks[i, j], matrices, scalars) for j in range(self.size)]
-                for i in range(self.size)
-            ]
-            q = np.block(values)
+            q = evaluate(claimed, matrices, scalars)
         inverse = np.linalg.inv(q)
         worst = 0.0
         for output in self.outputs:

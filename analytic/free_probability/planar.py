@@ -326,9 +326,12 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         raise NotExpandableError(
             "the expression has no spectral parameter: write z*I inside its inverses to expand it"
         )
-    ground = Ground(equations.all_scalars(), equations.model)
-    right = _pairings(equations, ground, order)
-    start = starting_series(equations, ground, 2)
+    key = ("pairings", order)  # the same for every claim about this expression
+    if key not in equations.memory:
+        ground = Ground(equations.all_scalars(), equations.model)
+        right = _pairings(equations, ground, order)
+        equations.memory[key] = (ground, right, starting_series(equations, ground, 2))
+    ground, right, start = equations.memory[key]
     cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)
 
     def shown(value: Fraction) -> sp.Expr:
