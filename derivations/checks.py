@@ -56,7 +56,7 @@ def _sides(claim: sp.Basic) -> tuple[sp.Expr, sp.Expr]:
 
 @dataclass(frozen=True)
 class Exact:
-    """left − right is zero identically, modulo the substitutions ``using``.
+    """left − right is zero identically, modulo the substitutions ``using`` (made in order).
 
     ``simplify`` turns the residual into a normal form; the default, `sympy.simplify`,
     may be replaced by a stronger or faster one.
@@ -68,7 +68,7 @@ class Exact:
     'fail'
     """
 
-    using: Mapping[Any, Any] = field(default_factory=dict)
+    using: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = ()
     simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
 
     def __call__(self, claim: sp.Basic) -> Verdict:
@@ -82,6 +82,19 @@ class Exact:
         if residual.equals(0) is False or residual.is_zero is False:
             return Verdict("fail", f"residual is {residual}", {"residual": residual})
         return Verdict("undecided", f"cannot decide whether {residual} is zero")
+
+
+@dataclass(frozen=True)
+class Equals:
+    """The claim's right side is, identically, what ``derived`` computes independently."""
+
+    derived: Callable[[], sp.Expr]
+    using: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = ()
+    simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
+
+    def __call__(self, claim: sp.Basic) -> Verdict:
+        _, right = _sides(claim)
+        return Exact(self.using, self.simplify)(sp.Eq(self.derived(), right, evaluate=False))
 
 
 def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:

@@ -15,6 +15,7 @@ import sympy as sp
 
 from .bibliography import Reference
 from .checks import Check, Verdict
+from .printing import latex
 
 
 def equation(left: Any, right: Any) -> sp.Eq:
@@ -50,7 +51,7 @@ class Step:
         return replace(self, claim=claim)
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {sp.latex(self.claim)}$"
+        return rf"$\displaystyle {latex(self.claim)}$"
 
 
 @dataclass(frozen=True)
@@ -87,4 +88,4 @@ class Derivation:
             yield step, step.verify()
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {sp.latex(self.conclusion)}$"
+        return rf"$\displaystyle {latex(self.conclusion)}$"

@@ -6,15 +6,17 @@ broken at the terms of its sums, and scaled to the line if it is still too wide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import Derivation, Step
-from .unicode_text import escape, math
+from ..printing import latex
+from ..unicode_text import escape
 
-WIDE = 230  # characters of LaTeX beyond which an equation is broken into lines
+WIDE = 90  # characters on a line beyond which an equation is broken
 
 _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
@@ -28,27 +30,41 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 """
 
 
-def _latex(expression: sp.Basic) -> str:
-    return math(sp.latex(expression))
-
-
 def display(claim: sp.Basic) -> str:
-    """The claim as the body of a displayed equation."""
-    whole = _latex(claim)
-    if len(whole) > WIDE and isinstance(claim, sp.Eq) and isinstance(claim.rhs, sp.Add):
-        terms = [_latex(term) for term in claim.rhs.as_ordered_terms()]
-        lines: list[str] = []
-        line = ""
-        for term in terms:
-            piece = term if term.startswith("-") or not (lines or line) else "+ " + term
-            if line and len(line) + len(piece) > WIDE:
-                lines.append(line)
-                line = ""
-            line += " " + piece
-        lines.append(line)
-        body = r" \\ & \quad ".join(lines)
-        whole = rf"\begin{{aligned}} {_latex(claim.lhs)} = {{}} & {body} \end{{aligned}}"
-    return rf"\fit{{{whole}}}"
+    """The claim as the body of a displayed equation, broken into lines where it is long."""
+    if not isinstance(claim, sp.Eq) or _width(latex(claim)) <= WIDE:
+        return rf"\fit{{{latex(claim)}}}"
+    left, lines = latex(claim.lhs), _lines(claim.rhs)
+    if _width(left) > WIDE // 3:  # the left side on lines of its own
+        first = r" \\ & ".join(_lines(claim.lhs))
+        body = rf"& {first} \\ & \quad = {lines[0]}"
+    else:
+        body = rf"{left} = {{}} & {lines[0]}"
+    body += "".join(rf" \\ & \qquad {line}" for line in lines[1:])
+    return rf"\fit{{\begin{{aligned}} {body} \end{{aligned}}}}"
+
+
+def _width(code: str) -> float:
+    """About the number of characters that LaTeX code occupies on the line."""
+    code = re.sub(r"\\(left|right|displaystyle|operatorname|mathbb|quad)", "", code)
+    code = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m[1], m[2], key=len), code)
+    return len(re.sub(r"\\[A-Za-z]+|[{}_^ ]", "x", code).replace("x", " ").replace("  ", " "))
+
+
+def _lines(expression: sp.Expr) -> list[str]:
+    """A sum as lines of whole terms that fit the page."""
+    terms = expression.as_ordered_terms() if expression.is_Add else [expression]
+    lines: list[str] = []
+    line = ""
+    for term in terms:
+        piece = latex(term)
+        if (line or lines) and not piece.startswith("-"):
+            piece = "+ " + piece
+        if line and _width(line) + _width(piece) > WIDE:
+            lines.append(line)
+            line = ""
+        line = f"{line} {piece}".strip()
+    return [*lines, line]
 
 
 def _cite(reference: Reference) -> str:

@@ -11,6 +11,7 @@ from analytic.symbols import sigma_eps
 
 from ..bibliography import cite
 from ..derivation import Derivation
+from ..printing import latex, two_dimensional
 
 WIDTH = 96
 INDENT = "      "
@@ -24,7 +25,7 @@ def _wrapped(text: str, indent: str = "") -> str:
 def pretty(claim: sp.Basic) -> str:
     """The claim in two-dimensional text; the sides of a wide equation below one another."""
     claim = claim.xreplace(SHORT_NAMES)
-    drawn = sp.pretty(claim, use_unicode=True, wrap_line=False)
+    drawn = two_dimensional(claim)
     if max(map(len, drawn.splitlines())) > WIDTH and isinstance(claim, sp.Eq):
         sides = [_one_side(claim.lhs), _one_side(claim.rhs)]
         return textwrap.indent("\n\n=\n\n".join(sides), INDENT)
@@ -33,7 +34,7 @@ def pretty(claim: sp.Basic) -> str:
 
 def _one_side(expression: sp.Basic) -> str:
     """Two-dimensional if it fits the line, else in one dimension and wrapped."""
-    drawn = sp.pretty(expression, use_unicode=True, wrap_line=False)
+    drawn = two_dimensional(expression)
     if max(map(len, drawn.splitlines())) <= WIDTH:
         return drawn
     return textwrap.fill(str(expression), WIDTH - len(INDENT))
@@ -70,7 +71,7 @@ def as_json(derivation: Derivation) -> dict[str, Any]:
             {
                 "name": step.name,
                 "claim": str(step.claim),
-                "latex": sp.latex(step.claim),
+                "latex": latex(step.claim),
                 "reason": step.reason,
                 "source": str(step.source) if step.source else None,
                 "check": type(step.check).__name__.lower(),
@@ -79,7 +80,7 @@ def as_json(derivation: Derivation) -> dict[str, Any]:
         ],
         "conclusion": {
             "claim": str(derivation.conclusion),
-            "latex": sp.latex(derivation.conclusion),
+            "latex": latex(derivation.conclusion),
         },
         "notes": list(derivation.notes),
     }

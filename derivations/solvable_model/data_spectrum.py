@@ -60,10 +60,10 @@ def data_spectrum() -> Parts:
         ),
         Step(
             "edges",
-            equation(sp.Symbol("x_{\\pm}"), sp.simplify(edges[-1])),
+            equation(sp.Symbol("x_+"), sp.simplify(edges[-1])),
             "κ is complex, and the density not zero, where the discriminant is negative: "
-            "between x = (1 ± √c)².",
-            Exact({sp.Symbol("x_{\\pm}"): (1 + sp.sqrt(c)) ** 2}, lambda e: sp.simplify(sp.expand(e))),
+            "between x = (1 ± √c)²; this is the upper edge.",
+            Exact({sp.Symbol("x_+"): (1 + sp.sqrt(c)) ** 2}),
             Reference("marchenko-pastur"),
         ),
         Step(
@@ -76,7 +76,7 @@ def data_spectrum() -> Parts:
         ),
         Step(
             "rank",
-            equation(sp.Symbol("n_{>0}"), sp.Min(sp.Symbol("N"), T, M)),
+            equation(sp.Symbol("n_0"), sp.Min(sp.Symbol("N"), T, M)),
             "The number of eigenvalues above any x > 0 follows from ln det; as x → 0 it is "
             "min(N, T, M): the larger of N and T cannot extend the spectrum further.",
             _rank_check,
@@ -84,7 +84,7 @@ def data_spectrum() -> Parts:
         ),
         Step(
             "simulation",
-            equation(sp.Symbol("n_{>x}"), _expected_count()),
+            equation(sp.Symbol("n_x"), _expected_count()),
             f"A power law, α = ½, M = {MODES}, T = {SAMPLES}, N = {FEATURES}: the number of "
             f"eigenvalues of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
             Statistical(_simulated_count, lambda claim: float(claim.args[1]), resolution=0.05),

@@ -13,21 +13,27 @@ from analytic import correlation, resolvent
 from analytic.free_probability.declarations import Eigenvalue
 from analytic.free_probability.models import expression, gradient_flow_two_point
 from analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
-from analytic.loss import isotropic_loss_formula, excess_loss_formula
+from analytic.loss import (
+    abbreviated_loss,
+    excess_loss_formula,
+    isotropic_loss_formula,
+    static_loss,
+)
 from analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate, isotropic
 from analytic.spectrum import PowerLaw
 from analytic.symbols import M, N, T, kappa, kappa_prime, sigma_eps, sigma_w, z, z_prime
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Check, Exact, FiniteSize, Numeric, Verdict
+from ..checks import Asymptotic, Check, Equals, Exact, FiniteSize, Numeric, Point, Verdict
 from ..derivation import Step, equation
-from .points import ISOTROPIC, free, solved
+from ..printing import absorb_sign
+from .points import ISOTROPIC, free
 
 D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
 h1, h2 = TargetSum(1, kappa), TargetSum(2, kappa)
 LOSS = sp.Symbol("L")
-TRAIN_LOSS = sp.Symbol(r"\hat{L}")
+TRAIN_LOSS = sp.Symbol("Lhat")
 SEEDS, LATENT, RIDGE, NOISE = 40, 600, 0.1, 0.05
 
 
@@ -69,7 +75,7 @@ def _claimed(claim: sp.Basic, size: int) -> float:
     n, t = 30 * size, 60 * size
     k = resolvent.solve(spectrum, n, t, RIDGE / n / t).value
     values = {N: n, T: t, kappa: float(k), sigma_eps: NOISE**0.5, sigma_w: 1}
-    return float(evaluate(claim.args[1], values, spectrum))
+    return float(evaluate(claim.args[1].subs(written_out()), values, spectrum))
 
 
 @cache
@@ -131,6 +137,44 @@ def _against_the_matrices(index: int) -> Check:
     return check
 
 
+def _evaluated_losses() -> list[Point]:
+    """Points that carry the loss of the solver at ridge 1/10."""
+    out = []
+    for spectrum in ISOTROPIC:
+        for n, t in ((3, 40), (40, 3), (4, 4)):
+            ridge = mpmath.mpf(1) / 10
+            result = static_loss(spectrum, n, t, ridge=ridge, digits=mpmath.mp.dps)
+            values = {N: n, T: t, kappa: result.kappa, LOSS: result.excess_loss, sigma_w: 1}
+            out.append(Point(values, spectrum))
+    return out
+
+
+def rational(expression: sp.Expr) -> sp.Expr:
+    """Normal form of a rational expression."""
+    return sp.cancel(sp.together(expression))
+
+
+def written_out() -> list[tuple[sp.Expr, sp.Expr]]:
+    """The abbreviations Q, m, E, R₃ and R₁ of equation (4), to be replaced in this order."""
+    spread, mixing, quotient, _ = abbreviated_loss()
+    return [
+        *((line.lhs, line.rhs) for line in (quotient, mixing, spread)),
+        (sp.Symbol("R_3", positive=True), 1 - D1 / N),
+        (sp.Symbol("R_1", positive=True), 1 - D1 / T),
+    ]
+
+
+@cache
+def _loss_from_the_matrices() -> sp.Expr:
+    derived = in_spectral_functions(expression("random-feature-loss").derive().value)
+    return derived.subs({s: sigma_eps for s in derived.free_symbols if s.name == "sigma"})
+
+
+@cache
+def _loss_from_the_system() -> sp.Expr:
+    return at_equal_frequencies(correlation.correlation_solution()[0])
+
+
 @derivation(
     "test-loss",
     "The test loss of ridge regression, for any target and noise",
@@ -140,45 +184,42 @@ def _against_the_matrices(index: int) -> Check:
 def test_loss() -> Parts:
     """System (2) at two equal frequencies is solved; its first component, times z², is the
     excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
-    system = correlation.correlation_system()
-    c0, c1 = correlation.correlation_solution()
-    loss = excess_loss_formula()
-    derived = in_spectral_functions(expression("random-feature-loss").derive().value)
-    derived = derived.subs({s: sigma_eps for s in derived.free_symbols if s.name == "sigma"})
-    from_system = at_equal_frequencies(c0)
-    train_from_system = at_equal_frequencies(c1)
+    _, c1 = correlation.correlation_solution()
+    definitions, loss = abbreviated_loss()[:-1], abbreviated_loss()[-1]
     symmetric = isotropic_loss_formula()
-    noiseless = isotropic(loss.subs(sigma_eps, 0), sigma_w**2)
+    noiseless = isotropic(excess_loss_formula().subs(sigma_eps, 0), sigma_w**2)
     mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
-    r1 = 1 - D1 / T
     steps = [
-        Step(
-            "from-the-matrices",
-            equation(derived, loss),
-            "The matrix calculus, applied to Tr Λ(1−K)W(1−K)ᵀ + σ_ε² Tr Λ(…), K = UᵀqUxxᵀ, as "
-            "ridge regression leaves it (left), gives the closed form by itself.",
-            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
-        ),
         *(
             Step(
-                _NAMES[index],
-                line,
-                _REASONS[index],
-                _against_the_matrices(index),
+                name, line, reason, _against_the_matrices(index),
                 Reference("dynamical-model", "35"),
+            )  # fmt: skip
+            for index, (name, reason, line) in enumerate(
+                zip(_NAMES, _REASONS, correlation.correlation_system())
             )
-            for index, line in enumerate(system)
+        ),
+        *(
+            Step(f"abbreviation-{line.lhs}", line, _ABBREVIATED, Exact(written_out()))
+            for line in definitions
         ),
         Step(
             "excess-loss",
-            equation(from_system, loss),
-            "Solving the system at z' = z, with S[f] = (κ/z)² Σ f/(λ+κ)² and z = κR₁R₃ from "
-            "equation (1), z²C₀(z, z) is the excess loss of ridge regression.",
-            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+            loss,
+            "The system is solved at z' = z, with S[f] = (κ/z)² Σ f/(λ+κ)² and z = κR₁R₃ from "
+            "equation (1): z²C₀(z, z) is the excess loss of ridge regression.",
+            Equals(_loss_from_the_system, written_out(), rational),
+        ),
+        Step(
+            "from-the-matrices",
+            loss,
+            "The matrix calculus, applied to Tr Λ(1−K)W(1−K)ᵀ + σ_ε² Tr Λuᵀqφφᵀqu, K = uᵀqφxᵀ, "
+            "as ridge regression leaves it, gives the same by itself.",
+            Equals(_loss_from_the_matrices, written_out(), rational),
         ),
         Step(
             "simulation",
-            equation(LOSS, loss),
+            loss,
             f"The formula against simulations of the model: α = ½, M = {LATENT}, (N, T) = (30, 60) "
             f"and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} seeds each; the "
             "ratio is extrapolated to infinite size.",
@@ -186,17 +227,21 @@ def test_loss() -> Parts:
         ),
         Step(
             "training-loss",
-            equation(train_from_system, r1**2 * (loss + sigma_eps**2)),
+            equation(TRAIN_LOSS, sp.Symbol("R_1", positive=True) ** 2 * (LOSS + sigma_eps**2)),
             "z²C₁(z, z) is the mean squared residual on the training data: the excess loss and "
-            "the noise, reduced by the square of the data's response R₁.",
-            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+            "the noise, reduced by the square of the data's response R₁ = 1 − D₁/T.",
+            Equals(
+                lambda: at_equal_frequencies(c1),
+                [(LOSS, loss.rhs), *written_out()],
+                rational,
+            ),
         ),
         Step(
             "isotropic-target",
-            equation(noiseless, symmetric),
+            equation(LOSS, symmetric),
             "For isotropic weights h₁ = σ_w² D₁ and h₂ = σ_w² (D₁ − D₂)/κ; without noise the "
             "loss becomes symmetric in N and T.",
-            Exact(simplify=lambda e: sp.cancel(sp.together(e))),
+            Equals(lambda: noiseless, simplify=rational),
             Reference("zhang"),
         ),
         Step(
@@ -208,9 +253,9 @@ def test_loss() -> Parts:
         ),
         Step(
             "evaluation",
-            equation(noiseless, symmetric),
-            "Both forms agree on solutions of equation (1) for several spectra, to 25 digits.",
-            Numeric(solved(ISOTROPIC), digits=25),
+            equation(LOSS, symmetric),
+            "The solver, which uses the general form, against this one, for several spectra.",
+            Numeric(_evaluated_losses, digits=25),
         ),
     ]
     return Parts(
@@ -224,6 +269,7 @@ def test_loss() -> Parts:
     )
 
 
+_ABBREVIATED = "An abbreviation: R₃ = 1 − D₁/N and R₁ = 1 − D₁/T are the response functions."
 _NAMES = ("error-of-the-weights", "training-residual", "pull-back", "feature-projection")
 _REASONS = (
     "The error of the learned weights: what no training has removed, and the variance that "
@@ -249,9 +295,9 @@ def label_noise() -> Parts:
     noise = sp.factor(noise)
     d1, d2 = sp.symbols("d1 d2")
     free_form = noise.subs({D1: d1, D2: d2})
-    few_features = sp.factor(free_form.subs(d1, N).simplify())
+    few_features = absorb_sign(sp.factor(free_form.subs(d1, N).simplify()))
     few_samples = sp.factor(free_form.subs(d1, T).simplify()).subs(d2, D2)
-    latent = sp.factor(sp.limit(free_form.subs(d2, d1), d1, M))
+    latent = absorb_sign(sp.factor(sp.limit(free_form.subs(d2, d1), d1, M)))
     spread = T - D2
     steps = [
         Step(
@@ -293,7 +339,7 @@ def label_noise() -> Parts:
     ]
     return Parts(
         steps,
-        equation(sp.Symbol(r"L_{\epsilon}"), latent),
+        equation(sp.Symbol("L_epsilon"), latent),
         assumptions=("the conclusion: N, T > M and no ridge",),
         notes=("The loss of the solvable-model paper is half of the excess loss given here.",),
     )

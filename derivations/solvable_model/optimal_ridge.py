@@ -111,7 +111,7 @@ def optimal_ridge_derivation() -> Parts:
     ]  # fmt: skip
     return Parts(
         steps,
-        equation(sp.Symbol(r"D_1^{\star}"), optimum),
+        equation(sp.Symbol("D_1__*"), optimum),
         assumptions=("M = ∞, N, T ≫ 1, isotropic target, no noise",),
     )
 

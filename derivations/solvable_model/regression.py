@@ -16,11 +16,11 @@ from ..derivation import Step, equation
 from ..matrices import OnMatrices
 
 M, N, T, T_hat = (
-    sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", r"\hat{T}")
+    sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", "That")
 )
 x, u, phi = sp.MatrixSymbol("x", M, T), sp.MatrixSymbol("u", N, M), sp.MatrixSymbol("varphi", N, T)
-x_hat = sp.MatrixSymbol(r"\hat{x}", M, T_hat)
-phi_hat = sp.MatrixSymbol(r"\hat{\varphi}", N, T_hat)
+x_hat = sp.MatrixSymbol("xhat", M, T_hat)
+phi_hat = sp.MatrixSymbol("varphihat", N, T_hat)
 w, epsilon = sp.MatrixSymbol("w", 1, M), sp.MatrixSymbol("epsilon", 1, T)
 theta, q = sp.MatrixSymbol("theta", 1, N), sp.MatrixSymbol("q", N, N)
 covariance = sp.MatrixSymbol("Lambda", M, M)
@@ -111,7 +111,7 @@ def ridge_regression() -> Parts:
     ]
     return Parts(
         steps,
-        equation(sp.Symbol(r"\left\langle L\right\rangle"), population_loss(covariance)),
+        equation(sp.Symbol("L"), population_loss(covariance)),
         assumptions=(
             "w and ε have independent, centred entries, and are independent of x and u",
             "γ > 0, or φφᵀ is invertible",

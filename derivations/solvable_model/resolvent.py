@@ -99,12 +99,12 @@ def resolvent_equation() -> Parts:
         ),
         Step(
             "large-ridge",
-            equation(kappa, expansion.subs(traces)),
-            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = tr Λᵏ put "
-            "in for a power law of 400 modes, α = ½; the first omitted term is of order z⁻².",
+            equation(kappa, expansion),
+            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = tr Λᵏ; the "
+            "first omitted term is of order z⁻² (checked for a power law of 400 modes, α = ½).",
             Asymptotic(
                 _kappa_at, z, [mpmath.mpf(10) ** k for k in range(3, 8)], -2.0,
-                values={N: 20, T: 50},
+                values={N: 20, T: 50, **traces},
             ),
         ),
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict, passes_if
 from ..derivation import Step, equation
+from ..printing import absorb_sign
 from .points import ISOTROPIC
 
 D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
@@ -29,7 +30,7 @@ SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=LATENT)
 
 def ridgeless(saturated: sp.Symbol) -> sp.Expr:
     """(3) at D₁(κ) = N or D₁(κ) = T: D₂ drops out."""
-    return sp.factor(sp.simplify(isotropic_loss_formula().subs(D1, saturated)))
+    return absorb_sign(sp.factor(sp.simplify(isotropic_loss_formula().subs(D1, saturated))))
 
 
 def _exact_points(sizes: tuple[tuple[int, int], ...]) -> list[Point]:
@@ -274,12 +275,12 @@ def _threshold_points() -> list[Point]:
 def breakdown() -> Parts:
     """With M finite, κ → 0 as m = min(N, T) → M: the noiseless loss vanishes linearly in
     M − m and is zero beyond. The talk's law (1/m − 1/M)^α is a fit to this curve."""
-    inverse_trace = sp.Symbol(r"\tau", positive=True)  # Σ 1/λ
+    inverse_trace = sp.Symbol("tau", positive=True)  # Σ 1/λ
     smaller, larger = sp.symbols("m n", positive=True)
     # D₁ = Σ λ/(λ+κ) = M − κ Σ 1/λ + O(κ²)
     linear_kappa = sp.solve(sp.Eq(M - kappa * inverse_trace, smaller), kappa)[0]
-    law = sp.factor(ridgeless(N).subs({N: smaller, T: larger, kappa: linear_kappa}))
-    near = sp.factor(law.subs({smaller: M - z}))
+    law = ridgeless(N).subs({N: smaller, T: larger, kappa: linear_kappa})
+    near = law.subs({smaller: M - z})
     spectrum = PowerLaw(alpha=1, size=40)
     with mpmath.workdps(45):
         trace = spectrum.trace(-1, mp=True)

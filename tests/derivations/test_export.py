@@ -7,7 +7,7 @@ import pytest
 
 from derivations import catalogue
 from derivations.export import article
-from derivations.export.unicode_text import escape, math
+from derivations.unicode_text import escape, math
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

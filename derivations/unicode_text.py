@@ -95,9 +95,9 @@ _ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|-?\d+|.)")
 def escape(text: str) -> str:
     """The text as LaTeX.
 
-    >>> print(escape("κ ≥ 0 & λ₁₀, m^{-b}"))
-    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{10}}, \\ensuremath{m^{-b}}
-    """  # noqa: E501
+    >>> print(escape("κ ≥ 0 & λ₁, m^{-b}"))
+    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{1}}, \\ensuremath{m^{-b}}
+    """
     out, last = [], 0
     for match in _SCRIPTED.finditer(text):
         out.append(_with_unicode_scripts(text[last : match.start()]))
