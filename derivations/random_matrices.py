@@ -37,6 +37,8 @@ _REFERENCES = {
 
 
 def pencil_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verdict]:
+    """The claimed pencil's Schur complement is the expression, on random matrices."""
+
     def check(claim: sp.Basic) -> Verdict:
         if not isinstance(claim.args[1], sp.BlockMatrix):
             return Verdict("fail", "the claim is not a block matrix")
@@ -60,6 +62,8 @@ def _planar(equations: SelfConsistentEquations) -> Verdict:
 def relation_check(
     equations: SelfConsistentEquations, index: int
 ) -> Callable[[sp.Basic], Verdict]:
+    """With the claim as relation ``index`` the moments equal the sums over planar pairings."""
+
     def check(claim: sp.Basic) -> Verdict:
         relations = list(equations.relations)
         relations[index] = claim
@@ -69,6 +73,7 @@ def relation_check(
 
 
 def value_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verdict]:
+    """With the claimed value the moments equal the sums over planar pairings."""
     return lambda claim: _planar(equations.with_value(claim.args[1]))
 
 

@@ -95,8 +95,10 @@ _ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|-?\d+|.)")
 def escape(text: str) -> str:
     """The text as LaTeX.
 
-    >>> print(escape("κ ≥ 0 & λ₁, m^{-b}"))
-    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{1}}, \\ensuremath{m^{-b}}
+    >>> print(escape("κ ≥ 0 & λ₁"))
+    \\ensuremath{\\kappa} \\ensuremath{\\geq} 0 \\& \\ensuremath{\\lambda}\\ensuremath{_{1}}
+    >>> print(escape("m^{-b}"))
+    \\ensuremath{m^{-b}}
     """
     out, last = [], 0
     for match in _SCRIPTED.finditer(text):

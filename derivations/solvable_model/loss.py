@@ -192,9 +192,12 @@ def test_loss() -> Parts:
     steps = [
         *(
             Step(
-                name, line, reason, _against_the_matrices(index),
+                name,
+                line,
+                reason,
+                _against_the_matrices(index),
                 Reference("dynamical-model", "35"),
-            )  # fmt: skip
+            )
             for index, (name, reason, line) in enumerate(
                 zip(_NAMES, _REASONS, correlation.correlation_system())
             )
