@@ -6,12 +6,12 @@ family that meet are multiplied as functions; factors of different families keep
 Λ(Λ+κ)^{-2} is one factor, and Γ Λ(Λ+κ)^{-2} a word of two, which is never reordered.
 
 The inverse of an element of one family is again a function. The inverse of a sum that mixes families,
-(Γ + pΛ)^{-1}, becomes a new letter with its definition remembered (`MixedInverse`).
+(Γ + pΛ)^{-1}, is not a function of either, and is refused: declare the sum as one matrix, or bring the
+expression to the basis of one of them (Λ ↦ Γ^{-1/2} Λ Γ^{-1/2}).
 
 A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose inside its
 family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act
-through the root of the eigenvalue. A square matrix that is not symmetric does not commute with
-its transpose, and the two are different families.
+through the root of the eigenvalue.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from ..errors import InputError
+from ..errors import InputError, OutsideTheoryError
 from .declarations import Eigenvalue, MatrixModel
 from .pencil import FixedInverse
 from .rational import Field, Fraction
-
-MIXED_LETTERS = 4
 
 
 class Factor(NamedTuple):
@@ -42,14 +40,6 @@ class Factor(NamedTuple):
 Words = dict[tuple[Factor, ...], Fraction]
 
 
-@dataclass(frozen=True)
-class MixedInverse:
-    """A letter that stands for the inverse of ``element``, whose families do not commute."""
-
-    letter: Eigenvalue
-    element: Element
-
-
 class Algebra:
     """The field of coefficients and the letters of one model."""
 
@@ -59,30 +49,18 @@ class Algebra:
         self.rooted: dict[sp.Symbol, Eigenvalue] = {}  # root → letter of its square
         for name in sorted(model.fixed):
             self._add_letters(name)
-        self.mixed: list[MixedInverse] = []
-        self._spare = [Eigenvalue(f"R_{k}") for k in range(MIXED_LETTERS)]
         ordered = sorted(set(scalars), key=sp.default_sort_key)
         self.scalars = ordered
-        generators = [*ordered, *self.letters, *self._spare]
-        for letter in self._spare:
-            self.letters[letter] = letter.name
+        generators = [*ordered, *self.letters]
         self.field = Field(generators)
         self.positions = {s: self.field.position[s] for s in self.letters}
         self.zero, self.one = self.field.zero, self.field.one
 
     def _add_letters(self, name: str) -> None:
         record = self.model.fixed[name]
-        square = record.symbol.rows == record.symbol.cols
         root = Eigenvalue(f"root_{name}")
-        if record.symmetric:
-            self.letters[root] = self.model.family(name)
-            self.rooted[root] = record.eigenvalue
-        elif square:
-            self.letters[record.eigenvalue] = name
-            self.letters[Eigenvalue(f"{record.eigenvalue.name}'")] = f"{name}'"
-        else:
-            self.letters[root] = name
-            self.rooted[root] = record.eigenvalue
+        self.letters[root] = self.model.family(name)
+        self.rooted[root] = record.eigenvalue
 
     def scalar(self, expression: Any) -> Fraction:
         """A rational function of the scalar symbols as a field element."""
@@ -112,20 +90,12 @@ class Algebra:
     def _letter(self, letter: Any) -> Element:
         record = self.model.fixed[letter.name]
         rows, columns = record.symbol.shape
-        family, symbol = self.model.family(letter.name), record.eigenvalue
-        if record.symmetric:
-            root = self.field.generator(Eigenvalue(f"root_{letter.name}"))
-            value = root ** int(2 * letter.exponent)
-            return Element(self, {(Factor(family, value, rows, rows),): self.one})
         if letter.transposed:
             rows, columns = columns, rows
-        if rows == columns:
-            prime = "'" if letter.transposed else ""
-            symbol = Eigenvalue(f"{symbol.name}{prime}")
-            value = self.field.generator(symbol)
-            return Element(self, {(Factor(f"{letter.name}{prime}", value, rows, rows),): self.one})
-        value = self.field.generator(Eigenvalue(f"root_{letter.name}"))
-        return Element(self, {(Factor(family, value, rows, columns),): self.one})
+        root = self.field.generator(Eigenvalue(f"root_{letter.name}"))
+        value = root ** int(2 * letter.exponent) if record.symmetric else root
+        factor = Factor(self.model.family(letter.name), value, rows, columns)
+        return Element(self, {(factor,): self.one})
 
     def is_scalar(self, value: Fraction) -> bool:
         """Whether no letter appears in a field element."""
@@ -136,25 +106,6 @@ class Algebra:
             for monomial in polynomial
             for i in self.positions.values()
         )
-
-    def mixed_inverse(self, element: Element) -> Element:
-        """The inverse of an element that mixes families, as a (remembered) letter."""
-        order = sorted(element.terms, key=lambda w: str([(f.family, f.value) for f in w]))
-        leading = element.terms[order[-1]]
-        monic = element.scaled(self.one / leading)
-        for known in self.mixed:
-            if known.element.terms == monic.terms:
-                break
-        else:
-            if len(self.mixed) == MIXED_LETTERS:
-                raise InputError(
-                    "expression", f"{MIXED_LETTERS + 1} different inverses of mixed sums", "fewer"
-                )
-            known = MixedInverse(self._spare[len(self.mixed)], monic)
-            self.mixed.append(known)
-        space = next(f.rows for word in order for f in word)
-        value = self.field.generator(known.letter) / leading
-        return Element(self, {(Factor(known.letter.name, value, space, space),): self.one})
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +163,14 @@ class Element:
         """The families that appear."""
         return {factor.family for word in self.terms for factor in word}
 
+    def matrices(self) -> list[str]:
+        """The names of the matrices that appear."""
+        values = [factor.value for word in self.terms for factor in word]
+        polynomials = [p for value in values for p in (value.numer, value.denom)]
+        letters = self.algebra.positions.items()
+        found = {x for x, i in letters for p in polynomials if p.degree(i) > 0}
+        return sorted(x.name.removeprefix("root_") for x in found)
+
     def function(self) -> Fraction | None:
         """The element as one function of one family (or a scalar), or None if it mixes."""
         if len(self.families()) > 1 or any(len(word) > 1 for word in self.terms):
@@ -222,10 +181,14 @@ class Element:
         return total
 
     def inverse(self) -> Element:
-        """The inverse; a function if the element is one, a remembered letter if it mixes."""
+        """The inverse of a function of one family (`OutsideTheoryError` if families mix)."""
         value = self.function()
         if value is None:
-            return self.algebra.mixed_inverse(self)
+            names = " and ".join(self.matrices())
+            raise OutsideTheoryError(
+                f"the block resolvent is the inverse of a sum in which {names} occur, which are not "
+                "declared to commute: declare them commuting, or their sum as one matrix"
+            )
         if not value:
             raise ZeroDivisionError("inverse of zero")
         factors = [word[0] for word in self.terms if word]

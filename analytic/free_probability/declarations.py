@@ -6,7 +6,7 @@ A `MatrixModel` holds the declarations of every matrix that may appear in an exp
   variance v; square ones are allowed and are not symmetric;
 * ``symmetric(W, m, v)``: a symmetric Gaussian (Wigner) matrix, E W_ij² = v off the diagonal;
 * ``deterministic(L, m)``: a symmetric matrix with non-negative eigenvalues, of which
-  √L may be used as ``L**(1/2)``; ``deterministic(A, m, n)`` any rectangular matrix.
+  √L may be used as ``L**(1/2)``; ``deterministic(A, m, n)`` any rectangular matrix, m ≠ n.
 
 Different random matrices are independent. Different deterministic matrices do not
 commute, unless ``commuting(L, W)`` says that they have the same eigenvectors.
@@ -95,7 +95,14 @@ class MatrixModel:
         return symbol
 
     def deterministic(self, name: str, rows: Any, columns: Any = None) -> sp.MatrixSymbol:
-        """Declare a fixed matrix: symmetric and ≥ 0 if one dimension is given, else any."""
+        """Declare a fixed matrix: symmetric and ≥ 0 if one dimension is given, else rectangular.
+
+        The functions of a rectangular matrix are those of its singular values. A square
+        matrix that is not symmetric has no such calculus and is refused.
+        """
+        if columns is not None and sp.sympify(rows) == sp.sympify(columns):
+            allowed = "a symmetric matrix (one dimension), or two different dimensions"
+            raise InputError("deterministic", f"{name}:{rows},{columns}", allowed)
         symbol = self._new(name, rows, rows if columns is None else columns)
         self.fixed[name] = DeterministicMatrix(symbol, columns is None)
         self._family[name] = name

@@ -205,14 +205,8 @@ class PairingSum:
 
     def _function(self, letter: Letter) -> tuple[str, sp.Expr]:
         record = self.model.fixed[letter.name]
-        rows, columns = record.symbol.shape
         if record.symmetric:
             return self.model.family(letter.name), record.eigenvalue**letter.exponent
-        if rows == columns:
-            raise NotExpandableError(
-                f"traces of words in {letter.name} and its transpose are not expanded; "
-                "declare the matrix symmetric"
-            )
         return letter.name, sp.sqrt(record.eigenvalue)
 
 

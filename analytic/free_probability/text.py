@@ -11,7 +11,7 @@ symmetric deterministic matrix), ``transpose``. ``I`` is the identity of the siz
 A name is a declared matrix, a dimension, or else a scalar; undeclared capitals are errors.
 
 Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric Gaussian),
-``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (any deterministic); several are separated by ``;``.
+``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several are separated by ``;``.
 """
 
 from __future__ import annotations

@@ -86,7 +86,8 @@ class TraceExpansion:
         while len(word) > 1 and word[0].family == word[-1].family:
             word = merge((word[-1],), word[:-1])
             dimension = word[0].rows
-        if len(word) > 1 and any(f.rows != f.columns for f in word):
+        fixed = self.system.pencil.model.fixed
+        if len(word) > 1 and any(not fixed[f.family].symmetric for f in word):
             raise OutsideTheoryError(
                 "a rectangular deterministic matrix meets another deterministic matrix inside a "
                 "trace; such traces are not functions of its singular values alone"
