@@ -108,7 +108,7 @@ class Ordering:
             return 1
         if difference.is_negative:
             return -1
-        difference = sp.expand(difference)
+        difference = _cleared(difference)
         if difference.is_zero:
             return 0
         if difference.is_number:
@@ -152,7 +152,7 @@ class Ordering:
 
     def condition(self, difference: sp.Expr) -> sp.Basic | None:
         """The inequality (or equation) on which ``sign(difference)`` rests; None when proved."""
-        difference = sp.expand(sp.sympify(difference))
+        difference = _cleared(sp.sympify(difference))
         if self.proved_sign(difference) is not None:
             return None
         return _readable(difference, self.sign(difference))
@@ -160,6 +160,12 @@ class Ordering:
     def value(self, expression: sp.Expr) -> sp.Expr:
         """``expression`` at the representative point."""
         return sp.sympify(expression).subs(self.point)
+
+
+def _cleared(difference: sp.Expr) -> sp.Expr:
+    """The difference times its denominator, where that is known to be positive."""
+    numerator, denominator = sp.fraction(sp.together(difference))
+    return sp.expand(numerator) if denominator.is_positive else sp.expand(difference)
 
 
 def _number_sign(value: sp.Expr) -> int:
