@@ -227,12 +227,13 @@ def loss_at(
 ) -> tuple[Any, Any]:
     """(excess loss, training loss) at a solution of equation (1)."""
     k, r3, r1 = solution.value, solution.feature_response, solution.sample_response
-    d2 = spectrum.degrees_of_freedom(k, 2)
-    spread = k * spectrum.resolvent_sum(k, 1, 2)
     where = _where_mp if is_mp(k) else np.where
     positive = k > 0
-    mixing = _ratio(r3, r3 + spread / n, where)
     safe = where(positive, k, 1)
+    at_zero = spectrum.size if spectrum.size < np.inf else 0  # M = ∞: only for N = T = ∞
+    d2 = where(positive, spectrum.degrees_of_freedom(safe, 2), at_zero)
+    spread = k * spectrum.resolvent_sum(safe, 1, 2)
+    mixing = _ratio(r3, r3 + spread / n, where)
     h1 = spectrum.target_sum(safe, 1)
     h2 = spectrum.target_sum(safe, 2)
     numerator = NUMERATOR(
