@@ -74,7 +74,10 @@ _SPECIAL = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\ensuremath{<}", ">": r"\ensuremath{>}", "|": r"\ensuremath{|}",
 }  # fmt: skip
-_COMBINING = {"\u0308": r"\ddot", "\u0302": r"\hat", "\u0304": r"\bar", "\u0307": r"\dot", "\u0303": r"\tilde"}
+_COMBINING = {
+    "\u0308": r"\ddot", "\u0302": r"\hat", "\u0304": r"\bar", "\u0307": r"\dot",
+    "\u0303": r"\tilde",
+}  # fmt: skip
 
 
 def _script(character: str) -> tuple[str, str] | None:
@@ -89,6 +92,8 @@ def _script(character: str) -> tuple[str, str] | None:
 _SCRIPTED = re.compile(
     r"([A-Za-zα-ωΑ-Ω)\]])((?:[_^](?:\{[^{}]*\}|[A-Za-zα-ω⋆](?![A-Za-z])|-?\d+))+)"
 )
+# a letter on its own is a variable; "a", "A" and "I" are words, "D." is an initial
+_VARIABLE = re.compile(r"(?<![A-Za-z\\'’])([B-HJ-Zb-hj-z])(?![A-Za-z.'’\u0300-\u036f])")
 _ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|-?\d+|.)")
 
 
@@ -146,7 +151,8 @@ def _with_unicode_scripts(text: str) -> str:
             base = "".join((_script(c) or ("", ""))[1] for c in run)
             out.append(rf"\ensuremath{{{mark}{{{math(base)}}}}}")
         else:
-            out.append(_plain("".join(run)))
+            pieces = _VARIABLE.split("".join(run))  # odd ones are variables
+            out += [rf"\ensuremath{{{p}}}" if i % 2 else _plain(p) for i, p in enumerate(pieces)]
     return "".join(out)
 
 

@@ -28,7 +28,7 @@ from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Check, Equals, Exact, FiniteSize, Numeric, Point, Verdict
 from ..derivation import Step, equation
 from ..printing import absorb_sign
-from .points import ISOTROPIC, free
+from .points import ISOTROPIC
 
 D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
 h1, h2 = TargetSum(1, kappa), TargetSum(2, kappa)
@@ -305,9 +305,12 @@ def label_noise() -> Parts:
     steps = [
         Step(
             "noise-part",
-            equation(excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0), noise),
+            equation(sp.Symbol("L_epsilon"), noise),
             "The excess loss is linear in σ_ε²; this is its noise part at any ridge.",
-            Numeric(lambda: free(), digits=25),
+            Equals(
+                lambda: excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0),
+                simplify=rational,
+            ),
         ),
         Step(
             "few-features",
