@@ -27,7 +27,7 @@ def test_an_article_compiles(tmp_path):
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("100 % & $5 #1 ~ {x}", r"100 \% \& \$5 \#1 \textasciitilde{} \{x\}"),
+        ("100 % & $5 #1 ~ {word}", r"100 \% \& \$5 \#1 \textasciitilde{} \{word\}"),
         ("σ_w²", r"\ensuremath{\sigma _{w}}\ensuremath{^{2}}"),
         ("m^{-b-1}", r"\ensuremath{m^{-b-1}}"),
         ("Λᵏ", r"\ensuremath{\Lambda}\ensuremath{^{k}}"),
