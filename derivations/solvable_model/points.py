@@ -1,7 +1,6 @@
 """Admissible points at which claims about D_q, h_q and κ are evaluated.
 
-Identities in κ hold for every spectrum and every κ > 0; claims about the solution κ(z) of
-equation (1) are evaluated there. The spectra include an arbitrary one, so that an identity
+Claims about the solution κ(z) of equation (1) are evaluated there. The spectra include an arbitrary one, so that an identity
 that holds for power laws alone is found out.
 """
 
@@ -29,12 +28,6 @@ GENERAL: tuple[Spectrum, ...] = (
     PowerLaw(alpha=Fraction(1, 3), target_exponent=Fraction(6, 5)),
     Empirical([3, 1, 1, Fraction(1, 2), Fraction(1, 7)], [1, 0, 2, Fraction(1, 3), 1]),
 )
-
-
-def free(spectra: tuple[Spectrum, ...] = GENERAL, **extra: Any) -> list[Point]:
-    """Points with arbitrary N, T, κ and noise: for identities that need no equation."""
-    base = {N: 70, T: 110, kappa: mpmath.mpf(3) / 100, sigma_eps: mpmath.mpf(1) / 3, sigma_w: 1}
-    return [Point({**base, **extra}, spectrum) for spectrum in spectra]
 
 
 def solved(
