@@ -191,10 +191,11 @@ def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
     constant = sp.Rational(content, below_content)
     above, below = dict(tops), dict(bottoms)
     factors: list[sp.Expr] = []
+    dimensions = {workspace.position[s] for s in workspace.system.scalars()}
     for own, other, side in ((above, below, 1), (below, above, -1)):
         for g in sorted(own, key=lambda g: (len(g), str(g))):
             while own.get(g, 0) > 0 and len(g) > 1:
-                bracket, sign = _bracket(g, other)
+                bracket, sign = _bracket(g, other, dimensions)
                 if bracket is None:
                     break
                 factors.append(bracket**side)
@@ -216,10 +217,13 @@ def _orientation(workspace: Workspace, g: Polynomial) -> int:
     return 1 if terms[0][1] > 0 else -1
 
 
-def _bracket(g: Polynomial, others: dict[Polynomial, int]) -> tuple[sp.Expr | None, int]:
-    """g/n as 1 − … for a symbol n among the others, which is then used up."""
+def _bracket(
+    g: Polynomial, others: dict[Polynomial, int], parameters: set[int]
+) -> tuple[sp.Expr | None, int]:
+    """g/n as 1 − … for a parameter n among the others, which is then used up."""
     for monomial, coefficient in sorted(g.terms()):
-        if abs(coefficient) != 1 or sum(monomial) != 1:
+        single = [i for i, power in enumerate(monomial) if power]
+        if abs(coefficient) != 1 or sum(monomial) != 1 or single[0] not in parameters:
             continue
         generator = g.field.from_dict({monomial: 1})
         if others.get(generator, 0) > 0:
