@@ -61,7 +61,12 @@ class SpectrumSpec:
             name: np.asarray(value) if isinstance(value, tuple) else value
             for name, value in self.parameters
         }
-        built = getattr(spectrum, self.kind)(**parameters)
+        try:
+            built = getattr(spectrum, self.kind)(**parameters)
+        except TypeError as error:
+            raise InputError(
+                "spectrum", dict(self.parameters), f"parameters of {self.kind}"
+            ) from error
         if built.size == float("inf"):
             raise InputError("size", built.size, "a finite number of modes, to be simulated")
         return built
@@ -157,6 +162,9 @@ class Cell:
         values = dict(content)
         for name in values:
             choice("field of a cell", name, [item.name for item in fields(cls)])
+        for name in ("spectrum", "features", "samples"):
+            if name not in values:
+                raise InputError(name, "missing", "a value")
         spectrum = dict(values["spectrum"])
         values["spectrum"] = SpectrumSpec.of(spectrum.pop("kind"), **spectrum)
         if "learner" in values:

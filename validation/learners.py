@@ -49,6 +49,11 @@ def _nonnegative(name: str, value: Any) -> float:
     return float(nonnegative(name, value))
 
 
+def _shortest(value: float) -> str:
+    """``value`` to six digits where these are all it has, else to all of them."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
 @dataclass(frozen=True)
 class Learner:
     """A training rule with the values of its parameter at which it is scored."""
@@ -61,8 +66,8 @@ class Learner:
         return getattr(self, f"{self.parameter}s")
 
     def labels(self) -> list[str]:
-        """Names of the scored points, such as ``time=10``."""
-        return [f"{self.parameter}={value:g}" for value in self.values()]
+        """Names of the scored points, such as ``time=10``; different values, different names."""
+        return [f"{self.parameter}={_shortest(value)}" for value in self.values()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-serialisable form; `learner_from_dict` is its inverse."""

@@ -214,6 +214,8 @@ def test_bad_cells_are_refused_by_name():
         lambda: Law("cauchy"), lambda: Law("student", 2), lambda: Law("gaussian", 1),
         lambda: Law("sparse", 1.5), lambda: Law("student"),
         lambda: SpectrumSpec.of("Exponential", size=3),
+        lambda: SpectrumSpec.of("Flat", size=3, slope=1).build(),
+        lambda: Cell.from_dict({"features": 1, "samples": 3}),
         lambda: Cell.from_dict({"spectrum": flat.to_dict(), "features": 1, "width": 3}),
         lambda: accumulate(Cell(SpectrumSpec.power_law(alpha=1.0), 2, 2), 0),
     ):  # fmt: skip

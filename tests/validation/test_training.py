@@ -146,6 +146,12 @@ def test_projected_batches_have_the_law_of_streamed_ones():
     assert np.abs(z).max() < 3.5, z
 
 
+def test_close_values_have_different_names():
+    ridges = (1.0, 1.0 + 1e-9, 1.0 + 2e-9)
+    names = simulate(Cell(EASY, 4, 5, Ridge(ridges)), 0)
+    assert len(names) == 6 and "excess_loss[ridge=1]" in names
+
+
 def test_learners_refuse_bad_parameters():
     for make in (
         lambda: Ridge([-1]), lambda: Ridge([]), lambda: Flow([float("nan")]),
