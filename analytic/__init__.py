@@ -9,30 +9,40 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .dynamics import DynamicLoss
     from .errors import InputError, OutsideTheoryError, PrecisionError, SolvableError
     from .formula import Formula
+    from .learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
     from .loss import StaticLoss, isotropic_loss_formula, static_loss, excess_loss_formula
     from .resolvent import Solution, self_consistent_equation, solve
     from .spectral_functions import DegreesOfFreedom, TargetSum
     from .spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw, Spectrum
+    from .stopping import optimal_stopping
 
 _MODULES = {
+    "dynamics": ("DynamicLoss",),
     "errors": ("InputError", "OutsideTheoryError", "PrecisionError", "SolvableError"),
     "formula": ("Formula",),
+    "learners": ("GradientFlow", "HeavyBall", "OnePassSGD", "gradient_descent"),
     "loss": ("StaticLoss", "isotropic_loss_formula", "static_loss", "excess_loss_formula"),
     "resolvent": ("Solution", "self_consistent_equation", "solve"),
     "spectral_functions": ("DegreesOfFreedom", "TargetSum"),
     "spectrum": ("CutoffPowerLaw", "Empirical", "Flat", "PowerLaw", "Spectrum"),
+    "stopping": ("optimal_stopping",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "CutoffPowerLaw",
     "DegreesOfFreedom",
+    "DynamicLoss",
     "Empirical",
     "Flat",
     "Formula",
+    "GradientFlow",
+    "HeavyBall",
     "InputError",
+    "OnePassSGD",
     "OutsideTheoryError",
     "PowerLaw",
     "PrecisionError",
@@ -41,7 +51,9 @@ __all__ = [
     "Spectrum",
     "StaticLoss",
     "TargetSum",
+    "gradient_descent",
     "isotropic_loss_formula",
+    "optimal_stopping",
     "self_consistent_equation",
     "solve",
     "static_loss",

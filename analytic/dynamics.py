@@ -32,7 +32,7 @@ Source: dynamical paper, eqs. (9), (18), (35), (110)–(115).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -63,8 +63,8 @@ class DynamicLoss:
     """Losses at ``times``: arrays of shape *(broadcast of features and samples…, times…)*.
 
     ``excess_loss`` Σ λ_k E[v_k²], ``train_loss`` the mean squared training residual with its
-    label noise, ``error_estimate`` the absolute error of either; ``noise`` σ_ε²;
-    ``critical_step`` the step size above which the rule diverges (∞ for a flow) and
+    label noise, ``error_estimate`` and ``train_error_estimate`` their absolute errors; ``noise``
+    σ_ε²; ``critical_step`` the step size above which the rule diverges (∞ for a flow) and
     ``diverges`` whether the step is above it, shaped as features and samples.
     """
 
@@ -72,6 +72,7 @@ class DynamicLoss:
     excess_loss: np.ndarray
     train_loss: np.ndarray
     error_estimate: np.ndarray
+    train_error_estimate: np.ndarray
     noise: Any
     critical_step: Any
     diverges: Any
@@ -102,7 +103,8 @@ def dynamics(
     learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
         ``samples`` = ∞.
     noise: σ_ε². ensemble, bags: numbers E and K of feature and of data draws averaged over.
-    digits: None for float64; else the number of digits to which mpmath results are right.
+    digits: None for float64; else the number of digits to which mpmath results are right (of
+        a loss below 10^-digits of the initial one: as many digits after those zeros).
 
     >>> from analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
@@ -167,30 +169,28 @@ class _Model:
     mp: bool = False
 
     def fast(self, times: np.ndarray, shape: tuple[int, ...]) -> DynamicLoss:
-        """Float64, all sizes and times at once."""
+        """Float64, all sizes and times at once; the first axis holds (excess, training) loss."""
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         critical, diverges = self._stability()
         if lead and np.any(diverges):  # the contours of stable and of diverging cells differ
             return self._cell_by_cell(lead, times, shape)
-        excess, train, error = (np.empty((*lead, len(times))) for _ in range(3))
         start = float(self.spectrum.total_target_power())
-        excess[..., times == 0], train[..., times == 0] = start, start + self.noise
-        error[..., times == 0] = ROUNDING * start
+        losses = np.empty((2, *lead, len(times)))
+        losses[0], losses[1] = start, start + self.noise
+        errors = ROUNDING * losses
         step, last = float(np.min(critical)), math.inf
         if np.any(diverges):
             rate = self.learner.growth_rate(self.spectrum, float(self.features), step)
-            last = LARGEST_EXPONENT / rate
-            for x in (excess, train, error):
-                x[..., times > last] = np.inf
+            last = LARGEST_EXPONENT / rate if rate else math.inf
+            losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
         if len(later):
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
-            gap = np.maximum(np.abs(fine[0] - coarse[0]), np.abs(fine[1] - coarse[1]))
-            excess[..., later], train[..., later] = fine[0], fine[1]
-            error[..., later] = gap + fine[2]
-        excess, train, error = (x.reshape((*lead, *shape))[()] for x in (excess, train, error))
-        moments = times.reshape(shape)[()]
-        return DynamicLoss(moments, excess, train, error, self.noise, critical, diverges)
+            losses[..., later] = fine[0]
+            errors[..., later] = np.abs(fine[0] - coarse[0]) + fine[1]
+        parts: Any = (x.reshape((*lead, *shape))[()] for x in (*losses, *errors))
+        stability = {"critical_step": critical, "diverges": diverges}
+        return DynamicLoss(times.reshape(shape)[()], *parts, noise=self.noise, **stability)
 
     def _cell_by_cell(
         self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...]
@@ -205,7 +205,8 @@ class _Model:
             values = np.array([getattr(cell, name) for cell in cells])
             return values.reshape((*lead, *values.shape[1:]))
 
-        names = ("excess_loss", "train_loss", "error_estimate", "critical_step", "diverges")
+        shared = ("times", "noise")
+        names = [field.name for field in fields(DynamicLoss) if field.name not in shared]
         return replace(cells[0], **{name: gather(name) for name in names})
 
     def exact(self, times: list[Any], shape: tuple[int, ...], digits: int) -> DynamicLoss:
@@ -214,37 +215,37 @@ class _Model:
         guard = GUARD_DIGITS + int(GUARD_SHARE * digits)
         rows = [self._exact_at(time, digits, guard, critical) for time in times]
         with mpmath.workdps(digits):
-            excess, train, error = (
-                as_objects([+row[i] for row in rows]).reshape(shape)[()] for i in range(3)
-            )
+            columns = ([+loss for loss in column] for column in zip(*rows))
+            parts: Any = [as_objects(column).reshape(shape)[()] for column in columns]
             moments = as_objects([mpmath.mpmathify(t) for t in times]).reshape(shape)[()]
-        return DynamicLoss(moments, excess, train, error, self.noise, critical, diverges)
+        stability = {"critical_step": critical, "diverges": diverges}
+        return DynamicLoss(moments, *parts, noise=self.noise, **stability)
 
-    def _exact_at(
-        self, time: Any, digits: int, guard: int, critical: float
-    ) -> tuple[Any, Any, Any]:
-        """(excess, train, error) at one time, with ``digits`` certain digits."""
+    def _exact_at(self, time: Any, digits: int, guard: int, critical: float) -> tuple[Any, ...]:
+        """(excess, train, their errors) at one time, with ``digits`` certain digits."""
         certain, level = 0, digits
         for _ in range(EXTENSIONS):
             with mpmath.workdps(level + guard):
                 model = replace(self, noise=mpmath.mpmathify(self.noise))
                 if time == 0:
                     start = self.spectrum.total_target_power(mp=True)
-                    return start, start + model.noise, mpmath.mpf(0)
+                    return start, start + model.noise, mpmath.mpf(0), mpmath.mpf(0)
                 moment = as_objects([mpmath.mpmathify(time)])
-                fine = model._losses(moment, mpmath.mpf(10) ** -(level + 5), critical)
+                fine, _ = model._losses(moment, mpmath.mpf(10) ** -(level + 5), critical)
                 with mpmath.extradps(GUARD_DIGITS):  # sees the rounding errors, too
-                    coarse = model._losses(moment, mpmath.mpf(10) ** -(level + 2), critical)
-                error = max(abs(fine[i][0] - coarse[i][0]) for i in (0, 1))
-                loss = min(abs(fine[i][0]) for i in (0, 1))
-                if error <= mpmath.mpf(10) ** -digits * loss:
-                    return fine[0][0], fine[1][0], error
-                certain = max(0, int(mpmath.log10(loss / error))) if loss else 0
+                    coarse, _ = model._losses(moment, mpmath.mpf(10) ** -(level + 2), critical)
+                losses, errors = fine[:, 0], abs(fine - coarse)[:, 0]
+                unit = mpmath.mpf(10) ** -digits
+                floor = unit * self.spectrum.total_target_power(mp=True)
+                if all(e <= unit * max(abs(x), floor) for x, e in zip(losses, errors)):
+                    return (*losses, *errors)
+                certain = min(_digits_of(x, e) for x, e in zip(losses, errors))
                 level += digits - certain + 2
                 guard += GUARD_DIGITS
         raise PrecisionError(
-            f"only {certain} digits are certain at time {time}, where the smaller loss is "
-            f"{mpmath.nstr(loss, 2)}; float64 gives its absolute error", certain,
+            f"only {certain} digits are certain at time {time}, where the losses are "
+            f"{mpmath.nstr(losses[0], 2)} and {mpmath.nstr(losses[1], 2)}; float64 gives them "
+            "with their absolute errors", certain,
         )  # fmt: skip
 
     def _stability(self) -> tuple[Any, Any]:
@@ -256,7 +257,7 @@ class _Model:
         return critical, getattr(self.learner, "step", 0.0) > critical
 
     def _losses(self, times: np.ndarray, accuracy: Any, critical: float) -> tuple[np.ndarray, ...]:
-        """(excess, train, rounding error) at positive times, *(…, times)*."""
+        """Losses (excess, train) at positive times and their rounding errors, *(2, …, times)*."""
         if isinstance(self.learner, OnePassSGD):
             from .volterra import one_pass_loss
 
@@ -264,10 +265,10 @@ class _Model:
                 self.spectrum, self.features, times, self.learner, self.noise, accuracy,
                 critical, mp=self.mp,
             )  # fmt: skip
-            return excess, excess + self.noise, rounding
+            return np.stack([excess, excess + self.noise]), np.stack([rounding, rounding])
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
-        out = tuple(np.empty((*lead, len(times)), dtype=kind) for _ in range(3))
+        out = tuple(np.zeros((2, *lead, len(times)), dtype=kind) for _ in "12")
         rules = self.learner.quadratures(times, accuracy, critical, mp=self.mp)
         for rule, nodes in zip(rules, self.nodes(rules)):
             for total, part in zip(out, self._filtered(rule, nodes)):
@@ -283,25 +284,22 @@ class _Model:
         ends = np.cumsum([0, *(len(rule.z) for rule in rules)])
         return [joined.part(slice(*pair)) for pair in pairwise(ends)]
 
-    def _filtered(self, rule: Quadrature, x: Points) -> tuple[np.ndarray, ...]:
-        """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and its rounding error."""
+    def _filtered(self, rule: Quadrature, x: Points) -> tuple[np.ndarray, np.ndarray]:
+        """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and rounding errors."""
         y = x.mirrored()
         w = np.concatenate([rule.weights, np.conj(rule.weights)], axis=1)
         count, cells = len(rule.z), max(1, math.prod(x.kappa.shape[:-1]))
         rows = max(1, PAIRS // (2 * count * cells))
-        excess: Any = 0
-        train: Any = 0
+        total: Any = 0
         error: Any = 0
         for start in range(0, count, rows):
             part = slice(start, start + rows)
-            half = rule.weights[:, part]
-            for c, total in zip(self._correlations(x.part(part), y), (0, 1)):
-                value = 2 * np.sum(half * np.swapaxes(c @ w.T, -1, -2), axis=-1)
-                excess, train = (excess + value, train) if total == 0 else (excess, train + value)
-                if not self.mp:  # there two precisions are compared
-                    size = np.swapaxes(np.abs(c) @ np.abs(w).T, -1, -2)
-                    error = error + ROUNDING * np.sum(np.abs(half) * size, axis=-1)
-        return real(excess), real(train), error
+            half, pairs = rule.weights[:, part], np.stack(self._correlations(x.part(part), y))
+            total = total + 2 * np.sum(half * np.swapaxes(pairs @ w.T, -1, -2), axis=-1)
+            if not self.mp:  # there two precisions are compared
+                size = np.swapaxes(np.abs(pairs) @ np.abs(w).T, -1, -2)
+                error = error + ROUNDING * np.sum(np.abs(half) * size, axis=-1)
+        return real(total), error
 
     def _correlations(self, x: Points, y: Points) -> tuple[np.ndarray, np.ndarray]:
         """C₀ and C₁ of the averaged prediction on all pairs of nodes."""
@@ -325,6 +323,11 @@ class _Model:
         r1 = x.R1[..., :, None] + y.R1[..., None, :]
         unseen = (k - 1) * (c0 + noise) + (k - 1) * (k - 2 + r1) * (crossed + noise)
         return c0 / k + (1 - 1 / k) * crossed, (c1 + unseen) / k**2
+
+
+def _digits_of(value: Any, error: Any) -> int:
+    """Digits of ``value`` that its error leaves."""
+    return max(0, int(mpmath.log10(abs(value) / error))) if value and error else 0
 
 
 def _exact_or_float(value: int, mp: bool) -> Any:

@@ -7,6 +7,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from analytic.dynamics import DynamicLoss, dynamics
 from analytic.errors import InputError
 from analytic.learners import GradientFlow, HeavyBall, OnePassSGD
@@ -111,15 +113,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reaches(result: DynamicLoss, digits: int) -> bool:
     """Whether the estimated errors leave so many digits of both losses."""
-    rows = zip(result.excess_loss, result.train_loss, result.error_estimate)
-    return all(error <= 10.0**-digits * min(abs(a), abs(b)) for a, b, error in rows)
+    pairs = (
+        (result.excess_loss, result.error_estimate),
+        (result.train_loss, result.train_error_estimate),
+    )
+    return all(np.all(error <= 10.0**-digits * np.abs(loss)) for loss, error in pairs)
 
 
 def _print_json(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
-    names = ("times", "excess_loss", "train_loss", "error_estimate")
+    names = ("times", "excess_loss", "train_loss")
     values = {name: output.json_number(list(getattr(result, name)), digits) for name in names}
-    values["error_estimate"] = [_brief(x) for x in result.error_estimate]
+    for name in ("error_estimate", "train_error_estimate"):
+        values[name] = [_brief(x) for x in getattr(result, name)]
     critical = float(result.critical_step)
     values["critical_step"] = critical if math.isfinite(critical) else None
     values["diverges"] = bool(result.diverges)
@@ -132,15 +138,17 @@ def _brief(error: Any) -> Any:
 
 def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
+    columns = (
+        result.times, result.excess_loss, result.error_estimate, result.train_loss,
+        result.train_error_estimate,
+    )  # fmt: skip
     rows = [
-        (f"{float(t):.6g}", output.decimal(a, digits),
-         output.decimal(b, digits), f"{float(e):.0e}")
-        for t, a, b, e in zip(
-            result.times, result.excess_loss, result.train_loss, result.error_estimate
-        )
+        (f"{float(t):.6g}", output.decimal(a, digits), f"{float(e):.0e}",
+         output.decimal(b, digits), f"{float(f):.0e}")
+        for t, a, e, b, f in zip(*columns)
     ]  # fmt: skip
     time = "time" if arguments.learner == "flow" else "steps"
-    output.print_table((time, "excess loss", "training loss", "error"), rows)
+    output.print_table((time, "excess loss", "±", "training loss", "±"), rows)
     if result.diverges:
         print(
             f"The step size is above the critical one, {float(result.critical_step):.6g}: "

@@ -80,6 +80,29 @@ def test_late_times_in_mpmath_need_no_more_than_more_digits():
     assert float(exact.excess_loss) == pytest.approx(float(closed.excess_loss), rel=1e-14)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sizes", "time", "rule"),
+    [
+        ((6, 12), 1000, gradient_descent(Fraction(1, 2))),
+        ((6, 12), 10**15, gradient_descent(Fraction(1, 2))),
+        ((6, 12), 10, HeavyBall(Fraction(1, 2), Fraction(1, 2))),
+        ((6, 12), 1000, HeavyBall(Fraction(1, 2), Fraction(1, 2))),
+        ((6, math.inf), 10, OnePassSGD(Fraction(1, 4), 8)),
+        ((6, math.inf), 10**10, OnePassSGD(Fraction(1, 4), 8)),
+        ((6, 12), 10**6, GradientFlow(Fraction(1, 1000))),
+        ((12, 6), 10**6, GradientFlow()),
+    ],
+)
+def test_every_rule_to_fifteen_digits(sizes, time, rule):
+    """The mpmath face, and float64 within its own error estimate of it."""
+    spectrum = PowerLaw(exponent=Fraction(5, 4), target_exponent=Fraction(3, 2), size=20)
+    slow = dynamics(spectrum, *sizes, time, noise=Fraction(1, 10), learner=rule, digits=15)
+    fast = dynamics(spectrum, *sizes, time, noise=Fraction(1, 10), learner=rule)
+    assert abs(fast.excess_loss - float(slow.excess_loss)) <= fast.error_estimate < 1e-11
+    assert abs(fast.train_loss - float(slow.train_loss)) <= fast.train_error_estimate < 1e-11
+
+
 @pytest.mark.parametrize("angle", [0.85, 1.0, 1.1])
 def test_result_does_not_depend_on_the_contour(angle, monkeypatch):
     times = [1e-3, 1.0, 30.0, 1e6]
@@ -111,6 +134,7 @@ def test_float_error_estimate_is_honest():
         fast = dynamics(spectrum, n, t, time, noise=0.5)
         slow = dynamics(spectrum, n, t, time, noise=0.5, digits=13)
         assert abs(fast.excess_loss - float(slow.excess_loss)) <= fast.error_estimate
+        assert abs(fast.train_loss - float(slow.train_loss)) <= fast.train_error_estimate
 
 
 # ---- limits ---------------------------------------------------------------------------
