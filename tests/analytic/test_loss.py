@@ -70,7 +70,7 @@ def test_reference_values(row):
     assert found.kappa == pytest.approx(float(k), rel=1e-13)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(fractions, fractions, ridges, noises)
 def test_float64_agrees_with_thirty_digits(spectrum, x, y, ridge, noise):
     n, t = x * modes(spectrum), y * modes(spectrum)
@@ -81,7 +81,7 @@ def test_float64_agrees_with_thirty_digits(spectrum, x, y, ridge, noise):
     assert exact.certain_digits >= 30
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(fractions, fractions, ridges, noises)
 def test_two_arrangements_agree(spectrum, x, y, ridge, noise):
     n, t = (mpmath.mpf(f) * modes(spectrum) for f in (x, y))
@@ -121,7 +121,7 @@ def test_the_general_formula_contains_the_isotropic_one():
     assert sp.simplify(general - wrong) != 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(fractions, fractions, ridges)
 def test_duality_holds_for_isotropic_weights_without_noise(x, y, ridge):
     for spectrum in (PowerLaw(0.5, size=100), Flat(100), PowerLaw(2)):
@@ -221,13 +221,12 @@ def test_the_pole_at_equal_sizes(spectrum):
     assert slope == pytest.approx(-0.5, abs=0.01), f"slope {slope:.4f}"
 
 
-@pytest.mark.parametrize("gap", [0, 1e-12, 1e-6, 0.01])
-@pytest.mark.parametrize("ridge", [0.0, 1e-25, 1e-12, 1e-4])
+@pytest.mark.parametrize(
+    ("gap", "ridge"), [(0, 1e-25), (1e-12, 0.0), (1e-9, 1e-25), (1e-6, 1e-12), (0.01, 1e-4)]
+)
 def test_near_the_pole_against_sixty_digits(spectrum, gap, ridge):
     n = float(max(1, round(modes(spectrum) / 3)))
     t = n * (1 + gap)
-    if t == n and ridge == 0:
-        return
     found = static_loss(spectrum, n, t, ridge=ridge, noise=0.1)
     exact = static_loss(spectrum, n, t, ridge=ridge, noise=0.1, digits=60)
     assert found.excess_loss == pytest.approx(float(exact.excess_loss), rel=1e-11)

@@ -59,8 +59,9 @@ def test_equals_direct_summation_to_all_digits(exps, log_kappa, angle, size, dig
         assert abs(value - exact) <= 1.01 * mpmath.mp.eps * abs(exact)
 
 
-@pytest.mark.parametrize("exps", [(0, 1.5, 1), (0, 1.5, 2), (0.25, 1.5, 1)])
-@pytest.mark.parametrize("kappa", ["1e-7", "1e-3", "2"])
+@pytest.mark.parametrize(
+    ("exps", "kappa"), [((0, 1.5, 1), "1e-7"), ((0, 1.5, 2), "1e-3"), ((0.25, 1.5, 1), "2")]
+)
 def test_hundred_thousand_terms_at_forty_digits(exps, kappa):
     exps = tuple(map(Fraction, exps))
     with mpmath.workdps(40), flint.ctx.workprec(200):

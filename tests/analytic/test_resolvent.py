@@ -58,14 +58,14 @@ def check_against_mpmath(spectrum, n, t, z, digits=40, tolerance=1e-12):
         assert abs(x - y) <= tolerance * abs(y), (name, x, y)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(fractions, fractions, log_z)
 def test_float64_agrees_with_forty_digits(spectrum, x, y, log_z):
     m = modes(spectrum)
     check_against_mpmath(spectrum, x * m, y * m, 10.0**log_z)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(fractions, fractions, log_z, st.floats(-0.97, 0.97))
 def test_complex_float64_agrees_with_forty_digits(spectrum, x, y, log_z, angle):
     m = modes(spectrum)
@@ -73,8 +73,10 @@ def test_complex_float64_agrees_with_forty_digits(spectrum, x, y, log_z, angle):
     check_against_mpmath(spectrum, x * m, y * m, z, tolerance=1e-9)
 
 
-@pytest.mark.parametrize("z", [0.0, 1e-30, 1e-14, 1e-6])
-@pytest.mark.parametrize("gap", [0.0, 1e-9, 1e-3, 1.0])
+@pytest.mark.parametrize(
+    ("z", "gap"),
+    [(0.0, 0.0), (1e-30, 0.0), (0.0, 1e-9), (1e-14, 1e-9), (1e-14, 1e-3), (1e-6, 1.0)],
+)
 def test_near_the_pole_no_digit_is_lost(spectrum, z, gap):
     """N ≈ T and a small ridge: both brackets nearly close, and are still right to 1e-12."""
     m = round(modes(spectrum) / 2)
