@@ -153,6 +153,20 @@ def ridge_training(setting: Setting, z: float) -> np.ndarray:
 
 
 @cache
+def ridge_frequencies(setting: Setting, z: float, z_prime: float) -> np.ndarray:
+    """Σ λ v(z) v(z') of two ridge regressions on the same draw, w averaged over its signs."""
+
+    def one(draw: Draw) -> float:
+        step = draw.kernel @ draw.covariance
+        unit = np.eye(setting.modes)
+        first, second = (q * np.linalg.inv(q * unit + step) for q in (z, z_prime))
+        weights = setting.target_power / setting.eigenvalues
+        return float(setting.eigenvalues @ (first * second) @ weights)
+
+    return per_seed(setting, one)
+
+
+@cache
 def ridge_pairs(setting: Setting, z: float, own_features: bool, own_data: bool) -> np.ndarray:
     """Σ λ v v' of two ridge regressions that differ in their features, their data or both."""
 
