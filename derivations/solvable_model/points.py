@@ -1,7 +1,7 @@
 """Admissible points at which claims about D_q, h_q and κ are evaluated.
 
-Claims about the solution κ(z) of equation (1) are evaluated there. The spectra include an arbitrary one, so that an identity
-that holds for power laws alone is found out.
+Claims about the solution κ(z) of equation (1) are evaluated there. The spectra include an arbitrary
+one, so that an identity that holds for power laws alone is found out.
 """
 
 from __future__ import annotations
