@@ -200,6 +200,6 @@ def require_memory(argument: str, value: Any, per_cell: float, workers: int) -> 
     if free is not None and needed > free:
         raise InputError(
             argument, value,
-            f"a size that fits in memory: the largest cell needs about {per_cell / 1e9:.3g} GB, "
-            f"{workers} at a time {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are available",
+            f"a size that fits in memory: the largest cell needs about {per_cell / 1e9:.1f} GB, "
+            f"{workers} at a time {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are available",
         )

@@ -38,7 +38,7 @@ LEGEND_COLUMN = 7  # entries in one column of the legend
 STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.labelsize": 10, "legend.fontsize": 7.5, "axes.titlesize": 10,
     "xtick.direction": "in", "ytick.direction": "in", "svg.hashsalt": "solvable",
-    "svg.fonttype": "none", "mathtext.fontset": "dejavusans",
+    "svg.fonttype": "path", "mathtext.fontset": "dejavusans",
 }  # fmt: skip
 
 
@@ -186,10 +186,13 @@ def prepare(folder: str | Path) -> Path:
 def save(evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write NAME.png and NAME.svg to the folder, which is made when it is missing."""
     folder, figure, paths = prepare(folder), draw(evidence), []
+    import matplotlib
+
     for kind in formats:
         path = folder / f"{evidence.experiment.name}.{kind}"
         try:
-            figure.savefig(path, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+            with matplotlib.rc_context(STYLE):
+                figure.savefig(path, dpi=200, metadata={"Date": None} if kind == "svg" else None)
         except OSError as error:
             allowed = f"a folder that can be written ({error.strerror})"
             raise InputError("folder", folder, allowed) from error

@@ -107,7 +107,7 @@ def workers(arguments: argparse.Namespace) -> Iterator[Any]:
 @contextlib.contextmanager
 def opened_store(arguments: argparse.Namespace, names: Sequence[str]) -> Iterator[Store | None]:
     """The store, or None; says on standard error what had to be repaired."""
-    if arguments.store is None:
+    if arguments.store is None or not names:
         yield None
         return
     with Store(arguments.store, identity(arguments, names)) as store:

@@ -280,7 +280,7 @@ def test_workers_use_one_blas_thread(monkeypatch):
 def test_memory_is_estimated_before_starting(monkeypatch):
     monkeypatch.setattr("validation.executors.available_bytes", lambda: 3 * 10**9)
     require_memory("size", 2, 1e9, 3)
-    with pytest.raises(InputError, match=r"about 1\.1 GB, 3 at a time 3\.3 GB, and 3 GB"):
+    with pytest.raises(InputError, match=r"about 1\.1 GB, 3 at a time 3\.3 GB, and 3\.0 GB"):
         require_memory("size", 2, 1.1e9, 3)
 
 

@@ -86,7 +86,7 @@ ENSEMBLE = Experiment(
     constants={"a": 1.5, "b": 1.25, "members": (1, 4), "times": (1.0, 10.0, 100.0, 1e3)},
     axes=TIME_AXES,
     build=_ensemble,
-    quick=Budget(0.3125, 8, {"N": (64, 256), "P": 640, "M": 3000}, 0.08),
+    quick=Budget(0.3125, 10, {"N": (64, 256), "P": 640, "M": 3000}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -129,7 +129,7 @@ WHITE = Experiment(
     constants={"nu": (0.25, 0.75), "members": (1, 4), "times": (0.3, 1.0, 3.0, 10.0, 30.0)},
     axes=Axes("training time t", "test loss", "log", "linear"),
     build=_white,
-    quick=Budget(0.2, 3, {"P": 2400}, 0.08),
+    quick=Budget(0.2, 3, {"P": 2400}, 0.1),
     thorough=Budget(1.0, 64),
 )
 
@@ -170,7 +170,7 @@ UNIVERSALITY = Experiment(
                         ("Student t₅", "student", 5.0))},
     axes=LOSS_AXES_T,
     build=_universality,
-    quick=Budget(0.2, 8, resolution=0.08),
+    quick=Budget(0.2, 10, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 
@@ -185,7 +185,7 @@ FAILURE = Experiment(
                "laws": (("elliptical, 4 degrees of freedom", "elliptical", 4.0),)},
     axes=LOSS_AXES_T,
     build=_universality,
-    quick=Budget(0.2, 10, resolution=0.08),
+    quick=Budget(0.2, 10, resolution=0.1),
     thorough=Budget(1.0, 64),
     expected="rejection",
 )

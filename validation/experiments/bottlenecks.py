@@ -86,7 +86,7 @@ EARLY = Experiment(
     constants={"a": 1.5, "b": 1.25, "times": (10.0, 20.0, 50.0, 100.0)},
     axes=Axes("number of features N", "test loss"),
     build=_early,
-    quick=Budget(0.25, 8, {"N": (80, 160, 320, 800)}, 0.08),
+    quick=Budget(0.25, 10, {"N": (80, 160, 320, 800)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -252,7 +252,7 @@ COMPUTE = Experiment(
     constants={"a": 2.0, "b": 1.5, "times": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)},
     axes=Axes("compute C = N t", "test loss"),
     build=_compute,
-    quick=Budget(0.125, 8, {"N": (160, 320, 640, 1280), "M": 4000}, 0.1),
+    quick=Budget(0.125, 10, {"N": (160, 320, 640, 1280), "M": 4000}, 0.1),
     thorough=Budget(1.0, 32),
 )
 

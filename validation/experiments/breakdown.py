@@ -82,7 +82,7 @@ WITHOUT_NOISE = Experiment(
     constants={"alpha": (3.0, 1.0, 0.33)},
     axes=AXES,
     build=_noiseless,
-    quick=Budget(0.25, 8, {"T": (100, 200, 400, 600, 800)}, 0.08),
+    quick=Budget(0.25, 12, {"T": (100, 200, 400, 600, 800)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -136,7 +136,7 @@ WITH_NOISE = Experiment(
     constants={"alpha": 1.0, "noise": (1e-6, 1e-8, 1e-10)},
     axes=AXES,
     build=_noisy,
-    quick=Budget(0.125, 8, {"T": (200, 300, 500, 2000, 4000)}, 0.08),
+    quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 

@@ -83,14 +83,21 @@ class Measured:
 
     @property
     def mean(self) -> Array:
-        """Mean over the seeds."""
-        return np.nanmean(self.samples, axis=0)
+        """Mean over the seeds that gave a number; NaN where none did."""
+        return self._moments()[0]
 
     @property
     def error(self) -> Array:
-        """Standard error of the mean."""
-        count = np.sum(np.isfinite(self.samples), axis=0)
-        return np.nanstd(self.samples, axis=0, ddof=1) / np.sqrt(count)
+        """Standard error of the mean; NaN for fewer than two seeds."""
+        return self._moments()[1]
+
+    def _moments(self) -> tuple[Array, Array]:
+        good = np.isfinite(self.samples)
+        count = good.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(good, self.samples, 0.0).sum(axis=0) / count
+            squares = np.where(good, (self.samples - mean) ** 2, 0.0).sum(axis=0)
+            return mean, np.sqrt(squares / (count - 1) / count)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ LAW = Experiment(
     constants={"alpha": 0.5},
     axes=LOSS_AXES_T,
     build=_law,
-    quick=Budget(0.125, 8, {"N": (200, 1600), "T": (160, 400, 800, 1600)}, 0.08),
+    quick=Budget(0.125, 10, {"N": (200, 1600), "T": (160, 400, 800, 1600)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -161,7 +161,7 @@ DESCENT = Experiment(
     axes=LOSS_AXES_N,
     build=_descent,
     quick=Budget(
-        0.2, 8, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.08
+        0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.1
     ),
     thorough=Budget(1.0, 32),
 )
@@ -212,7 +212,7 @@ EQUIPARAMETERISATION = Experiment(
     constants={"alpha": (0.5, 1.0, 2.0), "ratios": (1 / 9, 1 / 3, 1.0, 3.0, 9.0)},
     axes=Axes("N/T at fixed NT", "test loss"),
     build=_budget,
-    quick=Budget(0.15, 8, {"M": 4000}, 0.08),
+    quick=Budget(0.15, 10, {"M": 4000}, 0.1),
     thorough=Budget(1.0, 64),
 )
 

@@ -68,7 +68,7 @@ FLOW = Experiment(
     constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
     build=_flow,
-    quick=Budget(0.25, 8, {"N": (80, 200, 640)}, 0.08),
+    quick=Budget(0.25, 10, {"N": (80, 200, 640)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -127,7 +127,7 @@ RULES = Experiment(
                "steps": (3, 10, 30, 100, 1000)},
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
     build=_rules,
-    quick=Budget(0.3, 10, resolution=0.08),
+    quick=Budget(0.3, 10, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 
@@ -215,7 +215,7 @@ GAP = Experiment(
     constants={"a": 1.5, "b": 1.25, "noise": 0.0, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
     build=_gap,
-    quick=Budget(0.25, 8, resolution=0.08),
+    quick=Budget(0.25, 10, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 
