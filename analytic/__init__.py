@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .errors import InputError, OutsideTheoryError, PrecisionError, SolvableError
     from .formula import Formula
     from .learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
-    from .loss import StaticLoss, isotropic_loss_formula, static_loss, excess_loss_formula
+    from .loss import StaticLoss, excess_loss_formula, isotropic_loss_formula, static_loss
     from .resolvent import Solution, self_consistent_equation, solve
     from .spectral_functions import DegreesOfFreedom, TargetSum
     from .spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw, Spectrum
@@ -51,13 +51,13 @@ __all__ = [
     "Spectrum",
     "StaticLoss",
     "TargetSum",
+    "excess_loss_formula",
     "gradient_descent",
     "isotropic_loss_formula",
     "optimal_stopping",
     "self_consistent_equation",
     "solve",
     "static_loss",
-    "excess_loss_formula",
 ]
 
 

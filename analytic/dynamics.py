@@ -188,9 +188,12 @@ class _Model:
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
             losses[..., later] = fine[0]
             errors[..., later] = np.abs(fine[0] - coarse[0]) + fine[1]
-        parts: Any = (x.reshape((*lead, *shape))[()] for x in (*losses, *errors))
-        stability = {"critical_step": critical, "diverges": diverges}
-        return DynamicLoss(times.reshape(shape)[()], *parts, noise=self.noise, **stability)
+        parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
+        return self._result(times.reshape(shape)[()], parts, critical, diverges)
+
+    def _result(self, times: Any, parts: list[Any], critical: Any, diverges: Any) -> DynamicLoss:
+        excess, train, error, train_error = parts
+        return DynamicLoss(times, excess, train, error, train_error, self.noise, critical, diverges)
 
     def _cell_by_cell(
         self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...]
@@ -216,10 +219,9 @@ class _Model:
         rows = [self._exact_at(time, digits, guard, critical) for time in times]
         with mpmath.workdps(digits):
             columns = ([+loss for loss in column] for column in zip(*rows))
-            parts: Any = [as_objects(column).reshape(shape)[()] for column in columns]
+            parts = [as_objects(column).reshape(shape)[()] for column in columns]
             moments = as_objects([mpmath.mpmathify(t) for t in times]).reshape(shape)[()]
-        stability = {"critical_step": critical, "diverges": diverges}
-        return DynamicLoss(moments, *parts, noise=self.noise, **stability)
+        return self._result(moments, parts, critical, diverges)
 
     def _exact_at(self, time: Any, digits: int, guard: int, critical: float) -> tuple[Any, ...]:
         """(excess, train, their errors) at one time, with ``digits`` certain digits."""
