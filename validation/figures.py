@@ -8,6 +8,7 @@ is Agg: no display is needed, and the user's matplotlib state is left alone.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import textwrap
 from collections.abc import Sequence
@@ -97,12 +98,35 @@ def _plot(axes: Any, evidence: Evidence) -> None:
     axes.set_ylabel(experiment.axes.y)
     axes.set_title(experiment.title, loc="left")
     axes.set_ylim(*_limits(evidence))
+    for axis in (axes.xaxis, axes.yaxis):
+        _label_minor_ticks(axis)
     axes.grid(True, which="major", linewidth=0.3, alpha=0.5)
     entries = len(axes.get_legend_handles_labels()[1])
     axes.legend(
         frameon=True, framealpha=0.85, edgecolor="none", handlelength=3.4, borderpad=0.2,
         ncols=1 + (entries - 1) // LEGEND_COLUMN, columnspacing=1.0, loc="best",
     )  # fmt: skip
+
+
+def _label_minor_ticks(axis: Any) -> None:
+    """On a logarithmic axis of less than two decades, 2 and 5 times the powers of ten."""
+    from matplotlib.ticker import FuncFormatter
+
+    if axis.get_scale() != "log":
+        return
+    low, high = axis.get_view_interval()
+    few = np.log10(high / low) < 2
+
+    def label(value: float, position: int | None = None) -> str:
+        exponent = math.floor(math.log10(value) + 1e-9)
+        mantissa = round(value / 10.0**exponent)
+        if not few or mantissa not in (2, 5):
+            return ""
+        if -2 <= exponent <= 3:
+            return f"{mantissa * 10.0**exponent:g}"
+        return rf"${mantissa}\times 10^{{{exponent}}}$"
+
+    axis.set_minor_formatter(FuncFormatter(label))
 
 
 def _series(axes: Any, series: SeriesEvidence, index: int, scale: str) -> None:

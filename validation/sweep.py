@@ -270,7 +270,8 @@ def sweep(
     """
     started = time.perf_counter()
     root_seed = count("root_seed", root_seed, at_least=0)
-    repeats = [count("seeds", k) for k in ([seeds] * len(cells) if np.isscalar(seeds) else seeds)]
+    given = list(seeds) if isinstance(seeds, Sequence) else [seeds] * len(cells)
+    repeats = [count("seeds", repeat) for repeat in given]
     if len(repeats) != len(cells):
         raise InputError("seeds", len(repeats), f"one number, or one for each of {len(cells)} cells")
     run = _Run(function, cells, executor or SerialExecutor())
