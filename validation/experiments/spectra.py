@@ -185,7 +185,8 @@ def _features(p: Parameters) -> Plan:
     series = []
     for n in p.smaller:
         series.append(_series(f"N = {n}, T = {p.larger}", p, n, p.larger, cells))
-    series.append(_series(f"N = {p.larger}, T = {p.smaller[-1]}", p, p.larger, p.smaller[-1], cells))
+    last = p.smaller[-1]
+    series.append(_series(f"N = {p.larger}, T = {last}", p, p.larger, last, cells))
     return Plan(cells, tuple(series), partial(_dual, p), (_population(p),))
 
 
