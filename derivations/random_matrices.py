@@ -8,7 +8,7 @@ pairings, exactly, order by order in 1/z), and a simulation at growing size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -59,9 +59,7 @@ def _planar(equations: SelfConsistentEquations) -> Verdict:
     return Verdict("fail", f"differs from the pairings at order {comparison.first_failure}")
 
 
-def relation_check(
-    equations: SelfConsistentEquations, index: int
-) -> Callable[[sp.Basic], Verdict]:
+def relation_check(equations: SelfConsistentEquations, index: int) -> Callable[[sp.Basic], Verdict]:
     """With the claim as relation ``index`` the moments equal the sums over planar pairings."""
 
     def check(claim: sp.Basic) -> Verdict:
@@ -82,7 +80,7 @@ class GrowingSize(FiniteSize):
     """The error of a draw of the expression falls as 1/size (a statistical check)."""
 
     name: str = ""
-    equations: SelfConsistentEquations | None = None
+    equations: SelfConsistentEquations = field(kw_only=True)
 
     def __call__(self, claim: sp.Basic) -> Verdict:
         from validation.executors import one_blas_thread
@@ -164,7 +162,7 @@ def build(expression: MatrixExpression) -> Parts:
             "value",
             result,
             "The expression in terms of the unknowns. Its moments are sums over non-crossing "
-            f"pairings, here to {ORDER} orders beyond the first, exactly in the dimensions and traces.",
+            f"pairings, here to {ORDER} orders beyond the first, exactly.",
             value_check(equations),
             wrong=(wrong,),
         )

@@ -1,14 +1,14 @@
 r"""The simulation proof of a derived equation: draw the very same expression at growing size.
 
-All dimensions are multiplied by s, deterministic matrices become Λ ⊗ 1_s (their joint moments, commuting or
-not, stay exactly what they were), Gaussian entries keep their declared variance. For real Gaussian matrices
-a linear statistic Tr f differs from its limit by O(1), in mean and in fluctuation, while it is itself
-of the order of the size; so the relative error of one draw,
+All dimensions are multiplied by s, deterministic matrices become Λ ⊗ 1_s (their joint moments,
+commuting or not, stay exactly what they were), Gaussian entries keep their declared variance.
+For real Gaussian matrices a linear statistic Tr f differs from its limit by O(1), in mean and in
+fluctuation, while it is itself of the order of the size; so the relative error of one draw,
 
     e(s) = √( mean over draws |x/x_∞ − 1|² ),
 
-falls as 1/s if the equation is right and levels off at a constant if it is wrong. The fitted slope of log e
-against log s decides, together with the mean at the largest size.
+falls as 1/s if the equation is right and levels off at a constant if it is wrong. The fitted
+slope of log e against log s decides, together with the mean at the largest size.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Instance:
 def instance(name: str, seed: int = 0) -> Instance:
     """Numbers for one of `analytic.free_probability.models.EXPRESSIONS`.
 
-    Four eigenvalues over a factor of eight; matrices that are declared without commuting with Λ are drawn
-    once from ``seed``; spectral parameters stay off the spectrum.
+    Four eigenvalues over a factor of eight; matrices that are declared without commuting with Λ
+    are drawn once from ``seed``; spectral parameters stay off the spectrum.
     """
     model = expression(name).declarations()
     base = {"M": 20, "T": 30, "N": 25, "K": 22}
@@ -167,9 +167,7 @@ def _draw(
     symbols = _symbols(equations)
     dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}
     scalars = {symbols[n]: v for n, v in instance.scalars.items()}
-    fixed = {
-        n: np.diag(m) if np.ndim(m) == 1 else m for n, m in instance.scaled(scale).items()
-    }
+    fixed = {n: np.diag(m) if np.ndim(m) == 1 else m for n, m in instance.scaled(scale).items()}
     everything = {**dimensions, **scalars}
     values = []
     for child in np.random.SeedSequence([seed, scale]).spawn(draws):
@@ -195,7 +193,8 @@ def prove_by_simulation(
 ) -> SizeScaling:
     """Draw the expression at growing size and compare with the derived value.
 
-    Errors: `InputError` for fewer than three sizes or fewer than eight draws, which would decide nothing.
+    Errors: `InputError` for fewer than three sizes or fewer than eight draws, which would decide
+    nothing.
     """
     scales = tuple(int(s) for s in scales)
     if len(scales) < 3 or min(scales) < 1 or max(scales) < 4 * min(scales):
@@ -211,9 +210,7 @@ def prove_by_simulation(
         spreads.append(float(drawn.std(ddof=1) / np.sqrt(draws)))
         errors.append(float(np.sqrt(np.mean(np.abs(drawn / value - 1) ** 2))))
     slope = float(np.polyfit(np.log(scales), np.log(errors), 1)[0])
-    return SizeScaling(
-        scales, tuple(expected), tuple(means), tuple(spreads), tuple(errors), slope
-    )
+    return SizeScaling(scales, tuple(expected), tuple(means), tuple(spreads), tuple(errors), slope)
 
 
 def unknown_traces(
@@ -224,8 +221,8 @@ def unknown_traces(
     The solved value comes from iterating the unreduced equations, so this tests that each
     equation of the Dyson system names the trace that it stands for.
     """
+    from analytic.free_probability.entries import word_value
     from analytic.free_probability.numerics import unreduced
-    from analytic.free_probability.pencil import word_value
 
     symbols = _symbols(equations)
     dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}

@@ -5,12 +5,12 @@ matrices of one commuting family, held as a rational function of their eigenvalu
 family that meet are multiplied as functions; factors of different families keep their order. So
 Λ(Λ+κ)^{-2} is one factor, and Γ Λ(Λ+κ)^{-2} a word of two, which is never reordered.
 
-The inverse of an element of one family is again a function. The inverse of a sum that mixes families,
-(Γ + pΛ)^{-1}, is not a function of either, and is refused: declare the sum as one matrix, or bring the
-expression to the basis of one of them (Λ ↦ Γ^{-1/2} Λ Γ^{-1/2}).
+The inverse of an element of one family is again a function. The inverse of a sum that mixes
+families, (Γ + pΛ)^{-1}, is not a function of either, and is refused: declare the sum as one
+matrix, or bring the expression to the basis of one of them (Λ ↦ Γ^{-1/2} Λ Γ^{-1/2}).
 
-A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose inside its
-family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act
+A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose
+inside its family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act
 through the root of the eigenvalue.
 """
 
@@ -24,7 +24,7 @@ import sympy as sp
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import Eigenvalue, MatrixModel
-from .pencil import FixedInverse
+from .entries import FixedInverse
 from .rational import Field, Fraction
 
 
@@ -186,7 +186,7 @@ class Element:
         if value is None:
             names = " and ".join(self.matrices())
             raise OutsideTheoryError(
-                f"the block resolvent is the inverse of a sum in which {names} occur, which are not "
+                f"the block resolvent inverts a sum in which {names} occur, which are not "
                 "declared to commute: declare them commuting, or their sum as one matrix"
             )
         if not value:
@@ -270,4 +270,3 @@ def _minus(
     for k, e in other.items():
         result[k] = result.get(k, zero) - factor * e
     return _clean(result)
-

@@ -139,7 +139,8 @@ class MatrixModel:
 
     def dimensions(self) -> list[sp.Expr]:
         """All matrix dimensions, sorted."""
-        symbols = [m.symbol for m in (*self.random.values(), *self.fixed.values())]
+        symbols = [m.symbol for m in self.random.values()]
+        symbols += [m.symbol for m in self.fixed.values()]
         shapes = {dimension for symbol in symbols for dimension in symbol.shape}
         return sorted(shapes, key=sp.default_sort_key)
 

@@ -5,19 +5,21 @@ the dimensions E Q^{-1} = G with
 
     G = (F − Σ)^{-1},     Σ_il = Σ_{jk} E[ 𝒳_ij G_jk 𝒳_kl ].
 
-For an m×n matrix X with entries of variance v, E[X B Xᵀ] = v Tr(B) 1, and E[X B X] = v Bᵀ is smaller by
-one power of the dimension; for a symmetric Gaussian W, E[W B W] = v Tr(B) 1 + v Bᵀ likewise. So each
-term L X R at (i,j) and L'XᵀR' at (k,l) contribute to Σ_il
+For an m×n matrix X with entries of variance v, E[X B Xᵀ] = v Tr(B) 1, and E[X B X] = v Bᵀ is
+smaller by one power of the dimension; for a symmetric Gaussian W, E[W B W] = v Tr(B) 1 + v Bᵀ
+likewise. So each term L X R at (i,j) and L'XᵀR' at (k,l) contribute to Σ_il
 
     L R' · u,          u = v Tr( R G_jk L' ),                                            (unknown)
 
-and the deterministic factors stay inside the trace in their order. Taking the trace of the blocks of
-(F − Σ)^{-1} closes the system: one equation per unknown u, each with the trace it stands for.
+and the deterministic factors stay inside the trace in their order. Taking the trace of the
+blocks of (F − Σ)^{-1} closes the system: one equation per unknown u, each with the trace it
+stands for.
 
 Only blocks that can be non-zero are kept: the support of G is the least one that contains the
-support of F^{-1} and is closed under G ↦ (F − Σ(G))^{-1}; this selects the solution that is a power
-series in the variances, the one that decays as 1/z. Since it is block triangular where the
-expression has several resolvents, unknowns that belong to one resolvent decouple from the two-point ones.
+support of F^{-1} and is closed under G ↦ (F − Σ(G))^{-1}; this selects the solution that is a
+power series in the variances, the one that decays as 1/z. Since it is block triangular where the
+expression has several resolvents, unknowns that belong to one resolvent decouple from the
+two-point ones.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ import sympy as sp
 
 from ..errors import OutsideTheoryError
 from .algebra import Algebra, Element, Matrix, invert
-from .pencil import Entry, Pencil, Word, free_scalars
+from .entries import Entry, Word
+from .pencil import Pencil, free_scalars
 
 Support = set[tuple[int, int]]
 
@@ -153,9 +156,7 @@ def _contract(pencil: Pencil, support: Support) -> SelfEnergy:
             key = (letter.name, j, k, right, left2)
             if key not in unknowns:
                 symbol = sp.Symbol(f"u_{len(unknowns) + 1}")
-                unknowns[key] = Unknown(
-                    symbol, letter.name, record.variance, (j, k), right, left2
-                )
+                unknowns[key] = Unknown(symbol, letter.name, record.variance, (j, k), right, left2)
             pairings.append(Pairing((i, m), first * second, left, unknowns[key], right2))
     return SelfEnergy(list(unknowns.values()), pairings)
 
@@ -231,9 +232,7 @@ class DysonSystem:
                 self._between(green, groups, earlier, later)
         return green
 
-    def _between(
-        self, green: Matrix, groups: list[list[int]], earlier: int, later: int
-    ) -> None:
+    def _between(self, green: Matrix, groups: list[list[int]], earlier: int, later: int) -> None:
         """G_{s,t} = −G_{s,s} Σ_{s<r≤t} A_{s,r} G_{r,t} for upper block triangular A."""
         middle: Matrix = {}
         zero = self.algebra.constant(self.algebra.zero)

@@ -3,8 +3,8 @@ r"""Exact elimination in a polynomial ring, with a witness that chooses factors.
 All equations are kept as polynomials over ℚ in parameters, unknowns, shifts and traces (one
 generator for each). Three operations are needed:
 
-* `Workspace.vanishing`: the irreducible factor of a polynomial that is zero at the witness. A product
-  that vanishes identically on the solution, a power series, has a factor that does;
+* `Workspace.vanishing`: the irreducible factor of a polynomial that is zero at the witness. A
+  product that vanishes identically on the solution, a power series, has a factor that does;
 * `Workspace.substitute`: put u = n/d into a rational function, with a single gcd at the end;
 * `Workspace.eliminate`: solve polynomials for unknowns that occur linearly, the simplest first.
 """
@@ -205,7 +205,9 @@ def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
         for g, power in sorted(own.items(), key=lambda item: str(item[0])):
             sign = _orientation(workspace, g)
             constant *= sign**power
-            factors.append(sp.Add(*(sign * t for t in sp.Add.make_args(g.as_expr()))) ** (side * power))
+            factors.append(
+                sp.Add(*(sign * t for t in sp.Add.make_args(g.as_expr()))) ** (side * power)
+            )
     return workspace.restore(constant * sp.Mul(*factors))
 
 

@@ -3,8 +3,8 @@ r"""`derive`: from an expression to its reduced self-consistent equations, in on
     expression ──► pencil ──► self-energy, block resolvent ──► traces ──► reduction
                    (`pencil`)  (`dyson`)        (`trace_expansion`)   (`reduction`)
 
-The result holds the equations as sympy objects and as LaTeX, says what trace each unknown stands for,
-solves them numerically (`solve`), and proves itself against planar pairings (`planar`).
+The result holds the equations as sympy objects and as LaTeX, says what trace each unknown stands
+for, solves them numerically (`solve`), and proves itself against planar pairings (`planar`).
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ class SelfConsistentEquations:
         return compare(self, order)
 
     def solve(
-        self, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None, **options: Any
+        self,
+        parameters: Mapping[Any, Any],
+        matrices: Mapping[Any, Any] | None = None,
+        **options: Any,
     ) -> NumericalSolution:
         """Solve at numbers or arrays of the parameters; see `numerics.solve`."""
         from .numerics import solve
@@ -200,7 +203,9 @@ def derive(
     )
     output = reduction.outputs[0] if reduction.outputs[0] in reduction.kept else None
     return SelfConsistentEquations(
-        expression if not isinstance(expression, MatrixExpr) else sp.Trace(expression) / expression.rows,
+        expression
+        if not isinstance(expression, MatrixExpr)
+        else sp.Trace(expression) / expression.rows,
         constant,
         tuple(found),
         model,

@@ -142,7 +142,7 @@ def words(expression: MatrixExpr, model: MatrixModel, flip: bool = False) -> Pol
             raise InputError("product", expression, "factors of matching dimensions")
         product: Polynomial = {(): _scalar(coefficient, expression)}
         for factor in reversed(factors) if flip else factors:
-            product = _multiply(product, words(factor, model, flip))
+            product = _multiply(product, words(factor, model, flip), model)
         return product
     if isinstance(expression, (Inverse, MatPow)):
         return _power_words(expression, model, flip)
@@ -162,7 +162,7 @@ def _power_words(expression: MatrixExpr, model: MatrixModel, flip: bool) -> Poly
     if exponent.is_Integer and exponent >= 0:
         inner, result = words(base, model, flip), {(): sp.S.One}
         for _ in range(int(exponent)):
-            result = _multiply(result, inner)
+            result = _multiply(result, inner, model)
         return result
     if exponent.is_Integer:
         inner = words(base, model, flip)
@@ -212,14 +212,44 @@ def _add(*polynomials: Polynomial) -> Polynomial:
     return {word: c for word, c in total.items() if c != 0}
 
 
-def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
-    products = [{u + v: a * b} for u, a in left.items() for v, b in right.items()]
+def _multiply(left: Polynomial, right: Polynomial, model: MatrixModel) -> Polynomial:
+    products = [
+        {ordered_word(u + v, model): a * b} for u, a in left.items() for v, b in right.items()
+    ]
     return _add(*products) if products else {}
+
+
+def ordered_word(word: Word, model: MatrixModel) -> Word:
+    """The same product with neighbours that commute in one order, and √L √L = L."""
+    letters = list(word)
+    for i in range(len(letters)):
+        for j in range(i, 0, -1):
+            before, after = letters[j - 1], letters[j]
+            if not _commute(before, after, model) or before.key() <= after.key():
+                break
+            letters[j - 1], letters[j] = after, before
+    merged: list[Any] = []
+    for letter in letters:
+        root = isinstance(letter, Letter) and letter.exponent != 1
+        if root and merged and merged[-1] == letter:
+            merged[-1] = Letter(letter.name)
+        else:
+            merged.append(letter)
+    return tuple(merged)
+
+
+def _commute(first: Any, second: Any, model: MatrixModel) -> bool:
+    if not (isinstance(first, Letter) and isinstance(second, Letter)):
+        return False
+    records = [model.fixed.get(letter.name) for letter in (first, second)]
+    if not all(record is not None and record.symmetric for record in records):
+        return False
+    return model.family(first.name) == model.family(second.name)
 
 
 def transpose_word(word: Word, model: MatrixModel) -> Word:
     """The letters of the transposed product."""
-    return tuple(_transpose_letter(letter, model) for letter in reversed(word))
+    return ordered_word(tuple(_transpose_letter(x, model) for x in reversed(word)), model)
 
 
 def _transpose_letter(letter: Any, model: MatrixModel) -> Any:
@@ -295,11 +325,11 @@ def _real_spectrum(polynomial: Polynomial, model: MatrixModel) -> bool:
     first = min(rest, key=word_key)
     for length in range(1, len(first) + 1):
         prefix, suffix = first[:length], first[-length:]
-        if _positive(prefix, model) and all(word[:length] == prefix for word in rest):
-            if is_symmetric({word[length:]: c for word, c in rest.items()}, model):
-                return True
-        if _positive(suffix, model) and all(word[-length:] == suffix for word in rest):
-            if is_symmetric({word[:-length]: c for word, c in rest.items()}, model):
+        after = {word[length:]: c for word, c in rest.items() if word[:length] == prefix}
+        before = {word[:-length]: c for word, c in rest.items() if word[-length:] == suffix}
+        for positive, others in ((prefix, after), (suffix, before)):
+            common = len(others) == len(rest) and _positive(positive, model)
+            if common and is_symmetric(others, model):
                 return True
     return False
 

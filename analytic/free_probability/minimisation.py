@@ -2,14 +2,15 @@ r"""Making a pencil small without changing c Q^{-1} b + d.
 
 Four moves, repeated until none applies, in a fixed order:
 
-* **prune.** If Q has no entry from the kept blocks R into the others U and b_U = 0, then x = Q^{-1}b
-  vanishes on U, and U can be dropped (*unreachable*); the transposed statement about c drops the
-  *unobservable* blocks.
-* **lump.** If a partition of the blocks has Σ_{l∈C} Q_il = Σ_{l∈C} Q_jl for every class C and b_i = b_j
-  whenever i ~ j, then x is constant on classes and one block for each class is enough. The coarsest
-  such partition is found by refinement, starting from the dimensions; likewise for Qᵀ and c.
-* **eliminate.** A block with scalar diagonal s is removed by Schur complement,
-  Q_ij ← Q_ij − Q_ik Q_kj/s, where all products remain linear in the random matrices.
+* **prune.** If Q has no entry from the kept blocks R into the others U and b_U = 0, then x =
+  Q^{-1}b vanishes on U, and U can be dropped (*unreachable*); the transposed statement about c
+  drops the *unobservable* blocks.
+* **lump.** If a partition of the blocks has Σ_{l∈C} Q_il = Σ_{l∈C} Q_jl for every class C and
+  b_i = b_j whenever i ~ j, then x is constant on classes and one block for each class is enough.
+  The coarsest such partition is found by refinement, starting from the dimensions; likewise for
+  Qᵀ and c.
+* **eliminate.** A block with scalar diagonal s is removed by Schur complement, Q_ij ← Q_ij −
+  Q_ik Q_kj/s, where all products remain linear in the random matrices.
 """
 
 from __future__ import annotations
@@ -19,18 +20,8 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from .pencil import (
-    UNIT,
-    Entry,
-    NotLinearError,
-    Pencil,
-    Realisation,
-    add,
-    is_fixed,
-    is_scalar,
-    multiply,
-    scale,
-)
+from .entries import UNIT, Entry, add, is_fixed, is_scalar, multiply, scale
+from .pencil import NotLinearError, Pencil, Realisation
 
 Vector = dict[int, Entry]
 
@@ -232,4 +223,3 @@ def minimise_pencil(pencil: Pencil) -> Pencil:
         for output, c, b, d in zip(outs, small.c, small.b, small.d, strict=True)
     ]
     return replace(pencil, spaces=small.spaces, q=small.q, outputs=outputs)
-

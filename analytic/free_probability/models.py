@@ -5,10 +5,11 @@ begin with have functions of their own: `random_feature_resolvent` gives equatio
 
     z = κ (1 − D₁(κ)/N)(1 − D₁(κ)/T),
 
-and `gradient_flow_two_point` the linear system (2) of the correlation of the residual at two frequencies.
+and `gradient_flow_two_point` the linear system (2) of the correlation of the residual at two
+frequencies.
 
-Notation: Λ^{1/2} Z are the data (M×T, entries of Z of variance 1/T where T divides), A or U the random
-features (N×M), W = diag(w_J²) the target power, all commuting with Λ; Γ and B do not.
+Notation: Λ^{1/2} Z are the data (M×T, entries of Z of variance 1/T where T divides), A or U the
+random features (N×M), W = diag(w_J²) the target power, all commuting with Λ; Γ and B do not.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _derived(expression: MatrixExpression) -> SelfConsistentEquations:
 
 SAMPLE = "sqrt(L)*Z*Z.T*sqrt(L)"
 FLOW = f"A.T*A*{SAMPLE}"
-GRAM = f"inv(U*sqrt(L)*X*X.T*sqrt(L)*U.T + N*T*z*I)"
+GRAM = "inv(U*sqrt(L)*X*X.T*sqrt(L)*U.T + N*T*z*I)"
 LEARNED = f"U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)"
 NOISE = f"L*U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)*U.T*{GRAM}*U"
 
@@ -66,9 +67,7 @@ _ALL = (
         gaussian=("Z:M,T:1/T",),
         deterministic=("L:M",),
     ),
-    MatrixExpression(
-        "semicircle", "Semicircle", "tr(inv(z*I - W))", symmetric=("W:M:sigma^2/M",)
-    ),
+    MatrixExpression("semicircle", "Semicircle", "tr(inv(z*I - W))", symmetric=("W:M:sigma^2/M",)),
     MatrixExpression(
         "deformed-wigner",
         "Deformed Wigner",
@@ -197,7 +196,8 @@ def random_feature_resolvent() -> SelfConsistentEquations:
 def gradient_flow_two_point() -> SelfConsistentEquations:
     """System (2), derived from the residual v(z) of gradient flow.
 
-    With Q(z) = z + (AᵀA)(ΨΨᵀ), entries of A of variance 1/N and Ψ = Λ^{1/2}Z of 1/T, the residual is
-    v = Q^{-1}(w − AᵀAΨε/z) and the expression is E vᵀ(z)Λv(z') over independent weights and noise.
+    With Q(z) = z + (AᵀA)(ΨΨᵀ), entries of A of variance 1/N and Ψ = Λ^{1/2}Z of 1/T, the
+    residual is v = Q^{-1}(w − AᵀAΨε/z) and the expression is E vᵀ(z)Λv(z') over independent
+    weights and noise.
     """
     return expression("gradient-flow").derive()

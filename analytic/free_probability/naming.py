@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from .dyson import Unknown
+from .entries import Entry, FixedInverse
 from .expression import Letter
-from .pencil import Entry, FixedInverse, Pencil
+from .pencil import Pencil
 
 if TYPE_CHECKING:
     from .equations import NamedUnknown, SelfConsistentEquations

@@ -1,13 +1,14 @@
 r"""Numbers: the reduced equations solved by Newton's method, continued from infinity.
 
-The solution that is a power series in 1/z is followed from z + s d, s large, to z along a straight line, where
-d = ±1 for real z and ±i for complex z, so that the path stays off the real spectrum. At the far end the
-unreduced equations contract and give the start; on the way each point of an array takes its own
-steps: a prediction that is not confirmed by Newton's method is retried with a smaller step. The
-residual is computed again at the end and returned; a residual that is not small is an error.
+The solution that is a power series in 1/z is followed from z + s d, s large, to z along a
+straight line, where d = ±1 for real z and ±i for complex z, so that the path stays off the real
+spectrum. At the far end the unreduced equations contract and give the start; on the way each
+point of an array takes its own steps: a prediction that is not confirmed by Newton's method is
+retried with a smaller step. The residual is computed again at the end and returned; a residual
+that is not small is an error.
 
-With mpmath numbers among the parameters the float64 solution is polished by Newton's method at the current
-precision (raised by guard digits and rounded once).
+With mpmath numbers among the parameters the float64 solution is polished by Newton's method at
+the current precision (raised by guard digits and rounded once).
 """
 
 from __future__ import annotations
@@ -114,9 +115,9 @@ class _Problem:
         with np.errstate(all="ignore"):
             for _ in range(200):
                 values.update(zip(symbols, current, strict=True))
-                new = self.fixed_point(values, self.parameters)
-                new = np.array([np.broadcast_to(x, current.shape[1:]) for x in new], complex)
-                new = new.reshape(current.shape)
+                rows = self.fixed_point(values, self.parameters)
+                full = [np.broadcast_to(x, current.shape[1:]) for x in rows]
+                new = np.array(full, complex).reshape(current.shape)
                 if not np.all(np.isfinite(new)):
                     return None
                 change = np.abs(new - current).max(initial=0)
@@ -397,7 +398,10 @@ def unreduced(
     current = np.zeros((len(symbols), 1), complex)
     for _ in range(10_000):
         new = np.array(
-            [np.broadcast_to(x, 1) for x in update({**values, **dict(zip(symbols, current))}, values)]
+            [
+                np.broadcast_to(x, 1)
+                for x in update({**values, **dict(zip(symbols, current))}, values)
+            ]
         )
         change = np.max(np.abs(new - current) / (1 + np.abs(new)), initial=0)
         current = 0.5 * (new + current)

@@ -1,8 +1,8 @@
 r"""A rational matrix expression as c·Q^{-1}·b + d with Q linear in the random matrices.
 
 **Realisation.** Every sub-expression is held as E = d + c Q^{-1} b with block matrices whose
-entries are sums of terms s·L X R: a scalar s, deterministic words L and R, and at most one random
-matrix X or Xᵀ. The rules are those of descriptor systems:
+entries are sums of terms s·L X R: a scalar s, deterministic words L and R, and at most one
+random matrix X or Xᵀ. The rules are those of descriptor systems:
 
 * sum:      Q = diag(Q₁, Q₂),                c = (c₁, c₂),      b = (b₁; b₂),     d = d₁ + d₂;
 * product:  Q = [[Q₁, −b₁c₂], [0, Q₂]],      c = (c₁, d₁c₂),    b = (b₁d₂; b₂),   d = d₁d₂,
@@ -10,10 +10,10 @@ matrix X or Xᵀ. The rules are those of descriptor systems:
 * inverse:  Q = [[Q, b], [−c, d]], c = (0, 1), b = (0; 1), d = 0: the Schur complement of the
             upper block is d + cQ^{-1}b.
 
-**Minimisation** repeats four moves until none applies; each keeps c Q^{-1} b + d: drop a block that the
-input b cannot reach or the output c cannot observe; merge blocks that obey the same equations
-(x_i = x_j, the coarsest lumping of Qx = b), and the same for the transposed pencil; eliminate a block
-whose diagonal is a scalar, wherever the Schur complement stays linear.
+**Minimisation** repeats four moves until none applies; each keeps c Q^{-1} b + d: drop a block
+that the input b cannot reach or the output c cannot observe; merge blocks that obey the same
+equations (x_i = x_j, the coarsest lumping of Qx = b), and the same for the transposed pencil;
+eliminate a block whose diagonal is a scalar, wherever the Schur complement stays linear.
 
 A pencil may have several outputs, one for every trace in the expression.
 """
@@ -27,85 +27,33 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.matrices.expressions import Identity, Inverse, MatAdd, MatMul, MatPow, MatrixExpr
-from sympy.matrices.expressions import MatrixSymbol, Transpose, ZeroMatrix
+from sympy.matrices.expressions import (
+    Identity,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    MatrixSymbol,
+    Transpose,
+    ZeroMatrix,
+)
 
 from ..errors import InputError
 from .declarations import MatrixModel
+from .entries import (
+    UNIT,
+    Entry,
+    FixedInverse,
+    add,
+    entry,
+    entry_expression,
+    entry_value,
+    is_fixed,
+    is_scalar,
+    multiply,
+    scale,
+)
 from .expression import Letter, evaluate, word_key
-
-Word = tuple[Any, ...]
-Term = tuple[Word, Letter | None, Word]
-Entry = dict[Term, sp.Expr]
-UNIT: Term = ((), None, ())
-
-
-@dataclass(frozen=True)
-class FixedInverse:
-    """The inverse of a purely deterministic sum of words, used as one letter."""
-
-    terms: tuple[tuple[Word, sp.Expr], ...]
-
-    def key(self) -> tuple[Any, ...]:
-        """An order that does not depend on hashing."""
-        return (2, *((word_key(word), sp.sstr(c)) for word, c in self.terms))
-
-
-def entry(term: Term = UNIT, coefficient: Any = 1) -> Entry:
-    """An entry of one term."""
-    return {term: sp.sympify(coefficient)} if coefficient != 0 else {}
-
-
-def add(*entries: Entry) -> Entry:
-    """The sum of entries."""
-    total: Entry = {}
-    for item in entries:
-        for term, coefficient in item.items():
-            total[term] = total[term] + coefficient if term in total else coefficient
-    return {term: s for t, c in total.items() if (s := sp.cancel(c)) != 0 for term in [t]}
-
-
-def scale(item: Entry, factor: sp.Expr) -> Entry:
-    """The entry times a scalar."""
-    return {term: sp.cancel(factor * c) for term, c in item.items()}
-
-
-def multiply(left: Entry, right: Entry) -> Entry | None:
-    """The product of two entries, or None if it is not linear in the random matrices."""
-    products = []
-    for (l1, x1, r1), c1 in left.items():
-        for (l2, x2, r2), c2 in right.items():
-            if x1 is not None and x2 is not None:
-                return None
-            if x1 is None:
-                term = (join(l1 + r1, l2), x2, r2) if x2 else (join(l1 + r1, l2 + r2), None, ())
-            else:
-                term = (l1, x1, join(r1, l2 + r2))
-            products.append({term: c1 * c2})
-    return add(*products)
-
-
-def join(left: Word, right: Word) -> Word:
-    """Concatenate deterministic words, with √L √L = L."""
-    result = list(left)
-    for letter in right:
-        last = result[-1] if result else None
-        root = isinstance(letter, Letter) and letter.exponent != 1
-        if root and last == letter:
-            result[-1] = Letter(letter.name)
-        else:
-            result.append(letter)
-    return tuple(result)
-
-
-def is_scalar(item: Entry) -> bool:
-    """Whether the entry is a non-zero multiple of the identity."""
-    return set(item) == {UNIT}
-
-
-def is_fixed(item: Entry) -> bool:
-    """Whether no random matrix appears."""
-    return all(term[1] is None for term in item)
 
 
 class NotLinearError(Exception):
@@ -183,7 +131,9 @@ class Realisation:
         q.update({(last, i): scale(item, sp.S.NegativeOne) for i, item in self.c.items()})
         q[last, last] = self.d
         unit = {last: entry()}
-        return Realisation(self.rows, self.rows, {}, [*self.spaces, self.rows], _tidy(q), unit, unit)
+        return Realisation(
+            self.rows, self.rows, {}, [*self.spaces, self.rows], _tidy(q), unit, unit
+        )
 
     def with_output_block(self) -> Realisation:
         """The same with one more block y = d u + c x, which is the output."""
@@ -367,48 +317,20 @@ class Pencil:
                 for j, right in output.b.items():
                     block = inverse[blocks[i], blocks[j]]
                     lv = entry_value(left, rows, matrices, scalars)
-                    value = value + lv @ block @ entry_value(right, block.shape[1], matrices, scalars)
+                    value = value + lv @ block @ entry_value(
+                        right, block.shape[1], matrices, scalars
+                    )
             expected = evaluate(output.expression, matrices, scalars)
             worst = max(worst, np.abs(value - expected).max() / np.abs(expected).max())
         return float(worst)
-
-
-def letter_expression(letter: Any, model: MatrixModel) -> MatrixExpr:
-    """A letter of a word as a sympy matrix expression."""
-    if isinstance(letter, FixedInverse):
-        size = next(_word_expression(w, model).rows for w, _ in letter.terms if w)
-        parts = (
-            c * (_word_expression(w, model) if w else Identity(size)) for w, c in letter.terms
-        )
-        return Inverse(MatAdd(*parts).doit())
-    record = model.random.get(letter.name) or model.fixed[letter.name]
-    symbol = record.symbol.T if letter.transposed else record.symbol
-    return symbol if letter.exponent == 1 else MatPow(symbol, letter.exponent)
-
-
-def _word_expression(word: Word, model: MatrixModel) -> MatrixExpr:
-    return MatMul(*(letter_expression(letter, model) for letter in word))
-
-
-def entry_expression(
-    item: Entry, rows: sp.Expr, columns: sp.Expr, model: MatrixModel
-) -> MatrixExpr:
-    """An entry of a pencil as a sympy matrix expression."""
-    terms = []
-    for (left, letter, right), c in sorted(item.items(), key=lambda pair: str(pair[0])):
-        word = (*left, *((letter,) if letter is not None else ()), *right)
-        body = _word_expression(word, model) if word else Identity(rows)
-        terms.append(body if c == 1 else MatMul(c, body).doit())
-    if not terms:
-        return ZeroMatrix(rows, columns)
-    return terms[0] if len(terms) == 1 else MatAdd(*terms)
 
 
 def random_instance(
     pencil: Pencil, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], dict[sp.Symbol, complex]]:
     """Random matrices and scalars of small different dimensions, for numeric checks."""
-    model, scalars = pencil.model, {}
+    model = pencil.model
+    scalars: dict[sp.Symbol, complex] = {}
     symbols = [d for d in model.dimensions() if isinstance(d, sp.Symbol)]
     for offset, dimension in enumerate(symbols):
         scalars[dimension] = 3 + offset
@@ -416,10 +338,11 @@ def random_instance(
         scalars[symbol] = rng.uniform(1, 2)
 
     def size(dimension: sp.Expr) -> int:
-        return int(scalars.get(dimension, dimension))
+        return int(complex(scalars.get(dimension, dimension)).real)
 
     matrices = {}
-    for name, record in sorted({**model.random, **model.fixed}.items()):
+    records: dict[str, Any] = {**model.random, **model.fixed}
+    for name, record in sorted(records.items()):
         matrix = rng.standard_normal([size(d) for d in record.symbol.shape])
         matrices[name] = matrix @ matrix.T if record.symmetric else matrix
     _share_eigenvectors(model, matrices, rng)
@@ -443,7 +366,9 @@ def free_scalars(pencil: Pencil) -> set[sp.Symbol]:
     def visit(items: Any) -> None:
         for term, coefficient in items:
             found.update(coefficient.free_symbols)
-            for letter in (*term[0], *term[2]) if isinstance(term, tuple) and len(term) == 3 else ():
+            for letter in (
+                (*term[0], *term[2]) if isinstance(term, tuple) and len(term) == 3 else ()
+            ):
                 if isinstance(letter, FixedInverse):
                     for _, inner in letter.terms:
                         found.update(inner.free_symbols)
@@ -457,47 +382,6 @@ def free_scalars(pencil: Pencil) -> set[sp.Symbol]:
     for record in pencil.model.random.values():
         found.update(record.variance.free_symbols)
     return found
-
-
-def word_value(
-    word: Word, size: int, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, complex]
-) -> np.ndarray:
-    """A deterministic word on numeric matrices; the empty word is the identity of ``size``."""
-    value: Any = None
-    for letter in word:
-        if isinstance(letter, FixedInverse):
-            rows = size if value is None else value.shape[1]
-            parts = (
-                complex(sp.N(c.subs(scalars))) * word_value(w, rows, matrices, scalars)
-                for w, c in letter.terms
-            )
-            matrix = np.linalg.inv(sum(parts, np.zeros((rows, rows))))
-        else:
-            matrix = matrices[letter.name]
-            matrix = matrix.T if letter.transposed else matrix
-            if letter.exponent != 1:
-                eigenvalues, vectors = np.linalg.eigh(matrix)
-                matrix = (vectors * np.sqrt(np.clip(eigenvalues, 0, None))) @ vectors.T
-        value = matrix if value is None else value @ matrix
-    return np.eye(size) if value is None else value
-
-
-def entry_value(
-    item: Entry,
-    rows: int,
-    matrices: Mapping[str, np.ndarray],
-    scalars: Mapping[Any, complex],
-) -> Any:
-    """An entry with ``rows`` rows on numeric matrices; the zero entry gives 0."""
-    total: Any = 0
-    for (left, letter, right), coefficient in item.items():
-        value = word_value(left, rows, matrices, scalars)
-        if letter is not None:
-            matrix = matrices[letter.name]
-            matrix = matrix.T if letter.transposed else matrix
-            value = value @ matrix @ word_value(right, matrix.shape[1], matrices, scalars)
-        total = total + complex(sp.N(coefficient.subs(scalars))) * value
-    return total
 
 
 def build_pencil(

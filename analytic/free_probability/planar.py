@@ -1,18 +1,19 @@
 r"""The planar proof: moments of the solution against non-crossing pairings.
 
-**Right.** Expand every inverse of the expression in a Neumann series about the multiple of the identity
-that it contains, (s/ε + B)^{-1} = Σ_k (−B)^k (ε/s)^{k+1}: a sum of words in the matrices. The
-leading value of the trace of a word is the sum over non-crossing pairings of its Gaussian letters
-(Wick's theorem; crossing pairings are smaller by powers of the dimension), and obeys
+**Right.** Expand every inverse of the expression in a Neumann series about the multiple of the
+identity that it contains, (s/ε + B)^{-1} = Σ_k (−B)^k (ε/s)^{k+1}: a sum of words in the
+matrices. The leading value of the trace of a word is the sum over non-crossing pairings of its
+Gaussian letters (Wick's theorem; crossing pairings are smaller by powers of the dimension), and
+obeys
 
     Tr(X A Xᵀ B) → v Tr(A) Tr(B)      summed over all partners Xᵀ of the first letter X,
 
 a trace without Gaussian letters being Tr Λ^k, or Tr of a word in matrices that do not commute.
 
-**Left.** Solve the reduced equations by Newton's method for power series, which doubles the number of
-correct orders, and expand the value. Nothing of the pencil, the Dyson equation or the elimination is
-used on the right, and nothing of the words on the left. Both are exact in dimensions, variances
-and Tr Λ^k; their difference must vanish order by order.
+**Left.** Solve the reduced equations by Newton's method for power series, which doubles the
+number of correct orders, and expand the value. Nothing of the pencil, the Dyson equation or the
+elimination is used on the right, and nothing of the words on the left. Both are exact in
+dimensions, variances and Tr Λ^k; their difference must vanish order by order.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class WordExpansion:
             powers = term.as_powers_dict()
             degree = sum(powers.get(s, 0) for s in inside)
             if sp.cancel(term / sp.Mul(*(s ** powers.get(s, 0) for s in inside))).has(*inside):
-                raise NotExpandableError(f"the coefficient {coefficient} is no polynomial in z, 1/z")
+                raise NotExpandableError(
+                    f"the coefficient {coefficient} is no polynomial in z, 1/z"
+                )
             block = terms.setdefault(-int(degree), {})
             block[()] = block.get((), sp.S.Zero) + term
         return _WordSeries(terms, min(terms) + self.order)
@@ -358,5 +361,3 @@ def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) ->
         raise InputError("expression", equations.value, "an expression with a trace")
     offset = Expander(ground, spectral, {}, total.cut)(equations.constant)
     return total + offset
-
-

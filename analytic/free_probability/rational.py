@@ -1,15 +1,14 @@
 r"""Exact rational functions over ℤ in many symbols, on FLINT's sparse polynomials.
 
-A `Field` fixes the symbols. Its `Polynomial`s and `Fraction`s have the few operations that the engine
-needs (arithmetic, coefficients by monomial, factors, conversion from and to sympy). Fractions are
-kept in lowest terms with a positive leading coefficient below, so that equal functions are equal
-objects. FLINT's greatest common divisors are what makes elimination fast.
+A `Field` fixes the symbols. Its `Polynomial`s and `Fraction`s have the few operations that the
+engine needs (arithmetic, coefficients by monomial, factors, conversion from and to sympy).
+Fractions are kept in lowest terms with a positive leading coefficient below, so that equal
+functions are equal objects. FLINT's greatest common divisors are what makes elimination fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import sympy as sp
 from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx

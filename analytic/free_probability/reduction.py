@@ -2,16 +2,17 @@ r"""From the closed equations to the field's form: the fewest unknowns, and what
 
 The equations are taken in the order of their dependence, one strongly connected group at a time:
 
-* **a non-linear group** (the one-point functions of one resolvent). All unknowns that occur linearly are
-  eliminated exactly, shifts κ last since they stand inside traces. What remains is one
-  polynomial equation for each shift, solved for the spectral parameter where that is possible:
-  z = κ (1 − D₁(κ)/N)(1 − D₁(κ)/T). Without a deterministic matrix there is no shift, and
-  the output itself is kept as the unknown of a polynomial;
-* **a linear group** (two-point functions, once the one-point functions are known): unknowns that do not
-  feed back on themselves are eliminated, and the rest is a linear system of the least size,
-  kept as a system and solved in closed form.
+* **a non-linear group** (the one-point functions of one resolvent). All unknowns that occur
+  linearly are eliminated exactly, shifts κ last since they stand inside traces. What remains is
+  one polynomial equation for each shift, solved for the spectral parameter where that is
+  possible: z = κ (1 − D₁(κ)/N)(1 − D₁(κ)/T). Without a deterministic matrix there is no shift,
+  and the output itself is kept as the unknown of a polynomial;
+* **a linear group** (two-point functions, once the one-point functions are known): unknowns that
+  do not feed back on themselves are eliminated, and the rest is a linear system of the least
+  size, kept as a system and solved in closed form.
 
-Finally the spectral parameters are eliminated from the outputs in favour of κ, wherever that shortens.
+Finally the spectral parameters are eliminated from the outputs in favour of κ, wherever that
+shortens.
 """
 
 from __future__ import annotations
@@ -192,9 +193,7 @@ class _Reducer:
         """Solve the remaining system exactly and record it."""
         work = self.work
         zero, one = work.field.zero, work.field.one
-        matrix = [
-            [(one if i == j else zero) - rows[i].get(j, zero) for j in names] for i in names
-        ]
+        matrix = [[(one if i == j else zero) - rows[i].get(j, zero) for j in names] for i in names]
         sources = [rows[i][None] for i in names]
         self.linear.append((names, matrix, sources))
         for symbol, value in zip(names, _solved(matrix, sources), strict=True):

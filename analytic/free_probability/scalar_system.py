@@ -2,13 +2,13 @@ r"""The closed scalar equations before reduction, and a numeric solution that de
 
     u_i = f_i(u, κ, traces),      κ_a = g_a(u),
 
-one equation for each unknown trace u, and one for each shift κ. The system is a fixed-point map that
-contracts when the spectral parameters are large, and its limit is the solution that decays as
-1/z. A *witness* is this solution, to many digits, at generic rational parameters and for a
-few generic deterministic matrices: it finds which unknowns are equal, and, when an
-elimination produces a product of polynomials, which of them vanishes. What it suggests is proved
-afterwards: equal unknowns must satisfy identical equations, and the result is expanded against the
-planar pairings.
+one equation for each unknown trace u, and one for each shift κ. The system is a fixed-point map
+that contracts when the spectral parameters are large, and its limit is the solution that decays
+as 1/z. A *witness* is this solution, to many digits, at generic rational parameters and for a
+few generic deterministic matrices: it finds which unknowns are equal, and, when an elimination
+produces a product of polynomials, which of them vanishes. What it suggests is proved afterwards:
+equal unknowns must satisfy identical equations, and the result is expanded against the planar
+pairings.
 """
 
 from __future__ import annotations
@@ -289,5 +289,3 @@ def equal_unknowns(system: ScalarSystem, witness: Witness) -> dict[sp.Symbol, sp
             else:
                 seen.append(symbol)
     return merged
-
-

@@ -1,9 +1,9 @@
 r"""Truncated power series in 1/z over an exact field, and the expansion of trace formulas in them.
 
-The grading replaces every spectral parameter z by z/ε; a series is Σ_k a_k ε^k with finitely many negative
-powers and a known cut: terms beyond it are not known. Coefficients are exact rational functions of the
-scalars and of the traces Tr Λ^k (each a generator of the field), so that equality of two
-coefficients is an identity in the dimensions and in the spectrum.
+The grading replaces every spectral parameter z by z/ε; a series is Σ_k a_k ε^k with finitely
+many negative powers and a known cut: terms beyond it are not known. Coefficients are exact
+rational functions of the scalars and of the traces Tr Λ^k (each a generator of the field), so
+that equality of two coefficients is an identity in the dimensions and in the spectrum.
 """
 
 from __future__ import annotations
@@ -155,7 +155,10 @@ class Expander:
     """Evaluates trace formulas on series: ``values`` for unknowns, z/ε for spectral symbols."""
 
     def __init__(
-        self, ground: Ground, spectral: Iterable[sp.Symbol], values: Mapping[sp.Symbol, Series],
+        self,
+        ground: Ground,
+        spectral: Iterable[sp.Symbol],
+        values: Mapping[sp.Symbol, Series],
         cut: int,
     ) -> None:
         self.ground, self.spectral = ground, set(spectral)

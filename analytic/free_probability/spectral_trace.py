@@ -1,8 +1,9 @@
 r"""Tr f(Λ) and Tr f(Λ) Γ g(Λ)…: the deterministic traces that equations are written in.
 
-``SpectralTrace(M, f)`` is the plain trace Σ_J f(λ_J) over a space of dimension M, f being written in
-eigenvalue letters; ``SpectralTrace(M, f, g, …)`` is the trace of a product of functions of matrices
-that do not commute, in this order, brought to one of its cyclic rotations (and transposes).
+``SpectralTrace(M, f)`` is the plain trace Σ_J f(λ_J) over a space of dimension M, f being
+written in eigenvalue letters; ``SpectralTrace(M, f, g, …)`` is the trace of a product of
+functions of matrices that do not commute, in this order, brought to one of its cyclic rotations
+(and transposes).
 
     D_q(κ) = Tr (Λ/(Λ+κ))^q            prints as D_q(κ)
     h_q(κ) = Tr W Λ (Λ+κ)^{-q}         for W commuting with Λ, prints as h_q(κ)

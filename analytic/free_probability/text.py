@@ -10,8 +10,9 @@ Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``sqrt`` 
 symmetric deterministic matrix), ``transpose``. ``I`` is the identity of the size that fits.
 A name is a declared matrix, a dimension, or else a scalar; undeclared capitals are errors.
 
-Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric Gaussian),
-``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several are separated by ``;``.
+Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric
+Gaussian), ``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several
+are separated by ``;``.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class _Parser:
 
     def __init__(self, text: str, model: MatrixModel, scalars: frozenset[str]) -> None:
         if not isinstance(text, str) or not text.strip() or len(text) > _MAX_LENGTH:
-            raise InputError("expression", repr(text)[:60], f"text of 1 to {_MAX_LENGTH} characters")
+            raise InputError(
+                "expression", repr(text)[:60], f"text of 1 to {_MAX_LENGTH} characters"
+            )
         self.text, self.model = text, model
         self.scalars = scalars | {str(d) for d in model.dimensions()}
         self.tokens: list[tuple[str, str, int]] = []
@@ -135,7 +138,9 @@ class _Parser:
             other = self.factor()
             if sign == "/":
                 if isinstance(other, (MatrixExpr, Unit)):
-                    raise InputError("division", self.since(first), "division by a scalar; use inv()")
+                    raise InputError(
+                        "division", self.since(first), "division by a scalar; use inv()"
+                    )
                 if other == 0:
                     raise InputError("division", self.since(first), "a non-zero denominator")
                 other = 1 / other
@@ -243,7 +248,7 @@ class _Parser:
         if name == "transpose":
             return value.T if isinstance(value, MatrixExpr) else value
         if name == "sqrt":
-            return Unit(sp.sqrt(value.coefficient)) if isinstance(value, Unit) else value ** sp.S.Half
+            return Unit(sp.sqrt(value.coefficient)) if isinstance(value, Unit) else value**sp.S.Half
         where = self.since(first)
         if name.lower() in _ENTRYWISE:
             raise OutsideTheoryError(

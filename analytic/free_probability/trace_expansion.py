@@ -5,8 +5,8 @@ product of factors a λ + b with coefficients that depend on the unknowns. The *
 
     κ = b/a,      1/(aλ + b) = (1/a) · 1/(λ + κ),
 
-is the only way in which the unknowns enter the spectrum of Λ, so it is introduced as the new unknown,
-named κ; equal shifts share a name. What remains is brought to a basis:
+is the only way in which the unknowns enter the spectrum of Λ, so it is introduced as the new
+unknown, named κ; equal shifts share a name. What remains is brought to a basis:
 
 * λ^p/(λ+κ)^e          →  D_q(κ) = Tr (Λ/(Λ+κ))^q, by 1/(λ+κ) = (1 − λ/(λ+κ))/κ;
 * w λ^p/(λ+κ)^e        →  h_q(κ) = Tr WΛ(Λ+κ)^{-q} and Tr WΛ^k, w any other letter or matrix;
@@ -28,7 +28,7 @@ from ..errors import OutsideTheoryError
 from .algebra import Algebra, Factor, merge
 from .declarations import MatrixModel
 from .dyson import DysonSystem, Traced
-from .rational import Fraction, Polynomial
+from .rational import Fraction
 from .spectral_trace import spectral_trace
 
 Powers = tuple[int, ...]
@@ -133,9 +133,7 @@ class TraceExpansion:
         tops = self.split(numerator, active)
         inside = sorted({i for g, _ in factors for m in g for i in active if m[i]})
         if not factors:
-            return [
-                (c / scalars, self.monomial(p, active, variables)) for p, c in tops.items()
-            ]
+            return [(c / scalars, self.monomial(p, active, variables)) for p, c in tops.items()]
         linear = len(inside) == 1 and all(
             max(m[inside[0]] for m in g) == 1 and self.tail(g, inside[0]) for g, _ in factors
         )
@@ -185,7 +183,9 @@ class TraceExpansion:
             powers = tuple(monomial[i] for i in active)
             rest = tuple(0 if i in active else e for i, e in enumerate(monomial))
             groups.setdefault(powers, {})[rest] = coefficient
-        return {p: polynomial.field.from_dict(terms).as_expr() for p, terms in sorted(groups.items())}
+        return {
+            p: polynomial.field.from_dict(terms).as_expr() for p, terms in sorted(groups.items())
+        }
 
     def monomial(self, powers: Powers, active: list[int], variables: dict[int, Any]) -> sp.Expr:
         """The product of letters."""
@@ -211,7 +211,10 @@ class TraceExpansion:
         for g, power in factors:
             b = self.tail(g, position)
             a = g.field.from_dict(
-                {tuple(0 if i == position else e for i, e in enumerate(m)): c for m, c in (g - b).terms()}
+                {
+                    tuple(0 if i == position else e for i, e in enumerate(m)): c
+                    for m, c in (g - b).terms()
+                }
             )
             ratio = self.algebra.field.fraction(b, a)
             poles.append((self.table.name(ratio), power))
@@ -248,9 +251,7 @@ class TraceExpansion:
                 monic.append(self.table.name(ratio) * self.monomial(powers, active, variables))
             below *= sp.Add(*monic) ** power
             scalars *= leading.as_expr() ** power
-        return [
-            (c / scalars, self.monomial(p, active, variables) / below) for p, c in tops.items()
-        ]
+        return [(c / scalars, self.monomial(p, active, variables) / below) for p, c in tops.items()]
 
     def split_ring(self, g: Any, active: list[int]) -> dict[Powers, Any]:
         """As `split`, with ring elements."""
@@ -340,4 +341,3 @@ def _several(x: sp.Expr, p: int, poles: list[tuple[sp.Expr, int]]) -> list[Term]
     return [(1 / first, sp.S.One)] + [
         (-coefficients[k] / first, x**k / below) for k in range(1, n + 1)
     ]
-

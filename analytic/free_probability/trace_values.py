@@ -1,8 +1,9 @@
-r"""Numbers for spectral traces: Σ_J f(λ_J; κ), and Tr f(Λ) Γ g(Λ)… for matrices that do not commute.
+r"""Numbers for spectral traces: Σ_J f(λ_J; κ), and Tr f(Λ) Γ g(Λ)… without commutation.
 
-A deterministic matrix is given as a vector (its eigenvalues, diagonal matrices in one common basis) or as
-a square array; a rectangular one as its squared singular values or as an array. A trace is compiled
-once and then evaluated on arrays of its symbols: float64 or complex128 with numpy, or mpmath numbers.
+A deterministic matrix is given as a vector (its eigenvalues, diagonal matrices in one common
+basis) or as a square array; a rectangular one as its squared singular values or as an array. A
+trace is compiled once and then evaluated on arrays of its symbols: float64 or complex128 with
+numpy, or mpmath numbers.
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ def compile_trace(
 
 
 def _padded(
-    letter: sp.Symbol, atom: SpectralTrace, given: DeterministicValues, dimensions: Mapping[Any, Any]
+    letter: sp.Symbol,
+    atom: SpectralTrace,
+    given: DeterministicValues,
+    dimensions: Mapping[Any, Any],
 ) -> np.ndarray:
     """The eigenvalues; squared singular values are padded by zeros to the dimension."""
     values = given.eigenvalues[letter]
@@ -197,7 +201,9 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
     for factor in atom.factors:
         own = [x for x in letters if factor.has(x)]
         basis = given.bases[own[0]]
-        vectors_ = mpmath.matrix((np.eye(len(given.eigenvalues[own[0]])) if basis is None else basis).tolist())
+        vectors_ = mpmath.matrix(
+            (np.eye(len(given.eigenvalues[own[0]])) if basis is None else basis).tolist()
+        )
         function = sp.lambdify([*own, *symbols], factor, "mpmath")
         modes = zip(*([mpmath.mpf(float(v)) for v in given.eigenvalues[x]] for x in own))
         diagonal = mpmath.diag([function(*mode, *numbers) for mode in modes])

@@ -1,6 +1,6 @@
 """`solvable derive`: from a matrix expression to its self-consistent equations.
 
-    solvable derive "tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))" --gaussian "X:M,T:1/T" --deterministic "L:M"
+solvable derive "tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))" --gaussian "X:M,T:1/T" --deterministic "L:M"
 """
 
 from __future__ import annotations

@@ -94,7 +94,5 @@ def test_equal_resolvents_are_merged():
 
 def test_unreachable_blocks_are_dropped():
     text = "tr(inv(X*X.T + z*I)*(L - L) + W*W)"
-    pencil = pencil_of(
-        text, gaussian=["X:M,T:1/T"], symmetric=["W:M:1/M"], deterministic=["L:M"]
-    )
+    pencil = pencil_of(text, gaussian=["X:M,T:1/T"], symmetric=["W:M:1/M"], deterministic=["L:M"])
     assert sp.Symbol("T", positive=True) not in pencil.spaces

@@ -87,7 +87,7 @@ def joint(expression):
 
 
 def statement():
-    """S[f] = κκ'/(zz') Σ f/((λ+κ)(λ+κ')) and the responses, as `analytic.correlation` names them."""
+    """S[f] = κκ'/(zz') Σ f/((λ+κ)(λ+κ')) and the responses of `analytic.correlation`."""
     scale = kappa * kappa_prime / (z * z_prime)
     d, d_prime = DegreesOfFreedom(1, kappa), DegreesOfFreedom(1, kappa_prime)
     sums = {

@@ -1,5 +1,7 @@
 """The text form: what is read, what is refused, and that nothing is ever evaluated."""
 
+import contextlib
+
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,10 +108,8 @@ def test_a_law_that_is_not_gaussian_is_refused():
 
 @given(st.text(alphabet="XLWz()*+-/.TI 12^ainvtr", max_size=25))
 def test_any_text_is_read_or_refused(text):
-    try:
+    with contextlib.suppress(SolvableError):
         parse_expression(text, MODEL)
-    except SolvableError:
-        pass
 
 
 def test_scalars_may_be_named():

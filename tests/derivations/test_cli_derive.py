@@ -1,0 +1,71 @@
+"""`solvable derive` end to end."""
+
+import json
+
+from pytest import mark
+
+from derivations.cli import main
+
+RESOLVENT = [
+    "derive",
+    "tr(inv(A.T*A*sqrt(L)*Z*Z.T*sqrt(L) + z*I))",
+    "--gaussian",
+    "A:N,M:1/N; Z:M,T:1/T",
+    "--deterministic",
+    "L:M",
+]
+
+
+def test_text(capsys):
+    assert main(RESOLVENT) == 0
+    printed = capsys.readouterr().out
+    assert "z = kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T)" in printed
+    assert "Tr([Q^-1]_" in printed
+
+
+def test_the_example_of_the_readme(capsys):
+    command = ["derive", "tr(inv(X*X.T/T + z*I))", "--gaussian", "X:M,T:1/T", "--show-pencil"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "pencil Q" in printed and "numeric check" in printed
+
+
+def test_latex(capsys):
+    assert main([*RESOLVENT, "--format", "latex", "--show-pencil"]) == 0
+    printed = capsys.readouterr().out
+    assert r"\begin{pmatrix}" in printed and r"\begin{aligned}" in printed
+    assert r"D_{1}\left(\kappa\right)" in printed
+
+
+def test_json(capsys):
+    assert main([*RESOLVENT, "--format", "json", "--prove", "4", "--show-pencil"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["planar_proof"] == {"holds": True, "orders": [1, 2, 3, 4, 5]}
+    assert data["pencil_size"] == 4 == len(data["pencil"])
+    assert data["relations"] == ["z = kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T)"]
+
+
+def test_options_repeat(capsys):
+    command = ["derive", "tr(inv(z*I + X*X.T + W))", "--gaussian", "X:M,T:1/T"]
+    assert main([*command, "--symmetric", "W:M:1/M"]) == 0
+    capsys.readouterr()
+    command = ["derive", "tr(inv(L*H + Y*X*X.T*Y.T + z*I))", "--gaussian", "X:M,T:1/T"]
+    options = ["--gaussian", "Y:K,M", "--deterministic", "L:K", "--deterministic", "H:K"]
+    assert main([*command, *options, "--commuting", "L,H"]) == 0
+
+
+@mark.parametrize(
+    ("expression", "part"),
+    [
+        ("tr(inv(X + z*I))", "neither symmetric"),
+        ("tr(relu(X))", "relu(X)"),
+        ("tr(inv(X*X.T + C))", "undeclared symbol = C"),
+        ("tr(X", "parenthesis"),
+        ("tr(inv(0*X))", "non-singular"),
+        ("tr(inv(X*X.T*L*L + L*X*X.T + z*I))", "neither symmetric"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, expression, part):
+    assert main(["derive", expression, "--gaussian", "X:M,M:1/M", "--deterministic", "L:M"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and part in error, error
