@@ -182,8 +182,9 @@ class _Phase:
                 return Verdict("undecided", f"{point} is outside the phase")
             values = [sp.sympify(x).subs(numbers) for x in (a, b)]
             found = getattr(compute_optimal(*map(str, values), one_pass=True), self.quantity)
-            if found != claim.args[1].subs(numbers):
-                return Verdict("fail", f"at {point}: {found}, claimed {claim.args[1].subs(numbers)}")
+            claimed = claim.args[1].subs(numbers)
+            if found != claimed:
+                return Verdict("fail", f"at {point}: {found}, claimed {claimed}")
         return Verdict("pass", f"the optimum at {len(POINTS[self.name])} points of the phase")
 
 
@@ -257,7 +258,8 @@ def two_point_equivalents() -> Parts:
              Exact(simplify=rational), Reference(TWO_POINT),
              (equation(sp.cancel(linear.subs(noise, 0)),
                        kappa * kappa_prime * (T_target + T_target * T_lam2 / P)),)),
-        Step("two-frequencies", product, "vᵀ(z)Λv(z') at z = 0.02, z' = 0.3, 100 draws at three sizes",
+        Step("two-frequencies", product,
+             "vᵀ(z)Λv(z') at z = 0.02, z' = 0.3, 100 draws at three sizes",
              _two_frequencies(), Reference(TWO_POINT),
              (equation(product.lhs, kappa * kappa_prime * T_target),
               equation(product.lhs, linear.subs(noise, 0)))),
@@ -435,7 +437,8 @@ def _train(point: tuple[float, float], final: float = 300.0) -> np.ndarray:
     index, count = _blocks(100, 1e8, 500)
     eigenvalues = index ** -point[1]
     goal = np.sqrt(count * index ** -point[0] / eigenvalues)
-    outer, inner = 1.0, np.zeros(len(index))
+    outer: Any = 1.0
+    inner = np.zeros(len(index))
     time, mark, path = 0.0, 1.0, []
     while time < final:
         pace = 0.3 / (outer**2 + inner @ inner)

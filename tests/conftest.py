@@ -1,7 +1,11 @@
-"""Shared fixtures: the mpmath precision is reset around every test."""
+"""Shared fixtures: the mpmath precision is reset around every test; BLAS runs on one thread."""
 
-import mpmath
-import pytest
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is first imported
+
+import mpmath  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytic.dynamics import dynamics
 from analytic.errors import InputError
+from analytic.learners import GradientFlow, HeavyBall, OnePassSGD
+from analytic.spectrum import PowerLaw
 from validation.time_stepping import (
     flow_update,
     gradient_descent_update,
@@ -35,7 +38,8 @@ def power_law(modes, b=1.25, a=1.5):
 @pytest.mark.parametrize("row", ROWS)
 def test_reference_rows_within_the_own_error_estimate(row):
     features, samples, time, noise = row
-    value, error = gradient_flow(*REFERENCE, time, features=features, samples=samples, noise=noise)
+    model = {"features": features, "samples": samples, "noise": noise}
+    value, error = gradient_flow(*REFERENCE, time, points=16, **model)
     distance = np.abs(value - ROWS[row])
     assert np.all(error < 1e-6), error
     assert np.all(distance <= error), f"distance {distance}, own estimate {error}"
@@ -198,6 +202,59 @@ def test_weight_decay_leaves_the_target_unlearnt():
     lam, power = power_law(30)
     value, _ = gradient_flow(lam, power, 200.0, ridge=0.5)
     assert value[0] == pytest.approx((power * (0.5 / (0.5 + lam)) ** 2).sum(), rel=1e-6)
+
+
+LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=60)
+MODEL = {"features": 20, "samples": 35, "noise": 0.1}
+
+
+def test_contours_agree_with_the_flow_within_the_step_error():
+    arrays = LAW.eigenvalues(), LAW.target_power()
+    for time in (0.5, 20.0, 1e4):
+        value, error = gradient_flow(*arrays, time, points=16, **MODEL)
+        exact = dynamics(LAW, 20, 35, time, noise=0.1)
+        found = np.array([exact.excess_loss, exact.train_loss])
+        assert np.all(np.abs(value - found) <= np.maximum(error, 1e-11)), (time, value - found)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_contours_agree_with_discrete_rules_to_rounding(momentum):
+    arrays, steps = (LAW.eigenvalues(), LAW.target_power()), np.arange(1, 31)
+    stepped = solve_mean_field(*arrays, momentum_update(30, 0.4, momentum), **MODEL)
+    exact = dynamics(LAW, 20, 35, steps, noise=0.1, learner=HeavyBall(0.4, momentum))
+    assert np.allclose(stepped.excess_loss[1:], exact.excess_loss, rtol=1e-9)
+    assert np.allclose(stepped.train_loss[1:], exact.train_loss, rtol=1e-9)
+
+
+def test_contours_agree_with_one_pass_sgd_to_rounding():
+    stepped = one_pass_sgd(
+        LAW.eigenvalues(), LAW.target_power(), steps=30, step_size=0.4, batch=5, features=20,
+        noise=0.1,
+    )  # fmt: skip
+    exact = dynamics(LAW, 20, np.inf, np.arange(1, 31), noise=0.1, learner=OnePassSGD(0.4, 5))
+    assert np.allclose(stepped[1:], exact.excess_loss, rtol=1e-9)
+
+
+def test_contours_agree_with_weight_decay():
+    value, error = gradient_flow(LAW.eigenvalues(), LAW.target_power(), 20.0, ridge=0.05, **MODEL)
+    exact = dynamics(LAW, 20, 35, 20.0, noise=0.1, learner=GradientFlow(decay=0.05))
+    assert abs(value[0] - exact.excess_loss) <= max(error[0], 1e-9)
+
+
+def test_contours_agree_with_ensembles_and_bags():
+    """Averages of E × K learners from the correlations of pairs."""
+    arrays, update = (LAW.eigenvalues(), LAW.target_power()), gradient_descent_update(12, 0.4)
+    pairs = {
+        (f, d): solve_mean_field(
+            *arrays, update, **MODEL, shared_features=f, shared_data=d
+        ).excess_loss[-1]
+        for f in (True, False)
+        for d in (True, False)
+    }
+    share = {"E": {True: 1 / 3, False: 2 / 3}, "K": {True: 1 / 4, False: 3 / 4}}
+    mean = sum(share["E"][f] * share["K"][d] * value for (f, d), value in pairs.items())
+    exact = dynamics(LAW, 20, 35, 12, noise=0.1, learner=HeavyBall(0.4), ensemble=3, bags=4)
+    assert exact.excess_loss == pytest.approx(mean, rel=1e-9)
 
 
 @pytest.mark.parametrize(
