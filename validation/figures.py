@@ -35,6 +35,8 @@ CAPTION_SIZE = 7.5
 CAPTION_COLUMNS = 112
 LINE_HEIGHT = 0.145  # inches
 FORMATS = ("png", "svg")
+FAR = 5.0  # times beyond the tested points, where untested ones are left out of the picture
+GUIDE_STYLES = ((0, (2, 2)), (0, (6, 2, 1, 2)))
 LEGEND_COLUMN = 7  # entries in one column of the legend
 STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.labelsize": 10, "legend.fontsize": 7.5, "axes.titlesize": 10,
@@ -89,8 +91,10 @@ def _plot(axes: Any, evidence: Evidence) -> None:
     experiment = evidence.experiment
     axes.set_xscale(experiment.axes.x_scale)
     axes.set_yscale(experiment.axes.y_scale)
+    labels = [guide.label for guide in evidence.guides if guide.kind == "curve" and guide.label]
     for guide in evidence.guides:
-        _guide(axes, guide)
+        order = labels.index(guide.label) if guide.label in labels else 0
+        _guide(axes, guide, GUIDE_STYLES[order % len(GUIDE_STYLES)])
     shown = [series for series in evidence.series if series.label]
     for index, series in enumerate(shown):
         _series(axes, series, index, experiment.axes.y_scale)
@@ -158,7 +162,7 @@ def _series(axes: Any, series: SeriesEvidence, index: int, scale: str) -> None:
               label=series.label)  # fmt: skip
 
 
-def _guide(axes: Any, guide: Guide) -> None:
+def _guide(axes: Any, guide: Guide, style: Any) -> None:
     label = guide.label or None
     if guide.kind == "vertical":
         axes.axvline(guide.x, color="#555555", linewidth=0.8, linestyle=":", zorder=1)
@@ -170,23 +174,27 @@ def _guide(axes: Any, guide: Guide) -> None:
         axes.plot([guide.x], [guide.y], marker="*", markersize=13, color="black", linestyle="",
                   markeredgecolor="white", label=label, zorder=5)  # fmt: skip
     else:
-        axes.plot(guide.x, guide.y, color="#555555", linewidth=0.9, linestyle=(0, (2, 2)),
+        axes.plot(guide.x, guide.y, color="#555555", linewidth=0.9, linestyle=style,
                   label=label, zorder=1)  # fmt: skip
 
 
 def _limits(evidence: Evidence) -> tuple[float, float]:
-    """Range of the ordinate: that of the simulated points, and of theory lines a little beyond.
+    """Range of the ordinate: the tested points, and others that are not far from them.
 
-    Poles and zeros of theory would otherwise set the scale.
+    Poles and zeros of theory, and points next to them, would otherwise set the scale.
     """
     logarithmic = evidence.experiment.axes.y_scale == "log"
-    means = np.array([
-        point.simulated.mean
-        for series in evidence.series if series.label
-        for point in series.points if not logarithmic or 0 < point.theory < np.inf
-        or np.isnan(point.theory)
+    points = [p for s in evidence.series if s.label for p in s.points]
+    points = [p for p in points if np.isfinite(p.simulated.mean)]
+    points = [p for p in points if p.simulated.mean > 0 or not logarithmic]
+    tested = [p.simulated.mean for p in points if p.limit is not None]
+    low, high = (min(tested), max(tested)) if tested else (-math.inf, math.inf)
+    means = np.array(tested + [
+        p.simulated.mean for p in points
+        if math.isnan(p.theory) or low / FAR < p.simulated.mean < high * FAR
     ])  # fmt: skip
-    means = means[np.isfinite(means) & ((means > 0) | (not logarithmic))]
+    if not len(means):
+        return (0.1, 1.0)
     if not logarithmic:
         margin = 0.08 * (means.max() - means.min() or 1.0)
         return float(means.min() - margin), float(means.max() + margin)

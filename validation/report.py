@@ -77,7 +77,7 @@ def experiment_row(evidence: Evidence) -> Row:
         theory = f"{point.theory:.5g} ({label}, {experiment.axes.x} = {point.x:.4g})"
         simulation = plus_minus(point.simulated)
         low, high = point.limit.interval() if point.limit else (float("nan"),) * 2
-        interval = f"simulation/theory as s → ∞ in [{low:.4f}, {high:.4f}], z = {point.score:.2f}"
+        interval = f"simulation / theory as s → ∞ in [{low:.4f}, {high:.4f}], z = {point.score:.2f}"
     details = [
         (
             series.label, f"{p.x:.4g}", f"{p.theory:.5g}", plus_minus(p.simulated),
@@ -93,10 +93,14 @@ def experiment_row(evidence: Evidence) -> Row:
     return Row(
         experiment.name, "experiment", experiment.claim, experiment.source, theory, simulation,
         interval, evidence.outcome, evidence.message,
-        f"{least} to {most}, root {evidence.root_seed}",
+        f"{_range(least, most)}, root {evidence.root_seed}",
         f"{evidence.parameters}; scales {evidence.scale / 2:g} and {evidence.scale:g}",
         tuple(details),
     )  # fmt: skip
+
+
+def _range(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def plus_minus(number: Estimate) -> str:

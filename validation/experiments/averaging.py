@@ -136,20 +136,27 @@ WHITE = Experiment(
 # ---- universality ------------------------------------------------------------------------
 
 
+LAWS = {
+    "Rademacher": Law("rademacher"),
+    "Laplace": Law("laplace"),
+    "Student t₅": Law("student", 5.0),
+    "multivariate Student t₄": Law("elliptical", 4.0),
+}
+
+
 def _universality(p: Parameters) -> Plan:
     spectrum = power_law(p.alpha, p.M)
     cells: list[Cell] = []
     series: list[Series] = []
     x = np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
     line = (x, static_theory(spectrum, p.N, x, noise=p.noise, ridge="optimal"))
-    for label, law, parameter in p.laws:
-        chosen = Law(label.split(" ")[0].lower() if law is None else law, parameter)
+    for label in p.laws:
         points = []
         for t in p.T:
             ridge = best_ridge(spectrum, p.N, t, p.noise)
-            data = {p.where: chosen} if p.where == "data_law" else {
-                "feature_law": chosen, "data_law": chosen}
-            cell = Cell(spectrum, p.N, t, Ridge((ridge,)), noise=p.noise, **data)
+            features = LAWS[label] if "features" in p.entries else Law()
+            cell = Cell(spectrum, p.N, t, Ridge((ridge,)), noise=p.noise,
+                        feature_law=features, data_law=LAWS[label])  # fmt: skip
             value = float(static_theory(spectrum, p.N, t, noise=p.noise, ridge=ridge))
             points.append(Point(t, len(cells), paper_loss(cell), value))
             cells.append(cell)
@@ -165,9 +172,8 @@ UNIVERSALITY = Experiment(
     claim="Rademacher, Laplace and heavy-tailed independent entries (Student, 5 degrees of "
     "freedom) give the Gaussian losses.",
     sizes={"M": 3000, "N": 600, "T": (200, 500, 1500)},
-    constants={"alpha": 0.5, "noise": 0.1, "where": "both",
-               "laws": (("Rademacher", "rademacher", None), ("Laplace", "laplace", None),
-                        ("Student t₅", "student", 5.0))},
+    constants={"alpha": 0.5, "noise": 0.1, "entries": "of features and data",
+               "laws": ("Rademacher", "Laplace", "Student t₅")},
     axes=LOSS_AXES_T,
     build=_universality,
     quick=Budget(0.2, 10, resolution=0.1),
@@ -181,8 +187,8 @@ FAILURE = Experiment(
     claim="When each sample has its own random norm (multivariate Student data), the theory fails "
     "at every size, and the comparison must reject it.",
     sizes={"M": 3000, "N": 600, "T": (200, 500, 1500)},
-    constants={"alpha": 0.5, "noise": 0.1, "where": "data_law",
-               "laws": (("elliptical, 4 degrees of freedom", "elliptical", 4.0),)},
+    constants={"alpha": 0.5, "noise": 0.1, "entries": "of data",
+               "laws": ("multivariate Student t₄",)},
     axes=LOSS_AXES_T,
     build=_universality,
     quick=Budget(0.2, 10, resolution=0.1),

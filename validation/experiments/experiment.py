@@ -241,7 +241,9 @@ class Parameters:
 
 def _short(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(_short(entry) for entry in value)
+        nested = [isinstance(entry, tuple) for entry in value]
+        parts = [f"({_short(e)})" if inner else _short(e) for e, inner in zip(value, nested)]
+        return ", ".join(parts)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

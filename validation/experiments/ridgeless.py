@@ -94,7 +94,7 @@ RIDGELESS_SAMPLES = Experiment(
     constants={"alpha": 1.0},
     axes=LOSS_AXES_T,
     build=_against_samples,
-    quick=Budget(0.125, 10, {"N": (200, 800), "T": (160, 400, 600, 1300, 2400)}, 0.1),
+    quick=Budget(0.125, 12, {"N": (200, 800), "T": (160, 400, 600, 1400, 2400)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
@@ -108,7 +108,7 @@ RIDGELESS_FEATURES = Experiment(
     constants=RIDGELESS_SAMPLES.constants,
     axes=LOSS_AXES_N,
     build=_against_features,
-    quick=Budget(0.125, 10, {"T": (200, 800), "N": (160, 400, 600, 1300, 2400)}, 0.1),
+    quick=Budget(0.125, 12, {"T": (200, 800), "N": (160, 400, 600, 1400, 2400)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 
