@@ -145,7 +145,10 @@ def compare(
     *,
     resolution: float = 0.05,
 ) -> Comparison:
-    """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family."""
+    """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family.
+
+    Repetitions that failed are left out and listed, and the comparison does not pass.
+    """
     rows = []
     for case, cells, values in zip(simulated.cases, simulated.cells, simulated.values):
         rows += _rows(case, simulated.scales, cells, values, theory)
@@ -164,16 +167,21 @@ def compare(
 def _rows(
     case: Case, scales: tuple[int, ...], cells: Sequence[Cell], values: Any, theory: Theory
 ) -> list[Row]:
-    """Every observable of one case: the same position in the list of observables at each scale."""
-    rows = []
+    """Every observable of one case: the same position in the list of observables at each scale.
+
+    A case of which a scale has fewer than two repetitions (the others failed) has no rows.
+    """
+    rows: list[Row] = []
+    values = [[run for run in runs if run is not None] for runs in values]
+    if min(map(len, values)) < 2:
+        return rows
     predictions = [theory(cell) for cell in cells]
     points = len(cells[0].learner.labels())
     for index, name in enumerate(cells[0].observables()):
         names = [cell.observables()[index] for cell in cells]
         claimed = tuple(float(p[name]) for p, name in zip(predictions, names))
         simulated = tuple(
-            estimate([run[name] for run in runs if run is not None])
-            for runs, name in zip(values, names)
+            estimate([run[name] for run in runs]) for runs, name in zip(values, names)
         )
         ratios = [s / c if c else s for s, c in zip(simulated, claimed)]
         fit = extrapolate(scales, ratios, remainder=REMAINDER)

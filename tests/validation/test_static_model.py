@@ -1,5 +1,7 @@
 """The static theory against simulation; wrong theories against the same simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,14 @@ def test_departure_from_theory_decays_like_one_over_size():
     message = f"observed rate {rate.mean:.2f} ± {rate.error:.2f}, expected -1"
     assert rate.error < 0.15 and abs(rate.score(-1.0)) < 3, message
     assert abs(rate.score(-2.0)) > 3 and abs(rate.score(-0.5)) > 3, message
+
+
+def test_failed_repetitions_are_left_out_and_do_not_pass(few):
+    lost = replace(few, values=((few.values[0][0][:1], *few.values[0][1:]), few.values[1]))
+    lost = replace(lost, failures=("MemoryError",))
+    result = compare(lost, static_theory)
+    assert {row.case for row in result.rows} == {FEW[1]}
+    assert result.test.passed and not result.passed
 
 
 def test_a_vanishing_loss_is_judged_absolutely():
