@@ -39,6 +39,7 @@ MODULES = (
     "derivations.dynamical_model.white_spectrum",
     "derivations.dynamical_model.optimisers",
     "derivations.dynamical_model.scaling_laws",
+    "derivations.dynamical_model.dimension_free",
     "derivations.dynamical_relatives",
 )
 

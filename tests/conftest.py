@@ -4,8 +4,8 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is first imported
 
-import mpmath  # noqa: E402
-import pytest  # noqa: E402
+import mpmath
+import pytest
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ MODULES = (
     "white_spectrum",
     "optimisers",
     "scaling_laws",
+    "dimension_free",
 )
 
 
