@@ -13,7 +13,7 @@ of variance σ_u² and ridge γ are the same model as unit variance and γ/σ_u�
 | ridge γ            | 1/(λ + γ/(σ_u² N T)); γ = 0: 1/λ, and 0 at λ = 0 |
 | gradient flow      | (1 − e^{−λt})/λ                                 |
 | regularised flow   | (1 − e^{−(λ+z)t})/(λ+z), z = γ/(σ_u² N T)       |
-| gradient descent   | g_{n+1} = g_n + η(1 − λ g_n)                    |
+| gradient descent   | (1 − (1 − ηλ)^n)/λ                              |
 | heavy ball         | g_{n+1} = g_n + μ(g_n − g_{n−1}) + η(1 − λ g_n) |
 
 One-pass SGD is not of this form (each step sees fresh data): θ_{n+1} = θ_n + (η/NB) φ_n r_n
@@ -172,8 +172,13 @@ class GradientDescent(SpectralLearner):
         _check_steps(self)
 
     def gain(self, eigenvalues: Array, scale: float) -> Array:
-        """The heavy-ball recursion at μ = 0."""
-        return HeavyBall(self.steps, self.rate).gain(eigenvalues, scale)
+        """(1 − (1 − ηλ)^n)/λ, without cancellation at small ηλ, and its limit nη at λ = 0."""
+        steps = np.asarray(self.steps, float)[:, None]
+        shrink = self.rate * eigenvalues
+        slow = np.where(shrink < 0.5, shrink, 0.0)
+        left = np.where(shrink < 0.5, np.expm1(steps * np.log1p(-slow)), (1 - shrink) ** steps - 1)
+        gains = steps * self.rate * np.ones_like(shrink)
+        return np.divide(-left, eigenvalues, out=gains, where=eigenvalues > 0)
 
 
 @dataclass(frozen=True)

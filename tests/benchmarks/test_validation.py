@@ -55,7 +55,7 @@ def clocks(function, *arguments, **keywords):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("law", ["gaussian", "rademacher"])
 def test_time_against_the_bare_products(benchmark, law, dtype, targets):
-    modes = 16 * TILE
+    modes = 8 * TILE
     cell = cell_of(modes, law, dtype, targets)
     moments(cell_of(TILE, law, dtype, targets), 0)  # libraries are loaded
     bare_products(cell, TILE)

@@ -152,6 +152,20 @@ def test_close_values_have_different_names():
     assert len(names) == 6 and "excess_loss[ridge=1]" in names
 
 
+def test_gains_tend_to_their_limits_at_zero_and_small_eigenvalues():
+    eigenvalues = np.array([0.0, 1e-14, 1e-9, 0.3, 1.0])
+    for learner, first in (
+        (GradientDescent([5, 2000], 0.7), [3.5, 1400.0]),
+        (Flow([5.0, 2000.0]), [5.0, 2000.0]),
+        (HeavyBall([1, 2], 0.5, 0.5), [0.5, 1.25]),
+    ):
+        gain = learner.gain(eigenvalues, 1.0)
+        assert gain[:, 0] == pytest.approx(first, rel=1e-14)
+        assert gain[:, 1] == pytest.approx(first, rel=1e-9)
+    same = HeavyBall([3, 50], 1.7).gain(eigenvalues, 1.0)  # 1 − ηλ < 0 at λ = 1
+    assert GradientDescent([3, 50], 1.7).gain(eigenvalues, 1.0) == pytest.approx(same, rel=1e-12)
+
+
 def test_learners_refuse_bad_parameters():
     for make in (
         lambda: Ridge([-1]), lambda: Ridge([]), lambda: Flow([float("nan")]),
