@@ -357,7 +357,7 @@ def reduce_system(
     work = reducer.work
     relations = []
     for symbol, value in reducer.explicit.items():
-        relations.append(sp.Eq(symbol, presented(work, value), evaluate=False))
+        relations.append(sp.Eq(symbol, solved_form(work, value, reducer.kept), evaluate=False))
     for polynomial in reducer.relations:
         relations.append(sp.Eq(_collected(work, polynomial, reducer.kept), 0, evaluate=False))
     linear = []
@@ -380,6 +380,20 @@ def reduce_system(
     kept = [s for s in reducer.kept if s not in shifts]
     result = Reduction(shifts, kept, relations, linear, eliminated, outputs)
     return rename(result, reducer)
+
+
+def solved_form(work: Workspace, value: Fraction, kept: list[sp.Symbol]) -> sp.Expr:
+    """z = Z(κ) as a product, or as a sum of partial fractions if that is shorter.
+
+    The sum is the form of free convolution: 1/g plus one term for each summand of the matrix.
+    """
+    whole = presented(work, value)
+    inside = [s for s in kept if work.holds(value.numer, s) or work.holds(value.denom, s)]
+    if len(inside) != 1:
+        return whole
+    parts = sp.Add.make_args(sp.apart(value.as_expr(), inside[0]))
+    total = sp.Add(*(presented(work, work.element(part)) for part in parts))
+    return min(whole, total, key=sp.count_ops)
 
 
 def _collected(work: Workspace, polynomial: Any, kept: list[sp.Symbol]) -> sp.Expr:

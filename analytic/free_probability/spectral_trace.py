@@ -29,7 +29,7 @@ class SpectralTrace(sp.Function):
     >>> D1
     D_1(kappa)
     >>> D1.diff(kappa)
-    Tr[-lambda/(kappa + lambda)**2]
+    Tr[-lambda/(lambda + kappa)**2]
     """
 
     @classmethod

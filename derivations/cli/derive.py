@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from analytic.errors import InputError
+
 from . import arguments as types
 from . import output
 
@@ -37,7 +39,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("expression", metavar="EXPR", help='for instance "tr(inv(X*X.T + z*I))"')
+    add("expression", nargs="?", metavar="EXPR", help='for instance "tr(inv(X*X.T + z*I))"')
+    add("--all", action="store_true", help="derive, prove and time the catalogue: a Markdown table")
     for kind in ("gaussian", "symmetric", "deterministic", "commuting"):
         add(f"--{kind}", action="append", default=[], metavar="DECL")
     add("--scalar", action="append", default=[], metavar="NAME", help="a capital that is a scalar")
@@ -51,6 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Derive and print; exit status 1 if a proof that was asked for fails."""
     from analytic.free_probability import derive, parse_declarations
 
+    if arguments.all:
+        return _print_table()
+    if arguments.expression is None:
+        raise InputError("EXPR", "nothing", "a matrix expression, or the option --all")
     model = parse_declarations(
         arguments.gaussian, arguments.symmetric, arguments.deterministic, arguments.commuting
     )
@@ -59,6 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     printers = {"text": _print_text, "latex": _print_latex, "json": _print_json}
     printers[arguments.format](equations, proof, arguments)
     return 0 if proof is None or proof.holds else 1
+
+
+def _print_table() -> int:
+    from validation.executors import one_blas_thread
+
+    from ..matrix_table import table
+
+    with one_blas_thread():
+        for line in table():
+            print(line, flush=True)
+    return 0
 
 
 def _proof_sentence(proof: PlanarComparison) -> str:
