@@ -22,7 +22,8 @@ their product p = R₁R₃ = z/κ and their difference δ = R₃ − R₁ = D₁
 
     R₃ = (δ + √(δ² + 4p))/2,   R₁ = p/R₃   (δ ≥ 0, and mirrored),
 
-which loses no digits.
+which loses no digits. Close to N = M, where κ → 0 and D₁ → M, the complement
+M − D₁ = κ Σ 1/(λ+κ) takes the place of D₁ for the same reason.
 
 Complex z = |z|e^{iθ}: κ is continued from the real solution at |z| along the arc, where
 equation (1) has no singularity as long as |θ| < π (the spectrum lies on the negative axis).
@@ -137,10 +138,13 @@ def _solve_real(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) 
     positive = x > 0
     known = positive | (spectrum.size < np.inf)  # else N = T = M = ∞: both brackets are 1
     d1 = np.where(known, spectrum.degrees_of_freedom(np.where(known, x, 1.0)), 0.0)
-    residual = _residual_float(x, d1, n, t, z)
+    vacancy = _vacancy(spectrum, x, d1)
+    raw = [_bracket(spectrum, size, d1, vacancy) for size in (n, t)]
+    residual = np.abs(x * raw[0] * raw[1] - z) / np.maximum(x, np.finfo(float).tiny)
     d1 = np.where((z == 0) & positive & np.isfinite(smaller), smaller, d1)  # what κ₀ solves
     product = np.divide(z, x, out=np.zeros_like(x), where=positive)
-    r3, r1 = _brackets_float(d1, n, t, product, positive)
+    exact = _brackets_float(d1, n, t, product)
+    r3, r1 = (np.where(positive, x, y) for x, y in zip(exact, raw))
     if np.any(residual > FLOAT_TOLERANCE):
         raise PrecisionError(
             f"equation (1) holds only to {residual.max():.1e}; ask for more digits", 0
@@ -155,23 +159,36 @@ def inverse_gap(n: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.where(finite, (y - x) / x / y, 1 / n - 1 / t)
 
 
+def _vacancy(spectrum: Spectrum, k: np.ndarray, d1: np.ndarray) -> np.ndarray:
+    """M − D₁ = κ Σ 1/(λ+κ): summed as it stands where more than half of the modes are learned."""
+    vacancy = spectrum.size - d1
+    crowded = vacancy < spectrum.size / 2
+    if crowded.any():
+        few = k[crowded]
+        with np.errstate(invalid="ignore"):  # κ = 0, of an infinite sum
+            summed = few * spectrum.resolvent_sum(few, 0, 1)
+        vacancy[crowded] = np.where(few > 0, summed, 0.0)
+    return vacancy
+
+
+def _bracket(
+    spectrum: Spectrum, size: np.ndarray, d1: np.ndarray, vacancy: np.ndarray
+) -> np.ndarray:
+    """1 − D₁/N, by way of M − D₁ where that is the smaller number."""
+    finite = np.where(np.isinf(size), 1.0, size)
+    rest, crowded = finite - d1, vacancy < d1
+    rest[crowded] = (finite[crowded] - spectrum.size) + vacancy[crowded]
+    return np.where(np.isinf(size), 1.0, rest / finite)
+
+
 def _brackets_float(
-    d1: np.ndarray, n: np.ndarray, t: np.ndarray, product: np.ndarray, positive: np.ndarray
+    d1: np.ndarray, n: np.ndarray, t: np.ndarray, product: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(R₃, R₁) without cancellation; at κ = 0 the differences are exact already."""
+    """(R₃, R₁) from their product and difference, without cancellation."""
     delta = d1 * inverse_gap(t, n)
     large = (np.abs(delta) + np.sqrt(delta**2 + 4 * product)) / 2
     small = np.divide(product, large, out=np.zeros_like(large), where=large > 0)
-    r3, r1 = np.where(delta >= 0, large, small), np.where(delta >= 0, small, large)
-    return np.where(positive, r3, 1 - d1 / n), np.where(positive, r1, 1 - d1 / t)
-
-
-def _residual_float(
-    x: np.ndarray, d1: np.ndarray, n: np.ndarray, t: np.ndarray, z: np.ndarray
-) -> np.ndarray:
-    """|κ R₁R₃ − z| in units of the change of the equation when ln κ changes by 1."""
-    r3, r1 = 1 - d1 / n, 1 - d1 / t
-    return np.abs(x * r3 * r1 - z) / np.maximum(x, np.finfo(float).tiny)
+    return np.where(delta >= 0, large, small), np.where(delta >= 0, small, large)
 
 
 def _bracketed_newton(
@@ -187,9 +204,10 @@ def _bracketed_newton(
         g, slope = _excess(spectrum, here, smaller[todo], gap[todo], z[todo])
         low[todo] = bottom = np.where(g >= 0, here, bottom)
         high[todo] = top = np.where(g <= 0, here, top)
-        step = -g / slope
+        with np.errstate(all="ignore"):
+            step = -g / slope
+            new = here * np.exp(step)
         small = np.abs(step) <= NEWTON_TOLERANCE
-        new = here * np.exp(np.clip(step, -700, 700))
         inside = small | ((new > bottom) & (new < top))
         k[todo] = np.where(inside, new, np.sqrt(bottom) * np.sqrt(top))
         todo = todo[~small]
@@ -212,7 +230,24 @@ def _excess(
         response * spread * gap - product, root, out=np.zeros_like(root), where=open_
     )
     total = d1 / smaller + response
-    return np.log(total), (change - spread / smaller) / total
+    g, slope = np.log(total), (change - spread / smaller) / total
+    vacancy = _vacancy(spectrum, k, d1)
+    crowded = vacancy < d1
+    if crowded.any():
+        spare, part = smaller - spectrum.size, smaller * response
+        both = _crowded_excess(spare, part, smaller * change, vacancy, spread)
+        g, slope = (np.where(crowded, x, y) for x, y in zip(both, (g, slope)))
+    return g, slope
+
+
+def _crowded_excess(
+    spare: np.ndarray, part: np.ndarray, change: np.ndarray, vacancy: np.ndarray, spread: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """g from mR = (m − M) + (M − D₁), three small numbers: every term on its positive side."""
+    with np.errstate(all="ignore"):
+        left = np.where(spare < 0, part - spare, part)
+        right = np.where(spare < 0, vacancy, spare + vacancy)
+        return np.log(left / right), change / left - spread / right
 
 
 # ---- complex z ------------------------------------------------------------------------
@@ -230,6 +265,8 @@ def equation_and_slope(
 
 def _solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
     n, t, z = np.broadcast_arrays(np.asarray(features, float), np.asarray(samples, float), z)
+    from .continuation import responses
+
     shape, (n, t, z) = z.shape, (n.ravel(), t.ravel(), z.ravel())
     start = np.atleast_1d(_solve_real(spectrum, n, t, np.abs(z)).value).astype(complex)
     k = np.empty_like(start)
@@ -247,7 +284,7 @@ def _solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarra
             f"κ could not be continued to z = {worst} (residual {error.max():.1e})"
         )
     d1 = spectrum.degrees_of_freedom(k)
-    parts = (k, 1 - d1 / n, 1 - d1 / t, error)
+    parts = (k, *responses(d1, 1 / n, 1 / t, z / k), error)
     return Solution(*(y.reshape(shape)[()] for y in parts))
 
 
@@ -297,25 +334,48 @@ def _solve_mp(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Soluti
             raise InputError("z", z, "a number off the negative real axis")
         value = _root_mp(spectrum, n, t, point)
         if value == 0 and spectrum.size == mpmath.inf:  # N = T = M = ∞: both brackets are 1
-            d1 = mpmath.mpf(0)
+            d1, r3, r1 = (mpmath.mpf(x) for x in (0, 1, 1))
         else:
-            d1 = spectrum.degrees_of_freedom(value)
-        r3, r1 = 1 - d1 / n, 1 - d1 / t
+            d1, r3, r1 = _brackets_at(spectrum, value, n, t)
         residual = abs(value * r1 * r3 - point) / abs(value) if value else mpmath.mpf(0)
         if residual > mpmath.ldexp(1, 8 - working):
             digits = int(-mpmath.log10(residual))
             raise PrecisionError(f"equation (1) holds only to {digits} digits", digits)
-        if value and not isinstance(point, mpmath.mpc):
+        if value:
             d1 = d1 if point else min(n, t)  # what κ₀ solves, exactly
             r3, r1 = _brackets_mp(d1, n, t, point / value)
     return Solution(+value, +r3, +r1, +residual)
 
 
+def _brackets_at(spectrum: Spectrum, k: Any, n: Any, t: Any) -> tuple[Any, Any, Any]:
+    """D₁ and both brackets, by way of M − D₁ = κ Σ 1/(λ+κ) where D₁ is nearer to M than to 0."""
+    d1 = spectrum.degrees_of_freedom(k)
+    if spectrum.size == mpmath.inf or 2 * d1.real < spectrum.size:
+        return d1, 1 - d1 / n, 1 - d1 / t
+    vacancy = k * spectrum.resolvent_sum(k, 0, 1)
+    brackets = (
+        mpmath.mpf(1) if x == mpmath.inf else (x - spectrum.size + vacancy) / x for x in (n, t)
+    )
+    return d1, *brackets
+
+
+def _inverse_gap_mp(n: Any, t: Any) -> Any:
+    """1/N − 1/T."""
+    return 1 / n - 1 / t if mpmath.inf in (n, t) else (t - n) / n / t
+
+
 def _brackets_mp(d1: Any, n: Any, t: Any, product: Any) -> tuple[Any, Any]:
-    delta = d1 * (1 / t - 1 / n)
-    large = (abs(delta) + mpmath.sqrt(delta**2 + 4 * product)) / 2
-    small = product / large if large else mpmath.mpf(0)
-    return (large, small) if delta >= 0 else (small, large)
+    """(R₃, R₁) from their product and difference; the branch is known by the sum."""
+    delta = d1 * _inverse_gap_mp(t, n)
+    total = mpmath.sqrt(delta**2 + 4 * product)
+    known = 2 - d1 * (1 / t + 1 / n)
+    decisive = isinstance(product, mpmath.mpc) and abs(known) > 1e3 * mpmath.mp.eps
+    if decisive and (total * mpmath.conj(known)).real < 0:
+        total = -total
+    plus, minus = (total + delta) / 2, (total - delta) / 2
+    if not total and not delta:
+        return plus, minus
+    return (plus, product / plus) if abs(plus) >= abs(minus) else (product / minus, minus)
 
 
 def _root_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
@@ -340,15 +400,22 @@ def _root_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
 
 
 def _log_newton(spectrum: Spectrum, n: Any, t: Any, z: Any, k: Any) -> Any:
-    """The Newton step in ln κ for equation (1), or for D₁ = min(N, T) at z = 0."""
+    """The Newton step in ln κ for equation (1): complex as it stands, real as D₁/m + R = 1."""
     k = +k
-    d1 = spectrum.degrees_of_freedom(k)
+    _, r3, r1 = _brackets_at(spectrum, k, n, t)
     spread = k * spectrum.resolvent_sum(k, 1, 2)
+    if isinstance(z, mpmath.mpc):
+        value = k * r1 * r3
+        return (value - z) / (value + k * spread * (r1 / n + r3 / t))
+    smaller, bracket = (n, r3) if n <= t else (t, r1)
     if z == 0:
-        return (min(n, t) - d1) / spread
-    r3, r1 = 1 - d1 / n, 1 - d1 / t
-    value = k * r1 * r3
-    return (value - z) / (value + k * spread * (r1 / n + r3 / t))
+        return smaller * bracket / spread
+    product, gap = z / k, _inverse_gap_mp(smaller, max(n, t))
+    delta = smaller * (1 - bracket) * gap
+    root = mpmath.sqrt(delta**2 + 4 * product)
+    response = 2 * product / (delta + root)
+    slope = (response * spread * gap - product) / root - spread / smaller
+    return (response - bracket) / slope
 
 
 def _start_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
@@ -366,7 +433,7 @@ def _start_mp(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
     with mpmath.workprec(60):
         while high > low * 1.01:
             middle = mpmath.sqrt(low * high)
-            d1 = spectrum.degrees_of_freedom(middle)
-            below = min(n, t) < d1 or middle * (1 - d1 / n) * (1 - d1 / t) < z
+            _, r3, r1 = _brackets_at(spectrum, middle, n, t)
+            below = min(r3, r1) < 0 or middle * r3 * r1 < z
             low, high = (middle, high) if below else (low, middle)
     return high

@@ -234,7 +234,7 @@ class Flat(Spectrum):
         scale, weight = convert(self.scale), convert(self.target_variance) if target else 1
         if not is_mp(kappa):
             kappa = np.asarray(kappa)[()]
-        return weight * int(self.size) * scale**p / (scale + kappa) ** q
+        return weight * int(self.size) * scale ** (p - q) * (scale / (scale + kappa)) ** q
 
     def symbolic(self) -> tuple[sp.Eq, ...]:
         return sp.Eq(_MODE, sp.nsimplify(self.scale)), sp.Eq(M, int(self.size))
@@ -316,7 +316,7 @@ class Empirical(Spectrum):
         step = max(1, CHUNK // int(self.size))
         for i in range(0, len(flat), step):
             block = self._values[:, None] + flat[None, i : i + step]
-            out[i : i + step] = factor @ block ** float(-q)
+            out[i : i + step] = factor @ (1 / block) ** float(q)
         return out.reshape(kappa.shape)[()]
 
     def _modes_mp(self) -> tuple[list[Any], list[Any]]:

@@ -131,6 +131,28 @@ def test_more_parameters_than_modes(finite_spectrum):
     assert solve(finite_spectrum, 2 * m, 3 * m, z).value == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("gap", [-1e-3, -1e-9, -1e-13, 1e-13, 1e-9, 1e-3])
+@pytest.mark.parametrize("z", [0.0, 1e-40, 1e-12])
+def test_near_the_breakdown_no_digit_is_lost(finite_spectrum, z, gap):
+    """min(N, T) → M: κ → 0 and D₁ → M, and κ is still right to 1e-12."""
+    m = float(finite_spectrum.size)
+    check_against_mpmath(finite_spectrum, m * (1 + gap), 1e3 * m, z, digits=60)
+
+
+@pytest.mark.parametrize("z", [1e-9j, (-1 + 1j) * 1e-14])
+@pytest.mark.parametrize("ratio", [1.0, 1.001, 3.0])
+def test_complex_brackets_keep_their_digits(spectrum, z, ratio):
+    n = modes(spectrum) / 3
+    check_against_mpmath(spectrum, n, n * ratio, z, digits=50, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("z", [1e-280, 1e-150, 1e150, 1e280])
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_extreme_ridges(spectrum, z, ratio):
+    n = modes(spectrum) / 3
+    check_against_mpmath(spectrum, n, n * ratio, z)
+
+
 def test_large_z(spectrum):
     """κ = z + Tr λ (1/N + 1/T) + O(1/z): the observed rate of the remainder is −1."""
     n, t = 30.0, 70.0
