@@ -43,7 +43,7 @@ import numpy as np
 FLOAT_ANGLE = 0.92
 MP_ANGLE = 1.05
 #: c of the circle, and the fraction of ℓ that it is in mpmath
-FLOAT_GROWTH = 2.5
+FLOAT_GROWTH = 3.5
 MP_GROWTH = 0.25
 WINDOW = 8.0  # largest t₁/t₀ that shares a contour
 

@@ -37,7 +37,7 @@ Source: dynamical paper, eq. (35), and eqs. (110)–(115) for the switched terms
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -178,8 +178,13 @@ class Points:
         return self.each(lambda x: np.concatenate([x, np.conjugate(x)], axis=-1))
 
 
-def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
-    """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*."""
+def points(
+    spectrum: Spectrum, solution: Solution, z: Any, groups: Sequence[slice] = (slice(None),)
+) -> Points:
+    """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*.
+
+    ``groups`` are the sets of nodes that will be paired with one another.
+    """
     k = np.asarray(solution.value)
     exact = k.dtype == object
     degrees = getattr(solution, "degrees", None)
@@ -187,7 +192,8 @@ def points(spectrum: Spectrum, solution: Solution, z: Any) -> Points:
         degrees = mode_sum(spectrum, k, 1)
     weighted = mode_sum(spectrum, k, 1, target=True)
     distance = np.ones(k.shape) if exact else distance_to_spectrum(spectrum, k)
-    signs = (-1, 2, -6)[: 1 if exact else _derivatives_needed(k, distance)]
+    needed = [_derivatives_needed(k[..., g], distance[..., g]) for g in groups if not exact]
+    signs = (-1, 2, -6)[: max(needed, default=1)]
     derivatives = tuple(
         tuple(
             sign * mode_sum(spectrum, k, q, target=target) for q, sign in enumerate(signs, start=2)
@@ -284,10 +290,24 @@ def two_point(
         "kappa": k, "kappa_prime": kp, "R1": x.R1[..., :, None], "R1_prime": y.R1[..., None, :],
         "R3": x.R3[..., :, None], "R3_prime": y.R3[..., None, :], "A": a, "B": b,
         "D": x.degrees[..., :, None] - kp * b, "h1": x.target[..., :, None],
-        "nu": 1 / _outer(features), "tau": 1 / _outer(samples), "noise": _outer(noise),
+        "nu": 1 / _outer(features, 2), "tau": 1 / _outer(samples, 2), "noise": _outer(noise, 2),
     }  # fmt: skip
     evaluate = _compiled(shared_features, shared_data)
     c0, c1 = evaluate(*(values[name] for name in ARGUMENTS))
+    return c0, c1
+
+
+def confluent_two_point(
+    x: Points, features: Any, samples: Any, noise: Any = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """C₀(z, z) and C₁(z, z) at each point, shape *(…, n)*."""
+    k, b = x.kappa, -x.derivatives[0][0]
+    values = {
+        "kappa": k, "kappa_prime": k, "R1": x.R1, "R1_prime": x.R1, "R3": x.R3, "R3_prime": x.R3,
+        "A": -x.derivatives[1][0], "B": b, "D": x.degrees - k * b, "h1": x.target,
+        "nu": 1 / _outer(features, 1), "tau": 1 / _outer(samples, 1), "noise": _outer(noise, 1),
+    }  # fmt: skip
+    c0, c1 = _compiled(True, True)(*(values[name] for name in ARGUMENTS))
     return c0, c1
 
 
@@ -300,8 +320,10 @@ def _compiled(shared_features: bool, shared_data: bool) -> Callable[..., list[An
     return sp.lambdify(list(plain.values()), bodies, "numpy", cse=True)
 
 
-def _outer(size: Any) -> Any:
-    """An array of the leading shape with two axes appended; a scalar as an array."""
+def _outer(size: Any, axes: int) -> Any:
+    """An array of the leading shape with axes appended; a scalar as an array."""
     if isinstance(size, mpmath.mpf):
         return np.array(size, dtype=object)
-    return size[..., None, None] if isinstance(size, np.ndarray) and size.ndim else size
+    if isinstance(size, np.ndarray) and size.ndim:
+        return size.reshape(*size.shape, *(1,) * axes)
+    return size

@@ -43,6 +43,7 @@ import numpy as np
 from . import arguments
 from .continuation import solve_paths
 from .contour import real
+from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
@@ -54,6 +55,7 @@ LARGEST_EXPONENT = 600.0  # a loss of e^600 and more is given as infinite in flo
 PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
+MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
@@ -282,12 +284,22 @@ class _Model:
         paths = [path for rule in rules for path in rule.paths]
         sizes = (self.features, self.samples)
         solution = solve_paths(self.spectrum, *sizes, paths, mp=self.mp)
-        joined = points(self.spectrum, solution, np.concatenate(paths))
         ends = np.cumsum([0, *(len(rule.z) for rule in rules)])
-        return [joined.part(slice(*pair)) for pair in pairwise(ends)]
+        groups = [slice(*pair) for pair in pairwise(ends)]
+        paired = [group for rule, group in zip(rules, groups) if not self._convolves(rule)]
+        joined = points(self.spectrum, solution, np.concatenate(paths), paired)
+        return [joined.part(group) for group in groups]
+
+    def _convolves(self, rule: Quadrature) -> bool:
+        """Whether the nodes are so many that not all pairs of them are formed."""
+        single = self.ensemble == self.bags == 1 and not self.mp
+        return single and rule.circle is not None and len(rule.z) > MANY_NODES
 
     def _filtered(self, rule: Quadrature, x: Points) -> tuple[np.ndarray, np.ndarray]:
         """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and rounding errors."""
+        if rule.circle is not None and self._convolves(rule):
+            sizes = (self.features, self.samples, self.noise)
+            return losses_on_circle(x, rule.weights, rule.circle, *sizes)
         y = x.mirrored()
         w = np.concatenate([rule.weights, np.conj(rule.weights)], axis=1)
         count, cells = len(rule.z), max(1, math.prod(x.kappa.shape[:-1]))

@@ -17,7 +17,8 @@ Weight decay pulls the weights, not the residual, to zero: u̇ = b − (G + g)u 
 residual tends to the ridge solution g/(λ+g), an affine function of the resolvent, and g is the
 ridge γ/(NT) of equation (1). Heavy ball starts from rest, v_{−1} = v_0; from
 μP − μ = (1 + β − ηλ)P − β(P/μ + 1) follows P = (μ − β)/(η(z+λ)); its spectrum is the circle
-|μ| = √β with the real segments [β, 1] and their mirror images, so the contour stays outside √β.
+|μ| = √β with the real segments [β, 1] and their mirror images, so the contour stays outside √β,
+and up to n ≈ 76/|ln β| steps it is a circle of O(n) nodes (`convolution`).
 
 One-pass SGD sees fresh data (T = ∞) and is no filter, but its loss solves a Volterra equation:
 see `volterra`.
@@ -30,7 +31,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -45,6 +46,7 @@ from .contour import (
     window_hyperbola,
     windows,
 )
+from .convolution import Circle
 from .errors import InputError
 from .spectrum import Spectrum
 from .stability import critical_sgd_step, spectral_edge
@@ -57,12 +59,14 @@ class Quadrature:
     """p_t(λ) = 2 Re Σ_i w_i(t)/(z_i + λ) for the times with the given indices.
 
     ``index`` *(k,)*; ``paths``, the nodes z in the upper half-plane as one or more paths along
-    which neighbours are close, n nodes in all; ``weights`` *(k, n)*.
+    which neighbours are close, n nodes in all; ``weights`` *(k, n)*; ``circle``, if the contour
+    is one.
     """
 
     index: np.ndarray
     paths: tuple[np.ndarray, ...]
     weights: np.ndarray
+    circle: Circle | None = None
 
     @property
     def z(self) -> np.ndarray:
@@ -199,7 +203,10 @@ class HeavyBall(Learner):
         out = []
         for index in _groups(times, chosen):
             contour = circle(int(times[index[-1]]), max(1.0, growth), accuracy, mp=mp)
-            out.append(self._assemble(index, [self._piece(contour, times[index], mp)]))
+            rule = self._assemble(index, [self._piece(contour, times[index], mp)])
+            radius = math.exp(float(mpmath.re(contour.nodes[0])))
+            shape = Circle(radius, float(self.step), float(self.momentum))
+            out.append(replace(rule, circle=shape))
         for index in _groups(times, ~chosen):
             contour = window_hyperbola(times[index], accuracy, mp=mp)
             pieces = [self._piece(contour, times[index], mp)]

@@ -227,6 +227,32 @@ def test_sizes_and_times_broadcast(rule):
         assert np.allclose(result.train_loss[i, j], one.train_loss, rtol=1e-11)
 
 
+@pytest.mark.parametrize("sizes", [(20, 50), (50, 20), (np.array([9.0, 50]), math.inf)])
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_convolutions_equal_all_pairs(sizes, momentum, monkeypatch):
+    """The same circle, evaluated in two ways."""
+    results = []
+    for limit in (0, 10**9):
+        monkeypatch.setattr(module, "MANY_NODES", limit)
+        rule = HeavyBall(0.1, momentum)
+        results.append(dynamics(LAW, *sizes, [1, 7, 30], learner=rule, noise=0.2))
+    fast, slow = results
+    for name in ("excess_loss", "train_loss"):
+        assert np.allclose(getattr(fast, name), getattr(slow, name), rtol=1e-11)
+    assert np.all(fast.error_estimate < 1e-10)
+    assert not np.array_equal(fast.excess_loss, slow.excess_loss)  # the two ways were taken
+
+
+def test_many_steps_of_large_momentum():
+    """β = 0.97, 400 steps: a circle of thousands of nodes, against the recursion itself."""
+    rule, steps = HeavyBall(0.05, 0.97), np.array([30.0, 400])
+    values, power = LAW.eigenvalues(), LAW.target_power()
+    expected = rule.residual(values, steps[:, None]) ** 2 @ power
+    found = dynamics(LAW, math.inf, math.inf, steps, learner=rule)
+    assert np.allclose(found.excess_loss, expected, rtol=1e-9)
+    assert np.all(np.abs(found.excess_loss - expected) < found.error_estimate)
+
+
 def test_scalar_time_gives_numbers():
     result = dynamics(LAW, 60, 120, 10)
     assert np.shape(result.excess_loss) == ()
