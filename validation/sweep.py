@@ -179,6 +179,20 @@ class _Run:
         self.arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.seconds = math.nan  # running mean of the time of one task
 
+    def enqueue(
+        self, repeats: Sequence[int], root_seed: int, known: Mapping[str, Any]
+    ) -> list[list[Any]]:
+        """The values that are known already, by cell and seed; the other tasks wait."""
+        values: list[list[Any]] = [[None] * repeat for repeat in repeats]
+        for i, cell in enumerate(self.cells):
+            for k in range(repeats[i]):
+                key = task_key(self.function, cell, k)
+                if key in known:
+                    values[i][k] = known[key]
+                else:
+                    self.waiting.append(_Task(i, k, key, seed_sequence(root_seed, cell, k)))
+        return values
+
     def batch_size(self) -> int:
         """As many tasks as fill `BATCH_SECONDS`, but leave some for the other workers."""
         if math.isnan(self.seconds) or self.window == 1:
@@ -275,17 +289,9 @@ def sweep(
     if len(repeats) != len(cells):
         raise InputError("seeds", len(repeats), f"one number, or one for each of {len(cells)} cells")
     run = _Run(function, cells, executor or SerialExecutor())
-    values: list[list[Any]] = [[None] * repeat for repeat in repeats]
-    resumed = 0
-    for i, cell in enumerate(cells):
-        for k in range(repeats[i]):
-            key = task_key(function, cell, k)
-            if store is not None and key in store:
-                values[i][k] = store.results[key]
-                resumed += 1
-            else:
-                run.waiting.append(_Task(i, k, key, seed_sequence(root_seed, cell, k)))
-    total, done = sum(repeats), resumed
+    values = run.enqueue(repeats, root_seed, {} if store is None else store.results)
+    total, resumed = sum(repeats), sum(repeats) - len(run.waiting)
+    done = resumed
     failures: list[Failure] = []
     try:
         with one_blas_thread():

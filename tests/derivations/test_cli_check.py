@@ -120,6 +120,18 @@ def test_an_unreachable_cluster_is_said(synthetic_only, capsys, monkeypatch):
     assert "scheduler that answers" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_numbers_of_one_process(synthetic_only, capsys):
+    distributed = pytest.importorskip("distributed")
+    here = _claim(("check", "synthetic-true", "--workers", 1, "--json"), capsys)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        there = _claim(("check", "synthetic-true", "--dask", address, "--json"), capsys)
+    assert here["series"] == there["series"]
+
+
 def test_list_names_every_claim_once(capsys):
     assert run("check", "--list", "--json") == 0
     listed = [entry["name"] for entry in json.loads(capsys.readouterr().out)]
