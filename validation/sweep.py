@@ -287,7 +287,8 @@ def sweep(
     given = list(seeds) if isinstance(seeds, Sequence) else [seeds] * len(cells)
     repeats = [count("seeds", repeat) for repeat in given]
     if len(repeats) != len(cells):
-        raise InputError("seeds", len(repeats), f"one number, or one for each of {len(cells)} cells")
+        allowed = f"one number, or one for each of {len(cells)} cells"
+        raise InputError("seeds", len(repeats), allowed)
     run = _Run(function, cells, executor or SerialExecutor())
     values = run.enqueue(repeats, root_seed, {} if store is None else store.results)
     total, resumed = sum(repeats), sum(repeats) - len(run.waiting)
