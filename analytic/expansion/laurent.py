@@ -20,7 +20,9 @@ from analytic.errors import InputError
 
 from .series import Expansion
 
-__all__ = ["Field", "Laurent"]
+__all__ = ["Field", "Laurent", "substitute_laurent"]
+
+LONGEST_FACTORED = 40  # terms; factoring a longer polynomial takes more time than it saves
 
 
 class Field:
@@ -47,8 +49,12 @@ class Field:
         return self.domain.from_sympy(expression)
 
     def expression(self, element: Any) -> sp.Expr:
-        """The sympy expression of a field element, numerator and denominator factored."""
-        return sp.factor(self.domain.to_sympy(element)).xreplace(self._back)
+        """The sympy expression of a field element, in factors unless the numerator is very long."""
+        numerator, denominator = element.numer, element.denom
+        top = numerator.as_expr()
+        if len(numerator) <= LONGEST_FACTORED:
+            top = sp.factor(top)
+        return (top / sp.factor(denominator.as_expr())).xreplace(self._back)
 
 
 class Laurent:
@@ -183,12 +189,18 @@ class Laurent:
             power = power * inverse
         return Laurent(self.field, result, 1)
 
-    def expansion(self, variable: sp.Symbol, point: Any = 0, **options: Any) -> Expansion:
-        """The same series as an `Expansion` (at ∞ the powers count 1/variable)."""
+    def expansion(self, variable: sp.Symbol, point: Any = 0, terms: int | None = None,
+                  **options: Any) -> Expansion:
+        """The first ``terms`` terms as an `Expansion` (at ∞ the powers count 1/variable)."""
         sign = 1 if sp.sympify(point) == 0 else -1
-        terms = [(self.field.expression(c), sign * (self.valuation + i))
-                 for i, c in enumerate(self.coefficients)]
-        return Expansion.build(variable, point, terms, order=sign * self.order, **options)
+        found = [(c, self.valuation + i) for i, c in enumerate(self.coefficients) if c]
+        order = self.order
+        if terms is not None and len(found) > terms:
+            order = found[terms][1]
+            found = found[:terms]
+        return Expansion.build(
+            variable, point, [(self.field.expression(c), sign * power) for c, power in found],
+            order=sign * order, **options)
 
 
 def substitute_laurent(expression: sp.Expr, images: Mapping[sp.Expr, Laurent]) -> Laurent:

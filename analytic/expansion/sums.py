@@ -25,7 +25,7 @@ right, and an error smaller than any power of t.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -43,12 +43,18 @@ __all__ = ["FiniteSizeSeries", "decay_sum", "expand_power_sum", "harmonic_number
 REGIMES = ("kappa->0", "kappa->inf", "kappa*M^b<<1", "kappa*M^b>>1")
 
 
-def power_sum_transform(s: Any, b: Any, q: Any) -> MellinTransform:
-    """Φ(u) of the infinite sum, with its strip."""
+def power_sum_transform(s: Any, b: Any, q: Any, ordering: Ordering | None = None
+                        ) -> MellinTransform:
+    """Φ(u) of the infinite sum, with its strip max(0, (1−s)/b) < Re u < q.
+
+    ``ordering`` is needed where s, b are symbols, to tell which of the two edges is the larger.
+    """
     s, b, q = map(sp.sympify, (s, b, q))
-    return MellinTransform(
-        (Gamma(sp.S.Zero, sp.S.One), Gamma(q, -sp.S.One), Zeta(s, b)),
-        (sp.S.Zero, q), 1 / sp.gamma(q))
+    edge = (1 - s) / b
+    if (ordering or Ordering()).sign(edge) <= 0:
+        edge = sp.S.Zero
+    return MellinTransform((Gamma(sp.S.Zero, sp.S.One), Gamma(q, -sp.S.One), Zeta(s, b)),
+                           (edge, q), 1 / sp.gamma(q))
 
 
 def expand_power_sum(s: Any, b: Any, q: Any, regime: str, terms: int = 4, *,
@@ -100,12 +106,10 @@ def _require_convergence(s: sp.Expr, b: sp.Expr, q: sp.Expr, ordering: Ordering)
 def _small(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, ordering: Ordering,
            variable: sp.Symbol) -> Expansion:
     """κ → 0 at M = ∞: the poles of Γ(u) and of ζ(s+bu) to the left of the strip."""
-    strip = power_sum_transform(s, b, q)
-    if ordering.sign((1 - s) / b) > 0:
-        strip = replace(strip, strip=((1 - s) / b, q))
+    transform = power_sum_transform(s, b, q, ordering)
     validity = Validity(sp.S.Zero, sp.S.One, "κ below 1, the smaller the better",
                         'at larger κ use the regime "kappa->inf", which converges for κ > 1')
-    return strip.series(variable, 0, terms, ordering, validity)
+    return transform.series(variable, 0, terms, ordering, validity)
 
 
 def _large(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, size: sp.Expr, ordering: Ordering,

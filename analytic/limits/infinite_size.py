@@ -33,6 +33,7 @@ from .scaling import reduced_loss, scaling_ordering
 __all__ = ["infinite_size_limit"]
 
 FIRST_TAIL_TERMS = 8
+LARGEST_FACTORED = 150  # operations; beyond, factoring takes longer than reading
 
 
 def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: int = 3) -> Limit:
@@ -64,10 +65,10 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
         head = names.expand(("g" if weighted else "d") + str(q), series).compose(shift)
         images[function] = head * unit - tail
     numerator, denominator = (sp.expand(e) for e in sp.fraction(sp.together(formula)))
-    top = substitute_series(numerator, images)
-    loss = top / (substitute_series(denominator, images) if any(
-        denominator.has(f) for f in images) else denominator)
-    loss = names.written_out(_up_to(loss, terms))
+    top = names.shorten("u", substitute_series(numerator, images))
+    if any(denominator.has(f) for f in images):
+        denominator = names.shorten("v", substitute_series(denominator, images))
+    loss = names.written_out(_up_to(top / denominator, terms))
     when = f"finite M ≫ min(N, T) = {smaller}: κ₀ M^b/λ₊ large"
     validity = Validity(sp.S.One, sp.oo, when, 'near M use "min(N,T)->M"')
     return Limit("M->inf", "Approach to the infinite latent space", when,
@@ -102,10 +103,25 @@ class _Names:
         return Expansion.build(sp.Symbol("y", positive=True), 0, terms, order=series.order,
                                ordering=self.ordering)
 
+    def shorten(self, letter: str, series: Expansion) -> Expansion:
+        """The same series with every coefficient named."""
+        terms = []
+        for i, term in enumerate(series.terms):
+            name = sp.Symbol(f"{letter}_{i}")
+            self.values[name] = term.coefficient
+            terms.append(replace(term, coefficient=name))
+        return replace(series, terms=tuple(terms))
+
     def written_out(self, series: Expansion) -> Expansion:
-        """The names put back; terms whose coefficient turns out to be zero are dropped."""
-        return series.map_coefficients(
-            lambda q: signs_resolved(sp.factor(q.xreplace(self.values))))
+        """The names put back; factored where that is cheap, zero coefficients dropped."""
+        return series.map_coefficients(self._coefficient)
+
+    def _coefficient(self, expression: sp.Expr) -> sp.Expr:
+        while expression.free_symbols & self.values.keys():
+            expression = expression.xreplace(self.values)
+        if expression.count_ops() < LARGEST_FACTORED:
+            expression = sp.factor(expression)
+        return signs_resolved(expression)
 
 
 def _tail(s: sp.Expr, q: int, shift: Expansion, depth: sp.Expr, ordering: Ordering) -> Expansion:

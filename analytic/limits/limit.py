@@ -28,6 +28,7 @@ __all__ = ["Comparison", "Limit", "Setting", "numeric_series", "ratio"]
 ratio = sp.Symbol("r", positive=True)
 
 GUARD_DIGITS = 15
+DIGITS_AT_RISK = 10
 
 
 def signs_resolved(expression: sp.Expr) -> sp.Expr:
@@ -100,11 +101,15 @@ class Setting:
         return known
 
     def exact(self) -> static.StaticLoss:
-        """The exact static loss at the current mpmath precision, noise included."""
+        """The exact static loss, noise included, to ten digits less than the mp precision.
+
+        Those ten may be lost where the loss vanishes, close to breakdown.
+        """
         n, t = mpmath.mpmathify(self.features), mpmath.mpmathify(self.samples)
         gamma = mpmath.mpmathify(self.z) * n * t if self.z else mpmath.mpf(0)
         return static.static_loss(self.spectrum, n, t, ridge=gamma,
-                                  noise=mpmath.mpmathify(self.noise), digits=mpmath.mp.dps)
+                                  noise=mpmath.mpmathify(self.noise),
+                                  digits=max(15, mpmath.mp.dps - DIGITS_AT_RISK))
 
 
 @dataclass(frozen=True)

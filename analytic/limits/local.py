@@ -173,8 +173,8 @@ def large_ridge_limit(terms: int = 3) -> Limit:
 
     when = "z = γ/(σ_u² N T) large against the largest eigenvalue and Σλ (1/N + 1/T)"
     return Limit("ridge->inf", "Large ridge", when,
-                 loss.expansion(ridge_z, sp.oo).keep(terms),
-                 solution.power(-1).expansion(ridge_z, sp.oo).keep(terms),
+                 loss.expansion(ridge_z, sp.oo, terms),
+                 solution.power(-1).expansion(ridge_z, sp.oo, terms),
                  variable_of=lambda s: s.z, constants=constants, meaning=meaning)
 
 
@@ -235,7 +235,8 @@ def breakdown_limit(smaller: str, terms: int = 3) -> Limit:
     when = (f"M finite, {smaller} < {larger} and {smaller} → M from below: m Λ₂/Λ₁² ≪ 1; the loss "
             "without noise is zero beyond")
     return Limit("min(N,T)->M", "Breakdown at the size of the latent space", when,
-                 loss.expansion(missing).keep(terms).map_coefficients(signs_resolved), unresolved.expansion(missing).keep(terms),
+                 loss.expansion(missing, 0, terms).map_coefficients(signs_resolved),
+                 unresolved.expansion(missing, 0, terms),
                  variable_of=lambda s: s.spectrum.size - mpmath.mpmathify(
                      s.features if smaller == "N" else s.samples),
                  constants=constants, meaning={missing: M - size, **modes.meaning})

@@ -117,8 +117,8 @@ def regularised_noise_limit(terms: int = 3) -> Limit:
                     for i, f in enumerate(phi)}
     when = "N > M, T ≫ M, σ_ε² > 0, ridge optimal: T ≫ σ_ε² Λ₁²/(M W₁)"
     return Limit("noise-regularised", "Noise beyond the latent space, optimal ridge", when,
-                 loss.expansion(T, sp.oo, definitions=definitions).keep(terms),
-                 optimum.expansion(T, sp.oo, definitions=definitions).keep(terms - 1),
+                 loss.expansion(T, sp.oo, terms, definitions=definitions),
+                 optimum.expansion(T, sp.oo, max(1, terms - 1), definitions=definitions),
                  variable_of=_beyond, constants=modes.constants, exact=at_optimal_ridge,
                  meaning={**definitions, **modes.meaning})
 

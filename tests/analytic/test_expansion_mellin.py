@@ -198,7 +198,7 @@ def test_a_general_transform_gives_the_exponential_and_catches_double_poles():
 
 def test_poles_say_where_they_come_from():
     ordering = order_of("2.25", "1.25")
-    pole = power_sum_transform(a - b, b, 1).poles(-1, 1, ordering)[0]
+    pole = power_sum_transform(a - b, b, 1, ordering).poles(-1, 1, ordering)[0]
     assert pole.multiplicity == 2 and set(pole.origin) == {"Gamma", "Zeta"}
 
 

@@ -49,8 +49,8 @@ CASES = {
     "optimal": (("optimal-ridge", {"alpha": 0.5}), sizes(HALF, [mp.mpf(10) ** 6, mp.mpf(10) ** 7])),
     "M->inf, N": (("M->inf", {"alpha": 0.5}), [Setting(PowerLaw(alpha=F(1, 2), size=10**e), 20, 50)
                                                for e in (18, 19)]),
-    "M->inf, T": (("M->inf", {"exponent": 1.25, "target_exponent": 1.5, "smaller": "T"}),
-                  [Setting(PowerLaw(exponent=F(5, 4), target_exponent=F(3, 2), size=10**e), 50, 20)
+    "M->inf, T": (("M->inf", {"exponent": 1.25, "target_exponent": 1.6, "smaller": "T"}),
+                  [Setting(PowerLaw(exponent=F(5, 4), target_exponent=F(8, 5), size=10**e), 50, 20)
                    for e in (40, 42)]),
     "breakdown, N": (("min(N,T)->M", {}), [Setting(TILTED, 200 - m, 500) for m in TINY]),
     "breakdown, T": (("min(N,T)->M", {"smaller": "T"}),
