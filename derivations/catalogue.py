@@ -32,6 +32,7 @@ MODULES = (
     "derivations.solvable_model.data_spectrum",
     "derivations.random_matrices",
     "derivations.dynamical_model.mean_field",
+    "derivations.dynamical_model.cavity",
     "derivations.dynamical_model.static_limit",
     "derivations.dynamical_model.early_time",
     "derivations.dynamical_model.generalisation_gap",

@@ -4,8 +4,8 @@ N and P count features and samples; M enters through sums over modes only. With 
 
     D₁(κ) ≤ c/κ,     D₁(κ) ≤ J + (1/κ) Σ_{k>J} λ_k for every J,
 
-so that κ(z) and the loss have limits as M → ∞, whatever N and P. For power laws the missing modes act
-through the power Σ_{k>M} w²λ they hold and through the trace Σ_{k>M} λ, an additional ridge:
+so that κ(z) and the loss have limits as M → ∞, whatever N and P. For power laws the missing modes
+act through the power Σ_{k>M} w²λ they hold and the trace Σ_{k>M} λ, an additional ridge:
 
     L(M) − L(∞) ~ M^{-min(a−1, b−1)}.
 

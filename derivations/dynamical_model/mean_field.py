@@ -107,13 +107,11 @@ def dynamical_response() -> Parts:
     gives the transfer function H_k = 1/(iω + λ_k R₁R₃); the two responses close on
     themselves, and with κ = iω/(R₁R₃) they are one equation, the resolvent's."""
     solution = mode_solution()
-    outer, inner = responses()
     r1 = sp.solve(FIELDS[0], v1)[0].diff(u1)
     r3 = sp.solve(FIELDS[1], v3)[0].diff(u3)
     transferred = transfer * (target - u4 - R3 * u2)
     data = equation(R1, 1 - modes(lam * R1 * R3 * transfer) / P)
     features = equation(R3, 1 - modes(lam * R1 * R3 * transfer) / N)
-    occupation = lam / (lam + kappa)
     product = equation(z, kappa * (1 - D1 / N) * (1 - D1 / P))
     engine = in_spectral_functions(random_feature_resolvent().relations[0])
     steps = [
@@ -132,21 +130,7 @@ def dynamical_response() -> Parts:
         Step("feature-response", equation(R3, r3), "v³ = u³ + R₂₄v³/N solved for ∂v³/∂u³",
              Solves([equation(R3 * (1 - R24 / N), 1)]), Reference(PAPER, "32"),
              (equation(R3, 1 / (1 - R24 / P)),)),
-        Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁",
-             Equivalent(equation(R1 * (1 - outer / P), 1)), Reference(PAPER, "11"),
-             (equation(R1, 1 - modes(R1 * R3 * transfer) / P),
-              equation(R1, 1 - modes(lam * R1 * R3 * transfer) / N))),
-        Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃",
-             Equivalent(equation(R3 * (1 - inner / N), 1)), Reference(PAPER, "32"),
-             (equation(R3, 1 - modes(lam * R1 * R3 * transfer) / P),)),
-        Step("conservation", equation(N * (1 - features.rhs), P * (1 - data.rhs)),
-             "N(1 − R₃) = P(1 − R₁): both brackets subtract the same sum over modes",
-             Exact(simplify=atomic), Reference(PAPER, "68"),
-             (equation(P * (1 - features.rhs), N * (1 - data.rhs)),)),
-        Step("occupation", equation(sp.simplify(lam * R1 * R3 * transfer), occupation),
-             "with κ = z/(R₁R₃) the summand is the resolvent's",
-             Exact({kappa: z / (R1 * R3)}, atomic), None,
-             (equation(lam * R1 * R3 * transfer, kappa / (lam + kappa)),)),
+        *_closure_steps(data, features),
         Step("one-equation", product, "κ R₁R₃ = z with R₁ = 1 − D₁/P and R₃ = 1 − D₁/N",
              Exact({z: self_consistent_equation().rhs.subs(T, P)}), Reference(PAPER, "11"),
              (equation(z, kappa * (1 - D1 / N) * (1 - D1 / N)),)),
@@ -163,6 +147,28 @@ def dynamical_response() -> Parts:
          "variance λ_k C₁/P; the step residual rejects it.",
          "(133): the printed v² lacks the λ_k of λ_k R₁v⁰; the step projection rejects it."),
     )  # fmt: skip
+
+
+def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
+    """R₀₂ and R₂₄ of the mode's solution close the responses on themselves."""
+    outer, inner = responses()
+    return [
+        Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁",
+             Equivalent(equation(R1 * (1 - outer / P), 1)), Reference(PAPER, "11"),
+             (equation(R1, 1 - modes(R1 * R3 * transfer) / P),
+              equation(R1, 1 - modes(lam * R1 * R3 * transfer) / N))),
+        Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃",
+             Equivalent(equation(R3 * (1 - inner / N), 1)), Reference(PAPER, "32"),
+             (equation(R3, 1 - modes(lam * R1 * R3 * transfer) / P),)),
+        Step("conservation", equation(N * (1 - features.rhs), P * (1 - data.rhs)),
+             "N(1 − R₃) = P(1 − R₁): both brackets subtract the same sum over modes",
+             Exact(simplify=atomic), Reference(PAPER, "68"),
+             (equation(P * (1 - features.rhs), N * (1 - data.rhs)),)),
+        Step("occupation", equation(lam * R1 * R3 * transfer, lam / (lam + kappa)),
+             "with κ = z/(R₁R₃) the summand is the resolvent's",
+             Exact({kappa: z / (R1 * R3)}, atomic), None,
+             (equation(lam * R1 * R3 * transfer, kappa / (lam + kappa)),)),
+    ]  # fmt: skip
 
 
 def _simulated_responses() -> list[Step]:

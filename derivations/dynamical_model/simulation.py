@@ -70,6 +70,43 @@ class Draw:
         inner = self.data.T @ (self.data @ residual + self.label_noise) / self.setting.samples
         return self.features.T @ (self.features @ inner) / self.setting.features
 
+    def leave_one_out(self, kind: str, z: float) -> tuple[float, float, float, float]:
+        """Field, reduced projection, quadratic form and variance of the first sample or feature.
+
+        With ``kind`` "data": v¹, ψ·v⁰_(ψ), ψᵀ(z + KΣ_(ψ))^{-1}Kψ/P and v⁰_(ψ)ᵀΛv⁰_(ψ) of noiseless
+        gradient flow at the frequency z; "features": v³, α·v²_(α), αᵀ(z + ΣK_(α))^{-1}Σα/N and
+        |v²_(α)|².
+        """
+        unit, kernel, covariance = np.eye(self.setting.modes), self.kernel, self.covariance
+        residual = np.linalg.solve(z * unit + kernel @ covariance, self.target)
+        if kind == "data":
+            row, count, field = self.data[0], self.setting.samples, self.data[0] @ residual
+            matrix = kernel @ (covariance - np.outer(row, row) / count)
+            sources, metric = np.stack([self.target, kernel @ row]), self.setting.eigenvalues
+        else:
+            row, count = self.features[0], self.setting.features
+            field = row @ covariance @ residual
+            matrix = covariance @ (kernel - np.outer(row, row) / count)
+            sources, metric = np.stack([self.target, row]) @ covariance, np.ones(len(row))
+        reduced, image = np.linalg.solve(z * unit + matrix, sources.T).T
+        variance = float(metric @ reduced**2)
+        return float(field), float(row @ reduced), float(row @ image) / count, variance
+
+    def quadratic_forms(self, kind: str, z: float) -> np.ndarray:
+        """The forms q of all samples, *(P,)*, or q' of all features, *(N,)*.
+
+        ψᵀ(z + KΣ)^{-1}Kψ/P with nothing left out is q/(1 + q), for all ψ at once.
+        """
+        unit, kernel, covariance = np.eye(self.setting.modes), self.kernel, self.covariance
+        if kind == "data":
+            rows, count = self.data, self.setting.samples
+            action = np.linalg.solve(z * unit + kernel @ covariance, kernel)
+        else:
+            rows, count = self.features, self.setting.features
+            action = np.linalg.solve(z * unit + covariance @ kernel, covariance)
+        diagonal = np.einsum("ij,ij->i", rows @ action, rows) / count
+        return diagonal / (1 - diagonal)
+
     def flow(self, time: float) -> np.ndarray:
         """v⁰(t) = w − Aᵀθ/√N of gradient flow, θ̇ = g − Gθ with G = AΨᵀΨAᵀ/(NP), θ(0) = 0."""
         count = self.setting.features
@@ -208,5 +245,8 @@ def population_flow(setting: Setting, time: float) -> np.ndarray:
 
 
 def per_seed(setting: Setting, one: Callable[[Draw], Any]) -> np.ndarray:
-    """``one`` of every draw, shaped *(seeds, …)*."""
-    return np.array([one(draw) for draw in setting.draws()])
+    """``one`` of every draw, shaped *(seeds, …)*, BLAS on one thread."""
+    from validation.executors import one_blas_thread
+
+    with one_blas_thread():
+        return np.array([one(draw) for draw in setting.draws()])

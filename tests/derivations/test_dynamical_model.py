@@ -8,6 +8,7 @@ from derivations import catalogue
 
 MODULES = (
     "mean_field",
+    "cavity",
     "static_limit",
     "early_time",
     "generalisation_gap",
@@ -24,6 +25,7 @@ LONG = {
     "ensembling",
     "ensembling-is-not-compute-optimal",
     "late-time-limit",
+    "mean-field-from-the-model",
     "one-pass-sgd",
     "wider-is-better",
 }
