@@ -89,7 +89,9 @@ def entries() -> dict[str, Entry]:
     """All entries of the catalogue, in the order of its modules."""
     for module in MODULES:
         importlib.import_module(module)
-    return dict(_entries)
+    place = {module: index for index, module in enumerate(MODULES)}
+    ordered = sorted(_entries.values(), key=lambda entry: place.get(entry.build.__module__, 0))
+    return {entry.name: entry for entry in ordered}
 
 
 def names() -> list[str]:

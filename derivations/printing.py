@@ -5,11 +5,13 @@ A sum begins with a positive term where it has one: T − N, not −N + T.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.pretty.pretty import PrettyPrinter
+from sympy.printing.pretty.stringpict import prettyForm
 
 from .unicode_text import math
 
@@ -23,11 +25,29 @@ def _positive_first(terms: list[sp.Expr]) -> list[sp.Expr]:
 
 
 class _Latex(LatexPrinter):
+    def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
+        """κ' keeps its prime, S[λ^2] its brackets."""
+        head, bracket, body = expr.name.partition("[")
+        if bracket:
+            power = re.sub(r"\^(\w)", r"^{\1}", body.rstrip("]"))
+            return rf"{head}\left[{power}\right]"
+        bare = expr.name.rstrip("'")
+        if bare != expr.name:
+            return super()._print_Symbol(sp.Symbol(bare)) + "'" * (len(expr.name) - len(bare))
+        return super()._print_Symbol(expr)
+
     def _as_ordered_terms(self, expr: sp.Expr, order: Any = None) -> list[sp.Expr]:
         return _positive_first(super()._as_ordered_terms(expr, order))
 
 
 class _Pretty(PrettyPrinter):
+    def _print_Symbol(self, expr: sp.Symbol, bold_name: bool = False) -> prettyForm:
+        bare = expr.name.rstrip("'")
+        if "[" in expr.name:
+            return prettyForm(expr.name.replace("^2", "²"))
+        drawn = super()._print_Symbol(sp.Symbol(bare))
+        return prettyForm(*drawn.right("′" * (len(expr.name) - len(bare))))
+
     def _as_ordered_terms(self, expr: sp.Expr, order: Any = None) -> list[sp.Expr]:
         return _positive_first(super()._as_ordered_terms(expr, order))
 

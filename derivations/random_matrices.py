@@ -191,7 +191,10 @@ def _register(expression: MatrixExpression) -> None:
     def parts() -> Parts:
         return build(expression)
 
-    parts.__doc__ = f"The limit of {expression.text}, derived from a linear pencil."
+    parts.__doc__ = (
+        f"{expression.title}: a linear pencil of the expression, the self-consistent equations "
+        "of its limit, and their two proofs."
+    )
     references = (*_REFERENCES.get(expression.name, ()), Reference("linear-pencils"))
     derivation(f"matrix-{expression.name}", expression.title, *references)(parts)
 
