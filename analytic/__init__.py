@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .formula import Formula
     from .learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
     from .loss import StaticLoss, excess_loss_formula, isotropic_loss_formula, static_loss
+    from .power_sums import enclosure, power_sum, power_sum_with_error
     from .resolvent import Solution, self_consistent_equation, solve
     from .spectral_functions import DegreesOfFreedom, TargetSum
     from .spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw, Spectrum
@@ -25,6 +26,7 @@ _MODULES = {
     "formula": ("Formula",),
     "learners": ("GradientFlow", "HeavyBall", "OnePassSGD", "gradient_descent"),
     "loss": ("StaticLoss", "isotropic_loss_formula", "static_loss", "excess_loss_formula"),
+    "power_sums": ("enclosure", "power_sum", "power_sum_with_error"),
     "resolvent": ("Solution", "self_consistent_equation", "solve"),
     "spectral_functions": ("DegreesOfFreedom", "TargetSum"),
     "spectrum": ("CutoffPowerLaw", "Empirical", "Flat", "PowerLaw", "Spectrum"),
@@ -51,10 +53,13 @@ __all__ = [
     "Spectrum",
     "StaticLoss",
     "TargetSum",
+    "enclosure",
     "excess_loss_formula",
     "gradient_descent",
     "isotropic_loss_formula",
     "optimal_stopping",
+    "power_sum",
+    "power_sum_with_error",
     "self_consistent_equation",
     "solve",
     "static_loss",
