@@ -30,7 +30,7 @@ from .experiment import (
     below,
     near,
 )
-from .static import LOSS_AXES_T, best_ridge, paper_loss, power_law
+from .static import LOSS_AXES_T, best_ridges, paper_loss, power_law
 from .static import theory as static_theory
 
 # ---- ensembling --------------------------------------------------------------------------
@@ -150,10 +150,10 @@ def _universality(p: Parameters) -> Plan:
     series: list[Series] = []
     x = np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
     line = (x, static_theory(spectrum, p.N, x, noise=p.noise, ridge="optimal"))
+    ridges = best_ridges(spectrum, p.N, p.T, p.noise)
     for label in p.laws:
         points = []
-        for t in p.T:
-            ridge = best_ridge(spectrum, p.N, t, p.noise)
+        for t, ridge in zip(p.T, ridges):
             features = LAWS[label] if "features" in p.entries else Law()
             cell = Cell(spectrum, p.N, t, Ridge((ridge,)), noise=p.noise,
                         feature_law=features, data_law=LAWS[label])  # fmt: skip

@@ -48,9 +48,10 @@ def theory(spectrum: SpectrumSpec, n: Any, t: Any, *, noise: float = 0.0, ridge:
     return np.asarray(found.excess_loss) / (2 * size)
 
 
-def best_ridge(spectrum: SpectrumSpec, n: int, t: int, noise: float = 0.0) -> float:
-    """γ⋆ of the theory."""
-    return float(optimal_ridge(spectrum.build(), n, t, noise=noise).ridge)
+def best_ridges(spectrum: SpectrumSpec, n: Any, t: Any, noise: float = 0.0) -> list[float]:
+    """γ⋆ of the theory, for each of the sizes."""
+    n, t = np.broadcast_arrays(np.asarray(n, float), np.asarray(t, float))
+    return np.asarray(optimal_ridge(spectrum.build(), n, t, noise=noise).ridge).tolist()
 
 
 def ridge_series(
@@ -69,10 +70,11 @@ def ridge_series(
     too small ones, and those whose loss is zero or lost in rounding, are drawn and not tested.
     """
     made = []
-    for x, n, t in points:
-        ridge = best_ridge(spectrum, n, t, noise) if optimal else 0.0
+    _, features, samples = zip(*points)
+    ridges = best_ridges(spectrum, features, samples, noise) if optimal else [0.0] * len(points)
+    values = theory(spectrum, features, samples, noise=noise, ridge=np.array(ridges)).tolist()
+    for (x, n, t), ridge, value in zip(points, ridges, values):
         cell = Cell(spectrum, n, t, Ridge((ridge,)), noise=noise)
-        value = float(theory(spectrum, n, t, noise=noise, ridge=ridge))
         tested = min(n, t) >= SMALLEST and testable(cell, value)
         made.append(Point(x, len(cells), paper_loss(cell), value, tested))
         cells.append(cell)
