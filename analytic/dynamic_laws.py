@@ -10,7 +10,7 @@ law c · t^{-p} N^{-q} P^{-s}, possibly times a logarithm:
     data reuse           (1/P) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt} P^{-1} t^{-(2b−1)/b}      a − 1 > 2b
     batch noise (SGD)    (η²/B)/(1−q) Σ_n L_n Σ_j λ_j² e^{−2ηλ_jn}  n^{-(2b−1)/b}      a − 1 > b
 
-Time, features and data are the leading Mellin poles of the exact sums (`expansion`, `limits`), so
+Time, features and data are the leading Mellin poles of the exact sums (`expansion`, `laws`), so
 that min(…) and the logarithm where two poles meet are found, not written. The embedding, reuse and
 noise terms are the universal first corrections in 1/N, 1/P, η/B at late times: fast modes k are
 learned, w_k²λ_k²λ_j g_kj² → w_k²λ_j e^{−2λ_jt}, and the sum over k converges for easy tasks only.
@@ -44,15 +44,8 @@ import sympy as sp
 
 from . import arguments
 from .errors import InputError, OutsideTheoryError
-from .expansion import Expansion, Ordering, decay_sum, exact_number
-from .limits.scaling import (
-    PREFACTOR,
-    c,
-    degrees_series,
-    kappa_of_size,
-    scaling_ordering,
-    target_series,
-)
+from .expansion import Ordering, decay_sum, exact_number
+from .laws import bottleneck_law
 from .spectrum import Spectrum
 from .symbols import N, P, a, b, lambda_plus, sigma_w, t
 
@@ -153,42 +146,30 @@ def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     >>> feature_law(3.4, 1.2).exponents[1]  # b, where the dynamical paper prints min(a − 1, 2b)
     6/5
     """
-    point = _point(target_exponent, exponent)
-    return _leading("features", _at_size(1, point)[1], sp.Integer(1), 1, point)
+    return _static("features", 1, _point(target_exponent, exponent))
 
 
 @cache
 def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     """t, N → ∞: the static loss at P samples, leading term.
 
-    >>> data_law(4, 1.5).log, data_law(4, 1.25).exponents[2]
-    (1, 5/2)
+    >>> data_law(1.5, 1.25).exponents[2]  # at a − 1 = 2b a logarithm stands beside P^{-2b}
+    1/2
     """
-    point = _point(target_exponent, exponent)
-    ordering = scaling_ordering(point[b], point[a])
-    shares = [degrees_series(q, 1, ordering).lead.coefficient for q in (1, 2)]
-    absorbed = sp.simplify((shares[1] / shares[0]).subs(c, PREFACTOR))  # D₂/P
-    return _leading("data", _at_size(2, point)[1], 1 / (1 - absorbed), 2, point)
+    return _static("data", 2, _point(target_exponent, exponent))
 
 
-def _at_size(q: int, point: dict[sp.Symbol, Any]) -> tuple[Expansion, Expansion]:
-    """κ and κ^q h_q as series in the size n that solves D₁(κ) = n (called N)."""
-    ordering = scaling_ordering(point[b], point[a])
-    root = kappa_of_size(N, 1, ordering)
-    error = target_series(q, 2, ordering)
-    return root, root**q * error.truncate(error.lead.power, error.lead.log - 1).compose(root)
+def _static(resource: str, index: int, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
+    """The winning pole of `analytic.laws.bottleneck_law`, at λ₊ = σ_w = 1.
 
-
-def _leading(
-    name: str, error: Expansion, factor: sp.Expr, resource: int, point: dict[sp.Symbol, Any]
-) -> BottleneckLaw:
-    """The leading term of a series in N as a law of the given resource."""
-    lead = error.lead
+    Of the data's series the terms that vanish at N/P → ∞ may come first, if a − 1 ≥ b.
+    """
+    hidden = resource == "data" and point[a] - 1 >= point[b]
+    law = bottleneck_law(resource, point[b], point[a], terms=3 if hidden else 1)
     powers = [sp.Integer(0)] * 3
-    powers[resource] = sp.simplify(-lead.power)
-    unit = {lambda_plus: 1, sigma_w: 1, c: PREFACTOR}
-    coefficient = sp.factor(sp.simplify(factor) * sp.factor(lead.coefficient)).subs(unit)
-    return BottleneckLaw(name, coefficient, tuple(powers), lead.log, point)  # type: ignore[arg-type]
+    powers[index] = law.exponent
+    coefficient = sp.factor(law.prefactor.subs({lambda_plus: 1, sigma_w: 1}))
+    return BottleneckLaw(resource, coefficient, tuple(powers), law.log, point)  # type: ignore[arg-type]
 
 
 def _decay(power: sp.Expr, rate: sp.Expr) -> sp.Expr:
@@ -223,20 +204,25 @@ def bottleneck_laws(
 
     In one-pass training t counts steps, the rate of mode k is ηλ_k, and data are not a bottleneck.
 
-    >>> sorted(bottleneck_laws(4, 2))
-    ['data', 'feature embedding', 'features', 'time']
+    >>> sorted(bottleneck_laws(4, 2, one_pass=True))
+    ['batch noise', 'feature embedding', 'features', 'time']
     """
     point = _point(target_exponent, exponent)
-    laws = [time_law(target_exponent, exponent), feature_law(target_exponent, exponent)]
-    easy = point[a] - 1 > point[b]
-    if easy:
-        laws.append(_embedding(point))
-    if one_pass:
-        laws += [_batch_noise(point)] if easy else []
-    else:
+    laws = _unlimited_data(target_exponent, exponent, one_pass)
+    if not one_pass:
         laws.append(data_law(target_exponent, exponent))
         laws += [_reuse(point)] if point[a] - 1 > 2 * point[b] else []
     return {law.name: law for law in laws}
+
+
+def _unlimited_data(target_exponent: Any, exponent: Any, one_pass: bool) -> list[BottleneckLaw]:
+    """The laws at P = ∞."""
+    point = _point(target_exponent, exponent)
+    laws = [time_law(target_exponent, exponent), feature_law(target_exponent, exponent)]
+    if point[a] - 1 > point[b]:
+        laws.append(_embedding(point))
+        laws += [_batch_noise(point)] if one_pass else []
+    return laws
 
 
 @dataclass(frozen=True)
@@ -274,11 +260,7 @@ def compute_optimal(
     >>> easy.balance, easy.loss
     (('time', 'feature embedding'), 3/4)
     """
-    laws = [
-        law
-        for law in bottleneck_laws(target_exponent, exponent, one_pass=one_pass).values()
-        if law.exponents[2] == 0
-    ]
+    laws = _unlimited_data(target_exponent, exponent, one_pass)
     share = _best_share([law.exponents[:2] for law in laws])
     worth = [p * share + q * (1 - share) for p, q, _ in (law.exponents for law in laws)]
     loss = min(worth)

@@ -4,7 +4,7 @@
 `cavity`: why the mean-field equations hold. `static_limit`: t → ∞ and ridge regression.
 `early_time`: the universal 1/N and 1/P corrections. `generalisation_gap`: test against training
 loss. `ensembles`: ensembling and bagging. `white_spectrum`: isotropic data and the density of time
-scales. `optimisers`: gradient descent, momentum, one-pass SGD. `scaling_laws`: exponents, prefactors,
-compute-optimal training. `dimension_free`: why the latent dimension does not matter.
+scales. `optimisers`: gradient descent, momentum, one-pass SGD. `scaling_laws`: exponents,
+prefactors, compute-optimal training. `dimension_free`: why the latent dimension does not matter.
 `notation` and `simulation` hold the letters and the small experiments that they share.
 """

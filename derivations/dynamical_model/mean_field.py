@@ -295,6 +295,7 @@ def two_point_function() -> Parts:
              "isotropic target, no noise: N and P may be exchanged, at any pair of frequencies",
              Exact(), None,
              (equation(first[E], first[E].subs({N: P, P: N}, simultaneous=True)),)),
+        _one_frequency_step(first[E]),
         Step("from-the-matrices", equation((first[E] - noise) / (z * z_prime), _engine_value()),
              "the matrix calculus applied to E v(z)ᵀΛ v(z'), v = (z + AᵀA ΨΨᵀ)^{-1}(w − AᵀAΨε/z)",
              Exact(simplify=rational), Reference(PAPER, "35"),
@@ -370,6 +371,28 @@ class _Reduction:
             if not verdict.passed:
                 return verdict
         return Exact(two_point_solution())(claim)
+
+
+def _one_frequency_step(error: sp.Expr) -> Step:
+    """C₁ is a divided difference of a function of one frequency, F = R₁(κh₁ + σ²)/z."""
+    brackets = {R1: 1 - D1 / P, R3: 1 - D1 / N}
+    response, frequency = brackets[R1], kappa * brackets[R1] * brackets[R3]
+    single = response * (kappa * h1 + noise) / frequency
+
+    def other(expression: sp.Expr) -> sp.Expr:
+        return expression.subs(kappa, kappa_prime)
+
+    def difference(function: sp.Expr, sign: int = -1) -> sp.Expr:
+        return sign * (function - other(function)) / (frequency - other(frequency))
+
+    responses_over_frequencies = response * other(response) / (frequency * other(frequency))
+    value = responses_over_frequencies * error.xreplace(divided_differences)
+    return Step(
+        "one-frequency", equation(value, difference(single)),
+        "C₁(z,z') = −(F − F')/(z − z') with F = R₁(κh₁ + σ²)/z, z = κR₁R₃",
+        Exact(simplify=rational), Reference(PAPER, "35"),
+        (equation(value, difference(single, 1)), equation(value, difference(single / response))),
+    )  # fmt: skip
 
 
 @cache

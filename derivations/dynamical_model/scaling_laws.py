@@ -341,7 +341,7 @@ def _simulated_embedding() -> Step:
     """A wide model at moderate time: time law + embedding against time law + static bottleneck."""
     setting = simulation.Setting(features=400, modes=500, a=4.0, b=2.0, seeds=24)
     time = 60.0
-    laws = bottleneck_laws(4, 2)
+    laws = bottleneck_laws(4, 2, one_pass=True)
     sums = {
         name: laws["time"].expression + laws[name].expression
         for name in ("feature embedding", "features")

