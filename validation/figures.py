@@ -57,7 +57,8 @@ def caption(evidence: Evidence) -> str:
         f"Verdict: {evidence.outcome}. {evidence.message}.",
         f"Source: {experiment.source}.",
     )
-    return "\n".join(textwrap.fill(part, CAPTION_COLUMNS) for part in parts)
+    kept = (part.replace(" = ", "\u00a0=\u00a0") for part in parts)  # not broken between lines
+    return "\n".join(textwrap.fill(part, CAPTION_COLUMNS) for part in kept)
 
 
 def draw(evidence: Evidence) -> Any:

@@ -38,7 +38,7 @@ def test_png_and_svg_are_written_with_caption(evidence, tmp_path):
     png, svg = save(evidence, tmp_path / "new" / "folder")
     assert png.read_bytes().startswith(b"\x89PNG") and png.name == "synthetic-true.png"
     text = svg.read_text()
-    assert "Verdict: pass." in text and "root seed 0" in text
+    assert "Verdict: pass." in text and "40 repetitions" in text
     assert "<script>" not in text and "&lt;script&gt;" in text
 
 
