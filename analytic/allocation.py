@@ -1,7 +1,7 @@
 r"""How to spend a budget: features against samples, features against time.
 
-**Features and samples** (equiparameterisation).  At the optimal ridge, isotropic target, scaling regime,
-the loss is homogeneous, L* = N^{-α} G(r), r = N/T.  Under a budget N^p T^q = C
+**Features and samples** (equiparameterisation).  At the optimal ridge, isotropic target, scaling
+regime, the loss is homogeneous, L* = N^{-α} G(r), r = N/T.  Under a budget N^p T^q = C
 
     N = (C r^q)^{1/(p+q)},  T = (C r^{-p})^{1/(p+q)},  L = C^{-α/(p+q)} · r^{-αq/(p+q)} G(r),
 
@@ -9,20 +9,21 @@ so that the best r does not depend on C and solves
 
     d ln G/d ln r = α q/(p+q).
 
-The law k (1/N + 1/T)^α would give r = q/p; the model agrees exactly at α = 1 or p = q.  Without ridge
-G = k/(1−r) below the peak (N < T) and k r^α/(1 − 1/r) above, and the same condition gives
+The law k (1/N + 1/T)^α would give r = q/p; the model agrees exactly at α = 1 or p = q.  Without
+ridge G = k/(1−r) below the peak (N < T) and k r^α/(1 − 1/r) above, and the same condition gives
 r = αq/(p+q+αq) or its mirror image: a ridgeless model has to stay away from N = T.
 
-**The phenomenological law** [(N_c/N)^{α_N/α_T} + T_c/T]^{α_T} (solvable-model paper, eq. 1) says that both
-terms are equal at N(T) = N_c (T/T_c)^{α_T/α_N} (eq. 6).  In the model α_N = α_T = α, hence N ∝ T;
-`law_error` is the exact ratio of L* to it, as a function of r and α.
+**The phenomenological law** [(N_c/N)^{α_N/α_T} + T_c/T]^{α_T} (solvable-model paper, eq. 1) says
+that both terms are equal at N(T) = N_c (T/T_c)^{α_T/α_N} (eq. 6).  In the model α_N = α_T = α,
+hence N ∝ T; `law_error` is the exact ratio of L* to it, as a function of r and α.
 
-**Features and time.**  L = A t^{-r_t} + B N^{-r_N} under N^p t^q = C.  At the optimum the two marginal
-returns agree, which in logarithms is a linear system:
+**Features and time.**  L = A t^{-r_t} + B N^{-r_N} under N^p t^q = C.  At the optimum the two
+marginal returns agree, which in logarithms is a linear system:
 
     ln(r_t A/q) − r_t ln t = ln(r_N B/p) − r_N ln N,        p ln N + q ln t = ln C,
 
-so N ∝ C^{r_t/(q r_N + p r_t)} and L ∝ C^{-r_t r_N/(q r_N + p r_t)} for *any* budget, with prefactors.
+so N ∝ C^{r_t/(q r_N + p r_t)} and L ∝ C^{-r_t r_N/(q r_N + p r_t)} for *any* budget, with
+prefactors.
 """
 
 from __future__ import annotations
@@ -39,8 +40,17 @@ from analytic.errors import InputError, PrecisionError
 from analytic.optimal_ridge import law_ratio, scaling_loss, scaling_optimum
 from analytic.symbols import N, T, alpha, t
 
-__all__ = ["Allocation", "TimeAllocation", "allocate", "kaplan_form", "kaplan_relation",
-           "law_error", "reduced_optimal_loss", "stationarity", "time_allocation"]
+__all__ = [
+    "Allocation",
+    "TimeAllocation",
+    "allocate",
+    "kaplan_form",
+    "kaplan_relation",
+    "law_error",
+    "reduced_optimal_loss",
+    "stationarity",
+    "time_allocation",
+]
 
 ratio = sp.Symbol("r", positive=True)  #: N/T
 share = sp.Symbol("d", positive=True)  #: D₁/N
@@ -114,8 +124,9 @@ class Allocation:
         return tuple(f * c**e for f, e in (self.features, self.samples, self.loss))  # type: ignore[return-value]
 
 
-def allocate(exponent: Any, features_power: Any = 1, samples_power: Any = 1,
-             ridge: str = "optimal") -> Allocation:
+def allocate(
+    exponent: Any, features_power: Any = 1, samples_power: Any = 1, ridge: str = "optimal"
+) -> Allocation:
     """The best split of N^p T^q = C between features and samples, at the current mp precision.
 
     ``exponent`` is α; ``ridge`` "optimal" or "zero".  Raises `InputError` for α ≤ 0 or powers ≤ 0.
@@ -123,8 +134,11 @@ def allocate(exponent: Any, features_power: Any = 1, samples_power: Any = 1,
     >>> float(allocate(1, 1, 3).ratio), float(allocate(0.5, 1, 1).ratio)
     (3.0, 1.0)
     """
-    for name, value in (("alpha", exponent), ("features_power", features_power),
-                        ("samples_power", samples_power)):
+    for name, value in (
+        ("alpha", exponent),
+        ("features_power", features_power),
+        ("samples_power", samples_power),
+    ):
         arguments.positive(name, value)
     arguments.choice("ridge", ridge, ("optimal", "zero"))
     al, pp, qq = (_mp(v) for v in (exponent, features_power, samples_power))
@@ -136,8 +150,13 @@ def allocate(exponent: Any, features_power: Any = 1, samples_power: Any = 1,
     total = pp + qq
     b = 1 + al
     plateau = (mpmath.pi / b / mpmath.sin(mpmath.pi / b)) ** b
-    return Allocation(best, (best ** (qq / total), 1 / total), (best ** (-pp / total), 1 / total),
-                      (plateau * value * best ** (-al * qq / total), -al / total), residual)
+    return Allocation(
+        best,
+        (best ** (qq / total), 1 / total),
+        (best ** (-pp / total), 1 / total),
+        (plateau * value * best ** (-al * qq / total), -al / total),
+        residual,
+    )
 
 
 def _mp(value: Any) -> Any:
@@ -170,8 +189,12 @@ def _optimal_ratio(al: Any, pp: Any, qq: Any) -> tuple[Any, Any, Any]:
             low -= 1
         while slope(mpmath.exp(high), al, pp, qq) < 0:
             high += 1
-        root = mpmath.findroot(lambda y: slope(mpmath.exp(y), al, pp, qq), (low, high),
-                               solver="anderson", tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps + 8))
+        root = mpmath.findroot(
+            lambda y: slope(mpmath.exp(y), al, pp, qq),
+            (low, high),
+            solver="anderson",
+            tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps + 8),
+        )
         best = mpmath.exp(root)
         residual = slope(best, al, pp, qq)
     if abs(residual) > mpmath.mpf(10) ** (4 - mpmath.mp.dps):
@@ -212,7 +235,7 @@ def kaplan_relation() -> sp.Expr:
         first, second = second, first
     base, exponent = first.as_base_exp()
     # (N_c/N)^e = T_c/T: invert the power, then the fraction
-    return sp.powdenest(N * base / (second ** -1) ** (-1 / exponent), force=True)
+    return sp.powdenest(N * base / (second**-1) ** (-1 / exponent), force=True)
 
 
 def law_error() -> sp.Expr:
@@ -237,8 +260,10 @@ class TimeAllocation:
         >>> [str(e.subs({p: 1, q: 1})) for e in time_allocation().exponents()]
         ['r_t/(r_N + r_t)', 'r_N/(r_N + r_t)', '-r_N*r_t/(r_N + r_t)']
         """
-        return tuple(sp.factor(sp.simplify(C * sp.diff(sp.log(x), C)))
-                     for x in (self.features, self.time, self.loss))  # type: ignore[return-value]
+        return tuple(
+            sp.factor(sp.simplify(C * sp.diff(sp.log(x), C)))
+            for x in (self.features, self.time, self.loss)
+        )  # type: ignore[return-value]
 
     def at(self, **values: Any) -> TimeAllocation:
         """The same with values put in: A, B, r_t, r_N, p, q, C by name."""
@@ -255,8 +280,10 @@ def time_allocation() -> TimeAllocation:
     """Solve for the optimum by sympy: the logarithms of N and t obey a linear system."""
     log_n, log_t = sp.symbols("n tau", real=True)
     loss = A * t**-r_t + B * N**-r_N
-    returns = [sp.expand_log(sp.log(sp.simplify(-x * sp.diff(loss, x) / weight)), force=True)
-               for x, weight in ((N, p), (t, q))]
+    returns = [
+        sp.expand_log(sp.log(sp.simplify(-x * sp.diff(loss, x) / weight)), force=True)
+        for x, weight in ((N, p), (t, q))
+    ]
     logs = {sp.log(N): log_n, sp.log(t): log_t}
     equations = [(returns[0] - returns[1]).subs(logs), p * log_n + q * log_t - sp.log(C)]
     solution = sp.solve(equations, [log_n, log_t], dict=True)[0]

@@ -5,10 +5,10 @@ r = min/max → 0 and D₁(κ) = n:
 
     features:  κ h₁(κ),                          data:  κ² h₂(κ)/(1 − D₂(κ)/n).
 
-With κ ∝ n^{-b}, each Mellin pole of κ^q h_q turns into a power of n.  Two families compete: the pole of
-ζ, which is the tail of the target beyond mode n, and the poles of Γ, which are analytic in κ: the
-modes that are learnt, up to a remainder.  Whichever decays more slowly is the law; where the first
-of each family coincide they make a double pole, hence a logarithm, and this is the crossover.
+With κ ∝ n^{-b}, each Mellin pole of κ^q h_q turns into a power of n.  Two families compete: the
+pole of ζ, which is the tail of the target beyond mode n, and the poles of Γ, which are analytic in
+κ: the modes that are learnt, up to a remainder.  Whichever decays more slowly is the law; where the
+first of each family coincide they make a double pole, hence a logarithm, and this is the crossover.
 None of the exponents below is written down: min(a−1, b) and min(a−1, 2b) come out of the poles.
 
 The same formulas at finite r say how the loss approaches these plateaus: like the first power of
@@ -30,16 +30,19 @@ import sympy as sp
 
 from analytic import arguments
 from analytic.errors import InputError
-from analytic.expansion import Expansion, power_sum_transform
+from analytic.expansion import Expansion, exact_number, power_sum_transform
 from analytic.limits import limit, ratio
-from analytic.limits.scaling import reduced_loss, scaling_ordering
+from analytic.limits.scaling import plateau_series, reduced_loss, scaling_ordering
 from analytic.spectral_functions import TargetSum
 from analytic.symbols import N, T, a, b, kappa, sigma_eps
 
 __all__ = ["Competitor", "Law", "ScalingRegime", "bottleneck_law", "four_regimes"]
 
-ORIGINS = {"Zeta": "tail of the target beyond mode n", "Gamma": "remainder of the learnt modes",
-           "Gamma+Zeta": "both at once: logarithm"}
+ORIGINS = {
+    "Zeta": "tail of the target beyond mode n",
+    "Gamma": "remainder of the learnt modes",
+    "Gamma+Zeta": "both at once: logarithm",
+}
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,8 @@ def bottleneck_law(resource: str, exponent: Any, target_exponent: Any, terms: in
     Min(2*b, a - 1)
     """
     arguments.choice("resource", resource, ("features", "data"))
-    series = limit("N<<T" if resource == "features" else "T<<N", exponent=exponent,
-                   target_exponent=target_exponent, terms=terms)
+    size = {"features": N, "data": T}[resource]
+    loss = plateau_series(size, terms, *_exponents(exponent, target_exponent))
     q = _order_of_target_sum(resource)
     ordering = scaling_ordering(exponent, target_exponent)
     competitors = []
@@ -123,9 +126,22 @@ def bottleneck_law(resource: str, exponent: Any, target_exponent: Any, terms: in
         family = "+".join(sorted(set(pole.origin)))
         competitors.append(Competitor(power, pole.multiplicity - 1, family))
     first = _first_of_each_family(q)
-    loss = series.loss.map_coefficients(lambda e: e.subs(ratio, 0))
-    return Law(resource, tuple(competitors), sp.Min(*first.values()),
-               sp.Eq(first["Zeta"], first["Gamma"], evaluate=False), loss)
+    return Law(
+        resource,
+        tuple(competitors),
+        sp.Min(*first.values()),
+        sp.Eq(first["Zeta"], first["Gamma"], evaluate=False),
+        loss,
+    )
+
+
+def _exponents(exponent: Any, target_exponent: Any) -> tuple[Any, Any]:
+    """(b, a) as exact numbers above 1."""
+    values = exact_number(exponent), exact_number(target_exponent)
+    for name, value in zip(("exponent", "target_exponent"), values):
+        if not value > 1:
+            raise InputError(name, value, "a number > 1, else the trace or the target diverges")
+    return values
 
 
 def _first_of_each_family(q: int) -> Mapping[str, sp.Expr]:
@@ -162,11 +178,21 @@ def four_regimes(exponent: Any, target_exponent: Any = None) -> tuple[ScalingReg
         law = limit(regime, exponent=exponent, target_exponent=target_exponent)
         plateau = sp.Symbol(f"L({small})")
         lead = law.loss.lead
-        found.append(ScalingRegime(small, "resolution", plateau, -lead.power,
-                                   lead.coefficient.subs(ratio, 0)))
+        found.append(
+            ScalingRegime(
+                small, "resolution", plateau, -lead.power, lead.coefficient.subs(ratio, 0)
+            )
+        )
         approach = law.series("ratio").terms[1]
-        found.append(ScalingRegime(large, "variance", sp.Symbol(f"L({small}, {large})") - plateau,
-                                   approach.power, approach.coefficient * small))
+        found.append(
+            ScalingRegime(
+                large,
+                "variance",
+                sp.Symbol(f"L({small}, {large})") - plateau,
+                approach.power,
+                approach.coefficient * small,
+            )
+        )
     return tuple(found)
 
 
@@ -184,5 +210,3 @@ def degrees_share() -> sp.Expr:
     if not all(leads):
         raise InputError("b", b, "b > 1")
     return sp.factor(sp.gammasimp(leads[1] / leads[0]))
-
-

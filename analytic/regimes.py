@@ -4,15 +4,15 @@ r"""Which law holds where: maps of the (N, T) plane and of the (N, t) plane.
 
     features        k_N N^{-e_N}                      N < T, N < M         plateau in T
     samples         k_T T^{-e_T}                      T < N, T < M         plateau in N
-    features, peak  k_N N^{-e_N}/(1 − N/T)            N < T, N < M         double descent below N = T
-    samples, peak   (series at fixed T/N, lead)       T < N, T < M         double descent above
+    features, peak  k_N N^{-e_N}/(1 − N/T)            N < T, N < M         double descent below N =
+    T samples, peak   (series at fixed T/N, lead)       T < N, T < M         double descent above
     noise           σ_ε² V(N, T)                      min(N, T) < M        noise-dominated
-    breakdown       C (M − n)                         M/2 < n < M          linear vanishing, n = min(N, T)
-    noise beyond    σ_ε² M/(T − M)                    N, T > M
+    breakdown       C (M − n)                         M/2 < n < M          linear vanishing, n =
+    min(N, T) noise beyond    σ_ε² M/(T − M)                    N, T > M
 
-A law *holds* at a point when it is within ``tolerance`` of the exact loss there; the simplest law that
-holds is shown, and "between" where none does.  So the map is a statement about the exact loss, not a
-sketch.  Borders are the curves N = T, N = M, T = M, and σ_ε² V = L₀ (found on each column).
+A law *holds* at a point when it is within ``tolerance`` of the exact loss there; the simplest law
+that holds is shown, and "between" where none does.  So the map is a statement about the exact loss,
+not a sketch.  Borders are the curves N = T, N = M, T = M, and σ_ε² V = L₀ (found on each column).
 
 **(N, t), unlimited data.**  The late-time loss is the sum of the power laws of
 `analytic.dynamic_laws`; the largest one names the regime, and each border t(N) is where two of them
@@ -38,8 +38,17 @@ __all__ = ["Border", "RegimeMap", "draw", "size_map", "time_map"]
 BETWEEN = "between"
 BISECTIONS = 30
 #: Okabe and Ito's palette, distinguishable with every common colour vision deficiency
-PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#999999",
-           "#DDDDDD")
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#56B4E9",
+    "#F0E442",
+    "#CC79A7",
+    "#009E73",
+    "#D55E00",
+    "#999999",
+    "#DDDDDD",
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,14 @@ class _Candidate:
     domain: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def size_map(spectrum: PowerLaw, features: Sequence[float], samples: Sequence[float], *,
-             noise: float = 0.0, tolerance: float = 0.25) -> RegimeMap:
+def size_map(
+    spectrum: PowerLaw,
+    features: Sequence[float],
+    samples: Sequence[float],
+    *,
+    noise: float = 0.0,
+    tolerance: float = 0.25,
+) -> RegimeMap:
     """The map of the (N, T) plane at zero ridge, on the grid features × samples.
 
     Raises `InputError` for sizes or a noise that are not allowed, or a tolerance outside (0, 1).
@@ -122,25 +137,42 @@ def size_map(spectrum: PowerLaw, features: Sequence[float], samples: Sequence[fl
             distance = np.abs(law.value(columns, rows) / exact - 1)
         holds = law.domain(columns, rows) & (distance < tolerance)
         index, error = np.where(holds, i, index), np.where(holds, distance, error)
-    return RegimeMap(("N", "T"), n, t, (*[c.name for c in candidates], BETWEEN),
-                     (*[c.formula for c in candidates], "no law within the tolerance"), index,
-                     exact, error, tuple(_size_borders(spectrum, n, t, noise)))
+    return RegimeMap(
+        ("N", "T"),
+        n,
+        t,
+        (*[c.name for c in candidates], BETWEEN),
+        (*[c.formula for c in candidates], "no law within the tolerance"),
+        index,
+        exact,
+        error,
+        tuple(_size_borders(spectrum, n, t, noise)),
+    )
 
 
 def _candidates(spectrum: PowerLaw, noise: float) -> list[_Candidate]:
     """Every law of the (N, T) plane that this spectrum and noise have, simplest first."""
     found = [*_plateaus(spectrum)] if spectrum.exponent > 1 else []
     if noise > 0:
-        found.append(_Candidate(
-            "noise", "σ² V(N, T)", lambda n, t: noise * _amplification(spectrum, n, t),
-            lambda n, t: (np.minimum(n, t) < spectrum.size) & (n != t)))
+        found.append(
+            _Candidate(
+                "noise",
+                "σ² V(N, T)",
+                lambda n, t: noise * _amplification(spectrum, n, t),
+                lambda n, t: (np.minimum(n, t) < spectrum.size) & (n != t),
+            )
+        )
     if spectrum.size < np.inf:
         found.append(_breakdown(spectrum))
         if noise > 0:
-            found.append(_Candidate(
-                "noise beyond M", "σ² M/(T − M)",
-                lambda n, t: noise * spectrum.size / (t - spectrum.size),
-                lambda n, t: (n > spectrum.size) & (t > spectrum.size)))
+            found.append(
+                _Candidate(
+                    "noise beyond M",
+                    "σ² M/(T − M)",
+                    lambda n, t: noise * spectrum.size / (t - spectrum.size),
+                    lambda n, t: (n > spectrum.size) & (t > spectrum.size),
+                )
+            )
     return found
 
 
@@ -153,29 +185,50 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
     from analytic.symbols import a, b, lambda_plus, sigma_w
 
     target = None if spectrum.isotropic else spectrum.target_exponent
-    values = {b: spectrum.exponent, a: spectrum.target_exponent, lambda_plus: spectrum.scale,
-              sigma_w: sp.sqrt(sp.sympify(spectrum.target_variance))}
+    values = {
+        b: spectrum.exponent,
+        a: spectrum.target_exponent,
+        lambda_plus: spectrum.scale,
+        sigma_w: sp.sqrt(sp.sympify(spectrum.target_variance)),
+    }
     plain, peaked = [], []
     for name, regime, small, large in (("features", "N/T", 0, 1), ("samples", "T/N", 1, 0)):
-        lead = limit(regime, exponent=spectrum.exponent, target_exponent=target).loss.resolved().lead
+        lead = (
+            limit(regime, exponent=spectrum.exponent, target_exponent=target).loss.resolved().lead
+        )
         at_ratio = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
         power, letter = float(lead.power.subs(values)), "NT"[small]
 
-        def law(n: np.ndarray, t: np.ndarray, far: bool, small: int = small, large: int = large,
-                at_ratio: Any = at_ratio, power: float = power, log: int = lead.log) -> np.ndarray:
+        def law(
+            n: np.ndarray,
+            t: np.ndarray,
+            far: bool,
+            small: int = small,
+            large: int = large,
+            at_ratio: Any = at_ratio,
+            power: float = power,
+            log: int = lead.log,
+        ) -> np.ndarray:
             sizes = (n, t)
             r = 0.0 if far else np.minimum(sizes[small] / sizes[large], 1 - 1e-12)
             return at_ratio(r) * sizes[small] ** power * np.log(sizes[small]) ** log
 
-        def domain(n: np.ndarray, t: np.ndarray, small: int = small, large: int = large
-                   ) -> np.ndarray:
+        def domain(
+            n: np.ndarray, t: np.ndarray, small: int = small, large: int = large
+        ) -> np.ndarray:
             return ((n, t)[small] < (n, t)[large]) & ((n, t)[small] < spectrum.size)
 
         log = f" log {letter}" if lead.log else ""
         formula = f"{float(at_ratio(0.0)):.4g} {letter}^{power:.4g}{log}"
         plain.append(_Candidate(name, formula, lambda n, t, law=law: law(n, t, True), domain))
-        peaked.append(_Candidate(f"{name}, peak", f"{formula} × pole at N = T",
-                                 lambda n, t, law=law: law(n, t, False), domain))
+        peaked.append(
+            _Candidate(
+                f"{name}, peak",
+                f"{formula} × pole at N = T",
+                lambda n, t, law=law: law(n, t, False),
+                domain,
+            )
+        )
     return plain + peaked
 
 
@@ -195,13 +248,17 @@ def _breakdown(spectrum: PowerLaw) -> _Candidate:
     faces = {smaller: _breakdown_face(smaller) for smaller in ("N", "T")}
 
     def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
-        below, above = (faces[s](size, n, t, first, w_0, w_1) * (size - low)
-                        for s, low in (("N", n), ("T", t)))
+        below, above = (
+            faces[s](size, n, t, first, w_0, w_1) * (size - low) for s, low in (("N", n), ("T", t))
+        )
         return np.where(n < t, below, above)
 
-    return _Candidate("breakdown", "∝ M − min(N, T)", value,
-                      lambda n, t: (np.minimum(n, t) < size) & (np.minimum(n, t) > size / 2)
-                      & (n != t))
+    return _Candidate(
+        "breakdown",
+        "∝ M − min(N, T)",
+        value,
+        lambda n, t: (np.minimum(n, t) < size) & (np.minimum(n, t) > size / 2) & (n != t),
+    )
 
 
 def _breakdown_face(smaller: str) -> Callable[..., Any]:
@@ -257,8 +314,9 @@ def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: fl
     return np.where(np.isfinite(value), value, np.nan)
 
 
-def time_map(exponent: Any, target_exponent: Any, features: Sequence[float],
-             times: Sequence[float]) -> RegimeMap:
+def time_map(
+    exponent: Any, target_exponent: Any, features: Sequence[float], times: Sequence[float]
+) -> RegimeMap:
     """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
 
     >>> grid = np.geomspace(10, 1e6, 6)
@@ -270,25 +328,40 @@ def time_map(exponent: Any, target_exponent: Any, features: Sequence[float],
 
     n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
     t = np.asarray(arguments.positive("times", np.asarray(times, dtype=float)))
-    laws = [law for law in bottleneck_laws(target_exponent, exponent).values()
-            if law.exponents[2] == 0]
+    laws = [
+        law for law in bottleneck_laws(target_exponent, exponent).values() if law.exponents[2] == 0
+    ]
     columns, rows = np.meshgrid(n, t)
-    values = np.array([np.broadcast_to(law(time=rows, features=columns), columns.shape)
-                       for law in laws])
+    values = np.array(
+        [np.broadcast_to(law(time=rows, features=columns), columns.shape) for law in laws]
+    )
     total = values.sum(axis=0)
     index = np.argmax(values, axis=0)
     early = rows < 1
     index = np.where(early, len(laws), index)
     error = np.where(early, np.inf, 1 - values.max(axis=0) / total)
-    borders = [b for i, first in enumerate(laws) for second in laws[i + 1:]
-               if (b := _law_border(first, second, laws, n, t)) is not None]
-    return RegimeMap(("N", "t"), n, t, (*[law.name for law in laws], "early"),
-                     (*[str(law.expression) for law in laws], "t < 1: nothing learnt"), index,
-                     total, error, tuple(borders))
+    borders = [
+        b
+        for i, first in enumerate(laws)
+        for second in laws[i + 1 :]
+        if (b := _law_border(first, second, laws, n, t)) is not None
+    ]
+    return RegimeMap(
+        ("N", "t"),
+        n,
+        t,
+        (*[law.name for law in laws], "early"),
+        (*[str(law.expression) for law in laws], "t < 1: nothing learnt"),
+        index,
+        total,
+        error,
+        tuple(borders),
+    )
 
 
-def _law_border(first: Any, second: Any, laws: Sequence[Any], n: np.ndarray, t: np.ndarray
-                ) -> Border | None:
+def _law_border(
+    first: Any, second: Any, laws: Sequence[Any], n: np.ndarray, t: np.ndarray
+) -> Border | None:
     """t(N) on which two laws are equal, restricted to where no third one is larger."""
     p1, q1, _ = map(float, first.exponents)
     p2, q2, _ = map(float, second.exponents)
@@ -298,8 +371,9 @@ def _law_border(first: Any, second: Any, laws: Sequence[Any], n: np.ndarray, t: 
     c1, c2 = float(first.prefactor), float(second.prefactor)
     moment = (c1 / c2 * grid ** (q2 - q1)) ** (1 / (p1 - p2))
     value = first(time=moment, features=grid)
-    largest = np.max([np.broadcast_to(law(time=moment, features=grid), grid.shape)
-                      for law in laws], axis=0)
+    largest = np.max(
+        [np.broadcast_to(law(time=moment, features=grid), grid.shape) for law in laws], axis=0
+    )
     keep = (largest <= value * (1 + 1e-9)) & (moment >= max(t.min(), 1)) & (moment <= t.max())
     if not keep.any():
         return None
@@ -308,7 +382,7 @@ def _law_border(first: Any, second: Any, laws: Sequence[Any], n: np.ndarray, t: 
 
 
 def draw(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
-    """Draw the map to a PNG, PDF or SVG file (matplotlib), colours safe for colour-blind readers."""
+    """Draw the map to a PNG, PDF or SVG file, in colours that colour-blind readers can tell."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.figure import Figure
@@ -322,21 +396,43 @@ def draw(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
     axis = figure.add_subplot()
     present = [i for i in range(len(chart.names)) if np.any(chart.index == i)]
     colours = ListedColormap([_colour(chart, i) for i in range(len(chart.names))])
-    axis.pcolormesh(chart.x, chart.y, chart.index, cmap=colours, shading="nearest",
-                    norm=BoundaryNorm(np.arange(len(chart.names) + 1) - 0.5, len(chart.names)))
+    axis.pcolormesh(
+        chart.x,
+        chart.y,
+        chart.index,
+        cmap=colours,
+        shading="nearest",
+        norm=BoundaryNorm(np.arange(len(chart.names) + 1) - 0.5, len(chart.names)),
+    )
     styles = ("-", "--", "-.", ":")
     for i, border in enumerate(chart.borders):
         scattered = "=" in border.relation and border.relation.startswith("σ")
-        axis.plot(border.x, border.y, color="black", lw=1.4, label=border.relation,
-                  ls="none" if scattered else styles[i % 4], marker="." if scattered else None)
-    axis.set(xscale="log", yscale="log", title=title, xlim=(chart.x.min(), chart.x.max()),
-             ylim=(chart.y.min(), chart.y.max()), xlabel=_axis_name(chart.axes[0]),
-             ylabel=_axis_name(chart.axes[1]))
-    handles = [Patch(facecolor=_colour(chart, i), edgecolor="black", lw=0.5,
-                     label=chart.names[i]) for i in present]
+        axis.plot(
+            border.x,
+            border.y,
+            color="black",
+            lw=1.4,
+            label=border.relation,
+            ls="none" if scattered else styles[i % 4],
+            marker="." if scattered else None,
+        )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        title=title,
+        xlim=(chart.x.min(), chart.x.max()),
+        ylim=(chart.y.min(), chart.y.max()),
+        xlabel=_axis_name(chart.axes[0]),
+        ylabel=_axis_name(chart.axes[1]),
+    )
+    handles = [
+        Patch(facecolor=_colour(chart, i), edgecolor="black", lw=0.5, label=chart.names[i])
+        for i in present
+    ]
     lines = axis.get_legend_handles_labels()[0]
-    figure.legend(handles=handles + lines, loc="outside lower center", ncols=3, fontsize=9,
-                  frameon=False)
+    figure.legend(
+        handles=handles + lines, loc="outside lower center", ncols=3, fontsize=9, frameon=False
+    )
     figure.savefig(path, dpi=150)
     return path
 
@@ -347,5 +443,3 @@ def _colour(chart: RegimeMap, i: int) -> str:
 
 def _axis_name(letter: str) -> str:
     return {"N": "number of features N", "T": "number of samples T", "t": "training time t"}[letter]
-
-

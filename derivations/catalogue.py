@@ -42,6 +42,9 @@ MODULES = (
     "derivations.dynamical_model.scaling_laws",
     "derivations.dynamical_model.dimension_free",
     "derivations.dynamical_relatives",
+    "derivations.limits",
+    "derivations.laws",
+    "derivations.relatives",
 )
 
 

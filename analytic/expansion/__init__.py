@@ -1,12 +1,12 @@
 """Generalised asymptotic series as objects, and the Mellin machinery that produces them.
 
-    ordering       which of two symbolic powers is smaller, and on what that rests
-    series         `Expansion`: terms c·x^p·log(x)^k, remainder, range; arithmetic
-    composition    powers, substitution, reversion
-    evaluation     mpmath and numpy values, optimal truncation
-    mellin         poles of a Mellin transform → series, logarithms included
-    sums           every corner of Σ J^{-s}/(1+κJ^b)^q, and Σ J^{-s} exp(-tJ^{-b})
-    printing       LaTeX and text
+ordering       which of two symbolic powers is smaller, and on what that rests
+series         `Expansion`: terms c·x^p·log(x)^k, remainder, range; arithmetic
+composition    powers, substitution, reversion
+evaluation     mpmath and numpy values, optimal truncation
+mellin         poles of a Mellin transform → series, logarithms included
+sums           every corner of Σ J^{-s}/(1+κJ^b)^q, and Σ J^{-s} exp(-tJ^{-b})
+printing       LaTeX and text
 """
 
 from .composition import compose, logarithm, power, revert, substitute_series

@@ -66,9 +66,11 @@ def _relative(series: Expansion) -> Expansion:
     if lead.log:
         raise OutsideTheoryError(
             f"the leading term of {series} carries a logarithm: its powers are series in "
-            "log log, which are not implemented")
+            "log log, which are not implemented"
+        )
     return series.monomial(1 / lead.coefficient, -lead.power) * replace(
-        series, terms=series.terms[1:])
+        series, terms=series.terms[1:]
+    )
 
 
 def _sum_of_powers(delta: Expansion, coefficients: object) -> Expansion:
@@ -87,15 +89,20 @@ def _sum_of_powers(delta: Expansion, coefficients: object) -> Expansion:
         total = total + current * coefficient
         if not current.terms:
             return total
-    raise InputError("series", str(delta), f"a series whose powers reach the remainder within "
-                     f"{MAX_TERMS} terms")
+    raise InputError(
+        "series", str(delta), f"a series whose powers reach the remainder within {MAX_TERMS} terms"
+    )
 
 
 def _require_truncation(delta: Expansion) -> None:
     """An infinite sum over powers of δ ends only where δ carries a remainder."""
     if delta.remainder is None and delta.terms:
-        raise InputError("series", f"1 + {delta}", "a series with a remainder, because the sum "
-                         "over its powers does not end: use .truncate(power) first")
+        raise InputError(
+            "series",
+            f"1 + {delta}",
+            "a series with a remainder, because the sum "
+            "over its powers does not end: use .truncate(power) first",
+        )
 
 
 def power(series: Expansion, exponent: sp.Expr) -> Expansion:
@@ -119,8 +126,9 @@ def power(series: Expansion, exponent: sp.Expr) -> Expansion:
             result = result * series
         return result
     lead = series.lead
-    prefactor = series.monomial(positive_power(series, lead.coefficient, exponent),
-                                sp.expand(lead.power * exponent))
+    prefactor = series.monomial(
+        positive_power(series, lead.coefficient, exponent), sp.expand(lead.power * exponent)
+    )
     delta = _relative(series)
     if not delta.terms and delta.remainder is None:
         return prefactor
@@ -135,15 +143,18 @@ def logarithm(series: Expansion) -> Expansion:
     lead = series.lead
     delta = _relative(series)
     _require_truncation(delta)
-    corrections = _sum_of_powers(delta, lambda n: sp.S.Zero if n == 0 else sp.Rational(-1, n)
-                                 * (-1) ** n) if delta.terms else replace(
-        delta.constant(0), remainder=delta.remainder)
+    corrections = (
+        _sum_of_powers(delta, lambda n: sp.S.Zero if n == 0 else sp.Rational(-1, n) * (-1) ** n)
+        if delta.terms
+        else replace(delta.constant(0), remainder=delta.remainder)
+    )
     leading = series.monomial(sp.expand_log(sp.log(lead.coefficient), force=True), 0)
     return leading + series.monomial(lead.power, 0, 1) + corrections
 
 
-def scale_variable(series: Expansion, factor: sp.Expr, exponent: sp.Expr,
-                   variable: sp.Symbol | None = None) -> Expansion:
+def scale_variable(
+    series: Expansion, factor: sp.Expr, exponent: sp.Expr, variable: sp.Symbol | None = None
+) -> Expansion:
     """Put x = factor · y^exponent into the series, exactly (logarithms included)."""
     variable = variable or series.variable
     sign = series.ordering.sign(exponent)
@@ -157,10 +168,12 @@ def scale_variable(series: Expansion, factor: sp.Expr, exponent: sp.Expr,
             weight = sp.binomial(t.log, k) * exponent**k
             weight *= sp.expand_log(sp.log(factor), force=True) ** (t.log - k)
             terms.append(Term(base * weight, sp.expand(t.power * exponent), k))
-    order = series.remainder and Order(sp.expand(series.remainder.power * exponent),
-                                       series.remainder.log)
-    blank = replace(series, variable=variable, point=point, terms=(), remainder=order,
-                    validity=Validity())
+    order = series.remainder and Order(
+        sp.expand(series.remainder.power * exponent), series.remainder.log
+    )
+    blank = replace(
+        series, variable=variable, point=point, terms=(), remainder=order, validity=Validity()
+    )
     return blank._with_terms(terms)
 
 
@@ -178,9 +191,12 @@ def compose(outer: Expansion, inner: Expansion) -> Expansion:
     tends_to = {1: sp.S.Zero, -1: sp.oo, 0: None}[direction]
     if tends_to != outer.point:
         raise InputError("inner", str(inner), f"a series that tends to {outer.point}")
-    total = replace(inner.constant(0), ordering=inner.ordering.merge(outer.ordering),
-                    definitions={**inner.definitions, **outer.definitions},
-                    assumed=inner.assumed | outer.assumed)
+    total = replace(
+        inner.constant(0),
+        ordering=inner.ordering.merge(outer.ordering),
+        definitions={**inner.definitions, **outer.definitions},
+        assumed=inner.assumed | outer.assumed,
+    )
     inner = replace(inner, ordering=total.ordering, definitions=total.definitions)
     if outer.remainder is not None:
         order = Order(sp.expand(outer.remainder.power * lead.power), outer.remainder.log)
@@ -189,8 +205,11 @@ def compose(outer: Expansion, inner: Expansion) -> Expansion:
     for term in outer.terms:
         while len(logs) <= term.log:
             logs.append(logs[-1] * logarithm(inner))
-        image = inner.constant(term.coefficient) if term.power == 0 else (
-            power(inner, term.power) * term.coefficient)
+        image = (
+            inner.constant(term.coefficient)
+            if term.power == 0
+            else (power(inner, term.power) * term.coefficient)
+        )
         total = total + image * logs[term.log]
     return total
 
@@ -208,14 +227,20 @@ def revert(series: Expansion, variable: sp.Symbol) -> Expansion:
     lead = series.lead
     direction = series.ordering.sign(series.grade(lead.power))
     if direction == 0:
-        raise InputError("series", str(series), "a series that tends to 0 or ∞ (subtract the "
-                         "constant first)")
+        raise InputError(
+            "series", str(series), "a series that tends to 0 or ∞ (subtract the constant first)"
+        )
     point = sp.S.Zero if direction > 0 else sp.oo
     delta = _relative(series)
     _require_truncation(delta)
-    start = replace(series, variable=variable, point=point, remainder=None, validity=Validity(),
-                    terms=(Term(positive_power(series, lead.coefficient, -1 / lead.power),
-                                1 / lead.power),))
+    start = replace(
+        series,
+        variable=variable,
+        point=point,
+        remainder=None,
+        validity=Validity(),
+        terms=(Term(positive_power(series, lead.coefficient, -1 / lead.power), 1 / lead.power),),
+    )
     if not delta.terms:
         if delta.remainder is None:
             return start
@@ -272,5 +297,3 @@ def substitute_series(expression: sp.Expr, images: dict[sp.Expr, Expansion]) -> 
     if expression.is_Pow:
         return power(parts[0], expression.exp)
     raise InputError("expression", expression, "built from sums, products and powers")
-
-

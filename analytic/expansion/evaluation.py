@@ -44,13 +44,19 @@ def parameter_values(series: Expansion, values: Mapping[str, Any]) -> dict[sp.Sy
     point = {s: v for s, v in series.ordering.point.items() if s in symbols}
     unknown = set(values) - set(by_name) - {str(s) for s in series.ordering.point}
     if unknown:
-        raise InputError("parameters", ", ".join(sorted(unknown)),
-                         f"among {', '.join(sorted(by_name)) or 'none'}")
+        raise InputError(
+            "parameters",
+            ", ".join(sorted(unknown)),
+            f"among {', '.join(sorted(by_name)) or 'none'}",
+        )
     point.update({by_name[n]: exact_number(v) for n, v in values.items() if n in by_name})
     missing = {str(s) for s in symbols} - {str(s) for s in point}
     if missing:
-        raise InputError("parameters", f"no value for {', '.join(sorted(missing))}",
-                         "a value for every parameter")
+        raise InputError(
+            "parameters",
+            f"no value for {', '.join(sorted(missing))}",
+            "a value for every parameter",
+        )
     return point
 
 
@@ -62,8 +68,11 @@ def number(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Expr]) -> Any:
         raise InputError("parameters", point, f"values where {expression} is finite")
     with mpmath.workdps(precision + GUARD_DIGITS):
         real, imaginary = value.as_real_imag()
-        result = mpmath.mpmathify(real) if imaginary == 0 else mpmath.mpc(
-            mpmath.mpmathify(real), mpmath.mpmathify(imaginary))
+        result = (
+            mpmath.mpmathify(real)
+            if imaginary == 0
+            else mpmath.mpc(mpmath.mpmathify(real), mpmath.mpmathify(imaginary))
+        )
     return +result
 
 
@@ -76,10 +85,11 @@ def check_range(series: Expansion, x: Any, point: Mapping[sp.Symbol, sp.Expr]) -
     if not (smallest > low and largest < high):
         advice = f"; {series.validity.otherwise}" if series.validity.otherwise else ""
         raise InputError(
-            str(series.variable), mpmath.nstr(mpmath.mpmathify(
-                smallest if not smallest > low else largest), 6),
+            str(series.variable),
+            mpmath.nstr(mpmath.mpmathify(smallest if not smallest > low else largest), 6),
             f"a value with {series.validity.low} < |{series.variable}| < {series.validity.high}"
-            f"{advice}")
+            f"{advice}",
+        )
 
 
 def term_values(series: Expansion, x: Any, values: Mapping[str, Any]) -> list[Any]:
@@ -92,23 +102,30 @@ def term_values(series: Expansion, x: Any, values: Mapping[str, Any]) -> list[An
         coefficient, exponent = number(t.coefficient, point), number(t.power, point)
         if array:
             x = np.asarray(x, dtype=complex if np.iscomplexobj(x) else float)
-            coefficient = complex(coefficient) if isinstance(coefficient, mpmath.mpc) else float(
-                coefficient)
+            coefficient = (
+                complex(coefficient) if isinstance(coefficient, mpmath.mpc) else float(coefficient)
+            )
             results.append(coefficient * x ** float(exponent) * np.log(x) ** t.log)
         else:
             results.append(coefficient * mpmath.power(x, exponent) * mpmath.log(x) ** t.log)
     return results
 
 
-def evaluate(series: Expansion, x: Any, values: Mapping[str, Any], terms: int | None = None,
-             check: bool = True) -> Any:
+def evaluate(
+    series: Expansion,
+    x: Any,
+    values: Mapping[str, Any],
+    terms: int | None = None,
+    check: bool = True,
+) -> Any:
     """Sum of the first ``terms`` terms at ``x``: sympy, mpmath or numpy after the type of ``x``."""
     kept = series if terms is None else series.keep(terms)
     if isinstance(x, sp.Basic):
         expression = kept.resolved().expression
         names = {str(s): s for s in expression.free_symbols}
         return expression.subs({names[n]: v for n, v in values.items() if n in names}).subs(
-            series.variable, x)
+            series.variable, x
+        )
     if isinstance(x, int):
         x = mpmath.mpf(x)
     if check:
@@ -116,8 +133,11 @@ def evaluate(series: Expansion, x: Any, values: Mapping[str, Any], terms: int | 
     parts = term_values(kept, x, values)
     if isinstance(x, float | complex | np.number):
         return sum(parts, np.zeros(()))[()]
-    return sum(parts, np.zeros_like(x, dtype=float)) if isinstance(x, np.ndarray) else mpmath.fsum(
-        parts)
+    return (
+        sum(parts, np.zeros_like(x, dtype=float))
+        if isinstance(x, np.ndarray)
+        else mpmath.fsum(parts)
+    )
 
 
 def optimal_truncation(series: Expansion, x: Any, values: Mapping[str, Any]) -> Estimate:
@@ -133,6 +153,6 @@ def optimal_truncation(series: Expansion, x: Any, values: Mapping[str, Any]) -> 
         x = mpmath.mpf(x)
     check_range(series, x, parameter_values(series, values))
     parts = term_values(series, x, values)
-    sizes = [max(abs(p) for p in parts[i:i + ENVELOPE]) for i in range(len(parts) - 1)]
+    sizes = [max(abs(p) for p in parts[i : i + ENVELOPE]) for i in range(len(parts) - 1)]
     stop = min(range(1, len(sizes)), key=lambda i: (sizes[i], i))
     return Estimate(mpmath.fsum(parts[:stop]), sizes[stop], stop)

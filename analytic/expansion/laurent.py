@@ -5,8 +5,8 @@ arithmetic in sympy's fraction field is orders of magnitude faster than with exp
 
     f(x) = x^v (f_0 + f_1 x + … + f_{m−1} x^{m−1} + O(x^m)),     f_0 ≠ 0 in ℚ(p_1, …, p_k).
 
-`Field` makes the field from sympy symbols (or function values such as D_2(κ₀)); a `Laurent` is turned
-into an :class:`Expansion` at the end.
+`Field` makes the field from sympy symbols (or function values such as D_2(κ₀)); a `Laurent` is
+turned into an :class:`Expansion` at the end.
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ class Laurent:
     def __add__(self, other: Any) -> Laurent:
         other = self._coerce(other)
         low, high = min(self.valuation, other.valuation), min(self.order, other.order)
-        return Laurent(self.field, [self.coefficient(p) + other.coefficient(p)
-                                    for p in range(low, high)], low)
+        return Laurent(
+            self.field, [self.coefficient(p) + other.coefficient(p) for p in range(low, high)], low
+        )
 
     __radd__ = __add__
 
@@ -113,8 +114,10 @@ class Laurent:
             return Laurent(self.field, [factor * c for c in self.coefficients], self.valuation)
         length = min(len(self.coefficients), len(other.coefficients))
         a, b = self.coefficients, other.coefficients
-        product = [sum((a[i] * b[n - i] for i in range(n + 1)), self.field.domain.zero)
-                   for n in range(length)]
+        product = [
+            sum((a[i] * b[n - i] for i in range(n + 1)), self.field.domain.zero)
+            for n in range(length)
+        ]
         return Laurent(self.field, product, self.valuation + other.valuation)
 
     __rmul__ = __mul__
@@ -131,11 +134,15 @@ class Laurent:
         elif lead == domain.one:
             first = lead
         else:
-            raise InputError("exponent", exponent, "an integer, unless the leading coefficient is 1")
+            raise InputError(
+                "exponent", exponent, "an integer, unless the leading coefficient is 1"
+            )
         result = [first]
         for n in range(1, len(self.coefficients)):
-            total = sum(((e * k - (n - k)) * self.coefficients[k] * result[n - k]
-                         for k in range(1, n + 1)), domain.zero)
+            total = sum(
+                ((e * k - (n - k)) * self.coefficients[k] * result[n - k] for k in range(1, n + 1)),
+                domain.zero,
+            )
             result.append(total / (n * lead))
         shift = whole * self.valuation
         if not sp.sympify(shift).is_Integer:
@@ -153,8 +160,11 @@ class Laurent:
 
     def derivative(self) -> Laurent:
         """d/dx."""
-        return Laurent(self.field, [c * (self.valuation + i) for i, c in
-                                    enumerate(self.coefficients)], self.valuation - 1)
+        return Laurent(
+            self.field,
+            [c * (self.valuation + i) for i, c in enumerate(self.coefficients)],
+            self.valuation - 1,
+        )
 
     def compose(self, inner: Laurent) -> Laurent:
         """f(g(x)) for g that vanishes at 0 (valuation ≥ 1)."""
@@ -189,8 +199,9 @@ class Laurent:
             power = power * inverse
         return Laurent(self.field, result, 1)
 
-    def expansion(self, variable: sp.Symbol, point: Any = 0, terms: int | None = None,
-                  **options: Any) -> Expansion:
+    def expansion(
+        self, variable: sp.Symbol, point: Any = 0, terms: int | None = None, **options: Any
+    ) -> Expansion:
         """The first ``terms`` terms as an `Expansion` (at ∞ the powers count 1/variable)."""
         sign = 1 if sp.sympify(point) == 0 else -1
         found = [(c, self.valuation + i) for i, c in enumerate(self.coefficients) if c]
@@ -199,8 +210,12 @@ class Laurent:
             order = found[terms][1]
             found = found[:terms]
         return Expansion.build(
-            variable, point, [(self.field.expression(c), sign * power) for c, power in found],
-            order=sign * order, **options)
+            variable,
+            point,
+            [(self.field.expression(c), sign * power) for c, power in found],
+            order=sign * order,
+            **options,
+        )
 
 
 def substitute_laurent(expression: sp.Expr, images: Mapping[sp.Expr, Laurent]) -> Laurent:

@@ -64,8 +64,7 @@ class HurwitzZeta(sp.Function):
         return rf"\zeta{power}\left({inner}\right)"
 
 
-def _taylor(coefficients: Sequence[sp.Expr], slope: sp.Expr, shift: int = 0
-            ) -> dict[int, sp.Expr]:
+def _taylor(coefficients: Sequence[sp.Expr], slope: sp.Expr, shift: int = 0) -> dict[int, sp.Expr]:
     """Σ c_n (slope·ε)^{n+shift} as a map from powers of ε to coefficients."""
     return {n + shift: c * slope ** (n + shift) for n, c in enumerate(coefficients)}
 
@@ -123,14 +122,18 @@ class Zeta:
         """Coefficients of the local expansion in ε = u − place, ``order`` of them."""
         argument = sp.expand(self.constant + self.slope * place)
         if ordering.sign(argument - 1) == 0:
-            constants = [sp.S.One] + [(-1) ** n * sp.stieltjes(
-                *((n,) if self.start == 1 else (n, self.start))) / sp.factorial(n)
-                for n in range(order - 1)]
+            constants = [sp.S.One] + [
+                (-1) ** n
+                * sp.stieltjes(*((n,) if self.start == 1 else (n, self.start)))
+                / sp.factorial(n)
+                for n in range(order - 1)
+            ]
             return _taylor(constants, self.slope, -1)
         if order > 1:
             raise OutsideTheoryError(
                 f"a double pole of the other factors at u = {place}, where ζ({argument}) is "
-                "regular, needs derivatives of ζ, which are not implemented")
+                "regular, needs derivatives of ζ, which are not implemented"
+            )
         return {0: _zeta(argument, self.start)}
 
 
@@ -234,11 +237,16 @@ class MellinTransform:
             coefficient = product.get(-1 - k, sp.S.Zero) * (-1) ** k / sp.factorial(k)
             if coefficient != 0:
                 terms.append(Term(coefficient, sp.expand(-place), k))
-        return Pole(place, multiplicity, tuple(terms),
-                    tuple(type(f).__name__ for f in singular))
+        return Pole(place, multiplicity, tuple(terms), tuple(type(f).__name__ for f in singular))
 
-    def series(self, x: sp.Symbol, point: Any, count: int, ordering: Ordering,
-               validity: Validity | None = None) -> Expansion:
+    def series(
+        self,
+        x: sp.Symbol,
+        point: Any,
+        count: int,
+        ordering: Ordering,
+        validity: Validity | None = None,
+    ) -> Expansion:
         """The first ``count`` poles as a series at x → ``point`` (0 or ∞).
 
         The remainder is the contribution of the next pole; None when there is none.
@@ -254,11 +262,15 @@ class MellinTransform:
         if len(poles) > count:
             last = poles[count].terms[-1]
             remainder = Order(last.power, last.log)
-        assumed = {c for p in poles[:count + 1] for c in self._coincidences(p, ordering)}
-        terms = [replace(t, coefficient=_reflect(-side * t.coefficient))
-                 for p in poles[:count] for t in p.terms]
-        blank = Expansion(x, point, (), remainder, ordering, {}, validity or Validity(),
-                          frozenset(assumed))
+        assumed = {c for p in poles[: count + 1] for c in self._coincidences(p, ordering)}
+        terms = [
+            replace(t, coefficient=_reflect(-side * t.coefficient))
+            for p in poles[:count]
+            for t in p.terms
+        ]
+        blank = Expansion(
+            x, point, (), remainder, ordering, {}, validity or Validity(), frozenset(assumed)
+        )
         return blank._with_terms(terms)
 
     def _coincidences(self, pole: Pole, ordering: Ordering) -> list[sp.Basic]:
@@ -289,8 +301,9 @@ def _reflect(coefficient: sp.Expr) -> sp.Expr:
     return simpler if fewer else coefficient
 
 
-def _multiply(first: dict[int, sp.Expr], second: dict[int, sp.Expr], highest: int
-              ) -> dict[int, sp.Expr]:
+def _multiply(
+    first: dict[int, sp.Expr], second: dict[int, sp.Expr], highest: int
+) -> dict[int, sp.Expr]:
     """Product of two Laurent series, up to ε^highest beyond the poles still to come."""
     result: dict[int, sp.Expr] = {}
     for i, c in first.items():

@@ -66,8 +66,9 @@ class Ordering:
         ranges: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
     ) -> None:
         self.point = {s: exact_number(v) for s, v in (point or {}).items()}
-        self.ranges = {s: (exact_number(lo), exact_number(hi))
-                       for s, (lo, hi) in (ranges or {}).items()}
+        self.ranges = {
+            s: (exact_number(lo), exact_number(hi)) for s, (lo, hi) in (ranges or {}).items()
+        }
         for symbol, (low, high) in self.ranges.items():
             if not (low < high):
                 raise InputError(f"ranges[{symbol}]", (low, high), "an open interval low < high")
@@ -77,8 +78,11 @@ class Ordering:
         self._signs: dict[sp.Expr, int] = {}
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Ordering) and self.point == other.point
-                and self.ranges == other.ranges)
+        return (
+            isinstance(other, Ordering)
+            and self.point == other.point
+            and self.ranges == other.ranges
+        )
 
     def __hash__(self) -> int:
         return hash((frozenset(self.point.items()), frozenset(self.ranges.items())))
@@ -90,12 +94,17 @@ class Ordering:
         """The ordering that knows what both know; contradictory values raise InputError."""
         if self is other or self == other:
             return self
-        for mine, theirs, what in ((self.point, other.point, "value"),
-                                   (self.ranges, other.ranges, "range")):
+        for mine, theirs, what in (
+            (self.point, other.point, "value"),
+            (self.ranges, other.ranges, "range"),
+        ):
             for symbol in mine.keys() & theirs.keys():
                 if mine[symbol] != theirs[symbol]:  # type: ignore[index]
-                    raise InputError(str(symbol), theirs[symbol],  # type: ignore[index]
-                                     f"the same {what} in both series, {mine[symbol]}")  # type: ignore[index]
+                    raise InputError(
+                        str(symbol),
+                        theirs[symbol],  # type: ignore[index]
+                        f"the same {what} in both series, {mine[symbol]}",
+                    )  # type: ignore[index]
         return Ordering({**self.point, **other.point}, {**self.ranges, **other.ranges})
 
     # -- signs -----------------------------------------------------------------------------------
@@ -146,8 +155,11 @@ class Ordering:
         value = difference.subs(self.point)
         if not value.is_number:
             missing = sorted(map(str, value.free_symbols))
-            raise InputError("ordering", f"no value for {', '.join(missing)}",
-                             f"a value for each, because the sign of {difference} orders the terms")
+            raise InputError(
+                "ordering",
+                f"no value for {', '.join(missing)}",
+                f"a value for each, because the sign of {difference} orders the terms",
+            )
         return _number_sign(value)
 
     def condition(self, difference: sp.Expr) -> sp.Basic | None:

@@ -37,8 +37,7 @@ def _monomial(term: Term | Order, x: sp.Symbol, show: Callable[[sp.Expr], str]) 
     elif exponent != 0:
         body = show(exponent)
         plain = (exponent.is_Integer and exponent > 0) or exponent.is_Symbol
-        pieces.append(f"{name}^{{{body}}}" if tex else
-                      f"{name}**{body if plain else f'({body})'}")
+        pieces.append(f"{name}^{{{body}}}" if tex else f"{name}**{body if plain else f'({body})'}")
     if term.log:
         count = "" if term.log == 1 else str(term.log)
         raised = (f"^{{{count}}}" if tex else f"**{count}") if count else ""
@@ -46,8 +45,14 @@ def _monomial(term: Term | Order, x: sp.Symbol, show: Callable[[sp.Expr], str]) 
     return (r"\," if tex else "*").join(pieces)
 
 
-def _join(series: Expansion, terms: tuple[Term, ...], remainder: Order | None,
-          show: Callable[[sp.Expr], str], product: str, big_o: tuple[str, str]) -> str:
+def _join(
+    series: Expansion,
+    terms: tuple[Term, ...],
+    remainder: Order | None,
+    show: Callable[[sp.Expr], str],
+    product: str,
+    big_o: tuple[str, str],
+) -> str:
     """Signed terms, then the remainder."""
     pieces: list[str] = []
     for term in terms:
@@ -64,8 +69,9 @@ def _join(series: Expansion, terms: tuple[Term, ...], remainder: Order | None,
     return line
 
 
-def _product(coefficient: sp.Expr, monomial: str, show: Callable[[sp.Expr], str],
-             product: str) -> str:
+def _product(
+    coefficient: sp.Expr, monomial: str, show: Callable[[sp.Expr], str], product: str
+) -> str:
     if not monomial:
         return show(coefficient)
     if coefficient == 1:

@@ -98,8 +98,15 @@ class Expansion:
     # -- construction ----------------------------------------------------------------------------
 
     @classmethod
-    def build(cls, variable: sp.Symbol, point: Any, terms: Iterable[tuple[Any, ...]],
-              order: Any = None, order_log: int = 0, **options: Any) -> Expansion:
+    def build(
+        cls,
+        variable: sp.Symbol,
+        point: Any,
+        terms: Iterable[tuple[Any, ...]],
+        order: Any = None,
+        order_log: int = 0,
+        **options: Any,
+    ) -> Expansion:
         """Make a series from tuples ``(coefficient, power[, log])``; ``order`` is the remainder."""
         remainder = None if order is None else Order(sp.sympify(order), order_log)
         raw = [Term(sp.sympify(t[0]), sp.sympify(t[1]), *t[2:]) for t in terms]
@@ -113,8 +120,9 @@ class Expansion:
 
     def monomial(self, coefficient: Any = 1, power: Any = 1, log: int = 0) -> Expansion:
         """The exact series of one term."""
-        return replace(self.constant(0), terms=(Term(sp.sympify(coefficient),
-                                                     sp.sympify(power), log),))
+        return replace(
+            self.constant(0), terms=(Term(sp.sympify(coefficient), sp.sympify(power), log),)
+        )
 
     # -- sizes -----------------------------------------------------------------------------------
 
@@ -199,8 +207,10 @@ class Expansion:
 
     def resolved(self) -> Expansion:
         """The same series with every named constant written out."""
-        terms = tuple(replace(t, coefficient=self._write_out(t.coefficient),
-                              power=self._write_out(t.power)) for t in self.terms)
+        terms = tuple(
+            replace(t, coefficient=self._write_out(t.coefficient), power=self._write_out(t.power))
+            for t in self.terms
+        )
         return replace(self, terms=terms, definitions={})
 
     def _write_out(self, expression: sp.Expr) -> sp.Expr:
@@ -236,21 +246,33 @@ class Expansion:
     def _shared(self, other: Expansion) -> dict[str, Any]:
         """What a combination inherits: ordering, definitions, conditions, validity."""
         if other.variable != self.variable or other.point != self.point:
-            raise InputError("series", f"in {other.variable} → {other.point}",
-                             f"a series in {self.variable} → {self.point}")
+            raise InputError(
+                "series",
+                f"in {other.variable} → {other.point}",
+                f"a series in {self.variable} → {self.point}",
+            )
         for symbol in self.definitions.keys() & other.definitions.keys():
             if self.definitions[symbol] != other.definitions[symbol]:
-                raise InputError(str(symbol), other.definitions[symbol],
-                                 f"one meaning, {self.definitions[symbol]}")
+                raise InputError(
+                    str(symbol),
+                    other.definitions[symbol],
+                    f"one meaning, {self.definitions[symbol]}",
+                )
         mine, theirs = self.validity, other.validity
         validity = mine if theirs == Validity() or theirs == mine else theirs
         if Validity() not in (mine, theirs) and mine != theirs:
-            validity = Validity(sp.Max(mine.low, theirs.low), sp.Min(mine.high, theirs.high),
-                                "; ".join(w for w in (mine.words, theirs.words) if w),
-                                mine.otherwise or theirs.otherwise)
-        return {"ordering": self.ordering.merge(other.ordering),
-                "definitions": {**self.definitions, **other.definitions},
-                "assumed": self.assumed | other.assumed, "validity": validity}
+            validity = Validity(
+                sp.Max(mine.low, theirs.low),
+                sp.Min(mine.high, theirs.high),
+                "; ".join(w for w in (mine.words, theirs.words) if w),
+                mine.otherwise or theirs.otherwise,
+            )
+        return {
+            "ordering": self.ordering.merge(other.ordering),
+            "definitions": {**self.definitions, **other.definitions},
+            "assumed": self.assumed | other.assumed,
+            "validity": validity,
+        }
 
     def _coerce(self, other: Any) -> Expansion:
         return other if isinstance(other, Expansion) else self.constant(other)
@@ -272,8 +294,9 @@ class Expansion:
     __radd__ = __add__
 
     def __neg__(self) -> Expansion:
-        return replace(self, terms=tuple(replace(t, coefficient=-t.coefficient)
-                                         for t in self.terms))
+        return replace(
+            self, terms=tuple(replace(t, coefficient=-t.coefficient) for t in self.terms)
+        )
 
     def __sub__(self, other: Any) -> Expansion:
         return self + (-self._coerce(other))
@@ -284,19 +307,24 @@ class Expansion:
     def __mul__(self, other: Any) -> Expansion:
         other = self._coerce(other)
         result = replace(self, terms=(), remainder=None, **self._shared(other))
-        orders = [_order_product(f.remainder, g.terms[0] if g.terms else g.remainder)
-                  for f, g in ((self, other), (other, self))]
+        orders = [
+            _order_product(f.remainder, g.terms[0] if g.terms else g.remainder)
+            for f, g in ((self, other), (other, self))
+        ]
         result = replace(result, remainder=result._larger(orders))
         return result._with_terms(
             Term(s.coefficient * t.coefficient, s.power + t.power, s.log + t.log)
-            for s in self.terms for t in other.terms
+            for s in self.terms
+            for t in other.terms
             if result.remainder is None
-            or result.ordering.sign(result.grade(s.power + t.power - result.remainder.power)) <= 0)
+            or result.ordering.sign(result.grade(s.power + t.power - result.remainder.power)) <= 0
+        )
 
     __rmul__ = __mul__
 
     def __pow__(self, exponent: Any) -> Expansion:
         from .composition import power
+
         return power(self, sp.sympify(exponent))
 
     def __truediv__(self, other: Any) -> Expansion:
@@ -322,20 +350,24 @@ class Expansion:
         mapped = (replace(t, coefficient=sp.sympify(function(t.coefficient))) for t in self.terms)
         return replace(self, terms=tuple(t for t in mapped if t.coefficient != 0))
 
-    def scale_variable(self, factor: Any, power: Any = 1, variable: sp.Symbol | None = None
-                       ) -> Expansion:
+    def scale_variable(
+        self, factor: Any, power: Any = 1, variable: sp.Symbol | None = None
+    ) -> Expansion:
         """Put x = factor · y^power, exactly; ``power`` < 0 exchanges 0 and ∞."""
         from .composition import scale_variable
+
         return scale_variable(self, sp.sympify(factor), sp.sympify(power), variable)
 
     def compose(self, inner: Expansion) -> Expansion:
         """The series of f(x(y)) for ``inner`` = x(y), which must tend to this series' point."""
         from .composition import compose
+
         return compose(self, inner)
 
     def revert(self, variable: sp.Symbol) -> Expansion:
         """The series of the inverse function x(y), where y = f(x) is named ``variable``."""
         from .composition import revert
+
         return revert(self, variable)
 
     # -- numeric faces ---------------------------------------------------------------------------
@@ -347,11 +379,13 @@ class Expansion:
         Raises InputError outside the range of validity (unless ``check=False``).
         """
         from .evaluation import evaluate
+
         return evaluate(self, x, values, terms, check)
 
     def best(self, x: Any, **values: Any) -> Any:
         """Optimal truncation at ``x``: value, size of the first term left out, number of terms."""
         from .evaluation import optimal_truncation
+
         return optimal_truncation(self, x, values)
 
     # -- printing --------------------------------------------------------------------------------
@@ -359,6 +393,7 @@ class Expansion:
     def latex(self, **options: Any) -> str:
         """LaTeX with the largest term first and the remainder as O(…)."""
         from .printing import latex
+
         return latex(self, **options)
 
     def _repr_latex_(self) -> str:
@@ -366,6 +401,7 @@ class Expansion:
 
     def __str__(self) -> str:
         from .printing import text
+
         return text(self)
 
     __repr__ = __str__

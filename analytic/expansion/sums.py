@@ -37,14 +37,21 @@ from .mellin import Gamma, HurwitzZeta, MellinTransform, Zeta
 from .ordering import Ordering
 from .series import Expansion, Order, Validity
 
-__all__ = ["FiniteSizeSeries", "decay_sum", "expand_power_sum", "harmonic_number", "hurwitz_tail",
-           "power_sum_transform"]
+__all__ = [
+    "FiniteSizeSeries",
+    "decay_sum",
+    "expand_power_sum",
+    "harmonic_number",
+    "hurwitz_tail",
+    "power_sum_transform",
+]
 
 REGIMES = ("kappa->0", "kappa->inf", "kappa*M^b<<1", "kappa*M^b>>1")
 
 
-def power_sum_transform(s: Any, b: Any, q: Any, ordering: Ordering | None = None
-                        ) -> MellinTransform:
+def power_sum_transform(
+    s: Any, b: Any, q: Any, ordering: Ordering | None = None
+) -> MellinTransform:
     """Φ(u) of the infinite sum, with its strip max(0, (1−s)/b) < Re u < q.
 
     ``ordering`` is needed where s, b are symbols, to tell which of the two edges is the larger.
@@ -53,13 +60,22 @@ def power_sum_transform(s: Any, b: Any, q: Any, ordering: Ordering | None = None
     edge = (1 - s) / b
     if (ordering or Ordering()).sign(edge) <= 0:
         edge = sp.S.Zero
-    return MellinTransform((Gamma(sp.S.Zero, sp.S.One), Gamma(q, -sp.S.One), Zeta(s, b)),
-                           (edge, q), 1 / sp.gamma(q))
+    return MellinTransform(
+        (Gamma(sp.S.Zero, sp.S.One), Gamma(q, -sp.S.One), Zeta(s, b)), (edge, q), 1 / sp.gamma(q)
+    )
 
 
-def expand_power_sum(s: Any, b: Any, q: Any, regime: str, terms: int = 4, *,
-                     size: Any = sp.oo, ordering: Ordering | None = None,
-                     variable: sp.Symbol = symbols.kappa) -> Expansion | FiniteSizeSeries:
+def expand_power_sum(
+    s: Any,
+    b: Any,
+    q: Any,
+    regime: str,
+    terms: int = 4,
+    *,
+    size: Any = sp.oo,
+    ordering: Ordering | None = None,
+    variable: sp.Symbol = symbols.kappa,
+) -> Expansion | FiniteSizeSeries:
     """The series of P(s, b, q; κ, M) in one of the four regimes.
 
     ``regime`` is one of "kappa->0", "kappa->inf" (M = ∞ or finite), "kappa*M^b<<1" and
@@ -84,71 +100,125 @@ def expand_power_sum(s: Any, b: Any, q: Any, regime: str, terms: int = 4, *,
             raise InputError("size", size, f"a finite number of modes in the regime {regime}")
         _require_convergence(s, b, q, ordering)
     elif regime == "kappa->0":
-        raise InputError("regime", repr(regime), "kappa*M^b<<1 or kappa*M^b>>1 for a finite "
-                         "number of modes: at κ → 0 they are different")
+        raise InputError(
+            "regime",
+            repr(regime),
+            "kappa*M^b<<1 or kappa*M^b>>1 for a finite "
+            "number of modes: at κ → 0 they are different",
+        )
     if regime == "kappa->0":
         return _small(s, b, q, terms, ordering, variable)
     if regime == "kappa->inf":
         return _large(s, b, q, terms, size, ordering, variable)
     if regime == "kappa*M^b<<1":
         return _below(s, b, q, terms, size, ordering, variable)
-    return FiniteSizeSeries(_small(s, b, q, terms, ordering, variable),
-                            _tail(s, b, q, terms, size, ordering, variable))
+    return FiniteSizeSeries(
+        _small(s, b, q, terms, ordering, variable), _tail(s, b, q, terms, size, ordering, variable)
+    )
 
 
 def _require_convergence(s: sp.Expr, b: sp.Expr, q: sp.Expr, ordering: Ordering) -> None:
     if ordering.sign(s + b * q - 1) <= 0:
         raise InputError(
-            "s + b*q", sp.expand(ordering.value(s + b * q)), "a value > 1: the terms fall as "
-            "J^-(s + b*q), so the sum over infinitely many modes diverges (take a finite size)")
+            "s + b*q",
+            sp.expand(ordering.value(s + b * q)),
+            "a value > 1: the terms fall as "
+            "J^-(s + b*q), so the sum over infinitely many modes diverges (take a finite size)",
+        )
 
 
-def _small(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, ordering: Ordering,
-           variable: sp.Symbol) -> Expansion:
+def _small(
+    s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, ordering: Ordering, variable: sp.Symbol
+) -> Expansion:
     """κ → 0 at M = ∞: the poles of Γ(u) and of ζ(s+bu) to the left of the strip."""
     transform = power_sum_transform(s, b, q, ordering)
-    validity = Validity(sp.S.Zero, sp.S.One, "κ below 1, the smaller the better",
-                        'at larger κ use the regime "kappa->inf", which converges for κ > 1')
+    validity = Validity(
+        sp.S.Zero,
+        sp.S.One,
+        "κ below 1, the smaller the better",
+        'at larger κ use the regime "kappa->inf", which converges for κ > 1',
+    )
     return transform.series(variable, 0, terms, ordering, validity)
 
 
-def _large(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, size: sp.Expr, ordering: Ordering,
-           variable: sp.Symbol) -> Expansion:
+def _large(
+    s: sp.Expr,
+    b: sp.Expr,
+    q: sp.Expr,
+    terms: int,
+    size: sp.Expr,
+    ordering: Ordering,
+    variable: sp.Symbol,
+) -> Expansion:
     """κ → ∞: the poles of Γ(q−u), each mode's geometric series."""
-    validity = Validity(sp.S.One, sp.oo, "κ above 1: every mode is below the resolution κ",
-                        'at smaller κ use the regime "kappa->0" (infinite size) or '
-                        '"kappa*M^b<<1", "kappa*M^b>>1" (finite size)')
-    coefficients = [(sp.binomial(-q, j) * harmonic_number(s + b * (q + j), size, ordering), -q - j)
-                    for j in range(terms)]
-    return Expansion.build(variable, sp.oo, coefficients, order=-q - terms, ordering=ordering,
-                           validity=validity)
+    validity = Validity(
+        sp.S.One,
+        sp.oo,
+        "κ above 1: every mode is below the resolution κ",
+        'at smaller κ use the regime "kappa->0" (infinite size) or '
+        '"kappa*M^b<<1", "kappa*M^b>>1" (finite size)',
+    )
+    coefficients = [
+        (sp.binomial(-q, j) * harmonic_number(s + b * (q + j), size, ordering), -q - j)
+        for j in range(terms)
+    ]
+    return Expansion.build(
+        variable, sp.oo, coefficients, order=-q - terms, ordering=ordering, validity=validity
+    )
 
 
-def _below(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, size: sp.Expr, ordering: Ordering,
-           variable: sp.Symbol) -> Expansion:
+def _below(
+    s: sp.Expr,
+    b: sp.Expr,
+    q: sp.Expr,
+    terms: int,
+    size: sp.Expr,
+    ordering: Ordering,
+    variable: sp.Symbol,
+) -> Expansion:
     """κM^b < 1: every mode is resolved, the binomial series of each term."""
-    validity = Validity(sp.S.Zero, size**-b, "κ below the smallest eigenvalue M^-b",
-                        'at larger κ use the regime "kappa*M^b>>1"')
-    coefficients = [(sp.binomial(-q, j) * harmonic_number(s - b * j, size, ordering), j)
-                    for j in range(terms)]
-    return Expansion.build(variable, 0, coefficients, order=terms, ordering=ordering,
-                           validity=validity)
+    validity = Validity(
+        sp.S.Zero,
+        size**-b,
+        "κ below the smallest eigenvalue M^-b",
+        'at larger κ use the regime "kappa*M^b>>1"',
+    )
+    coefficients = [
+        (sp.binomial(-q, j) * harmonic_number(s - b * j, size, ordering), j) for j in range(terms)
+    ]
+    return Expansion.build(
+        variable, 0, coefficients, order=terms, ordering=ordering, validity=validity
+    )
 
 
-def _tail(s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, size: sp.Expr, ordering: Ordering,
-          variable: sp.Symbol) -> Expansion:
+def _tail(
+    s: sp.Expr,
+    b: sp.Expr,
+    q: sp.Expr,
+    terms: int,
+    size: sp.Expr,
+    ordering: Ordering,
+    variable: sp.Symbol,
+) -> Expansion:
     """Σ_{J>M} J^{−s}/(1+κJ^b)^q for κ(M+1)^b > 1, continued in s where it diverges."""
     for j in range(terms):
         if ordering.sign(s + b * (q + j) - 1) == 0:
             raise OutsideTheoryError(
                 f"s + b(q+{j}) = 1: the tail and the infinite sum share a logarithm in M; "
-                "use the exact power sum, or the regime kappa*M^b<<1")
-    validity = Validity((size + 1) ** -b, sp.oo, "κ above the first eigenvalue left out, (M+1)^-b",
-                        'at smaller κ use the regime "kappa*M^b<<1"')
-    coefficients = [(sp.binomial(-q, j) * HurwitzZeta(s + b * (q + j), size + 1), -q - j)
-                    for j in range(terms)]
-    return Expansion.build(variable, sp.oo, coefficients, order=-q - terms, ordering=ordering,
-                           validity=validity)
+                "use the exact power sum, or the regime kappa*M^b<<1"
+            )
+    validity = Validity(
+        (size + 1) ** -b,
+        sp.oo,
+        "κ above the first eigenvalue left out, (M+1)^-b",
+        'at smaller κ use the regime "kappa*M^b<<1"',
+    )
+    coefficients = [
+        (sp.binomial(-q, j) * HurwitzZeta(s + b * (q + j), size + 1), -q - j) for j in range(terms)
+    ]
+    return Expansion.build(
+        variable, sp.oo, coefficients, order=-q - terms, ordering=ordering, validity=validity
+    )
 
 
 def harmonic_number(exponent: Any, size: Any, ordering: Ordering) -> sp.Expr:
@@ -165,8 +235,9 @@ def harmonic_number(exponent: Any, size: Any, ordering: Ordering) -> sp.Expr:
     return sp.zeta(exponent) - HurwitzZeta(exponent, size + 1)
 
 
-def hurwitz_tail(exponent: Any, variable: sp.Symbol = symbols.M, terms: int = 4,
-                 ordering: Ordering | None = None) -> Expansion:
+def hurwitz_tail(
+    exponent: Any, variable: sp.Symbol = symbols.M, terms: int = 4, ordering: Ordering | None = None
+) -> Expansion:
     """The series of ζ(σ, M+1) = Σ_{J>M} J^{−σ} (continued in σ ≠ 1) at M → ∞, Euler–Maclaurin.
 
     >>> M = symbols.M
@@ -178,15 +249,21 @@ def hurwitz_tail(exponent: Any, variable: sp.Symbol = symbols.M, terms: int = 4,
         raise InputError("exponent", sigma, "a value other than 1, where the sum is logarithmic")
     pieces = [(1 / (sigma - 1), 1 - sigma), (-sp.Rational(1, 2), -sigma)]
     for k in range(1, terms + 1):
-        pieces.append((sp.bernoulli(2 * k) / sp.factorial(2 * k) * sp.expand_func(
-            sp.rf(sigma, 2 * k - 1)), 1 - sigma - 2 * k))
-    series = Expansion.build(variable, sp.oo, pieces[:terms], order=pieces[terms][1],
-                             ordering=ordering)
+        pieces.append(
+            (
+                sp.bernoulli(2 * k) / sp.factorial(2 * k) * sp.expand_func(sp.rf(sigma, 2 * k - 1)),
+                1 - sigma - 2 * k,
+            )
+        )
+    series = Expansion.build(
+        variable, sp.oo, pieces[:terms], order=pieces[terms][1], ordering=ordering
+    )
     return series
 
 
-def decay_sum(s: Any, b: Any, variable: sp.Symbol = symbols.t,
-              ordering: Ordering | None = None) -> Expansion:
+def decay_sum(
+    s: Any, b: Any, variable: sp.Symbol = symbols.t, ordering: Ordering | None = None
+) -> Expansion:
     """The series of Σ_{J≥1} J^{−s} exp(−t J^{−b}) at t → ∞, for s > 1.
 
     Modes with J ≪ t^{1/b} are learnt, the others are not: (1/b) Γ((s−1)/b) t^{−(s−1)/b}.  Γ(u) has
@@ -195,8 +272,7 @@ def decay_sum(s: Any, b: Any, variable: sp.Symbol = symbols.t,
     s, b, ordering = sp.sympify(s), sp.sympify(b), ordering or Ordering()
     if ordering.sign(s - 1) <= 0:
         raise InputError("s", ordering.value(s), "a value > 1, else the sum diverges")
-    transform = MellinTransform((Gamma(sp.S.Zero, sp.S.One), Zeta(s, -b)),
-                                (sp.S.Zero, (s - 1) / b))
+    transform = MellinTransform((Gamma(sp.S.Zero, sp.S.One), Zeta(s, -b)), (sp.S.Zero, (s - 1) / b))
     validity = Validity(sp.S.One, sp.oo, "t λ_1 above 1", "at early times expand in powers of t")
     return transform.series(variable, sp.oo, 1, ordering, validity)
 
@@ -208,11 +284,13 @@ class FiniteSizeSeries:
     head: Expansion
     tail: Expansion
 
-    def __call__(self, kappa: Any, terms: int | None = None, check: bool = True, **values: Any
-                 ) -> Any:
+    def __call__(
+        self, kappa: Any, terms: int | None = None, check: bool = True, **values: Any
+    ) -> Any:
         """Value of both series; faces and errors as for :class:`Expansion`."""
-        return (self.head(kappa, terms, check, **_known(self.head, values))
-                - self.tail(kappa, terms, check, **_known(self.tail, values)))
+        return self.head(kappa, terms, check, **_known(self.head, values)) - self.tail(
+            kappa, terms, check, **_known(self.tail, values)
+        )
 
     @property
     def expression(self) -> sp.Expr:
@@ -238,7 +316,8 @@ class FiniteSizeSeries:
 def _known(series: Expansion, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that occur in one of the two series."""
     written = series.resolved()
-    names = {str(s) for t in written.terms
-             for s in t.coefficient.free_symbols | t.power.free_symbols}
+    names = {
+        str(s) for t in written.terms for s in t.coefficient.free_symbols | t.power.free_symbols
+    }
     names |= {str(s) for s in written.validity.low.free_symbols}
     return {n: v for n, v in values.items() if n in names}

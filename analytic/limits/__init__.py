@@ -1,11 +1,11 @@
 r"""Limits of the static loss, by machine: `limit(regime, …)` computes one of `REGIMES`.
 
-    N<<T, T<<N      plateau and its corrections (M = ∞, ridgeless); N/T fixed has exact coefficients
-    N/T             the same at a ratio that stays; optimal-ridge: with the ridge at its optimum
-    M->inf          approach of a finite latent space to the infinite one
-    min(N,T)->M     breakdown
-    ridge->0        at N ≠ T in powers of z, at N = T in powers of √z;  ridge->inf in powers of 1/z
-    noise           L₀ + σ_ε² V;  noise-beyond and noise-regularised: the 1/T fall-off at N, T > M
+N<<T, T<<N      plateau and its corrections (M = ∞, ridgeless); N/T fixed has exact coefficients
+N/T             the same at a ratio that stays; optimal-ridge: with the ridge at its optimum
+M->inf          approach of a finite latent space to the infinite one
+min(N,T)->M     breakdown
+ridge->0        at N ≠ T in powers of z, at N = T in powers of √z;  ridge->inf in powers of 1/z
+noise           L₀ + σ_ε² V;  noise-beyond and noise-regularised: the 1/T fall-off at N, T > M
 """
 
 from __future__ import annotations
@@ -38,8 +38,15 @@ REGIMES = {
     "noise-regularised": "N, T > M with label noise, optimal ridge",
 }
 
-ALIASES = {"n≪t": "N<<T", "t≪n": "T<<N", "m->infinity": "M->inf", "n=t": "ridge->0,N=T",
-           "min->m": "min(N,T)->M", "breakdown": "min(N,T)->M", "ridge->infinity": "ridge->inf"}
+ALIASES = {
+    "n≪t": "N<<T",
+    "t≪n": "T<<N",
+    "m->infinity": "M->inf",
+    "n=t": "ridge->0,N=T",
+    "min->m": "min(N,T)->M",
+    "breakdown": "min(N,T)->M",
+    "ridge->infinity": "ridge->inf",
+}
 
 
 def regime_name(regime: str) -> str:
@@ -58,8 +65,15 @@ def regime_name(regime: str) -> str:
     raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}{hint}")
 
 
-def limit(regime: str, *, alpha: Any = None, exponent: Any = None, target_exponent: Any = None,
-          smaller: str = "N", terms: int = 3) -> Limit:
+def limit(
+    regime: str,
+    *,
+    alpha: Any = None,
+    exponent: Any = None,
+    target_exponent: Any = None,
+    smaller: str = "N",
+    terms: int = 3,
+) -> Limit:
     """One limit of the static loss.
 
     Parameters
@@ -83,7 +97,9 @@ def limit(regime: str, *, alpha: Any = None, exponent: Any = None, target_expone
     b_value = _exponent(name, alpha, exponent)
     a_value = None if target_exponent is None else exact_number(target_exponent)
     if a_value is not None and not a_value > 1:
-        raise InputError("target_exponent", target_exponent, "a > 1, else the target power diverges")
+        raise InputError(
+            "target_exponent", target_exponent, "a > 1, else the target power diverges"
+        )
     return _limit(name, b_value, a_value, smaller, terms)
 
 
@@ -92,13 +108,19 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
         raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
     if alpha is None and exponent is None:
         if name in ("N<<T", "T<<N", "N/T", "T/N", "optimal-ridge", "M->inf"):
-            raise InputError("alpha", None, f"alpha or exponent: the order of terms in the regime "
-                             f"{name} depends on it")
+            raise InputError(
+                "alpha",
+                None,
+                f"alpha or exponent: the order of terms in the regime {name} depends on it",
+            )
         return None
     value = exact_number(exponent) if alpha is None else 1 + exact_number(alpha)
     if not value > 1:
-        raise InputError("alpha", alpha if exponent is None else value - 1,
-                         "α > 0 (b > 1), else the trace of an infinite spectrum diverges")
+        raise InputError(
+            "alpha",
+            alpha if exponent is None else value - 1,
+            "α > 0 (b > 1), else the trace of an infinite spectrum diverges",
+        )
     return value
 
 
@@ -110,16 +132,21 @@ def _limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> L
         side = name[0]
         other = "T" if side == "N" else "N"
         far = "<<" in name
-        when = (f"1 ≪ {side} {'≪' if far else '<'} {other} ≪ M, zero ridge"
-                + ("" if far else f", {side}/{other} fixed; corrections grow near {side} = {other}"
-                   " only through the exact coefficients"))
+        when = f"1 ≪ {side} {'≪' if far else '<'} {other} ≪ M, zero ridge" + (
+            ""
+            if far
+            else f", {side}/{other} fixed; corrections grow near {side} = {other}"
+            " only through the exact coefficients"
+        )
         title = f"{'Plateau' if far else 'Fixed ratio'}: {side} the bottleneck"
-        return scaling.size_limit(side, terms, b_value, a_value, regime=name, when=when,
-                                  title=title)
+        return scaling.size_limit(
+            side, terms, b_value, a_value, regime=name, when=when, title=title
+        )
     if name == "optimal-ridge":
         if a_value is not None and a_value != b_value:
-            raise InputError("target_exponent", a_value, "an isotropic target (a = b) at the "
-                             "optimal ridge")
+            raise InputError(
+                "target_exponent", a_value, "an isotropic target (a = b) at the optimal ridge"
+            )
         return scaling.optimal_ridge_limit(b_value, terms)
     if name == "M->inf":
         return infinite_size.infinite_size_limit(smaller, b_value, a_value, terms)

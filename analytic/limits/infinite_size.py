@@ -52,7 +52,11 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
         shift = improved
     images: dict[sp.Expr, Expansion] = {kappa: (shift + 1) * kappa_0}
     formula = reduced_loss(size, False).subs(sigma_eps, 0).subs(ratio, size / larger)
-    taylor = {D[2]: near.degrees_series(2), H[1]: near.target_series(1), H[2]: near.target_series(2)}
+    taylor = {
+        D[2]: near.degrees_series(2),
+        H[1]: near.target_series(1),
+        H[2]: near.target_series(2),
+    }
     for function, series in taylor.items():
         if not formula.has(function):
             continue
@@ -60,7 +64,10 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
         weighted = function in H.values()
         scale = sigma_w**2 * lambda_plus ** (1 - q) if weighted else sp.S.One
         exponent_of_target = b if target is None else a
-        tail = _tail(exponent_of_target - q * b if weighted else sp.S.Zero, q, shift, depth, ordering) * scale
+        tail = (
+            _tail(exponent_of_target - q * b if weighted else sp.S.Zero, q, shift, depth, ordering)
+            * scale
+        )
         unit = kappa_0**-q if weighted else sp.S.One
         head = names.expand(("g" if weighted else "d") + str(q), series).compose(shift)
         images[function] = head * unit - tail
@@ -71,12 +78,17 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
     loss = names.written_out(_up_to(top / denominator, terms))
     when = f"finite M ≫ min(N, T) = {smaller}: κ₀ M^b/λ₊ large"
     validity = Validity(sp.S.One, sp.oo, when, 'near M use "min(N,T)->M"')
-    return Limit("M->inf", "Approach to the infinite latent space", when,
-                 replace(loss, validity=validity),
-                 names.written_out(_up_to(images[kappa], terms)),
-                 variable_of=_size_above(smaller), constants=ridgeless_kappa,
-                 reference=_without_end,
-                 meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size)})
+    return Limit(
+        "M->inf",
+        "Approach to the infinite latent space",
+        when,
+        replace(loss, validity=validity),
+        names.written_out(_up_to(images[kappa], terms)),
+        variable_of=_size_above(smaller),
+        constants=ridgeless_kappa,
+        reference=_without_end,
+        meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size)},
+    )
 
 
 def _depth(terms: int, ordering: Ordering) -> sp.Expr:
@@ -100,8 +112,9 @@ class _Names:
             name = sp.Symbol(f"{letter}_{i}")
             self.values[name] = self.near.written_out(self.near.field.expression(c))
             terms.append((name, series.valuation + i))
-        return Expansion.build(sp.Symbol("y", positive=True), 0, terms, order=series.order,
-                               ordering=self.ordering)
+        return Expansion.build(
+            sp.Symbol("y", positive=True), 0, terms, order=series.order, ordering=self.ordering
+        )
 
     def shorten(self, letter: str, series: Expansion) -> Expansion:
         """The same series with every coefficient named."""
@@ -145,8 +158,12 @@ def _without_end(spectrum: Spectrum) -> PowerLaw:
     """The same power law with M = ∞."""
     if not isinstance(spectrum, PowerLaw):
         raise InputError("spectrum", spectrum, "a power law, whose limit M → ∞ exists")
-    return PowerLaw(exponent=spectrum.exponent, target_exponent=spectrum.target_exponent,
-                    scale=spectrum.scale, target_variance=spectrum.target_variance)
+    return PowerLaw(
+        exponent=spectrum.exponent,
+        target_exponent=spectrum.target_exponent,
+        scale=spectrum.scale,
+        target_variance=spectrum.target_variance,
+    )
 
 
 def _size_above(smaller: str) -> Callable[[Setting], Any]:
@@ -155,4 +172,5 @@ def _size_above(smaller: str) -> Callable[[Setting], Any]:
         if not n < setting.spectrum.size < mpmath.inf:
             raise InputError("M", setting.spectrum.size, f"a finite size above {smaller} = {n}")
         return setting.spectrum.size
+
     return size

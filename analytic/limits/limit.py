@@ -1,9 +1,9 @@
 r"""A limit of the static loss as an object: series, range, and numbers to compare with.
 
-A limit holds the series of the excess loss L and of κ in one variable, with whatever else belongs to
-it (the noise amplification V in L = L₀ + σ_ε² V, the expansion in the ratio r, …), the words that
-say when it holds, and the meaning of each symbol that is left in the coefficients.  Given a spectrum
-and sizes it evaluates its series and the exact quantity side by side.
+A limit holds the series of the excess loss L and of κ in one variable, with whatever else belongs
+to it (the noise amplification V in L = L₀ + σ_ε² V, the expansion in the ratio r, …), the words
+that say when it holds, and the meaning of each symbol that is left in the coefficients.  Given a
+spectrum and sizes it evaluates its series and the exact quantity side by side.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Comparison", "Limit", "Setting", "numeric_series", "ratio"]
 ratio = sp.Symbol("r", positive=True)
 
 GUARD_DIGITS = 15
-DIGITS_AT_RISK = 10
+DIGITS_AT_RISK = 20
 
 
 def signs_resolved(expression: sp.Expr) -> sp.Expr:
@@ -51,8 +51,14 @@ def signs_resolved(expression: sp.Expr) -> sp.Expr:
 
 
 def _typically_negative(expression: sp.Expr) -> bool:
-    point = {symbols.N: sp.Integer(100), symbols.T: sp.Integer(300), symbols.M: sp.Integer(10**4),
-             ratio: sp.Rational(1, 2), symbols.b: sp.Rational(7, 4), symbols.a: sp.Rational(3, 2)}
+    point = {
+        symbols.N: sp.Integer(100),
+        symbols.T: sp.Integer(300),
+        symbols.M: sp.Integer(10**4),
+        ratio: sp.Rational(1, 2),
+        symbols.b: sp.Rational(7, 4),
+        symbols.a: sp.Rational(3, 2),
+    }
     for atom in expression.atoms(DegreesOfFreedom, TargetSum):
         point[atom] = sp.Integer(60) / int(atom.args[0])
     value = expression.xreplace(point)
@@ -70,9 +76,13 @@ def at_optimal_ridge(setting: Setting) -> Any:
     """The exact loss at the ridge that minimises it, label noise included."""
     from analytic.optimal_ridge import optimal_ridge
 
-    return optimal_ridge(setting.spectrum, mpmath.mpmathify(setting.features),
-                         mpmath.mpmathify(setting.samples), digits=mpmath.mp.dps,
-                         noise=mpmath.mpmathify(setting.noise)).excess_loss
+    return optimal_ridge(
+        setting.spectrum,
+        mpmath.mpmathify(setting.features),
+        mpmath.mpmathify(setting.samples),
+        digits=mpmath.mp.dps,
+        noise=mpmath.mpmathify(setting.noise),
+    ).excess_loss
 
 
 @dataclass(frozen=True)
@@ -88,11 +98,19 @@ class Setting:
     def parameters(self) -> dict[sp.Symbol, Any]:
         """Values of the symbols of the model that this setting fixes."""
         spectrum = self.spectrum
-        known = {symbols.N: self.features, symbols.T: self.samples, symbols.z: self.z,
-                 symbols.sigma_eps: mpmath.sqrt(mpmath.mpmathify(self.noise)),
-                 symbols.M: spectrum.size}
-        for symbol, attribute in ((symbols.b, "exponent"), (symbols.alpha, "alpha"),
-                                  (symbols.a, "target_exponent"), (symbols.lambda_plus, "scale")):
+        known = {
+            symbols.N: self.features,
+            symbols.T: self.samples,
+            symbols.z: self.z,
+            symbols.sigma_eps: mpmath.sqrt(mpmath.mpmathify(self.noise)),
+            symbols.M: spectrum.size,
+        }
+        for symbol, attribute in (
+            (symbols.b, "exponent"),
+            (symbols.alpha, "alpha"),
+            (symbols.a, "target_exponent"),
+            (symbols.lambda_plus, "scale"),
+        ):
             if hasattr(spectrum, attribute):
                 known[symbol] = getattr(spectrum, attribute)
         variance = getattr(spectrum, "target_variance", None)
@@ -101,15 +119,20 @@ class Setting:
         return known
 
     def exact(self) -> static.StaticLoss:
-        """The exact static loss, noise included, to ten digits less than the mp precision.
+        """The exact static loss, noise included, to twenty digits less than the mp precision.
 
-        Those ten may be lost where the loss vanishes, close to breakdown.
+        Those may be lost where the loss vanishes, close to breakdown.
         """
         n, t = mpmath.mpmathify(self.features), mpmath.mpmathify(self.samples)
         gamma = mpmath.mpmathify(self.z) * n * t if self.z else mpmath.mpf(0)
-        return static.static_loss(self.spectrum, n, t, ridge=gamma,
-                                  noise=mpmath.mpmathify(self.noise),
-                                  digits=max(15, mpmath.mp.dps - DIGITS_AT_RISK))
+        return static.static_loss(
+            self.spectrum,
+            n,
+            t,
+            ridge=gamma,
+            noise=mpmath.mpmathify(self.noise),
+            digits=max(15, mpmath.mp.dps - DIGITS_AT_RISK),
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +171,8 @@ class Limit:
     others: Mapping[str, Expansion] = field(default_factory=dict)
     reference: Callable[[Spectrum], Spectrum] = field(default=lambda s: s, repr=False)
     exact: Callable[[Setting], Any] = field(
-        default=lambda s: replace(s, noise=0).exact().excess_loss, repr=False)
+        default=lambda s: replace(s, noise=0).exact().excess_loss, repr=False
+    )
 
     @property
     def terms(self) -> tuple[Any, ...]:
@@ -206,8 +230,9 @@ class Limit:
         return rf"$\displaystyle {self.latex()}$"
 
 
-def numeric_series(series: Expansion, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
-                   ) -> Expansion:
+def numeric_series(
+    series: Expansion, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
+) -> Expansion:
     """Put numbers, and sums over ``spectrum``, in the place of all symbols but the variable."""
     digits = mpmath.mp.dps + GUARD_DIGITS
     exact = {s: _exact(v, digits) for s, v in values.items() if s != series.variable}
@@ -227,8 +252,11 @@ def numeric_series(series: Expansion, values: Mapping[sp.Symbol, Any], spectrum:
         coefficient = put(t.coefficient)
         missing = coefficient.free_symbols
         if missing:
-            raise InputError("values", f"no value for {', '.join(sorted(map(str, missing)))}",
-                             "a value for every parameter of the limit")
+            raise InputError(
+                "values",
+                f"no value for {', '.join(sorted(map(str, missing)))}",
+                "a value for every parameter of the limit",
+            )
         terms.append(replace(t, coefficient=coefficient, power=t.power.subs(exact)))
     return replace(series, terms=tuple(terms), remainder=None, definitions={})
 
@@ -244,14 +272,18 @@ def _exact(value: Any, digits: int) -> sp.Expr:
     return sp.Rational(value) if not isinstance(value, float) else sp.Rational(repr(value))
 
 
-def _sum_value(atom: sp.Expr, known: Mapping[sp.Symbol, sp.Expr], spectrum: Spectrum | None,
-               digits: int) -> sp.Expr:
+def _sum_value(
+    atom: sp.Expr, known: Mapping[sp.Symbol, sp.Expr], spectrum: Spectrum | None, digits: int
+) -> sp.Expr:
     """D_q(κ₀) or h_q(κ₀), summed over the spectrum with guard digits."""
     if spectrum is None:
         raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
     order, place = atom.args
     with mpmath.workdps(digits):
         point = mpmath.mpmathify(sp.N(place.subs(known), digits))
-        family = (spectrum.degrees_of_freedom if isinstance(atom, DegreesOfFreedom)
-                  else spectrum.target_sum)
+        family = (
+            spectrum.degrees_of_freedom
+            if isinstance(atom, DegreesOfFreedom)
+            else spectrum.target_sum
+        )
         return sp.Float(family(point, int(order)), digits)

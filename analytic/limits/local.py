@@ -7,9 +7,10 @@ They hold for any spectrum.  All are Taylor or Laurent series over a field of ra
       D_q(κ)       = Σ_j binom(−q, j) δ^j Σ_i binom(j, i) (−1)^i D_{q+i}(κ₀),
       κ₀^q h_q(κ)  = Σ_j binom(−q, j) δ^j κ₀^{q+j} h_{q+j}(κ₀).
 
-  N ≠ T: equation (1) gives z/κ₀ as a series in δ that begins with δ; reverted, κ and L are series in
-  z = γ/(σ_u² N T).  N = T: both brackets close at once and √(z/κ₀) = (1 − D₁/N)√(1+δ) begins with δ;
-  κ and L are series in √z, and L begins with z^{-1/2}: the height of the double-descent peak.
+  N ≠ T: equation (1) gives z/κ₀ as a series in δ that begins with δ; reverted, κ and L are series
+  in z = γ/(σ_u² N T).  N = T: both brackets close at once and √(z/κ₀) = (1 − D₁/N)√(1+δ) begins
+  with δ; κ and L are series in √z, and L begins with z^{-1/2}: the height of the double-descent
+  peak.
 - ridge → ∞: D_q = Σ_j binom(−q, j) t_{q+j} κ^{−q−j}, t_j = Σ λ^j, and likewise h_q with
   τ_j = Σ w² λ^j: series in 1/z.
 - breakdown, n = min(N, T) → M: κ → 0, D_q = Σ_j binom(−q, j) Λ_j κ^j with Λ_j = Σ λ^{-j}, Λ_0 = M:
@@ -34,8 +35,13 @@ from analytic.symbols import M, N, T, kappa, sigma_eps, z
 
 from .limit import Limit, Setting, signs_resolved
 
-__all__ = ["breakdown_limit", "kappa_0", "large_ridge_limit", "ridgeless_kappa",
-           "small_ridge_limit"]
+__all__ = [
+    "breakdown_limit",
+    "kappa_0",
+    "large_ridge_limit",
+    "ridgeless_kappa",
+    "small_ridge_limit",
+]
 
 kappa_0 = sp.Symbol("kappa_0", positive=True)  #: the ridgeless κ, D₁(κ₀) = min(N, T)
 missing = sp.Symbol("m", positive=True)  #: M − min(N, T)
@@ -75,26 +81,35 @@ class NearRidgeless:
 
     def degrees_series(self, q: int) -> Laurent:
         """D_q(κ₀(1+δ))."""
-        return Laurent.of(self.field, [
-            sp.binomial(-q, j) * sum(sp.binomial(j, i) * (-1) ** i * self.degrees[q + i]
-                                     for i in range(j + 1)) for j in range(self.order + 1)])
+        return Laurent.of(
+            self.field,
+            [
+                sp.binomial(-q, j)
+                * sum(sp.binomial(j, i) * (-1) ** i * self.degrees[q + i] for i in range(j + 1))
+                for j in range(self.order + 1)
+            ],
+        )
 
     def target_series(self, q: int) -> Laurent:
         """κ₀^q h_q(κ₀(1+δ))."""
-        return Laurent.of(self.field, [sp.binomial(-q, j) * self.targets[q + j]
-                                       for j in range(self.order + 1)])
+        return Laurent.of(
+            self.field, [sp.binomial(-q, j) * self.targets[q + j] for j in range(self.order + 1)]
+        )
 
     def images(self) -> dict[sp.Expr, Laurent]:
         """Every quantity of formula (4) and of equation (1), κ in units of κ₀."""
         one = [1, 1] + [0] * (self.order - 1)
-        return {kappa: Laurent.of(self.field, one)} | {
-            D[q]: self.degrees_series(q) for q in (1, 2)} | {
-            H[q]: self.target_series(q) for q in (1, 2)}
+        return (
+            {kappa: Laurent.of(self.field, one)}
+            | {D[q]: self.degrees_series(q) for q in (1, 2)}
+            | {H[q]: self.target_series(q) for q in (1, 2)}
+        )
 
     def written_out(self, expression: sp.Expr) -> sp.Expr:
         """g_q = κ₀^q h_q(κ₀) put back."""
         return signs_resolved(expression).xreplace(
-            {g: kappa_0**q * TargetSum(q, kappa_0) for q, g in self.targets.items()})
+            {g: kappa_0**q * TargetSum(q, kappa_0) for q, g in self.targets.items()}
+        )
 
 
 def small_ridge_limit(smaller: str, terms: int = 3) -> Limit:
@@ -115,20 +130,29 @@ def small_ridge_limit(smaller: str, terms: int = 3) -> Limit:
     series = substitute_laurent(formula, images).compose(shift)
     loss = _in_powers_of_ridge(series, step, near, terms)
     kappa_series = _in_powers_of_ridge(shift + 1, step, near, terms, kappa_0)
-    when = (("N = T" if equal else f"{smaller} the smaller size, below M")
-            + "; z = γ/(σ_u² N T) small against κ₀"
-            + (": the peak is cut off at height z^(-1/2)" if equal else " (1 − min/max)²"))
-    return Limit("ridge->0", "Small ridge at N = T" if equal else "Small ridge", when,
-                 loss, kappa_series, variable_of=lambda s: s.z,
-                 constants=_ridgeless_sizes(smaller),
-                 meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size), ridge_z: z})
+    when = (
+        ("N = T" if equal else f"{smaller} the smaller size, below M")
+        + "; z = γ/(σ_u² N T) small against κ₀"
+        + (": the peak is cut off at height z^(-1/2)" if equal else " (1 − min/max)²")
+    )
+    return Limit(
+        "ridge->0",
+        "Small ridge at N = T" if equal else "Small ridge",
+        when,
+        loss,
+        kappa_series,
+        variable_of=lambda s: s.z,
+        constants=_ridgeless_sizes(smaller),
+        meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size), ridge_z: z},
+    )
 
 
-def _in_powers_of_ridge(series: Laurent, step: sp.Expr, near: NearRidgeless, terms: int,
-                        factor: sp.Expr = sp.S.One) -> Expansion:
+def _in_powers_of_ridge(
+    series: Laurent, step: sp.Expr, near: NearRidgeless, terms: int, factor: sp.Expr = sp.S.One
+) -> Expansion:
     """Σ c_i (z/κ₀)^{i·step} as an `Expansion` in z, with ``terms`` terms."""
     pieces = []
-    for i, c in enumerate(series.coefficients[:terms + 1]):
+    for i, c in enumerate(series.coefficients[: terms + 1]):
         power = step * (series.valuation + i)
         value = near.written_out(near.field.expression(c) * kappa_0**-power) * factor
         pieces.append((value, power))
@@ -143,6 +167,7 @@ def _ridgeless_sizes(smaller: str) -> Callable[[Setting], Mapping[sp.Symbol, Any
             relation = {"N": "N < T", "T": "T < N", "=": "N = T"}[smaller]
             raise InputError("features, samples", (n, t), f"{relation} and the smaller below M")
         return ridgeless_kappa(setting)
+
     return constants
 
 
@@ -160,36 +185,49 @@ def large_ridge_limit(terms: int = 3) -> Limit:
     powers = sp.symbols(f"tau_1:{terms + 4}", positive=True)
     field = Field([1 / N, 1 / T, *traces, *powers])
     count = terms + 2
-    images = {kappa: Laurent.of(field, [1] + [0] * count, -1),
-              **{D[q]: _moment_series(field, q, traces[q - 1:q - 1 + count], q) for q in (1, 2)},
-              **{H[q]: _moment_series(field, q, powers[:count], q) for q in (1, 2)}}
+    images = {
+        kappa: Laurent.of(field, [1] + [0] * count, -1),
+        **{D[q]: _moment_series(field, q, traces[q - 1 : q - 1 + count], q) for q in (1, 2)},
+        **{H[q]: _moment_series(field, q, powers[:count], q) for q in (1, 2)},
+    }
     inverse = substitute_laurent(resolvent.self_consistent_equation().rhs, images).power(-1)
     solution = inverse.revert()  # 1/κ as a series in 1/z
     loss = substitute_laurent(noiseless_formula(), images).compose(solution)
     meaning = _moment_meaning(traces, "lambda^{}", 1) | _moment_meaning(powers, "w^2 lambda^{}", 1)
 
     def constants(setting: Setting) -> Mapping[sp.Symbol, Any]:
-        return (_moments(setting, traces, 1, False) | _moments(setting, powers, 1, True))
+        return _moments(setting, traces, 1, False) | _moments(setting, powers, 1, True)
 
     when = "z = γ/(σ_u² N T) large against the largest eigenvalue and Σλ (1/N + 1/T)"
-    return Limit("ridge->inf", "Large ridge", when,
-                 loss.expansion(ridge_z, sp.oo, terms),
-                 solution.power(-1).expansion(ridge_z, sp.oo, terms),
-                 variable_of=lambda s: s.z, constants=constants, meaning=meaning)
+    return Limit(
+        "ridge->inf",
+        "Large ridge",
+        when,
+        loss.expansion(ridge_z, sp.oo, terms),
+        solution.power(-1).expansion(ridge_z, sp.oo, terms),
+        variable_of=lambda s: s.z,
+        constants=constants,
+        meaning=meaning,
+    )
 
 
-def _moment_meaning(names: Sequence[sp.Symbol], pattern: str, first: int, sign: int = 1
-                    ) -> dict[sp.Symbol, Any]:
-    return {s: sp.Symbol("Sum(" + pattern.format(sign * (first + j)) + ")")
-            for j, s in enumerate(names)}
+def _moment_meaning(
+    names: Sequence[sp.Symbol], pattern: str, first: int, sign: int = 1
+) -> dict[sp.Symbol, Any]:
+    return {
+        s: sp.Symbol("Sum(" + pattern.format(sign * (first + j)) + ")") for j, s in enumerate(names)
+    }
 
 
-def _moments(setting: Setting, names: Sequence[sp.Symbol], first: int, target: bool,
-             sign: int = 1) -> dict[sp.Symbol, Any]:
+def _moments(
+    setting: Setting, names: Sequence[sp.Symbol], first: int, target: bool, sign: int = 1
+) -> dict[sp.Symbol, Any]:
     """Σ (w²) λ^{±(first + j)} for each name."""
     zero = mpmath.mpf(0)
-    return {s: setting.spectrum.resolvent_sum(zero, sign * (first + j), 0, target=target)
-            for j, s in enumerate(names)}
+    return {
+        s: setting.spectrum.resolvent_sum(zero, sign * (first + j), 0, target=target)
+        for j, s in enumerate(names)
+    }
 
 
 # ---- breakdown ------------------------------------------------------------------------
@@ -207,15 +245,20 @@ class ResolvedModes:
         self.images = {
             kappa: Laurent.of(self.field, [1] + [0] * count, 1),
             **{D[q]: _moment_series(self.field, q, modes[:count], 0) for q in (1, 2)},
-            **{H[q]: _moment_series(self.field, q, self.power[q - 1:q - 1 + count], 0)
-               for q in (1, 2)}}
-        self.meaning = (_moment_meaning(self.inverse, "lambda^{}", 1, -1)
-                        | _moment_meaning(self.power, "w^2 lambda^{}", 0, -1))
+            **{
+                H[q]: _moment_series(self.field, q, self.power[q - 1 : q - 1 + count], 0)
+                for q in (1, 2)
+            },
+        }
+        self.meaning = _moment_meaning(self.inverse, "lambda^{}", 1, -1) | _moment_meaning(
+            self.power, "w^2 lambda^{}", 0, -1
+        )
 
     def constants(self, setting: Setting) -> dict[sp.Symbol, Any]:
         """The numbers Λ_j and W_j of a spectrum."""
-        return (_moments(setting, self.inverse, 1, False, -1)
-                | _moments(setting, self.power, 0, True, -1))
+        return _moments(setting, self.inverse, 1, False, -1) | _moments(
+            setting, self.power, 0, True, -1
+        )
 
 
 def breakdown_limit(smaller: str, terms: int = 3) -> Limit:
@@ -232,14 +275,22 @@ def breakdown_limit(smaller: str, terms: int = 3) -> Limit:
         _require_breakdown(setting, smaller)
         return modes.constants(setting)
 
-    when = (f"M finite, {smaller} < {larger} and {smaller} → M from below: m Λ₂/Λ₁² ≪ 1; the loss "
-            "without noise is zero beyond")
-    return Limit("min(N,T)->M", "Breakdown at the size of the latent space", when,
-                 loss.expansion(missing, 0, terms).map_coefficients(signs_resolved),
-                 unresolved.expansion(missing, 0, terms),
-                 variable_of=lambda s: s.spectrum.size - mpmath.mpmathify(
-                     s.features if smaller == "N" else s.samples),
-                 constants=constants, meaning={missing: M - size, **modes.meaning})
+    when = (
+        f"M finite, {smaller} < {larger} and {smaller} → M from below: m Λ₂/Λ₁² ≪ 1; the loss "
+        "without noise is zero beyond"
+    )
+    return Limit(
+        "min(N,T)->M",
+        "Breakdown at the size of the latent space",
+        when,
+        loss.expansion(missing, 0, terms).map_coefficients(signs_resolved),
+        unresolved.expansion(missing, 0, terms),
+        variable_of=lambda s: (
+            s.spectrum.size - mpmath.mpmathify(s.features if smaller == "N" else s.samples)
+        ),
+        constants=constants,
+        meaning={missing: M - size, **modes.meaning},
+    )
 
 
 def _require_breakdown(setting: Setting, smaller: str) -> None:
@@ -247,5 +298,8 @@ def _require_breakdown(setting: Setting, smaller: str) -> None:
     if smaller == "T":
         low, high = high, low
     if not (setting.spectrum.size < mpmath.inf and low <= setting.spectrum.size and low < high):
-        raise InputError("M, N, T", (setting.spectrum.size, setting.features, setting.samples),
-                         f"finite M ≥ {smaller}, the smaller of N and T")
+        raise InputError(
+            "M, N, T",
+            (setting.spectrum.size, setting.features, setting.samples),
+            f"finite M ≥ {smaller}, the smaller of N and T",
+        )

@@ -9,12 +9,12 @@ the general formula (4) of the static loss gives the loss as a series in n whose
 exact functions of r = min/max.  The expansion at n → ∞ with r fixed is thus one object; r → 0 gives
 N ≪ T and T ≪ N.
 
-D₁ = c x^{-1/b} − 1/2 − ζ(−b) x + … : the constant ζ(0) = −1/2 is why x = (c/(n+½))^b up to a relative
-error n^{-b-1}.  `shift_of` finds this ½ from the series in n.
+D₁ = c x^{-1/b} − 1/2 − ζ(−b) x + … : the constant ζ(0) = −1/2 is why x = (c/(n+½))^b up to a
+relative error n^{-b-1}.  `shift_of` finds this ½ from the series in n.
 
-At the optimal ridge (isotropic target) D₁ = N d is free, x = x(D₁), and L = N^{-α} Σ ℓ_i(d; r) N^{-i};
-the minimum over d follows by perturbation from the leading order, whose stationary point d₀ is the
-quadratic solved in `analytic.optimal_ridge`:
+At the optimal ridge (isotropic target) D₁ = N d is free, x = x(D₁), and L = N^{-α} Σ ℓ_i(d; r)
+N^{-i}; the minimum over d follows by perturbation from the leading order, whose stationary point d₀
+is the quadratic solved in `analytic.optimal_ridge`:
 
     L* = N^{-α} [ℓ₀ + ℓ₁/N + (ℓ₂ − ℓ₁'²/(2ℓ₀''))/N² + …] at d₀.
 """
@@ -62,8 +62,11 @@ def degrees_series(q: int, terms: int, ordering: Ordering) -> Expansion:
     series = expand_power_sum(0, b, q, "kappa->0", terms, ordering=ordering)
     lead = series.lead
     named = c * sp.simplify(lead.coefficient / PREFACTOR)
-    return replace(series, terms=(replace(lead, coefficient=named), *series.terms[1:]),
-                   definitions={c: PREFACTOR})
+    return replace(
+        series,
+        terms=(replace(lead, coefficient=named), *series.terms[1:]),
+        definitions={c: PREFACTOR},
+    )
 
 
 def _relative(series: Expansion, depth: int) -> Expansion:
@@ -103,23 +106,36 @@ def reduced_loss(smaller: sp.Symbol, isotropic_target: bool) -> sp.Expr:
     return _in_one_minus_r(result)
 
 
-def _images(size: sp.Symbol, terms: int, ordering: Ordering, isotropic_target: bool
-            ) -> dict[sp.Expr, Expansion]:
+def _images(
+    size: sp.Symbol, terms: int, ordering: Ordering, isotropic_target: bool
+) -> dict[sp.Expr, Expansion]:
     """Every quantity in the loss as a series in ``size``."""
     x = kappa_of_size(size, terms, ordering)
-    images = {kappa: x * lambda_plus, size: x.monomial(1, 1),
-              D[2]: _relative(degrees_series(2, terms + 2, ordering), terms).compose(x)}
+    images = {
+        kappa: x * lambda_plus,
+        size: x.monomial(1, 1),
+        D[2]: _relative(degrees_series(2, terms + 2, ordering), terms).compose(x),
+    }
     if not isotropic_target:
         for q in (1, 2):
             series = target_series(q, terms + 3, ordering)
             smallest = series.lead.power + sp.Integer(terms) / b
-            images[H[q]] = (series.truncate(smallest).compose(x) * sigma_w**2
-                            * lambda_plus ** (1 - q))
+            images[H[q]] = (
+                series.truncate(smallest).compose(x) * sigma_w**2 * lambda_plus ** (1 - q)
+            )
     return images
 
 
-def size_limit(smaller: str, terms: int, exponent: Any, target: Any = None, *,
-               regime: str, when: str, title: str) -> Limit:
+def size_limit(
+    smaller: str,
+    terms: int,
+    exponent: Any,
+    target: Any = None,
+    *,
+    regime: str,
+    when: str,
+    title: str,
+) -> Limit:
     """The ridgeless loss as a series in the smaller size at fixed ratio r < 1."""
     size = {"N": N, "T": T}[smaller]
     ordering = scaling_ordering(exponent, target)
@@ -132,10 +148,28 @@ def size_limit(smaller: str, terms: int, exponent: Any, target: Any = None, *,
     others = {"ratio": ratio_series(size, target is None, terms)}
     validity = Validity(sp.S.One, sp.oo, when, 'at finite M and n near M use "min(N,T)->M"')
     return Limit(
-        regime, title, when, replace(_tidy(loss), validity=validity), _first(x, terms),
+        regime,
+        title,
+        when,
+        replace(_tidy(loss), validity=validity),
+        _first(x, terms),
         variable_of=lambda s: s.features if smaller == "N" else s.samples,
-        constants=_ratio_value(smaller), meaning={ratio: (N / T if size == N else T / N),
-                                                  c: PREFACTOR}, noise=_tidy(noise), others=others)
+        constants=_ratio_value(smaller),
+        meaning={ratio: (N / T if size == N else T / N), c: PREFACTOR},
+        noise=_tidy(noise),
+        others=others,
+    )
+
+
+def plateau_series(size: sp.Symbol, terms: int, exponent: Any, target: Any) -> Expansion:
+    """The noiseless loss at r = 0 (the other resource infinite) as a series in ``size``.
+
+    >>> print(plateau_series(T, 1, 1.25, 4).lead.power)
+    -2*b
+    """
+    formula = sp.cancel(reduced_loss(size, False).subs({sigma_eps: 0, ratio: 0}))
+    images = _images(size, terms + 1, scaling_ordering(exponent, target), False)
+    return _first(substitute_series(sp.factor(formula), images), terms)
 
 
 def _first(series: Expansion, terms: int) -> Expansion:
@@ -158,12 +192,16 @@ def _ratio_value(smaller: str) -> Any:
         n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
         low, high = (n, t) if smaller == "N" else (t, n)
         if not low < high:
-            raise InputError("features, samples", (setting.features, setting.samples),
-                             f"{smaller} the smaller of the two sizes in this regime")
+            raise InputError(
+                "features, samples",
+                (setting.features, setting.samples),
+                f"{smaller} the smaller of the two sizes in this regime",
+            )
         value = mpmath.mpf(0) if high == mpmath.inf else low / high
         from .local import ridgeless_kappa
 
         return {ratio: value, **ridgeless_kappa(setting)}
+
     return constants
 
 
@@ -179,8 +217,9 @@ def ratio_series(size: sp.Symbol, isotropic_target: bool, terms: int) -> Expansi
     coefficients = []
     for j in range(terms + 1):
         coefficients.append(sp.factor(formula.diff(ratio, j).subs(ratio, 0) / sp.factorial(j)))
-    return Expansion.build(ratio, 0, [(q, j) for j, q in enumerate(coefficients[:terms])],
-                           order=terms)
+    return Expansion.build(
+        ratio, 0, [(q, j) for j, q in enumerate(coefficients[:terms])], order=terms
+    )
 
 
 def shift_of(series: Expansion) -> sp.Expr:
@@ -209,19 +248,35 @@ def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
     second = [sp.diff(levels[0], d, 2), sp.diff(levels[1], d)]
     coefficients = [levels[0], levels[1], levels[2] - second[1] ** 2 / (2 * second[0])]
     coefficients = [sp.factor(sp.powsimp(sp.factor(q))).subs(d, optimum) for q in coefficients]
-    share = scaling_optimum().subs({symbols.alpha: b - 1, T: 1 / ratio, N: 1})  # homogeneous in N, T
+    share = scaling_optimum().subs(
+        {symbols.alpha: b - 1, T: 1 / ratio, N: 1}
+    )  # homogeneous in N, T
     loss = Expansion.build(
-        N, sp.oo, [(q, 1 - b - i) for i, q in enumerate(coefficients)], order=-b - 2,
-        ordering=ordering, definitions={c: PREFACTOR, optimum: share})
+        N,
+        sp.oo,
+        [(q, 1 - b - i) for i, q in enumerate(coefficients)],
+        order=-b - 2,
+        ordering=ordering,
+        definitions={c: PREFACTOR, optimum: share},
+    )
     x = _relative(degrees_series(1, 4, ordering), 3).revert(sp.Symbol("D_1", positive=True))
     kappa_series = (x * lambda_plus).scale_variable(optimum, 1, N)
     kappa_series = replace(kappa_series, definitions=loss.definitions).keep(1)
-    when = ("M = ∞, isotropic target, no noise, N and T large at a fixed ratio, ridge optimal; "
-            "no peak at N = T")
-    return Limit("optimal-ridge", "Optimal ridge at fixed N/T", when, _first(loss, terms),
-                 kappa_series, variable_of=lambda s: s.features, constants=_any_ratio,
-                 exact=at_optimal_ridge,
-                 meaning={ratio: N / T, c: PREFACTOR, optimum: sp.Symbol("D_1^*") / N})
+    when = (
+        "M = ∞, isotropic target, no noise, N and T large at a fixed ratio, ridge optimal; "
+        "no peak at N = T"
+    )
+    return Limit(
+        "optimal-ridge",
+        "Optimal ridge at fixed N/T",
+        when,
+        _first(loss, terms),
+        kappa_series,
+        variable_of=lambda s: s.features,
+        constants=_any_ratio,
+        exact=at_optimal_ridge,
+        meaning={ratio: N / T, c: PREFACTOR, optimum: sp.Symbol("D_1^*") / N},
+    )
 
 
 def _any_ratio(setting: Setting) -> Mapping[sp.Symbol, Any]:
@@ -241,11 +296,19 @@ def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
     x = _relative(degrees_series(1, 4, ordering), 3).revert(share)
     d2 = _relative(degrees_series(2, 4, ordering), 3).compose(x)
     field = Field([b, d, ratio])
-    rows = [[sp.simplify(t.coefficient / x.lead.coefficient) * d**-i
-             for i, t in enumerate(x.terms[:3])],
-            [sp.factor(d2.terms[0].coefficient) * d, d2.terms[1].coefficient, 0]]
-    small = {kappa: Laurent.of(field, rows[0]), D[2]: Laurent.of(field, rows[1], -1),
-             D[1]: Laurent.of(field, [d, 0, 0], -1), N: Laurent.of(field, [1, 0, 0], -1)}
+    rows = [
+        [
+            sp.simplify(t.coefficient / x.lead.coefficient) * d**-i
+            for i, t in enumerate(x.terms[:3])
+        ],
+        [sp.factor(d2.terms[0].coefficient) * d, d2.terms[1].coefficient, 0],
+    ]
+    small = {
+        kappa: Laurent.of(field, rows[0]),
+        D[2]: Laurent.of(field, rows[1], -1),
+        D[1]: Laurent.of(field, [d, 0, 0], -1),
+        N: Laurent.of(field, [1, 0, 0], -1),
+    }
     formula = isotropic(excess_loss_formula(), sp.S.One).subs(sigma_eps, 0).subs(T, N / ratio)
     loss = substitute_laurent(formula, small)  # N^{-1} counts; κ in units of c^b (N d)^{-b}
     scale = sigma_w**2 * lambda_plus * c**b * d**-b

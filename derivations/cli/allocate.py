@@ -59,10 +59,12 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
     from analytic.allocation import allocate
 
     with mpmath.workdps(DIGITS + 5):
-        best = allocate(arguments.alpha, arguments.features_power, arguments.samples_power,
-                        arguments.ridge)
-        size, samples, loss = best.at(mpmath.mpf(arguments.budget.numerator)
-                                      / arguments.budget.denominator)
+        best = allocate(
+            arguments.alpha, arguments.features_power, arguments.samples_power, arguments.ridge
+        )
+        size, samples, loss = best.at(
+            mpmath.mpf(arguments.budget.numerator) / arguments.budget.denominator
+        )
         return {
             "what": "features and samples, isotropic target, scaling regime (M = ∞, N and T large), "
                     f"ridge {arguments.ridge}; λ₊ = σ_w = 1",
@@ -96,8 +98,14 @@ def _time(arguments: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     if not size.log:
         two = time_allocation().at(
-            A=float(moment.prefactor), B=float(size.prefactor), r_t=moment.exponents[0],
-            r_N=size.exponents[1], p=1, q=1, C=float(arguments.budget))
+            A=float(moment.prefactor),
+            B=float(size.prefactor),
+            r_t=moment.exponents[0],
+            r_N=size.exponents[1],
+            p=1,
+            q=1,
+            C=float(arguments.budget),
+        )
         answer["N_of_time_and_features_alone"] = float(two.features)
         answer["t_of_time_and_features_alone"] = float(two.time)
     return answer

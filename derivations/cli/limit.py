@@ -47,8 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Compute the limit and print it."""
     from analytic.limits import limit
 
-    law = limit(arguments.regime, alpha=arguments.alpha, exponent=arguments.b,
-                target_exponent=arguments.a, smaller=arguments.smaller, terms=arguments.order)
+    law = limit(
+        arguments.regime,
+        alpha=arguments.alpha,
+        exponent=arguments.b,
+        target_exponent=arguments.a,
+        smaller=arguments.smaller,
+        terms=arguments.order,
+    )
     series = law.series(SERIES[arguments.name])
     if arguments.format == "latex":
         print(series.latex(factored=True))
@@ -81,14 +87,22 @@ def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str,
 
     if arguments.alpha is None and arguments.b is None:
         raise InputError("--alpha", None, "a number, to compare with the exact loss")
-    spectrum = PowerLaw(arguments.alpha, exponent=arguments.b, size=arguments.latent,
-                        target_exponent=arguments.a)
+    spectrum = PowerLaw(
+        arguments.alpha, exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a
+    )
     with mpmath.workdps(DIGITS):
-        setting = Setting(spectrum, _mp(arguments.features), _mp(arguments.samples),
-                          _mp(arguments.z), _mp(arguments.noise))
+        setting = Setting(
+            spectrum,
+            _mp(arguments.features),
+            _mp(arguments.samples),
+            _mp(arguments.z),
+            _mp(arguments.noise),
+        )
         comparison = law.compare(setting)
-        rows = [(str(k + 1), output.decimal(p), mpmath.nstr(e, 3)) for k, (p, e) in
-                enumerate(zip(comparison.partial, comparison.errors))]
+        rows = [
+            (str(k + 1), output.decimal(p), mpmath.nstr(e, 3))
+            for k, (p, e) in enumerate(zip(comparison.partial, comparison.errors))
+        ]
         return [("exact", output.decimal(comparison.exact), "0"), *rows]
 
 

@@ -26,10 +26,18 @@ def add_parser(subparsers: Any) -> None:
     add("--a", type=types.positive, metavar="A2", help="target exponent (default: isotropic)")
     add("--latent", type=types.count_or_infinite, default=math.inf, metavar="M|inf")
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
-    add("--features", type=types.listed(types.positive), metavar="LOW,HIGH",
-        help="range of N (default: 10,1e5)")
-    add("--samples", type=types.listed(types.positive), metavar="LOW,HIGH",
-        help="range of T (default: 10,1e5)")
+    add(
+        "--features",
+        type=types.listed(types.positive),
+        metavar="LOW,HIGH",
+        help="range of N (default: 10,1e5)",
+    )
+    add(
+        "--samples",
+        type=types.listed(types.positive),
+        metavar="LOW,HIGH",
+        help="range of T (default: 10,1e5)",
+    )
     add("--time", type=types.listed(types.positive), metavar="LOW,HIGH", help="range of t")
     add("--tolerance", type=types.positive, default=0.25, help="a law holds within (default: 0.25)")
     add("--to", metavar="FILE", help="draw to a PNG, PDF or SVG file")
@@ -70,11 +78,16 @@ def _size_chart(arguments: argparse.Namespace, cells: int) -> Any:
 
     if (arguments.alpha is None) == (arguments.b is None):
         raise InputError("--alpha", arguments.alpha, "exactly one of --alpha and --b")
-    spectrum = PowerLaw(arguments.alpha, exponent=arguments.b, size=arguments.latent,
-                        target_exponent=arguments.a)
-    return size_map(spectrum, _grid("--features", arguments.features, (10, 1e5), cells),
-                    _grid("--samples", arguments.samples, (10, 1e5), cells),
-                    noise=float(arguments.noise), tolerance=float(arguments.tolerance))
+    spectrum = PowerLaw(
+        arguments.alpha, exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a
+    )
+    return size_map(
+        spectrum,
+        _grid("--features", arguments.features, (10, 1e5), cells),
+        _grid("--samples", arguments.samples, (10, 1e5), cells),
+        noise=float(arguments.noise),
+        tolerance=float(arguments.tolerance),
+    )
 
 
 def _time_chart(arguments: argparse.Namespace, cells: int) -> Any:
@@ -83,9 +96,12 @@ def _time_chart(arguments: argparse.Namespace, cells: int) -> Any:
 
     if arguments.a is None or arguments.b is None:
         raise InputError("--a, --b", (arguments.a, arguments.b), "both exponents, with --time")
-    return time_map(arguments.b, arguments.a,
-                    _grid("--features", arguments.features, (10, 1e5), cells),
-                    _grid("--time", arguments.time, (1, 1e8), cells))
+    return time_map(
+        arguments.b,
+        arguments.a,
+        _grid("--features", arguments.features, (10, 1e5), cells),
+        _grid("--time", arguments.time, (1, 1e8), cells),
+    )
 
 
 def _print(chart: Any) -> None:
@@ -98,8 +114,11 @@ def _print(chart: Any) -> None:
         print(f"{chart.y[i]:>{wide}.2g}  {row}")
     print(f"{'':{wide}}  {chart.x[0]:.2g} … {chart.x[-1]:.2g}\n")
     present = sorted(set(chart.index.ravel().tolist()))
-    output.print_table(("", "law", "formula"),
-                       [(letters[k], chart.names[k], chart.formulas[k]) for k in present])
+    output.print_table(
+        ("", "law", "formula"), [(letters[k], chart.names[k], chart.formulas[k]) for k in present]
+    )
     for border in chart.borders:
-        print(f"border {border.relation}: from ({border.x[0]:.3g}, {border.y[0]:.3g}) "
-              f"to ({border.x[-1]:.3g}, {border.y[-1]:.3g})")
+        print(
+            f"border {border.relation}: from ({border.x[0]:.3g}, {border.y[0]:.3g}) "
+            f"to ({border.x[-1]:.3g}, {border.y[-1]:.3g})"
+        )

@@ -1,0 +1,136 @@
+"""Allocations minimise what they say they minimise."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from analytic.allocation import (
+    A,
+    B,
+    C,
+    N_c,
+    T_c,
+    allocate,
+    alpha_N,
+    alpha_T,
+    kaplan_form,
+    kaplan_relation,
+    law_error,
+    p,
+    q,
+    r_N,
+    r_t,
+    ratio,
+    reduced_optimal_loss,
+    ridgeless_loss,
+    stationarity,
+    time_allocation,
+)
+from analytic.errors import InputError
+from analytic.loss import static_loss
+from analytic.optimal_ridge import optimal_ridge
+from analytic.spectrum import PowerLaw
+from analytic.symbols import N, T, alpha, t
+
+
+@pytest.mark.parametrize(("exponent", "powers", "ridge"), [
+    (0.5, (1, 2), "optimal"), (2.0, (1, 2), "optimal"), (1.0, (1, 1), "optimal"),
+    (0.5, (1, 2), "zero"), (1.0, (2, 1), "zero"),
+])
+def test_the_exact_loss_has_its_minimum_there(exponent, powers, ridge):
+    mp.mp.dps = 20
+    best = allocate(exponent, *powers, ridge)
+    spectrum, budget = PowerLaw(alpha=exponent), 1e4 ** sum(powers)
+
+    def loss(log_ratio):
+        r = np.exp(log_ratio)
+        n = (budget * r ** powers[1]) ** (1 / sum(powers))
+        solve = optimal_ridge if ridge == "optimal" else static_loss
+        return float(solve(spectrum, n, n / r).excess_loss)
+
+    centre = float(mp.log(best.ratio))
+    width = 1.0 if ridge == "optimal" else min(1.0, 0.9 * abs(centre))
+    found = minimize_scalar(loss, bounds=(centre - width, centre + width), method="bounded",
+                            options={"xatol": 1e-5})
+    assert abs(found.x - centre) < 0.01, (np.exp(found.x), best.ratio)
+    size, samples, value = best.at(budget)
+    assert float(value) == pytest.approx(found.fun, rel=3e-3)
+    assert float(size ** powers[0] * samples ** powers[1]) == pytest.approx(budget)
+
+
+def test_residual_and_closed_forms():
+    mp.mp.dps = 30
+    for exponent, powers in ((0.3, (1, 1)), (0.7, (3, 1)), (4, (1, 5))):
+        assert abs(allocate(exponent, *powers).condition) < mp.mpf(10) ** -25
+    assert allocate(1, 2, 7).ratio == pytest.approx(3.5)
+    assert allocate(0.5, 1, 2).ratio != pytest.approx(2, rel=0.1), "not the phenomenological q/p"
+    closed = sp.solve(stationarity(ridgeless_loss("N")), ratio)
+    assert sp.simplify(closed[0] - alpha * q / (p + q + alpha * q)) == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.1, 5), st.floats(0.05, 20))
+def test_duality_of_the_reduced_loss(exponent, r):
+    face = sp.lambdify((ratio, alpha), reduced_optimal_loss(), "mpmath")
+    mp.mp.dps = 20
+    r, exponent = mp.mpf(r), mp.mpf(exponent)
+    # L = N^-α G(N/T) = T^-α G(T/N)
+    assert mp.almosteq(face(r, exponent), r**exponent * face(1 / r, exponent), 1e-12)
+
+
+def test_kaplan_form_and_relation():
+    first, second = kaplan_form().base.args
+    balanced = sp.powdenest((first / second).subs(N, kaplan_relation()), force=True)
+    assert sp.simplify(balanced) == 1
+    assert sp.simplify(kaplan_relation() - N_c * (T / T_c) ** (alpha_T / alpha_N)) == 0
+    assert sp.simplify(kaplan_relation() - N_c * (T / T_c) ** (alpha_N / alpha_T)) != 0
+
+
+def test_law_error_values():
+    value = sp.lambdify((ratio, alpha), law_error(), "mpmath")
+    for r in (mp.mpf("0.01"), mp.mpf(1), mp.mpf(30)):
+        assert value(r, mp.mpf(1)) == pytest.approx(1)
+    assert value(mp.mpf(1), mp.mpf("0.5")) * 1.5 == pytest.approx(1.642, abs=5e-4)
+    assert value(mp.mpf("1e-9"), mp.mpf("0.5")) == pytest.approx(1, rel=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.2, 5), st.floats(0.2, 5), st.floats(0.1, 2), st.floats(0.1, 2),
+       st.integers(1, 3), st.integers(1, 3))
+def test_time_allocation_is_the_minimum(a_value, b_value, time_exponent, size_exponent, pp, qq):
+    budget = 1e5
+    best = time_allocation().at(A=a_value, B=b_value, r_t=time_exponent, r_N=size_exponent, p=pp,
+                                q=qq, C=budget)
+    size, moment, loss = (float(x) for x in (best.features, best.time, best.loss))
+    assert size**pp * moment**qq == pytest.approx(budget)
+
+    def along(n):
+        return a_value * (budget / n**pp) ** (-time_exponent / qq) + b_value * n**-size_exponent
+
+    assert along(size) == pytest.approx(loss)
+    assert along(size) <= min(along(size * 1.01), along(size / 1.01))
+
+
+def test_time_allocation_exponents_and_a_wrong_one():
+    exponents = [e.subs({p: 1, q: 1}) for e in time_allocation().exponents()]
+    expected = [r_t / (r_t + r_N), r_N / (r_t + r_N), -r_t * r_N / (r_t + r_N)]
+    assert all(sp.simplify(x - y) == 0 for x, y in zip(exponents, expected, strict=True))
+    assert sp.simplify(exponents[0] - expected[1]) != 0
+    assert time_allocation().loss.free_symbols <= {A, B, C, p, q, r_t, r_N} and t not in (
+        time_allocation().loss.free_symbols)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: allocate(-1), "alpha"), (lambda: allocate(1, 0), "features_power"),
+    (lambda: allocate(1, 1, float("nan")), "samples_power"),
+    (lambda: allocate(1, ridge="small"), "one of optimal, zero"),
+    (lambda: allocate(1).at(-5), "budget"), (lambda: time_allocation().at(D=1), "among"),
+    (lambda: ridgeless_loss("M"), "one of N, T"),
+])
+def test_bad_input(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

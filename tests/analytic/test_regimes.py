@@ -1,0 +1,86 @@
+"""Regime maps agree with the exact loss, and their borders with the laws on both sides."""
+
+import numpy as np
+import pytest
+
+from analytic.dynamic_laws import bottleneck_laws
+from analytic.errors import InputError
+from analytic.loss import static_loss
+from analytic.regimes import draw, size_map, time_map
+from analytic.spectrum import PowerLaw
+
+SPECTRUM = PowerLaw(alpha=0.5, size=20000)
+GRID = np.geomspace(10, 2e5, 24)
+
+
+@pytest.fixture(scope="module")
+def chart():
+    return size_map(SPECTRUM, GRID, GRID, noise=1e-2)
+
+
+def test_every_corner_has_its_law(chart):
+    assert chart.at(10, 2e5) == "features" and chart.at(2e5, 10) == "samples"
+    assert chart.at(1000, 1600).endswith("peak")
+    assert chart.at(2e5, 1.5e5) == "noise beyond M"
+
+
+def test_a_law_that_is_shown_is_within_the_tolerance_of_the_exact_loss(chart):
+    columns, rows = np.meshgrid(GRID, GRID)
+    exact = static_loss(SPECTRUM, columns, rows, noise=1e-2).excess_loss
+    assert np.array_equal(chart.loss, exact)
+    shown = chart.index < len(chart.names) - 1
+    assert np.all(chart.error[shown] < 0.25) and np.all(np.isinf(chart.error[~shown]))
+    assert shown.mean() > 0.7
+
+
+def test_symmetry_without_noise():
+    quiet = size_map(PowerLaw(alpha=0.5), GRID, GRID)
+    swap = {"features": "samples", "samples": "features", "features, peak": "samples, peak",
+            "samples, peak": "features, peak", "between": "between"}
+    names = np.array(quiet.names)
+    mirrored = np.vectorize(swap.get)(names[quiet.index.T])
+    assert np.array_equal(names[quiet.index], mirrored)
+    assert not np.array_equal(quiet.index, quiet.index.T)
+
+
+def test_noise_border_balances_noise_and_loss(chart):
+    border = next(b for b in chart.borders if b.relation.startswith("σ"))
+    quiet = static_loss(SPECTRUM, border.x, border.y).excess_loss
+    loud = static_loss(SPECTRUM, border.x, border.y, noise=1e-2).excess_loss
+    assert np.allclose(loud / quiet, 2, rtol=1e-4)
+
+
+def test_time_map_borders_are_where_the_laws_are_equal():
+    grid = np.geomspace(10, 1e6, 30)
+    chart = time_map(2, 4, grid, np.geomspace(0.5, 1e9, 30))
+    laws = bottleneck_laws(4, 2)
+    assert len(chart.borders) == 2
+    for border in chart.borders:
+        first, second = border.relation.split(":")[0].split(" = ")
+        values = [laws[name](time=border.y, features=border.x) for name in (first, second)]
+        assert np.allclose(values[0], values[1])
+        wrong = laws[second](time=2 * border.y, features=border.x)
+        assert not np.allclose(values[0], wrong)
+    assert chart.at(10, 1e9) == "features" and chart.at(1e6, 10) == "time"
+    assert chart.names[chart.index[0, 0]] == "early"
+
+
+def test_data_and_picture(chart, tmp_path):
+    data = chart.as_data()
+    assert data["axes"] == ["N", "T"] and len(data["index"]) == len(GRID)
+    path = draw(chart, tmp_path / "map.png", "map")
+    assert path.stat().st_size > 10000
+    with pytest.raises(InputError, match="ends in"):
+        draw(chart, tmp_path / "map.txt")
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: size_map(SPECTRUM, [10], [-1]), "samples"),
+    (lambda: size_map(SPECTRUM, [10], [10], noise=-1), "noise"),
+    (lambda: size_map(SPECTRUM, [10], [10], tolerance=2), "between 0 and 1"),
+    (lambda: time_map(2, 4, [0], [1]), "features"),
+    (lambda: time_map(0.5, 4, [10], [1]), "b > 1"),
+])
+def test_bad_input(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
