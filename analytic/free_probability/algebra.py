@@ -157,7 +157,14 @@ class Element:
                 words[()] = words.get((), algebra.zero) + value
             elif value:
                 words[(Factor(family, value, rows, columns),)] = algebra.one
-        return Element(algebra, {word: c for word, c in words.items() if c})
+        words = {word: c for word, c in words.items() if c}
+        if () in words and len(words) == 2:  # a scalar beside one function: one function
+            (other,) = (word for word in words if word)
+            if len(other) == 1 and other[0].rows == other[0].columns:
+                factor = other[0]
+                value = factor.value * words[other] + words[()]
+                words = {(factor._replace(value=value),): algebra.one}
+        return Element(algebra, words)
 
     def families(self) -> set[str]:
         """The families that appear."""
@@ -198,6 +205,11 @@ class Element:
         inverse = self.algebra.one / value
         return Element(self.algebra, {(Factor(family, inverse, columns, rows),): self.algebra.one})
 
+    def survives(self, unknowns: frozenset[int]) -> bool:
+        """Whether it is not zero where these symbols of the field are zero."""
+        values = [f.value for word in self.terms for f in word] or list(self.terms.values())
+        return all(any(not any(m[i] for i in unknowns) for m in v.numer) for v in values)
+
     def is_square(self) -> bool:
         """Whether it maps a space to itself (a rectangular block is no pivot)."""
         return all(not word or word[0].rows == word[-1].columns for word in self.terms)
@@ -222,10 +234,13 @@ def merge(left: tuple[Factor, ...], right: tuple[Factor, ...]) -> tuple[Factor, 
 Matrix = dict[tuple[int, int], Element]
 
 
-def invert(matrix: Matrix, indices: list[int], algebra: Algebra) -> Matrix:
+def invert(
+    matrix: Matrix, indices: list[int], algebra: Algebra, unknowns: frozenset[int] = frozenset()
+) -> Matrix:
     """The inverse of a block matrix, by Gauss–Jordan from the left; entries do not commute.
 
-    Raises ZeroDivisionError if it is structurally singular.
+    Pivots that do not vanish with the ``unknowns`` (positions in the field) are preferred, so that
+    the result shows that it is regular there. ZeroDivisionError if it is structurally singular.
     """
     unit = algebra.constant(algebra.one)
     zero = algebra.constant(algebra.zero)
@@ -235,7 +250,7 @@ def invert(matrix: Matrix, indices: list[int], algebra: Algebra) -> Matrix:
     columns = sorted(indices)
     while columns:
         candidates = [
-            (rows[i][j].weight(), abs(i - j), i, j)
+            (not rows[i][j].survives(unknowns), rows[i][j].weight(), abs(i - j), i, j)
             for i in indices
             if i not in pivot_row.values()
             for j in columns
@@ -243,7 +258,7 @@ def invert(matrix: Matrix, indices: list[int], algebra: Algebra) -> Matrix:
         ]
         if not candidates:
             raise ZeroDivisionError("the block matrix is singular")
-        _, _, i, j = min(candidates)
+        *_, i, j = min(candidates)
         inverse = rows[i][j].inverse()
         rows[i] = _clean({k: inverse * e for k, e in rows[i].items()})
         rows[i][j] = unit

@@ -218,10 +218,11 @@ class DysonSystem:
     def _green(self) -> Matrix:
         """G = (F − Σ)^{-1}: strongly connected groups of blocks first, then between them."""
         groups = components(range(self.pencil.size), self.matrix)
+        unknowns = frozenset(self.algebra.field.position[u] for u in self.kept)
         green: Matrix = {}
         for group in groups:
             try:
-                green.update(invert(self.matrix, sorted(group), self.algebra))
+                green.update(invert(self.matrix, sorted(group), self.algebra, unknowns))
             except ZeroDivisionError as problem:
                 raise OutsideTheoryError(
                     "an inverse in the expression is singular: its self-consistent block resolvent "

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
 
+START = 3  #: orders of the solution from which Newton's method starts
+
+
 @dataclass(frozen=True)
 class PlanarComparison:
     """One row for each order: the moment of the solution, of the pairings, their equality."""
@@ -266,14 +269,15 @@ def newton(
 ) -> dict[sp.Symbol, Series]:
     """The power series of the kept unknowns that solves the reduced equations.
 
-    Each step must gain an order. If the first does not, the leading terms do not solve the
-    relations, which are then wrong: `NotASolutionError`.
+    It starts from the first terms of the solution, known to ``start[u].cut``. Each step must
+    leave the known orders as they are; else they do not solve the relations, which are wrong
+    (`NotASolutionError`).
     """
     unknowns = equations.unknown_symbols
     residuals = [r.lhs - r.rhs for r in equations.relations]
     slopes = [[residual.diff(u) for u in unknowns] for residual in residuals]
-    values = {u: Series(ground, {start[u].low: start[u][start[u].low]}, cut) for u in unknowns}
-    correct = 0
+    values = {u: Series(ground, start[u].coefficients, cut) for u in unknowns}
+    correct = {u: start[u].cut for u in unknowns}
     for _ in range(2 * cut + 8):
         expander = Expander(ground, equations.spectral, values, cut)
         defects = [expander(residual) for residual in residuals]
@@ -281,11 +285,10 @@ def newton(
         step = _solve(matrix, defects)
         if all(not s.coefficients for s in step):
             return {u: values[u].truncated(s.cut) for u, s in zip(unknowns, step, strict=True)}
-        gained = [s.low - values[u].low for u, s in zip(unknowns, step, strict=True)]
-        if min(gained) <= correct:
+        if any(s.low <= correct[u] for u, s in zip(unknowns, step, strict=True)):
             worst = min((d for d in defects if d.coefficients), key=lambda d: d.low)
             raise NotASolutionError(worst.low, worst[worst.low])
-        correct = min(gained)
+        correct = {u: s.low for u, s in zip(unknowns, step, strict=True)}
         values = {
             u: Series(ground, (values[u] - s).coefficients, cut).truncated(cut)
             for u, s in zip(unknowns, step, strict=True)
@@ -327,7 +330,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     if key not in equations.memory:
         ground = Ground(equations.all_scalars(), equations.model)
         right = _pairings(equations, ground, order)
-        equations.memory[key] = (ground, right, starting_series(equations, ground, 2))
+        equations.memory[key] = (ground, right, starting_series(equations, ground, START))
     ground, right, start = equations.memory[key]
     cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)
 
@@ -340,7 +343,8 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         defect = shown(problem.defect)
         return PlanarComparison((problem.order,), (defect,), (sp.S.Zero,), (defect,))
     left = Expander(ground, equations.spectral, solution, cut)(equations.value)
-    orders = range(min(left.low, right.low), min(left.cut, right.cut) + 1)
+    last = min(left.cut, right.cut)
+    orders = range(min(left.low, right.low, last - order), last + 1)
     return PlanarComparison(
         tuple(orders),
         tuple(shown(left[k]) for k in orders),

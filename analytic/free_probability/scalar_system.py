@@ -79,12 +79,26 @@ def scalar_system(system: DysonSystem) -> ScalarSystem:
             unexpanded[unknown.symbol] = expansion.unexpanded(system.traced(unknown))
     outputs = [sp.Add(*map(expansion.expand, parts)) for parts in system.outputs()]
     _verify_merging(system, equations, dropped)
-    used: set[sp.Symbol] = set()
-    for expression in (*equations.values(), *outputs):
-        used |= expression.free_symbols
-    shifts = {s: v.as_expr() for v, s in expansion.table.symbols.items() if s in used}
+    definitions = {symbol: v.as_expr() for v, symbol in expansion.table.symbols.items()}
+    needed = _needed(outputs, equations, unexpanded, definitions)
+    equations = {u: e for u, e in equations.items() if u in needed}
+    unexpanded = {u: e for u, e in unexpanded.items() if u in needed}
+    shifts = {k: e for k, e in definitions.items() if k in needed}
     model, unknowns = system.pencil.model, system.energy.unknowns
     return ScalarSystem(model, equations, unexpanded, shifts, outputs, unknowns, system.merged)
+
+
+def _needed(outputs: list[sp.Expr], *definitions: dict[sp.Symbol, sp.Expr]) -> set[sp.Symbol]:
+    """The symbols that the outputs depend on, directly or through definitions."""
+    found: set[sp.Symbol] = set()
+    stack = [s for expression in outputs for s in expression.free_symbols]
+    while stack:
+        symbol = stack.pop()
+        if symbol not in found:
+            found.add(symbol)
+            right = (d[symbol] for d in definitions if symbol in d)
+            stack.extend(s for expression in right for s in expression.free_symbols)
+    return found
 
 
 class MergingError(Exception):
