@@ -284,6 +284,8 @@ def two_point(
     on the same data, ``shared_data=False`` between models with the same features on different
     data (whose C₁ is of no use: training residuals then belong to different samples).
     """
+    if x.kappa.dtype == object and shared_features and shared_data:
+        return _as_divided_difference(x, y, features, samples, noise)
     a, b = pair_sums(x, y)
     k, kp = x.kappa[..., :, None], y.kappa[..., None, :]
     values = {
@@ -295,6 +297,25 @@ def two_point(
     evaluate = _compiled(shared_features, shared_data)
     c0, c1 = evaluate(*(values[name] for name in ARGUMENTS))
     return c0, c1
+
+
+def _as_divided_difference(
+    x: Points, y: Points, features: Any, samples: Any, noise: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """C₁ = −(F − F')/(z − z') with F = R₁(κh₁ + σ²)/z, and C₀ = C₁/(R₁R₁') − σ²/(zz').
+
+    The same in few operations, which lose digits where z is small: for mpmath, where the loss
+    shows in the comparison of two precisions.
+    """
+    delta = y.z[None, :] - x.z[:, None]
+    same = delta == 0
+    f, g = (p.R1 * (p.kappa * p.target + noise) / p.z for p in (x, y))
+    c1 = (f[:, None] - g[None, :]) / np.where(same, 1, delta)
+    if same.any():
+        rows, _ = np.nonzero(same)
+        c1[same] = confluent_two_point(x, features, samples, noise)[1][rows]
+    c0 = c1 * (1 / x.R1)[:, None] * (1 / y.R1)[None, :]
+    return c0 - (noise / x.z)[:, None] * (1 / y.z)[None, :], c1
 
 
 def confluent_two_point(

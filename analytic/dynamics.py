@@ -57,6 +57,7 @@ GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
+EXACT_FIELDS = ("features", "samples", "noise")
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
 
@@ -230,7 +231,8 @@ class _Model:
         certain, level = 0, digits
         for _ in range(EXTENSIONS):
             with mpmath.workdps(level + guard):
-                model = replace(self, noise=mpmath.mpmathify(self.noise))
+                exact = {name: mpmath.mpmathify(getattr(self, name)) for name in EXACT_FIELDS}
+                model = replace(self, **exact)
                 if time == 0:
                     start = self.spectrum.total_target_power(mp=True)
                     return start, start + model.noise, mpmath.mpf(0), mpmath.mpf(0)

@@ -73,6 +73,38 @@ def test_digits_are_certain_and_do_not_depend_on_the_contour(monkeypatch):
     assert high.excess_loss[0] == 6 and high.train_loss[0] == 6
 
 
+def test_digits_against_the_closed_form():
+    """25 digits that come from elsewhere: 1/N, 1/T and σ² must not pass through float64."""
+    late = dynamics(Flat(6), 3, 7, 10**5, noise=Fraction(1, 7), digits=25)
+    closed = static_loss(Flat(6), 3, 7, noise=Fraction(1, 7), digits=25)
+    for name in ("excess_loss", "train_loss"):
+        difference = getattr(late, name) - getattr(closed, name)
+        assert abs(difference) < mpmath.mpf(10) ** -24 * getattr(closed, name)
+
+
+def test_digits_of_every_rule_against_exact_recursions():
+    """One mode λ = 1, N = T = ∞: rational numbers, and e^{−2t}."""
+    third, noise, steps = Fraction(1, 3), Fraction(1, 7), 9
+    before = descent = ball = sgd = Fraction(1)
+    for _ in range(steps):
+        descent *= 1 - third
+        before, ball = ball, ball - third * ball + (ball - before) / 5
+        sgd = (1 - third) ** 2 * sgd + third**2 / 4 * (sgd + noise)
+    with mpmath.workdps(40):
+        expected = {
+            gradient_descent(third): mpmath.mpmathify(descent) ** 2,
+            HeavyBall(third, Fraction(1, 5)): mpmath.mpmathify(ball) ** 2,
+            OnePassSGD(third, 4): mpmath.mpmathify(sgd),
+            GradientFlow(): mpmath.exp(-2 * steps),
+            GradientFlow(third): ((1 + 3 * mpmath.exp(-4 * mpmath.mpf(steps) / 3)) / 4) ** 2,
+        }
+        for rule, value in expected.items():
+            found = dynamics(
+                Flat(1), math.inf, math.inf, steps, learner=rule, noise=noise, digits=25
+            )
+            assert abs(found.excess_loss - value) < mpmath.mpf(10) ** -24 * value, rule
+
+
 def test_late_times_in_mpmath_need_no_more_than_more_digits():
     """At t = 1e15 the κ of all nodes agree to 15 digits; the precision is raised by itself."""
     exact = dynamics(Flat(6), 3, 9, 10**15, noise=Fraction(1, 4), digits=15)
