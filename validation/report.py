@@ -142,7 +142,7 @@ def render(suffix: str, rows: Sequence[Row], title: str = "Checked claims") -> s
 def _summary(rows: Sequence[Row]) -> str:
     counts = {word: sum(row.outcome == word for row in rows) for word in
               ("pass", "fail", "undecided")}
-    return f"{len(rows)} claims: {counts['pass']} passed, {counts['fail']} failed, " \
+    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {counts['pass']} passed, {counts['fail']} failed, " \
            f"{counts['undecided']} undecided"
 
 

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     results, rows = [], []
     with (
         experiments.opened_store(arguments, simulated) as store,
-        experiments.workers(arguments) as executor,
+        experiments.workers(arguments, alone=len(derived) == 1 and not simulated) as executor,
     ):
         simulate = experiments.experiment_runner(arguments, executor, store)
         for result, row in _claims(derived, simulated, executor, simulate):
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.print_json({"claims": results, **counts, "versions": versions()})
     else:
-        print(f"{len(results)} claims: " + ", ".join(f"{n} {w}" for w, n in counts.items()))
+        print(f"{len(results)} claim{'s' * (len(results) != 1)}: " + ", ".join(f"{n} {w}" for w, n in counts.items()))
     for result in results:
         if result["outcome"] != "pass":
             print(f"{result['outcome']}: {result['name']}", file=sys.stderr)

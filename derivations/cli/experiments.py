@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from analytic.errors import InputError
-from validation.executors import dask_cluster, process_pool, usable_cores, worker_count
+from validation.executors import (
+    SerialExecutor,
+    dask_cluster,
+    process_pool,
+    usable_cores,
+    worker_count,
+)
 from validation.experiments import catalogue as experiments
 from validation.experiments.evaluate import Evidence, evaluate
 from validation.progress import progress_bar
@@ -94,11 +100,13 @@ def identity(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, A
 
 
 @contextlib.contextmanager
-def workers(arguments: argparse.Namespace) -> Iterator[Any]:
-    """The executor that the options ask for."""
+def workers(arguments: argparse.Namespace, alone: bool = False) -> Iterator[Any]:
+    """The executor that the options ask for; ``alone``: one task, for which no pool is started."""
     if arguments.dask is not None:
         with dask_cluster(arguments.dask) as executor:
             yield executor
+    elif alone and arguments.workers is None:
+        yield SerialExecutor()
     else:
         with process_pool(arguments.workers or usable_cores()) as executor:
             yield executor
