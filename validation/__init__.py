@@ -1,0 +1,1 @@
+"""Experiments: random matrices drawn and trained in numpy, compared with statistics."""

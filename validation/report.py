@@ -140,10 +140,10 @@ def render(suffix: str, rows: Sequence[Row], title: str = "Checked claims") -> s
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    counts = {word: sum(row.outcome == word for row in rows) for word in
-              ("pass", "fail", "undecided")}
-    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {counts['pass']} passed, {counts['fail']} failed, " \
-           f"{counts['undecided']} undecided"
+    outcomes = [row.outcome for row in rows]
+    words = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
+    passed, failed, open_ = (outcomes.count(word) for word in ("pass", "fail", "undecided"))
+    return f"{words}: {passed} passed, {failed} failed, {open_} undecided"
 
 
 def _now() -> str:

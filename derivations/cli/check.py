@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.print_json({"claims": results, **counts, "versions": versions()})
     else:
-        print(f"{len(results)} claim{'s' * (len(results) != 1)}: " + ", ".join(f"{n} {w}" for w, n in counts.items()))
+        words = "1 claim" if len(results) == 1 else f"{len(results)} claims"
+        print(f"{words}: " + ", ".join(f"{n} {word}" for word, n in counts.items()))
     for result in results:
         if result["outcome"] != "pass":
             print(f"{result['outcome']}: {result['name']}", file=sys.stderr)

@@ -77,7 +77,7 @@ def _law_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
 
 LAW = Experiment(
-    name="phenomenological-law",
+    name="phenomenological-law-against-exact",
     title="The phenomenological law against the exact optimum",
     source="solvable-model paper, eq. (1) and the optimal-ridge figures; talk, "
     "L = k(1/N + 1/T)^α",
@@ -203,7 +203,7 @@ def _budget_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]
 
 
 EQUIPARAMETERISATION = Experiment(
-    name="equiparameterisation",
+    name="equiparameterised-optimum",
     title="At fixed budget NT the optimum is N = T",
     source="solvable-model paper, section 4.2, eq. (6)",
     claim="With the optimal ridge, for every exponent, the best division of a budget NT is N = T, "
