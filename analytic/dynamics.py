@@ -55,6 +55,7 @@ LARGEST_EXPONENT = 600.0  # a loss of e^600 and more is given as infinite in flo
 PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
+MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
@@ -175,15 +176,17 @@ class _Model:
         """Float64, all sizes and times at once; the first axis holds (excess, training) loss."""
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         critical, diverges = self._stability()
-        if lead and np.any(diverges):  # the contours of stable and of diverging cells differ
-            return self._cell_by_cell(lead, times, shape)
+        if math.prod(lead) > 1 and np.any(diverges):  # each diverging model has its own contours
+            return self._in_parts(lead, times, shape, 1)
+        if math.prod(lead) > MANY_MODELS:
+            return self._in_parts(lead, times, shape, MANY_MODELS)
         start = float(self.spectrum.total_target_power())
         losses = np.empty((2, *lead, len(times)))
         losses[0], losses[1] = start, start + self.noise
         errors = ROUNDING * losses
         step, last = float(np.min(critical)), math.inf
         if np.any(diverges):
-            rate = self.learner.growth_rate(self.spectrum, float(self.features), step)
+            rate = self.learner.growth_rate(self.spectrum, float(np.max(self.features)), step)
             last = LARGEST_EXPONENT / rate if rate else math.inf
             losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
@@ -198,22 +201,23 @@ class _Model:
         excess, train, error, train_error = parts
         return DynamicLoss(times, excess, train, error, train_error, self.noise, critical, diverges)
 
-    def _cell_by_cell(
-        self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...]
+    def _in_parts(
+        self, lead: tuple[int, ...], times: np.ndarray, shape: tuple[int, ...], size: int
     ) -> DynamicLoss:
-        n, t = (np.broadcast_to(x, lead) for x in (self.features, self.samples))
-        cells = [
-            replace(self, features=n[cell], samples=t[cell]).fast(times, shape)
-            for cell in np.ndindex(lead)
+        """The same for ``size`` pairs (N, T) at a time."""
+        n, t = (np.broadcast_to(x, lead).ravel() for x in (self.features, self.samples))
+        parts = [
+            replace(self, features=n[i : i + size], samples=t[i : i + size]).fast(times, shape)
+            for i in range(0, len(n), size)
         ]
 
         def gather(name: str) -> np.ndarray:
-            values = np.array([getattr(cell, name) for cell in cells])
+            values = np.concatenate([getattr(part, name) for part in parts])
             return values.reshape((*lead, *values.shape[1:]))
 
         shared = ("times", "noise")
         names = [field.name for field in fields(DynamicLoss) if field.name not in shared]
-        return replace(cells[0], **{name: gather(name) for name in names})
+        return replace(parts[0], **{name: gather(name) for name in names})
 
     def exact(self, times: list[Any], shape: tuple[int, ...], digits: int) -> DynamicLoss:
         """Mpmath: precision is raised until the digits are certain, and rounded once."""

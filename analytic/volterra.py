@@ -120,7 +120,7 @@ def one_pass_loss(
     level = -float(mpmath.log(accuracy))
     growth = 1.0
     if float(learner.step) > critical:
-        growth = growth_factor(spectrum, float(features), learner)
+        growth = growth_factor(spectrum, float(np.max(features)), learner)
     out = [np.empty((*np.shape(features), len(times)), dtype=object if mp else float) for _ in "12"]
     few = np.array([t <= level for t in times], dtype=bool)
     for chosen, make in ((few, circle), (~few, window_hyperbola)):

@@ -259,6 +259,16 @@ def test_sizes_and_times_broadcast(rule):
         assert np.allclose(result.train_loss[i, j], one.train_loss, rtol=1e-11)
 
 
+def test_many_models_at_once(monkeypatch):
+    n, t = np.geomspace(3, 100, 7)[:, None], np.geomspace(5, 50, 3)
+    together = dynamics(LAW, n, t, [1.0, 20.0])
+    monkeypatch.setattr(module, "MANY_MODELS", 4)
+    in_parts = dynamics(LAW, n, t, [1.0, 20.0])
+    assert together.excess_loss.shape == in_parts.excess_loss.shape == (7, 3, 2)
+    assert np.allclose(together.excess_loss, in_parts.excess_loss, rtol=1e-12)
+    assert in_parts.critical_step.shape == (7, 3)
+
+
 @pytest.mark.parametrize("sizes", [(20, 50), (50, 20), (np.array([9.0, 50]), math.inf)])
 @pytest.mark.parametrize("momentum", [0.0, 0.7])
 def test_convolutions_equal_all_pairs(sizes, momentum, monkeypatch):
