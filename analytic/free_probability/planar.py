@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
 
-START = 3  #: orders of the solution from which Newton's method starts
+#: orders of the solution from which Newton's method starts; the second, where the relations
+#: are degenerate to leading order and the first is not enough
+STARTS = (3, 6)
 
 
 @dataclass(frozen=True)
@@ -330,18 +332,25 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     if key not in equations.memory:
         ground = Ground(equations.all_scalars(), equations.model)
         right = _pairings(equations, ground, order)
-        equations.memory[key] = (ground, right, starting_series(equations, ground, START))
-    ground, right, start = equations.memory[key]
-    cut = right.cut + 2 + max((abs(s.low) for s in start.values() if s.coefficients), default=0)
+        equations.memory[key] = (ground, right)
+    ground, right = equations.memory[key]
 
     def shown(value: Fraction) -> sp.Expr:
         return value.as_expr().xreplace({slot: atom for atom, slot in ground.traces.items()})
 
-    try:
-        solution = newton(equations, ground, start, cut)
-    except NotASolutionError as problem:
-        defect = shown(problem.defect)
-        return PlanarComparison((problem.order,), (defect,), (sp.S.Zero,), (defect,))
+    for known in STARTS:
+        if (key, known) not in equations.memory:
+            equations.memory[key, known] = starting_series(equations, ground, known)
+        start = equations.memory[key, known]
+        lows = (abs(s.low) for s in start.values() if s.coefficients)
+        cut = right.cut + 2 + max(lows, default=0)
+        try:
+            solution = newton(equations, ground, start, cut)
+            break
+        except NotASolutionError as problem:
+            defect, where = shown(problem.defect), problem.order
+    else:
+        return PlanarComparison((where,), (defect,), (sp.S.Zero,), (defect,))
     left = Expander(ground, equations.spectral, solution, cut)(equations.value)
     last = min(left.cut, right.cut)
     orders = range(min(left.low, right.low, last - order), last + 1)

@@ -21,7 +21,7 @@ from .rational import Field, Fraction
 from .spectral_trace import SpectralTrace, spectral_trace
 from .trace_expansion import home_dimension
 
-TRACE_SLOTS = 64
+TRACE_SLOTS = 80
 
 
 class NotExpandableError(OutsideTheoryError):
@@ -55,13 +55,18 @@ class Ground:
 
     def split(self, value: Fraction) -> dict[tuple[tuple[int, int], ...], Fraction]:
         """A polynomial in letters as {powers of roots: coefficient without letters}."""
-        if any(m[i] for m in value.denom for i in self.letter_of):
+        if any(value.denom.degree(i) for i in self.letter_of):
             raise NotExpandableError("a trace has a pole at a finite eigenvalue as z → ∞")
+        inside = [i for i in self.letter_of if value.numer.degree(i)]
+        if not inside:
+            return {(): value}
         groups: dict[tuple[tuple[int, int], ...], dict[Any, int]] = {}
         for monomial, coefficient in value.numer.terms():
-            powers = tuple((i, monomial[i]) for i in self.letter_of if monomial[i])
-            rest = tuple(0 if i in self.letter_of else e for i, e in enumerate(monomial))
-            groups.setdefault(powers, {})[rest] = coefficient
+            powers = tuple((i, monomial[i]) for i in inside if monomial[i])
+            rest = list(monomial)
+            for i, _ in powers:
+                rest[i] = 0
+            groups.setdefault(powers, {})[tuple(rest)] = coefficient
         below = value.denom
         return {
             powers: self.field.fraction(self.field.from_dict(terms), below)
