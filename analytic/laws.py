@@ -31,8 +31,8 @@ import sympy as sp
 from analytic import arguments
 from analytic.errors import InputError
 from analytic.expansion import Expansion, exact_number, power_sum_transform
-from analytic.limits import limit, ratio
-from analytic.limits.scaling import plateau_series, reduced_loss, scaling_ordering
+from analytic.limits import ratio
+from analytic.limits.scaling import plateau_series, ratio_series, reduced_loss, scaling_ordering
 from analytic.spectral_functions import TargetSum
 from analytic.symbols import N, T, a, b, kappa, sigma_eps
 
@@ -148,7 +148,7 @@ def _first_of_each_family(q: int) -> Mapping[str, sp.Expr]:
     """The exponents of the ζ pole and of the first Γ pole of κ^q h_q, for generic a and b."""
     somewhere = scaling_ordering(2, 3)  # the factors do not depend on it
     gamma, _, zeta = power_sum_transform(a - q * b, b, q, somewhere).factors
-    places = {"Zeta": zeta.pole(0), "Gamma": gamma.pole(0)}
+    places = {"Zeta": sp.sympify(zeta.pole(0)), "Gamma": sp.sympify(gamma.pole(0))}
     return {family: sp.expand(b * (q - place)) for family, place in places.items()}
 
 
@@ -173,17 +173,16 @@ def four_regimes(exponent: Any, target_exponent: Any = None) -> tuple[ScalingReg
     >>> [str(r.exponent) for r in four_regimes(1.5)]
     ['b - 1', '1', 'b - 1', '1']
     """
+    b_value, a_value = _exponents(
+        exponent, exponent if target_exponent is None else target_exponent
+    )
     found = []
-    for regime, small, large in (("N<<T", N, T), ("T<<N", T, N)):
-        law = limit(regime, exponent=exponent, target_exponent=target_exponent)
+    for small, large in ((N, T), (T, N)):
         plateau = sp.Symbol(f"L({small})")
-        lead = law.loss.lead
-        found.append(
-            ScalingRegime(
-                small, "resolution", plateau, -lead.power, lead.coefficient.subs(ratio, 0)
-            )
-        )
-        approach = law.series("ratio").terms[1]
+        isotropic = target_exponent is None
+        lead = plateau_series(small, 1, b_value, None if isotropic else a_value).lead
+        found.append(ScalingRegime(small, "resolution", plateau, -lead.power, lead.coefficient))
+        approach = ratio_series(small, isotropic, 2).terms[1]
         found.append(
             ScalingRegime(
                 large,

@@ -192,44 +192,44 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
         sigma_w: sp.sqrt(sp.sympify(spectrum.target_variance)),
     }
     plain, peaked = [], []
-    for name, regime, small, large in (("features", "N/T", 0, 1), ("samples", "T/N", 1, 0)):
-        lead = (
-            limit(regime, exponent=spectrum.exponent, target_exponent=target).loss.resolved().lead
-        )
-        at_ratio = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
-        power, letter = float(lead.power.subs(values)), "NT"[small]
-
-        def law(
-            n: np.ndarray,
-            t: np.ndarray,
-            far: bool,
-            small: int = small,
-            large: int = large,
-            at_ratio: Any = at_ratio,
-            power: float = power,
-            log: int = lead.log,
-        ) -> np.ndarray:
-            sizes = (n, t)
-            r = 0.0 if far else np.minimum(sizes[small] / sizes[large], 1 - 1e-12)
-            return at_ratio(r) * sizes[small] ** power * np.log(sizes[small]) ** log
-
-        def domain(
-            n: np.ndarray, t: np.ndarray, small: int = small, large: int = large
-        ) -> np.ndarray:
-            return ((n, t)[small] < (n, t)[large]) & ((n, t)[small] < spectrum.size)
-
+    for name, regime in (("features", "N/T"), ("samples", "T/N")):
+        law = limit(regime, exponent=spectrum.exponent, target_exponent=target)
+        lead = law.loss.resolved().lead
+        prefactor = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
+        power, letter = float(lead.power.subs(values)), regime[0]
         log = f" log {letter}" if lead.log else ""
-        formula = f"{float(at_ratio(0.0)):.4g} {letter}^{power:.4g}{log}"
-        plain.append(_Candidate(name, formula, lambda n, t, law=law: law(n, t, True), domain))
-        peaked.append(
-            _Candidate(
-                f"{name}, peak",
-                f"{formula} × pole at N = T",
-                lambda n, t, law=law: law(n, t, False),
-                domain,
-            )
+        formula = f"{float(prefactor(0.0)):.4g} {letter}^{power:.4g}{log}"
+        domain = _below(letter, spectrum.size)
+        plain.append(
+            _Candidate(name, formula, _leading(letter, prefactor, power, lead.log, False), domain)
         )
+        formula += " × pole at N = T"
+        value = _leading(letter, prefactor, power, lead.log, True)
+        peaked.append(_Candidate(f"{name}, peak", formula, value, domain))
     return plain + peaked
+
+
+def _leading(
+    letter: str, prefactor: Callable[[Any], Any], power: float, log: int, at_ratio: bool
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """prefactor(r) n^power log(n)^log of the smaller size ``letter``; r = 0 unless ``at_ratio``."""
+
+    def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+        small, large = (n, t) if letter == "N" else (t, n)
+        r = np.minimum(small / large, 1 - 1e-12) if at_ratio else 0.0
+        return prefactor(r) * small**power * np.log(small) ** log
+
+    return value
+
+
+def _below(letter: str, size: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Where ``letter`` is the smaller of N and T, and below M."""
+
+    def domain(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+        small, large = (n, t) if letter == "N" else (t, n)
+        return (small < large) & (small < size)
+
+    return domain
 
 
 def _amplification(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray) -> np.ndarray:

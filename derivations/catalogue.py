@@ -44,6 +44,7 @@ MODULES = (
     "derivations.dynamical_relatives",
     "derivations.limits",
     "derivations.laws",
+    "derivations.allocation",
     "derivations.relatives",
 )
 

@@ -56,48 +56,99 @@ class Case:
 
 SOLVABLE = Reference("solvable-model", "163")
 CASES = (
-    Case("limit-few-features", "N ≪ T: the plateau of a small model, with corrections",
-         "The bottleneck N alone: k N^{-α} and its corrections in 1/N, which come from the constant "
-         "ζ(0) = −1/2 in D₁ and are absorbed by N → N + ½; times the exact 1/(1 − N/T).",
-         "N<<T", lambda x: Setting(HALF, x, 10**6 * x), LARGE, (SOLVABLE,), {"alpha": Fraction(1, 2)}),
-    Case("limit-few-samples", "T ≪ N: the plateau of a small data set, any target",
-         "The bottleneck T alone, for a target exponent a of its own: the tail of the target "
-         "and the remainder of the learnt modes compete.",
-         "T<<N", lambda x: Setting(PowerLaw(exponent=Fraction(5, 4), target_exponent=Fraction(3, 2)),
-                                   3 * x, x), LARGE, (Reference("dynamical-model", "14"),),
-         {"exponent": Fraction(5, 4), "target_exponent": Fraction(3, 2)}),
-    Case("limit-infinite-latent", "M → ∞: how a finite latent space is left behind",
-         "The modes beyond M that are missing enter as M^{1−b}: slowly, for a slowly falling "
-         "spectrum.",
-         "M->inf", lambda x: Setting(PowerLaw(alpha=Fraction(1, 2), size=int(x)), 20, 50),
-         tuple(mpmath.mpf(10) ** e for e in (18, 19)), (Reference("solvable-model"),),
-         {"alpha": Fraction(1, 2)}),
-    Case("limit-breakdown", "min(N, T) → M: breakdown, to third order",
-         "Close to the size of the latent space every quantity is analytic in the number m of "
-         "modes that stay unresolved.",
-         "min(N,T)->M", lambda x: Setting(FINITE, 200 - x, 500), TINY, (Reference("talk"),)),
-    Case("limit-weak-ridge", "Ridge → 0 away from N = T",
-         "A weak ridge lowers the loss linearly, with a coefficient that grows as (1 − N/T)^{-3} "
-         "towards the peak.",
-         "ridge->0", lambda x: Setting(FINITE, 50, 120, x), TINY, (Reference("zhang"),)),
-    Case("limit-peak", "Ridge → 0 at N = T: the height of the double-descent peak",
-         "At N = T both brackets of equation (1) close together: the loss rises as the inverse "
-         "square root of the ridge.",
-         "ridge->0,N=T", lambda x: Setting(FINITE, 50, 50, x), tuple(x**2 for x in TINY),
-         (Reference("solvable-model"), Reference("zhang"))),
-    Case("limit-strong-ridge", "Ridge → ∞: nothing is learnt",
-         "The loss before training, and how the first moments of the spectrum lower it.",
-         "ridge->inf", lambda x: Setting(FINITE, 50, 120, x), tuple(1 / x for x in TINY),
-         (Reference("zhang"),)),
-    Case("limit-noise-beyond", "N, T > M: label noise falls as 1/T",
-         "Beyond the latent space only the noise is left: σ_ε² M/(T − M).",
-         "noise-beyond", lambda x: Setting(SMALL, 3 * x, x, 0, Fraction(1, 3)), LARGE,
-         (Reference("solvable-model", "186"),)),
-    Case("limit-noise-regularised", "N, T > M with the optimal ridge: the same fall-off",
-         "The optimal ridge changes the noise beyond the latent space only at order 1/T².",
-         "noise-regularised", lambda x: Setting(SMALL, 100, x, 0, Fraction(1, 3)),
-         (mpmath.mpf(10) ** 7, mpmath.mpf(10) ** 8), (Reference("solvable-model", "188"),)),
-)  # fmt: skip
+    Case(
+        "limit-few-features",
+        "N ≪ T: the plateau of a small model, with corrections",
+        "The bottleneck N alone: k N^{-α} and its corrections in 1/N, which come from the constant "
+        "ζ(0) = −1/2 in D₁ and are absorbed by N → N + ½; times the exact 1/(1 − N/T).",
+        "N<<T",
+        lambda x: Setting(HALF, x, 10**6 * x),
+        LARGE,
+        (SOLVABLE,),
+        {"alpha": Fraction(1, 2)},
+    ),
+    Case(
+        "limit-few-samples",
+        "T ≪ N: the plateau of a small data set, any target",
+        "The bottleneck T alone, for a target exponent a of its own: the tail of the target "
+        "and the remainder of the learnt modes compete.",
+        "T<<N",
+        lambda x: Setting(
+            PowerLaw(exponent=Fraction(5, 4), target_exponent=Fraction(3, 2)), 3 * x, x
+        ),
+        LARGE,
+        (Reference("dynamical-model", "14"),),
+        {"exponent": Fraction(5, 4), "target_exponent": Fraction(3, 2)},
+    ),
+    Case(
+        "limit-infinite-latent",
+        "M → ∞: how a finite latent space is left behind",
+        "The modes beyond M that are missing enter as M^{1−b}: slowly, for a slowly falling "
+        "spectrum.",
+        "M->inf",
+        lambda x: Setting(PowerLaw(alpha=Fraction(1, 2), size=int(x)), 20, 50),
+        tuple(mpmath.mpf(10) ** e for e in (18, 19)),
+        (Reference("solvable-model"),),
+        {"alpha": Fraction(1, 2)},
+    ),
+    Case(
+        "limit-breakdown",
+        "min(N, T) → M: breakdown, to third order",
+        "Close to the size of the latent space every quantity is analytic in the number m of "
+        "modes that stay unresolved.",
+        "min(N,T)->M",
+        lambda x: Setting(FINITE, 200 - x, 500),
+        TINY,
+        (Reference("talk"),),
+    ),
+    Case(
+        "limit-weak-ridge",
+        "Ridge → 0 away from N = T",
+        "A weak ridge lowers the loss linearly, with a coefficient that grows as (1 − N/T)^{-3} "
+        "towards the peak.",
+        "ridge->0",
+        lambda x: Setting(FINITE, 50, 120, x),
+        TINY,
+        (Reference("zhang"),),
+    ),
+    Case(
+        "limit-peak",
+        "Ridge → 0 at N = T: the height of the double-descent peak",
+        "At N = T both brackets of equation (1) close together: the loss rises as the inverse "
+        "square root of the ridge.",
+        "ridge->0,N=T",
+        lambda x: Setting(FINITE, 50, 50, x),
+        tuple(x**2 for x in TINY),
+        (Reference("solvable-model"), Reference("zhang")),
+    ),
+    Case(
+        "limit-strong-ridge",
+        "Ridge → ∞: nothing is learnt",
+        "The loss before training, and how the first moments of the spectrum lower it.",
+        "ridge->inf",
+        lambda x: Setting(FINITE, 50, 120, x),
+        tuple(1 / x for x in TINY),
+        (Reference("zhang"),),
+    ),
+    Case(
+        "limit-noise-beyond",
+        "N, T > M: label noise falls as 1/T",
+        "Beyond the latent space only the noise is left: σ_ε² M/(T − M).",
+        "noise-beyond",
+        lambda x: Setting(SMALL, 3 * x, x, 0, Fraction(1, 3)),
+        LARGE,
+        (Reference("solvable-model", "186"),),
+    ),
+    Case(
+        "limit-noise-regularised",
+        "N, T > M with the optimal ridge: the same fall-off",
+        "The optimal ridge changes the noise beyond the latent space only at order 1/T².",
+        "noise-regularised",
+        lambda x: Setting(SMALL, 100, x, 0, Fraction(1, 3)),
+        (mpmath.mpf(10) ** 7, mpmath.mpf(10) ** 8),
+        (Reference("solvable-model", "188"),),
+    ),
+)
 
 
 def truncated(law: Limit, count: int) -> sp.Expr:
@@ -115,19 +166,27 @@ def perturbed(series: Expansion, count: int) -> sp.Expr:
 
 
 def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
-    """The remainder after ``count`` terms falls with the power of the next (or of the remainder)."""
-    after = law.loss.terms[count] if count < len(law.loss.terms) else law.loss.remainder
+    """The remainder after ``count`` terms falls with the power of the next term."""
+    law_terms = law.loss.terms
+    after = law_terms[count] if count < len(law_terms) else law.loss.remainder
     assert after is not None
     with mpmath.workdps(DIGITS):
         somewhere = case.setting(case.grid[0])
         spectrum = law.reference(somewhere.spectrum)
-        values = {**somewhere.parameters(),
-                  **law.constants(replace(somewhere, spectrum=spectrum))}  # fmt: skip
+        values = {**somewhere.parameters(), **law.constants(replace(somewhere, spectrum=spectrum))}
         values = {s: v for s, v in values.items() if s != law.loss.variable}
-        slope = after.power.subs({s: sp.Rational(str(v)) for s, v in values.items()
-                                  if s in after.power.free_symbols})  # fmt: skip
-    return Asymptotic(lambda x: law.exact(case.setting(x)), law.loss.variable, case.grid,
-                      float(slope), values, digits=DIGITS, spectrum=spectrum)  # fmt: skip
+        slope = after.power.subs(
+            {s: sp.Rational(str(v)) for s, v in values.items() if s in after.power.free_symbols}
+        )
+    return Asymptotic(
+        lambda x: law.exact(case.setting(x)),
+        law.loss.variable,
+        case.grid,
+        float(slope),
+        values,
+        digits=DIGITS,
+        spectrum=spectrum,
+    )
 
 
 ORDINALS = ("leading", "first-correction", "second-correction")
@@ -138,15 +197,26 @@ def build(case: Case) -> Parts:
     law = case.limit()
     steps = []
     for count in range(1, len(law.loss.terms) + 1):
-        reason = ("the leading term" if count == 1 else f"{count} terms") + "; the remainder " + (
-            "falls with the power of the next term along the grid of sizes or ridges")
-        steps.append(Step(
-            ORDINALS[count - 1], equation(LOSS, truncated(law, count)),
-            reason[0].upper() + reason[1:] + ".", rate_check(case, law, count),
-            case.references[0], (equation(LOSS, perturbed(law.loss, count)),),
-        ))  # fmt: skip
-    meaning = [f"{symbol}: {value}" for symbol, value in law.meaning.items()
-               if truncated(law, len(law.loss.terms)).has(symbol)]  # fmt: skip
+        reason = (
+            ("the leading term" if count == 1 else f"{count} terms")
+            + "; the remainder "
+            + ("falls with the power of the next term along the grid of sizes or ridges")
+        )
+        steps.append(
+            Step(
+                ORDINALS[count - 1],
+                equation(LOSS, truncated(law, count)),
+                reason[0].upper() + reason[1:] + ".",
+                rate_check(case, law, count),
+                case.references[0],
+                (equation(LOSS, perturbed(law.loss, count)),),
+            )
+        )
+    meaning = [
+        f"{symbol}: {value}"
+        for symbol, value in law.meaning.items()
+        if truncated(law, len(law.loss.terms)).has(symbol)
+    ]
     conditions = [f"this order of the terms needs {c}" for c in law.loss.conditions]
     return Parts(steps, steps[-1].claim, (law.when, *meaning, *conditions))
 
@@ -163,18 +233,29 @@ for _case in CASES:
     _register(_case)
 
 
-@derivation("breakdown-fit", "The talk's breakdown law is a fit, and how far off it is",
-            Reference("talk"), Reference("solvable-model"))  # fmt: skip
+@derivation(
+    "breakdown-fit",
+    "The talk's breakdown law is a fit, and how far off it is",
+    Reference("talk"),
+    Reference("solvable-model"),
+)
 def breakdown_fit() -> Parts:
     """The talk draws (1/m − 1/M)^α/(1 − m/n) through the simulated breakdown. The exact loss has
     the same pole and the same plateau, but vanishes linearly, not with the power α: the ratio of
     the two depends on m = min(N, T), M and α alone."""
     ratio = sp.Symbol("rho", positive=True)
     gap = sp.Symbol("epsilon", positive=True)
-    table = ((Fraction(1, 2), 100, "0.83"), (Fraction(1, 2), 1000, "0.50"),
-             (Fraction(1, 2), 1900, "0.15"), (Fraction(1), 100, "1.00"), (Fraction(1), 1000, "1.10"),
-             (Fraction(1), 1900, "1.20"), (Fraction(2), 100, "1.09"), (Fraction(2), 1000, "3.1"),
-             (Fraction(2), 1900, "44"))  # fmt: skip
+    table = (
+        (Fraction(1, 2), 100, "0.83"),
+        (Fraction(1, 2), 1000, "0.50"),
+        (Fraction(1, 2), 1900, "0.15"),
+        (Fraction(1), 100, "1.00"),
+        (Fraction(1), 1000, "1.10"),
+        (Fraction(1), 1900, "1.20"),
+        (Fraction(2), 100, "1.09"),
+        (Fraction(2), 1000, "3.1"),
+        (Fraction(2), 1900, "44"),
+    )
     kappa = sp.Symbol("kappa", positive=True)
     form = kappa * smaller / talk_fit()
     end = end_point_ratio() * gap ** (1 - alpha)
@@ -185,22 +266,45 @@ def breakdown_fit() -> Parts:
 
     measured = sp.Matrix([[sp.Rational(str(a)), m, sp.Float(v, 3)] for a, m, v in table])
     steps = [
-        Step("ratio", equation(ratio, form), "Exact loss over fit; the pole at m = n cancels.",
-             Numeric(_ratio_points, digits=20), Reference("talk"),
-             (equation(ratio, form * smaller / M),)),
-        Step("table", equation(sp.Symbol("R"), measured),
-             "α, m and exact/fit at M = 2000: within 20 % at α = 1, but too large by 6 near the end "
-             "at α = ½, and too small by 44 at α = 2.", _TableCheck(table), None,
-             (equation(sp.Symbol("R"), measured * 2),)),
-        Step("end-point", equation(ratio, end),
-             "Close to m = M (ε = 1 − m/M) the exact loss is linear in ε and the fit is ε^α; "
-             "the relative remainder is of order ε, here at M = 10¹⁴ and α = ½.",
-             Asymptotic(exact, gap, tuple(mpmath.mpf(2) ** -e for e in (16, 20)), 1.5,
-                        {alpha: mpmath.mpf(1) / 2, lambda_plus: 1}, digits=60),
-             None, (equation(ratio, end * sp.Rational(9, 8)),)),
-    ]  # fmt: skip
-    return Parts(steps, steps[-1].claim, ("isotropic target, no ridge, no noise",
-                                          "m = min(N, T) < M, n = max(N, T), ε = 1 − m/M"))  # fmt: skip
+        Step(
+            "ratio",
+            equation(ratio, form),
+            "Exact loss over fit; the pole at m = n cancels.",
+            Numeric(_ratio_points, digits=20),
+            Reference("talk"),
+            (equation(ratio, form * smaller / M),),
+        ),
+        Step(
+            "table",
+            equation(sp.Symbol("R"), measured),
+            "α, m and exact/fit at M = 2000: within 20 % at α = 1, but too large by 6 near the end "
+            "at α = ½, and too small by 44 at α = 2.",
+            _TableCheck(table),
+            None,
+            (equation(sp.Symbol("R"), measured * 2),),
+        ),
+        Step(
+            "end-point",
+            equation(ratio, end),
+            "Close to m = M (ε = 1 − m/M) the exact loss is linear in ε and the fit is ε^α; "
+            "the relative remainder is of order ε, here at M = 10¹⁴ and α = ½.",
+            Asymptotic(
+                exact,
+                gap,
+                tuple(mpmath.mpf(2) ** -e for e in (16, 20)),
+                1.5,
+                {alpha: mpmath.mpf(1) / 2, lambda_plus: 1},
+                digits=60,
+            ),
+            None,
+            (equation(ratio, end * sp.Rational(9, 8)),),
+        ),
+    ]
+    return Parts(
+        steps,
+        steps[-1].claim,
+        ("isotropic target, no ridge, no noise", "m = min(N, T) < M, n = max(N, T), ε = 1 − m/M"),
+    )
 
 
 def _ratio_points() -> list[Point]:
@@ -213,11 +317,18 @@ def _ratio_points() -> list[Point]:
         fit = sp.lambdify((smaller, M, alpha, lambda_plus), talk_fit(), "mpmath")
         value = fit(mpmath.mpf(m), mpmath.mpf(size), mpmath.mpmathify(exponent), mpmath.mpf(1))
         pole = 1 / (1 - mpmath.mpf(m) / n)
-        points.append(Point({
-            sp.Symbol("rho", positive=True): result.excess_loss / (value * pole),
-            sp.Symbol("kappa", positive=True): result.kappa, smaller: m, M: size,
-            alpha: mpmath.mpmathify(exponent), lambda_plus: 1,
-        }))  # fmt: skip
+        points.append(
+            Point(
+                {
+                    sp.Symbol("rho", positive=True): result.excess_loss / (value * pole),
+                    sp.Symbol("kappa", positive=True): result.kappa,
+                    smaller: m,
+                    M: size,
+                    alpha: mpmath.mpmathify(exponent),
+                    lambda_plus: 1,
+                }
+            )
+        )
     return points
 
 

@@ -60,8 +60,9 @@ def regime_name(regime: str) -> str:
         return ALIASES[plain]
     import difflib
 
-    close = difflib.get_close_matches(plain, [n.lower() for n in REGIMES], n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
+    canonical = {n.lower(): n for n in REGIMES}
+    close = difflib.get_close_matches(plain, list(canonical), n=1)
+    hint = f" (did you mean {canonical[close[0]]}?)" if close else ""
     raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}{hint}")
 
 

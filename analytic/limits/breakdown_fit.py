@@ -10,8 +10,9 @@ Both have the same pole at m = n, so their ratio depends on m, M and α alone:
     exact/fit = κ m/[k (1/m − 1/M)^α] → 1                            (m → ∞, m ≪ M)
                                       → (2+α)/k · (1 − m/M)^{1−α}    (m → M, M → ∞),
 
-the first because the plateau has the same prefactor, the second because κ = (M − m)/Σλ^{-1} is linear
-while the fit has the power α.  Only at α = 1 do both vanish alike, and then the ratio tends to 3/k.
+the first because the plateau has the same prefactor, the second because κ = (M − m)/Σλ^{-1} is
+linear while the fit has the power α.  Only at α = 1 do both vanish alike, and then the ratio tends
+to 3/k.
 """
 
 from __future__ import annotations

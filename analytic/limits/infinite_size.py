@@ -40,37 +40,11 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
     """M → ∞ at fixed N and T; D_q and h_q in the coefficients belong to M = ∞."""
     size, larger = {"N": (N, T), "T": (T, N)}[smaller]
     ordering = scaling_ordering(exponent, target)
-    near = NearRidgeless(terms + 1, size, larger)
-    names = _Names(near, ordering)
+    names = _Names(NearRidgeless(terms + 1, size, larger), ordering)
     depth = _depth(terms, ordering)
-    inverse = names.expand("e", (near.degrees_series(1) - size).revert())
-    shift = Expansion.build(M, sp.oo, [], order=1 - b, ordering=ordering)
-    for _ in range(2 * terms + 2):
-        improved = inverse.compose(_tail(sp.S.Zero, 1, shift, depth, ordering))
-        if improved.remainder == shift.remainder and improved.terms == shift.terms:
-            break
-        shift = improved
-    images: dict[sp.Expr, Expansion] = {kappa: (shift + 1) * kappa_0}
     formula = reduced_loss(size, False).subs(sigma_eps, 0).subs(ratio, size / larger)
-    taylor = {
-        D[2]: near.degrees_series(2),
-        H[1]: near.target_series(1),
-        H[2]: near.target_series(2),
-    }
-    for function, series in taylor.items():
-        if not formula.has(function):
-            continue
-        q = int(function.args[0])
-        weighted = function in H.values()
-        scale = sigma_w**2 * lambda_plus ** (1 - q) if weighted else sp.S.One
-        exponent_of_target = b if target is None else a
-        tail = (
-            _tail(exponent_of_target - q * b if weighted else sp.S.Zero, q, shift, depth, ordering)
-            * scale
-        )
-        unit = kappa_0**-q if weighted else sp.S.One
-        head = names.expand(("g" if weighted else "d") + str(q), series).compose(shift)
-        images[function] = head * unit - tail
+    shift = _shift(names, size, depth, 2 * terms + 2)
+    images = _images(names, formula, shift, depth, b if target is None else a)
     numerator, denominator = (sp.expand(e) for e in sp.fraction(sp.together(formula)))
     top = names.shorten("u", substitute_series(numerator, images))
     if any(denominator.has(f) for f in images):
@@ -89,6 +63,35 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
         reference=_without_end,
         meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size)},
     )
+
+
+def _shift(names: _Names, size: sp.Symbol, depth: sp.Expr, passes: int) -> Expansion:
+    """δ = f⁻¹(tail(δ)) with f(δ) = D₁(κ₀(1+δ); ∞) − n, iterated until it stands."""
+    inverse = names.expand("e", (names.near.degrees_series(1) - size).revert())
+    shift = Expansion.build(M, sp.oo, [], order=1 - b, ordering=names.ordering)
+    for _ in range(passes):
+        improved = inverse.compose(_tail(sp.S.Zero, 1, shift, depth, names.ordering))
+        if improved.remainder == shift.remainder and improved.terms == shift.terms:
+            return shift
+        shift = improved
+    return shift
+
+
+def _images(
+    names: _Names, formula: sp.Expr, shift: Expansion, depth: sp.Expr, target: sp.Expr
+) -> dict[sp.Expr, Expansion]:
+    """κ, D₂, h₁ and h₂ (those that ``formula`` holds) at finite M as series in M."""
+    images: dict[sp.Expr, Expansion] = {kappa: (shift + 1) * kappa_0}
+    near = names.near
+    if formula.has(D[2]):
+        head = names.expand("d2", near.degrees_series(2)).compose(shift)
+        images[D[2]] = head - _tail(sp.S.Zero, 2, shift, depth, names.ordering)
+    for q, function in H.items():
+        if formula.has(function):
+            head = names.expand(f"g{q}", near.target_series(q)).compose(shift) * kappa_0**-q
+            tail = _tail(target - q * b, q, shift, depth, names.ordering)
+            images[function] = head - tail * (sigma_w**2 * lambda_plus ** (1 - q))
+    return images
 
 
 def _depth(terms: int, ordering: Ordering) -> sp.Expr:

@@ -57,9 +57,16 @@ def scaling_ordering(exponent: Any, target: Any) -> Ordering:
     return Ordering(point, {s: r for s, r in RANGES.items() if s in point})
 
 
+def _at_zero(s: sp.Expr, q: int, terms: int, ordering: Ordering) -> Expansion:
+    """P(s, b, q; κ, ∞) at κ → 0."""
+    series = expand_power_sum(s, b, q, "kappa->0", terms, ordering=ordering)
+    assert isinstance(series, Expansion)
+    return series
+
+
 def degrees_series(q: int, terms: int, ordering: Ordering) -> Expansion:
     """D_q as a series in x = κ/λ₊ (called κ), with the constant c named."""
-    series = expand_power_sum(0, b, q, "kappa->0", terms, ordering=ordering)
+    series = _at_zero(sp.S.Zero, q, terms, ordering)
     lead = series.lead
     named = c * sp.simplify(lead.coefficient / PREFACTOR)
     return replace(
@@ -87,7 +94,7 @@ def kappa_of_size(size: sp.Symbol, terms: int, ordering: Ordering) -> Expansion:
 
 def target_series(q: int, terms: int, ordering: Ordering) -> Expansion:
     """h_q/σ_w² as a series in x = κ/λ₊, times λ₊^{q−1}."""
-    return expand_power_sum(a - q * b, b, q, "kappa->0", terms, ordering=ordering)
+    return _at_zero(a - q * b, q, terms, ordering)
 
 
 @cache
@@ -167,8 +174,9 @@ def plateau_series(size: sp.Symbol, terms: int, exponent: Any, target: Any) -> E
     >>> print(plateau_series(T, 1, 1.25, 4).lead.power)
     -2*b
     """
-    formula = sp.cancel(reduced_loss(size, False).subs({sigma_eps: 0, ratio: 0}))
-    images = _images(size, terms + 1, scaling_ordering(exponent, target), False)
+    isotropic_target = target is None
+    formula = sp.cancel(reduced_loss(size, isotropic_target).subs({sigma_eps: 0, ratio: 0}))
+    images = _images(size, terms + 1, scaling_ordering(exponent, target), isotropic_target)
     return _first(substitute_series(sp.factor(formula), images), terms)
 
 
@@ -287,9 +295,10 @@ def _any_ratio(setting: Setting) -> Mapping[sp.Symbol, Any]:
 
 @cache
 def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
-    """ℓ₀, ℓ₁, ℓ₂ of L = N^{1−b} Σ ℓ_i N^{-i} at D₁ = N d, T = N/r; relative order N^{-b-1} is beyond.
+    """ℓ₀, ℓ₁, ℓ₂ of L = N^{1−b} Σ ℓ_i N^{-i} at D₁ = N d, T = N/r.
 
-    x = (c/(D₁+½))^b and D₂ = (b−1)/b (D₁+½) − ½ + O(x), both read off their series.
+    The next relative order, N^{-b-1}, is beyond.  x = (c/(D₁+½))^b and
+    D₂ = (b−1)/b (D₁+½) − ½ + O(x), both read off their series.
     """
     share = sp.Symbol("D_1", positive=True)
     ordering = scaling_ordering(2, None)

@@ -1,4 +1,4 @@
-"""`solvable allocate`: the best way to spend a budget on features and samples, or features and time."""
+"""`solvable allocate`: the best way to spend a budget, on samples or on training time."""
 
 from __future__ import annotations
 
@@ -66,16 +66,19 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
             mpmath.mpf(arguments.budget.numerator) / arguments.budget.denominator
         )
         return {
-            "what": "features and samples, isotropic target, scaling regime (M = ∞, N and T large), "
-                    f"ridge {arguments.ridge}; λ₊ = σ_w = 1",
-            "N": output.json_number(size), "T": output.json_number(samples),
+            "what": "features and samples, isotropic target, scaling regime (M = ∞, N and T "
+            f"large), ridge {arguments.ridge}; λ₊ = σ_w = 1",
+            "N": output.json_number(size),
+            "T": output.json_number(samples),
             "N_over_T": output.json_number(best.ratio),
             "excess_loss": output.json_number(loss),
-            "N_law": _power(*best.features), "T_law": _power(*best.samples),
+            "N_law": _power(*best.features),
+            "T_law": _power(*best.samples),
             "loss_law": _power(*best.loss),
             "N_over_T_of_the_law_(1/N+1/T)^alpha": float(
-                arguments.samples_power / arguments.features_power),
-        }  # fmt: skip
+                arguments.samples_power / arguments.features_power
+            ),
+        }
 
 
 def _time(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -87,15 +90,21 @@ def _time(arguments: argparse.Namespace) -> dict[str, Any]:
     steps, features, loss = best(float(arguments.budget))
     answer = {
         "what": "features and time, gradient flow, unlimited data, M = ∞, C = N t; "
-                + ("the loss is the sum of both laws" if best.sum_is_exact else
-                   "exponents; prefactors of the sum of both laws, an estimate"),
+        + (
+            "the loss is the sum of both laws"
+            if best.sum_is_exact
+            else "exponents; prefactors of the sum of both laws, an estimate"
+        ),
         "balance": " and ".join(best.balance),
-        "N": features, "t": steps, "excess_loss": loss,
-        "N_exponent": str(best.size), "t_exponent": str(best.time),
+        "N": features,
+        "t": steps,
+        "excess_loss": loss,
+        "N_exponent": str(best.size),
+        "t_exponent": str(best.time),
         "loss_exponent": str(-best.loss),
         "time_law": str(moment.expression.subs(moment.point)),
         "feature_law": str(size.expression.subs(size.point)),
-    }  # fmt: skip
+    }
     if not size.log:
         two = time_allocation().at(
             A=float(moment.prefactor),

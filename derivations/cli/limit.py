@@ -123,14 +123,19 @@ def _remainder(series: Any) -> str:
 
 def _as_json(law: Any, name: str, series: Any, rows: Any, table: Any) -> dict[str, Any]:
     return {
-        "name": name, "regime": law.regime, "title": law.title, "when": law.when,
-        "variable": str(series.variable), "point": str(series.point),
+        "name": name,
+        "regime": law.regime,
+        "title": law.title,
+        "when": law.when,
+        "variable": str(series.variable),
+        "point": str(series.point),
         "terms": [dict(zip(("coefficient", "power", "log"), row)) for row in rows],
-        "remainder": _remainder(series), "latex": series.latex(factored=True),
+        "remainder": _remainder(series),
+        "latex": series.latex(factored=True),
         "conditions": [str(c) for c in series.conditions],
         "where": {str(s): str(v) for s, v in {**law.meaning, **series.definitions}.items()},
         "comparison": [dict(zip(("terms", "value", "relative_error"), row)) for row in table or ()],
-    }  # fmt: skip
+    }
 
 
 def _print(law: Any, name: str, series: Any, rows: Any, table: Any) -> None:

@@ -37,10 +37,16 @@ from analytic.spectrum import PowerLaw
 from analytic.symbols import N, T, alpha, t
 
 
-@pytest.mark.parametrize(("exponent", "powers", "ridge"), [
-    (0.5, (1, 2), "optimal"), (2.0, (1, 2), "optimal"), (1.0, (1, 1), "optimal"),
-    (0.5, (1, 2), "zero"), (1.0, (2, 1), "zero"),
-])
+@pytest.mark.parametrize(
+    ("exponent", "powers", "ridge"),
+    [
+        (0.5, (1, 2), "optimal"),
+        (2.0, (1, 2), "optimal"),
+        (1.0, (1, 1), "optimal"),
+        (0.5, (1, 2), "zero"),
+        (1.0, (2, 1), "zero"),
+    ],
+)
 def test_the_exact_loss_has_its_minimum_there(exponent, powers, ridge):
     mp.mp.dps = 20
     best = allocate(exponent, *powers, ridge)
@@ -54,8 +60,9 @@ def test_the_exact_loss_has_its_minimum_there(exponent, powers, ridge):
 
     centre = float(mp.log(best.ratio))
     width = 1.0 if ridge == "optimal" else min(1.0, 0.9 * abs(centre))
-    found = minimize_scalar(loss, bounds=(centre - width, centre + width), method="bounded",
-                            options={"xatol": 1e-5})
+    found = minimize_scalar(
+        loss, bounds=(centre - width, centre + width), method="bounded", options={"xatol": 1e-5}
+    )
     assert abs(found.x - centre) < 0.01, (np.exp(found.x), best.ratio)
     size, samples, value = best.at(budget)
     assert float(value) == pytest.approx(found.fun, rel=3e-3)
@@ -99,12 +106,19 @@ def test_law_error_values():
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(0.2, 5), st.floats(0.2, 5), st.floats(0.1, 2), st.floats(0.1, 2),
-       st.integers(1, 3), st.integers(1, 3))
+@given(
+    st.floats(0.2, 5),
+    st.floats(0.2, 5),
+    st.floats(0.1, 2),
+    st.floats(0.1, 2),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
 def test_time_allocation_is_the_minimum(a_value, b_value, time_exponent, size_exponent, pp, qq):
     budget = 1e5
-    best = time_allocation().at(A=a_value, B=b_value, r_t=time_exponent, r_N=size_exponent, p=pp,
-                                q=qq, C=budget)
+    best = time_allocation().at(
+        A=a_value, B=b_value, r_t=time_exponent, r_N=size_exponent, p=pp, q=qq, C=budget
+    )
     size, moment, loss = (float(x) for x in (best.features, best.time, best.loss))
     assert size**pp * moment**qq == pytest.approx(budget)
 
@@ -121,16 +135,22 @@ def test_time_allocation_exponents_and_a_wrong_one():
     assert all(sp.simplify(x - y) == 0 for x, y in zip(exponents, expected, strict=True))
     assert sp.simplify(exponents[0] - expected[1]) != 0
     assert time_allocation().loss.free_symbols <= {A, B, C, p, q, r_t, r_N} and t not in (
-        time_allocation().loss.free_symbols)
+        time_allocation().loss.free_symbols
+    )
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: allocate(-1), "alpha"), (lambda: allocate(1, 0), "features_power"),
-    (lambda: allocate(1, 1, float("nan")), "samples_power"),
-    (lambda: allocate(1, ridge="small"), "one of optimal, zero"),
-    (lambda: allocate(1).at(-5), "budget"), (lambda: time_allocation().at(D=1), "among"),
-    (lambda: ridgeless_loss("M"), "one of N, T"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: allocate(-1), "alpha"),
+        (lambda: allocate(1, 0), "features_power"),
+        (lambda: allocate(1, 1, float("nan")), "samples_power"),
+        (lambda: allocate(1, ridge="small"), "one of optimal, zero"),
+        (lambda: allocate(1).at(-5), "budget"),
+        (lambda: time_allocation().at(D=1), "among"),
+        (lambda: ridgeless_loss("M"), "one of N, T"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()

@@ -35,8 +35,13 @@ def test_a_law_that_is_shown_is_within_the_tolerance_of_the_exact_loss(chart):
 
 def test_symmetry_without_noise():
     quiet = size_map(PowerLaw(alpha=0.5), GRID, GRID)
-    swap = {"features": "samples", "samples": "features", "features, peak": "samples, peak",
-            "samples, peak": "features, peak", "between": "between"}
+    swap = {
+        "features": "samples",
+        "samples": "features",
+        "features, peak": "samples, peak",
+        "samples, peak": "features, peak",
+        "between": "between",
+    }
     names = np.array(quiet.names)
     mirrored = np.vectorize(swap.get)(names[quiet.index.T])
     assert np.array_equal(names[quiet.index], mirrored)
@@ -74,13 +79,16 @@ def test_data_and_picture(chart, tmp_path):
         draw(chart, tmp_path / "map.txt")
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: size_map(SPECTRUM, [10], [-1]), "samples"),
-    (lambda: size_map(SPECTRUM, [10], [10], noise=-1), "noise"),
-    (lambda: size_map(SPECTRUM, [10], [10], tolerance=2), "between 0 and 1"),
-    (lambda: time_map(2, 4, [0], [1]), "features"),
-    (lambda: time_map(0.5, 4, [10], [1]), "b > 1"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: size_map(SPECTRUM, [10], [-1]), "samples"),
+        (lambda: size_map(SPECTRUM, [10], [10], noise=-1), "noise"),
+        (lambda: size_map(SPECTRUM, [10], [10], tolerance=2), "between 0 and 1"),
+        (lambda: time_map(2, 4, [0], [1]), "features"),
+        (lambda: time_map(0.5, 4, [10], [1]), "b > 1"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()

@@ -1,0 +1,145 @@
+"""Limits, laws and relatives as catalogue entries, and their commands."""
+
+import json
+
+import pytest
+
+from derivations import catalogue
+from derivations.cli import main
+from derivations.limits import CASES
+
+QUICK = [
+    "limit-few-features",
+    "limit-peak",
+    "limit-strong-ridge",
+    "limit-noise-beyond",
+    "beyond-ridgeless",
+    "renormalised-ridge",
+    "random-feature-eigenframework",
+    "deterministic-equivalents",
+    "time-and-features",
+    "breakdown-fit",
+]
+LONG = [
+    "limit-few-samples",
+    "limit-infinite-latent",
+    "limit-breakdown",
+    "limit-weak-ridge",
+    "limit-noise-regularised",
+    "feature-exponent",
+    "data-exponent",
+    "four-regimes",
+    "equiparameterisation",
+    "phenomenological-law",
+]
+
+
+def verify(name):
+    entry = catalogue.load(name)
+    for step, verdict in entry.verify():
+        assert verdict.passed, f"{name}/{step.name}: {verdict.message}"
+        for claim in step.wrong:
+            rejected = step.check(claim)
+            assert not rejected.passed, f"{name}/{step.name} accepts a wrong claim: {rejected}"
+    return entry
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_entry_passes_and_rejects_wrong_claims(name):
+    entry = verify(name)
+    assert entry.references and entry.assumptions and entry.summary
+    assert any(step.wrong for step in entry.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_long_entry_passes_and_rejects_wrong_claims(name):
+    verify(name)
+
+
+def test_every_limit_has_a_leading_term_and_two_corrections():
+    assert {case.name for case in CASES} <= set(QUICK + LONG)
+    for case in CASES:
+        if case.name in QUICK:
+            assert len(catalogue.load(case.name).steps) == 3
+
+
+def run(capsys, *arguments):
+    status = main(list(arguments))
+    return status, capsys.readouterr()
+
+
+def test_limit_command(capsys):
+    status, out = run(
+        capsys,
+        "limit",
+        "static-loss",
+        "--regime",
+        "N<<T",
+        "--alpha",
+        "0.5",
+        "--features",
+        "100",
+        "--samples",
+        "1e6",
+        "--format",
+        "json",
+    )
+    data = json.loads(out.out)
+    assert status == 0 and len(data["terms"]) == 3
+    errors = [float(row["relative_error"]) for row in data["comparison"][1:]]
+    assert errors[0] > 100 * errors[1] > 1000 * errors[2]
+    status, out = run(capsys, "limit", "kappa", "--regime", "ridge->0", "--order", "2")
+    assert status == 0 and "kappa_0" in out.out and "holds when" in out.out
+    status, out = run(
+        capsys, "limit", "static-loss", "--regime", "T<<N", "--alpha", "1", "--format", "latex"
+    )
+    assert status == 0 and r"\left[1 - " in out.out
+
+
+def test_allocate_command(capsys):
+    status, out = run(capsys, "allocate", "--budget", "1e8", "--alpha", "1", "--json")
+    data = json.loads(out.out)
+    assert status == 0 and data["N"] == pytest.approx(1e4) and data["T"] == pytest.approx(1e4)
+    status, out = run(capsys, "allocate", "--budget", "1e10", "--a", "3/2", "--b", "5/4", "--json")
+    data = json.loads(out.out)
+    assert data["N_exponent"] == "4/9" and data["loss_exponent"] == "-2/9"
+    status, out = run(capsys, "allocate", "--budget", "1e10", "--alpha", "2")
+    assert status == 0 and "N over T" in out.out
+
+
+def test_map_command(capsys, tmp_path):
+    status, out = run(
+        capsys, "map", "--alpha", "1", "--features", "10,1000", "--samples", "10,1000"
+    )
+    assert status == 0 and "features" in out.out and "border N = T" in out.out
+    path = tmp_path / "map.png"
+    status, out = run(capsys, "map", "--a", "4", "--b", "2", "--time", "1,1e6", "--to", str(path))
+    assert status == 0 and path.exists()
+    status, out = run(capsys, "map", "--a", "4", "--b", "2", "--time", "1,1e6", "--json")
+    assert json.loads(out.out)["axes"] == ["N", "t"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("limit", "static-loss", "--regime", "N~T"), "regime"),
+        (("limit", "word", "--regime", "N<<T"), "word"),
+        (("limit", "static-loss", "--regime", "N<<T"), "alpha"),
+        (("limit", "static-loss", "--regime", "N<<T", "--alpha", "x"), "number"),
+        (("limit", "static-loss", "--regime", "N<<T", "--alpha", "1", "--order", "0"), "order"),
+        (("allocate", "--budget", "-1", "--alpha", "1"), "budget"),
+        (("allocate", "--budget", "1"), "--alpha"),
+        (("map", "--alpha", "1", "--features", "10,1"), "LOW < HIGH"),
+        (("map", "--alpha", "1", "--to", "map.txt"), "ends in"),
+        (("map", "--time", "1,10"), "--a"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_two(capsys, arguments, message):
+    try:
+        status = main(list(arguments))
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    assert status == 2 and message in captured.err
+    assert captured.err.count("\n") == 1 and "Traceback" not in captured.err
