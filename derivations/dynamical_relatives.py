@@ -339,9 +339,9 @@ def feature_learning() -> Parts:
         Step("clock", equation(own_time, solution), "dτ/dt = |w| ~ τ^{(1−β)/2}, integrated",
              _Clock(speed), Reference(LEARNING),
              (equation(own_time, t ** (1 / (1 - growth))), equation(own_time, t))),
-        Step("exponent", equation(sp.simplify(exponent), 2 * source / (1 + source)),
+        Step("exponent", equation(exponent, 2 * source / (1 + source)),
              "the loss falls as τ^{−β}", Exact(), Reference(LEARNING),
-             (equation(sp.simplify(exponent), 2 * source),)),
+             (equation(exponent, 2 * source),)),
         *(Step(f"loss-{name}", equation(chi, combined),
                "exact loss at τ(t), the clock integrated with the exact norm",
                _Learned(point), Reference(LEARNING), (equation(chi, wrong),))

@@ -30,10 +30,11 @@ from ..checks import FiniteSize, Point, Statistical, Verdict
 from ..derivation import Step, equation
 from . import simulation
 from .mean_field import PAPER, R02, R24, u1, u3, v1, v3
-from .notation import D1, R1, R3, Agrees, Solves
+from .notation import C0, D1, R1, R3, Agrees, Solves, letter
 
 form, form_features = sp.symbols("q q'")
-left_out, left_out_feature = sp.symbols("psi.v^0_(psi) alpha.v^2_(alpha)")
+left_out = letter("ψ·v⁰_(ψ)", r"\psi\cdot v^{0}_{(\psi)}")
+left_out_feature = letter("α·v²_(α)", r"\alpha\cdot v^{2}_{(\alpha)}")
 REMOVED = {
     "data": (v1, left_out, form),
     "features": (v3, left_out_feature, form_features),
@@ -175,7 +176,7 @@ def _mean_form(kind: str) -> Step:
 
 
 def _field_variance() -> Step:
-    ratio = sp.Symbol("<(u^1)^2>") / sp.Symbol("C_0")
+    ratio = letter("⟨u¹u¹⟩", r"\langle u^{1}u^{1}\rangle") / C0
     return Step(
         "variance-of-the-field", equation(ratio, 1),
         "the squared projection of a sample that was left out is the test error, 4000 draws",

@@ -11,6 +11,7 @@ and the part that no averaging removes is the bias Σ w_k²λ_k H_k H_k'.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import sympy as sp
@@ -21,7 +22,7 @@ from analytic.symbols import N, P, kappa, kappa_prime
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Exact, Point, Statistical
+from ..checks import Exact, Point, Statistical, Verdict
 from ..derivation import Step, equation
 from . import simulation
 from .mean_field import PAPER, REDUCED, E, two_point_solution
@@ -35,10 +36,9 @@ from .notation import (
     T_target_lam,
     coincident,
     h2,
-    lam,
+    letter,
     noise,
     rational,
-    target,
 )
 
 members, bags = sp.symbols("E B", positive=True)  #: sizes of the two averages
@@ -78,10 +78,11 @@ def ensembling() -> Parts:
     shared = ((True, True), (False, True))
     limit = {kind: _without_bottleneck(crossed(*kind)) for kind in shared}
     mean_square = own / members + (1 - 1 / members) * feature_pair
-    pooled = sp.expand(
-        (own + (members - 1) * feature_pair + (bags - 1) * data_pair
-         + (members - 1) * (bags - 1) * full_pair) / (members * bags)
-    )  # fmt: skip
+    pooled = (
+        own + (members - 1) * feature_pair + (bags - 1) * data_pair
+        + (members - 1) * (bags - 1) * full_pair
+    ) / (members * bags)  # fmt: skip
+    mean = letter("⟨v̄v̄⟩", r"\langle\bar v\bar v\rangle")
     variance = sp.Symbol("V")
     steps = [
         Step("other-features", equation(E, crossed(False, True) + noise),
@@ -92,19 +93,18 @@ def ensembling() -> Parts:
              "E/P and σ² dropped: C₃ = T[w²λ²] + T[λ²]C₃/N",
              Solves([_features_alone()]), Reference(PAPER, "113"),
              (equation(E, crossed(True, False) + noise), equation(E, crossed(False, True)))),
-        Step("other-both", equation(crossed(False, False), bias),
+        Step("other-both", equation(E, crossed(False, False)),
              "neither term: the bias Σ w²λHH' is all that two such learners share",
-             Exact({T_target: target**2 * lam / ((lam + kappa) * (lam + kappa_prime))}),
-             Reference(PAPER, "115"), (equation(crossed(False, False), bias / (1 - T_lam2 / P)),)),
-        Step("mean-of-members", equation(_square_of_mean(3), mean_square.subs(members, 3)),
-             "the square of a mean of E exchangeable residuals, counted for E = 3",
-             Exact(), Reference(PAPER, "111"),
-             (equation(_square_of_mean(3), (own / members + feature_pair).subs(members, 3)),
-              equation(_square_of_mean(3), (own / members).subs(members, 3)))),
-        Step("grid-of-members", equation(_square_of_grid(2, 3), pooled.subs({members: 2, bags: 3})),
-             "all E·B pairs of a feature draw and a data draw, counted for 2 × 3",
-             Exact(), Reference(PAPER, "114"),
-             (equation(_square_of_grid(2, 3), mean_square.subs(members, 6)),)),
+             Solves([equation(E, REDUCED[0].rhs.subs({C3: 0, E: 0, noise: 0}))]),
+             Reference(PAPER, "115"), (equation(E, bias / (1 - T_lam2 / P)),)),
+        Step("mean-of-members", equation(mean, mean_square),
+             "the square of a mean of E exchangeable residuals, counted for E = 2 … 5",
+             _counted(1), Reference(PAPER, "111"),
+             (equation(mean, own / members + feature_pair), equation(mean, own / members))),
+        Step("grid-of-members", equation(mean, pooled),
+             "all pairs of a feature draw and a data draw, counted up to 5 × 4",
+             _counted(4), Reference(PAPER, "114"),
+             (equation(mean, mean_square.subs(members, members * bags)),)),
         Step("online", equation(limit[True, True] / members + (1 - 1 / members) * bias,
                                 bias + variance / members),
              "P → ∞: the loss of an ensemble is bias + variance/E",
@@ -138,14 +138,22 @@ def _feature_variance() -> sp.Expr:
     return kappa * kappa_prime * T_lam * T_target_lam / (N - T_lam2)
 
 
-def _square_of_mean(count: int) -> sp.Expr:
-    """E(mean of v)² with E v_i² = C and E v_i v_j = C_f, by expanding the sum."""
-    total = sum(own if i == j else feature_pair for i in range(count) for j in range(count))
-    return sp.expand(total / sp.Integer(count) ** 2)
+def _counted(largest: int) -> Callable[[sp.Basic], Verdict]:
+    """The claim against the sum over all pairs of members, for E ≤ 5 and B ≤ ``largest``."""
+
+    def check(claim: sp.Basic) -> Verdict:
+        cases = [(e, k) for e in range(1, 6) for k in range(1, largest + 1)]
+        for e, k in cases:
+            residual = sp.expand(claim.args[1].subs({members: e, bags: k}) - _square_of_grid(e, k))
+            if residual != 0:
+                return Verdict("fail", f"E = {e}, B = {k}: residual {residual}")
+        return Verdict("pass", f"equal to the sum over all pairs in {len(cases)} cases")
+
+    return check
 
 
 def _square_of_grid(features: int, data: int) -> sp.Expr:
-    """The same over a grid of feature draws times data draws."""
+    """E(mean of v)² over a grid of feature draws times data draws, pair by pair."""
     kinds = {(True, True): own, (False, True): feature_pair, (True, False): data_pair,
              (False, False): full_pair}  # fmt: skip
     grid = [(i, j) for i in range(features) for j in range(data)]
@@ -163,7 +171,7 @@ def _simulated_pairs() -> list[Step]:
 
     def step(name: str, shared: tuple[bool, bool], *wrong: sp.Expr) -> Step:
         value = crossed(*shared).xreplace(coincident)
-        product = sp.Symbol("z^2 C_0")
+        product = letter("z²C₀", "z^{2}C_{0}")
         own_features, own_data = (not part for part in shared)
         return Step(
             name, equation(product, value), "100 pairs of ridge regressions at one frequency",

@@ -28,9 +28,9 @@ from ..checks import Asymptotic, Exact
 from ..derivation import Step, equation
 from .early_time import filter_pair, mode, other
 from .mean_field import PAPER, R02, system
-from .notation import C0, C1, R1, Agrees, R1p, noise, rational
+from .notation import C0, C1, R1, Agrees, R1p, letter, noise, rational
 
-R02p = sp.Symbol("R_02'")
+R02p = letter("R_02'", "R_{02}'")
 test, train = sp.symbols("L L_train")
 FEATURES, SAMPLES, NOISE, STEPS, STEP = 6, 9, 0.2, 25, 0.5
 TIME = 3.0

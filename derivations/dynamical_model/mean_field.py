@@ -47,6 +47,7 @@ from .notation import (
     divided_differences,
     h1,
     lam,
+    mode_sums,
     modes,
     noise,
     primed,
@@ -152,6 +153,7 @@ def dynamical_response() -> Parts:
 def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
     """R₀₂ and R₂₄ of the mode's solution close the responses on themselves."""
     outer, inner = responses()
+    shared = sp.Symbol("X")  # Σ λR₁R₃H, the sum in both closed forms
     return [
         Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁",
              Equivalent(equation(R1 * (1 - outer / P), 1)), Reference(PAPER, "11"),
@@ -160,10 +162,10 @@ def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
         Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃",
              Equivalent(equation(R3 * (1 - inner / N), 1)), Reference(PAPER, "32"),
              (equation(R3, 1 - modes(lam * R1 * R3 * transfer) / P),)),
-        Step("conservation", equation(N * (1 - features.rhs), P * (1 - data.rhs)),
-             "N(1 − R₃) = P(1 − R₁): both brackets subtract the same sum over modes",
-             Exact(simplify=atomic), Reference(PAPER, "68"),
-             (equation(P * (1 - features.rhs), N * (1 - data.rhs)),)),
+        Step("conservation", equation(N * (1 - R3), P * (1 - R1)),
+             "both brackets subtract the same sum over modes",
+             Exact({R1: 1 - shared / P, R3: 1 - shared / N}), Reference(PAPER, "68"),
+             (equation(P * (1 - R3), N * (1 - R1)),)),
         Step("occupation", equation(lam * R1 * R3 * transfer, lam / (lam + kappa)),
              "with κ = z/(R₁R₃) the summand is the resolvent's",
              Exact({kappa: z / (R1 * R3)}, atomic), None,
@@ -212,7 +214,7 @@ def covariance(field: sp.Symbol) -> sp.Expr:
     ])  # fmt: skip
 
 
-S_lam, S_lam2, S_target, S_target_lam = sp.symbols("S[λ] S[λ^2] S[w^2λ] S[w^2λ^2]")
+S_lam, S_lam2, S_target, S_target_lam = mode_sums("S")
 SUMS = {
     S_lam: lam, S_lam2: lam**2, S_target: target**2 * lam, S_target_lam: target**2 * lam**2,
 }  # fmt: skip

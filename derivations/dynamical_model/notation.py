@@ -26,10 +26,34 @@ from analytic.symbols import M, k, kappa, kappa_prime, z, z_prime
 
 from ..checks import Exact, Verdict
 
+
+class Letter(sp.Symbol):
+    """A symbol whose LaTeX is not made from its name: see `letter`."""
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        body = _LATEX[self.name]
+        return f"{body}^{{{exp}}}" if exp else body
+
+
+_LATEX: dict[str, str] = {}
+
+
+def letter(name: str, latex: str, **assumptions: bool) -> sp.Symbol:
+    """The symbol ``name``, typeset as ``latex``.
+
+    >>> sp.latex(letter("L_∞", r"L_{\\infty}") ** 2)
+    'L_{\\\\infty}^{2}'
+    """
+    if _LATEX.setdefault(name, latex) != latex:
+        raise ValueError(f"{name} is typeset in two ways")
+    return Letter(name, **assumptions)
+
+
 lam = sp.IndexedBase("lambda", positive=True)[k]  #: λ_k
 target = sp.IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
 R1, R3 = sp.symbols("R_1 R_3", positive=True)  #: responses of the data and of the features
-R1p, R3p = sp.symbols("R_1' R_3'", positive=True)  #: the same at the frequency z'
+R1p = letter("R_1'", "R_1'", positive=True)
+R3p = letter("R_3'", "R_3'", positive=True)  #: the same at the frequency z'
 transfer = 1 / (z + lam * R1 * R3)  #: H_k, equation (10)
 C0, C1, C2, C3 = sp.symbols("C_0 C_1 C_2 C_3")  #: two-point functions of the four fields
 noise = sp.Symbol("sigma^2", nonnegative=True)  #: variance of the label noise
@@ -40,7 +64,18 @@ D2 = DegreesOfFreedom(2, kappa)
 h1, h1p, h2 = TargetSum(1, kappa), TargetSum(1, kappa_prime), TargetSum(2, kappa)
 
 #: T[f] as symbols, and as divided differences
-T_lam, T_lam2, T_target, T_target_lam = sp.symbols("T[λ] T[λ^2] T[w^2λ] T[w^2λ^2]")
+POWERS = {
+    "λ": r"\lambda", "λ^2": r"\lambda^{2}", "w^2λ": r"w^{2}\lambda",
+    "w^2λ^2": r"w^{2}\lambda^{2}",
+}  # fmt: skip
+
+
+def mode_sums(name: str) -> list[sp.Symbol]:
+    """name[λ], name[λ²], name[w²λ], name[w²λ²] as symbols."""
+    return [letter(f"{name}[{f}]", rf"{name}[{latex}]") for f, latex in POWERS.items()]
+
+
+T_lam, T_lam2, T_target, T_target_lam = mode_sums("T")
 divided_differences = {
     T_lam: (D1 - D1p) / (kappa_prime - kappa),
     T_lam2: (kappa_prime * D1p - kappa * D1) / (kappa_prime - kappa),

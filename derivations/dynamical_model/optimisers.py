@@ -42,6 +42,7 @@ from .notation import (
     h1,
     h1p,
     lam,
+    letter,
     noise,
     rational,
     target,
@@ -173,6 +174,10 @@ class _Stability:
         return Verdict("pass", "spectral radius crosses 1 at the claimed step for three β")
 
 
+#: Σ_m K_{n−1−m} (L_m + σ²), and the same without the noise
+WITH_NOISE = letter("K*(L+σ²)", r"\left[K*(L+\sigma^{2})\right]_{n-1}")
+WITHOUT_NOISE = letter("K*L", r"\left[K*L\right]_{n-1}")
+
 # ---- one-pass SGD ------------------------------------------------------------------------
 
 forcing_image = sp.Symbol("f")
@@ -254,7 +259,7 @@ class _Descends:
 
 def _volterra_steps() -> list[Step]:
     """N → ∞: forcing, kernel, the recursion, its critical step and its stationary loss."""
-    loss, excess = sp.symbols("L_n L_oo")
+    loss, excess = sp.Symbol("L_n"), letter("L_∞", r"L_{\infty}")
     kernel_sum = eta / batch * sp.Symbol("S")  # S = Σ λ/(2 − ηλ)
     per_mode = sp.Symbol("lambda", positive=True)
     closed = per_mode / (eta * (2 - eta * per_mode))
@@ -267,11 +272,11 @@ def _volterra_steps() -> list[Step]:
              "N → ∞: S_k = Σ_j λ²(1 − ηλ)^{2j}, a geometric series: S_k = λ² + (1 − ηλ)²S_k",
              Solves([shifted]), None,
              (equation(total, per_mode / (2 - eta * per_mode)),)),
-        Step("volterra", equation(loss, recursion_sum + eta**2 / batch * sp.Symbol("K*(L+σ²)")),
+        Step("volterra", equation(loss, recursion_sum + eta**2 / batch * WITH_NOISE),
              "the Volterra recursion against the mean-field equations with white u², 60 steps",
              _Volterra(), Reference(PAPER, "16"),
-             (equation(loss, recursion_sum + eta / batch * sp.Symbol("K*(L+σ²)")),
-              equation(loss, recursion_sum + eta**2 / batch * sp.Symbol("K*L")))),
+             (equation(loss, recursion_sum + eta / batch * WITH_NOISE),
+              equation(loss, recursion_sum + eta**2 / batch * WITHOUT_NOISE))),
         Step("stationary", equation(excess, ratio),
              "L_∞ = q(L_∞ + σ²), q = (η/B) Σ λ/(2 − ηλ): finite while q < 1, and of order η/B",
              Solves([equation(excess, kernel_sum * (excess + noise))]), Reference(PAPER, "144"),
@@ -290,8 +295,8 @@ class _Volterra:
 
         law, step, size, sigma, features = PowerLaw(exponent=1.25, size=20), 0.4, 5.0, 0.2, 8
         right = claim.args[1]
-        with_noise = sp.Symbol("K*(L+σ²)") in right.free_symbols
-        term = sp.Symbol("K*(L+σ²)" if with_noise else "K*L")
+        with_noise = WITH_NOISE in right.free_symbols
+        term = WITH_NOISE if with_noise else WITHOUT_NOISE
         prefactor = float(right.coeff(term).subs({eta: step, batch: size}))
         forcing, kernel = forcing_and_kernel(law, features, step, 61)
         found = volterra_recursion(

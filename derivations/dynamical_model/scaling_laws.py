@@ -263,10 +263,10 @@ def compute_optimal_allocation() -> Parts:
              _Stationary(), Reference(PAPER, "153"),
              (equation(t, balance ** (1 / (p + q)) * compute ** (p / (p + q))),
               equation(t, compute / 2))),
-        Step("hard-exponent", equation(sp.simplify(two_terms.subs(with_hard)), (a - 1) / (b + 1)),
+        Step("hard-exponent", equation(two_terms.subs(with_hard), (a - 1) / (b + 1)),
              "r_t = (a−1)/b and r_N = a−1, the paper's exponent at m = a − 1", Exact(),
              Reference(PAPER, "14"), (equation(two_terms.subs(with_hard), (a - 1) / b),)),
-        Step("asymmetry", equation(sp.simplify((q - p).subs(with_hard) / (p + q).subs(with_hard)),
+        Step("asymmetry", equation((q - p).subs(with_hard) / (p + q).subs(with_hard),
                                    (b - 1) / (b + 1)),
              "t ~ C^{b/(b+1)} and N ~ C^{1/(b+1)}: time grows faster since b > 1", Exact(),
              Reference(PAPER, "14"),
@@ -450,7 +450,7 @@ def wider_is_better() -> Parts:
              None, (equation(below, kappa * h1),)),
     ]  # fmt: skip
     return Parts(
-        steps, sp.Implies(sp.Eq(P, sp.oo), sp.Lt(wide, narrow)),
+        steps, sp.Lt(wide, narrow), ("unlimited data: P = ∞",),
         notes=("The optimally regularised or early-stopped model does not show the reversal.",),
     )
 

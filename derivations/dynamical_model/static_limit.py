@@ -21,11 +21,12 @@ from ..checks import Exact, Point, Statistical
 from ..derivation import Step, equation
 from . import simulation
 from .mean_field import PAPER, E, two_point_solution
-from .notation import D1, D2, Agrees, coincident, h1, h2, lam, noise, rational
+from .notation import D1, D2, Agrees, coincident, h1, h2, lam, letter, noise, rational
 
 STATIC = "solvable-model"
 r = sp.Symbol("r", positive=True)  #: late-time variable of the paper, r = 1/κ
 loss = sp.Symbol("L")
+V_FLOW = letter("v⁰(z)", "v^{0}(z)")  #: transform of the residual
 
 
 def ridge_error() -> sp.Expr:
@@ -50,7 +51,7 @@ def flow_to_ridge() -> Parts:
     excess = ridge_error() - noise
     equal_weights = sp.simplify(isotropic(excess.subs(noise, 0), sigma_w**2))
     train = (1 - D1 / P) ** 2 * ridge_error()
-    v_ridge, v_flow = sp.symbols("v_gamma v^0(z)")
+    v_ridge, v_flow = sp.Symbol("v_gamma"), V_FLOW
     steps = [
         Step("resolvent", equation(v_ridge, z * v_flow),
              "normal equations of ridge regression on one draw, against the flow's resolvent",
@@ -101,7 +102,7 @@ def _flow_residual(claim: sp.Basic) -> float:
     source = draw.target - draw.kernel @ draw.data.T @ draw.label_noise / (count * frequency)
     matrix = frequency * np.eye(draw.setting.modes) + draw.kernel @ draw.covariance
     value = float(np.linalg.solve(matrix, source)[0])
-    return float(claim.args[1].subs({z: frequency, sp.Symbol("v^0(z)"): value}))
+    return float(claim.args[1].subs({z: frequency, V_FLOW: value}))
 
 
 def _simulated_training() -> Statistical:
