@@ -96,18 +96,18 @@ def sgd_phases() -> Parts:
     hard, easy = ("3/4", "1/4"), (1, 1)
     steps = [
         *(Step(f"capacity-{name}", equation(r_size, capacity),
-               "exact static loss over d = 10⁵ … 10⁹",
+               "Exact static loss over d = 10⁵ … 10⁹.",
                _At(Fitted(_static(point), sizes, (0, 0)), point), Reference(PHASES),
                (equation(r_size, 2 * alpha if name == "hard" else 4 * alpha),))
           for name, point in (("hard", hard), ("easy", easy))),
-        Step("learning", equation(r_time, learning), "exact loss at d → ∞, r = 10⁴ … 10⁸",
+        Step("learning", equation(r_time, learning), "Exact loss at d → ∞, r = 10⁴ … 10⁸.",
              _At(Fitted(_timed(hard), times, (0, 0)), hard), Reference(PHASES),
              (equation(r_time, 2 * alpha + 2 * beta - 1),)),
         Step("distortion", equation(r_time, distortion),
-             "d·(exact loss − its limit) at d → ∞, r = 10⁴ … 10⁸",
+             "d·(exact loss − its limit) at d → ∞, r = 10⁴ … 10⁸.",
              _At(Fitted(_embedded(easy), times, (0, 0)), easy), Reference(PHASES),
              (equation(r_time, learning), equation(r_time, kernel))),
-        Step("kernel", equation(r_time, kernel), "Σ λ² e^{−2λr}, r = 10⁴ … 10⁸",
+        Step("kernel", equation(r_time, kernel), "Σ λ² e^{−2λr}, r = 10⁴ … 10⁸.",
              _At(Fitted(_kernel(hard), times, (0, 0)), hard), Reference(PHASES),
              (equation(r_time, distortion),)),
         *_phase_steps(),
@@ -196,7 +196,7 @@ def _phase_steps() -> list[Step]:
             symbol = sp.Symbol("eta_C" if quantity == "loss" else "xi_C")
             steps.append(Step(
                 f"phase-{name}-{quantity}", equation(symbol, value),
-                "the two largest terms cross at the best split of compute",
+                "The two largest terms cross at the best split of compute.",
                 _Phase(name, quantity), Reference(PHASES),
                 (equation(symbol, TABLE[others[name]][index]),),
             ))  # fmt: skip
@@ -222,7 +222,7 @@ def _third_phase_step() -> Step:
 
     return Step(
         "phase-III-optimum", sp.Lt(middle, beside),
-        "exact loss of one-pass SGD at equal compute, α = 3/4, β = 3/2, C = 10⁸, 10¹⁰",
+        "Exact loss of one-pass SGD at equal compute, α = 3/4, β = 3/2, C = 10⁸, 10¹⁰.",
         Holds(values), Reference(PHASES), (sp.Gt(middle, beside),),
     )  # fmt: skip
 
@@ -248,28 +248,28 @@ def two_point_equivalents() -> Parts:
     frequencies = {z: kappa * (1 - D1 / N), z_prime: kappa_prime * (1 - D1p / N)}
     steps = [
         Step("linear-regression", equation(E, classical / (1 - T_lam2 / P)),
-             "N → ∞ in the two-point function", Solves([equation(E, linear)]),
+             "N → ∞ in the two-point function.", Solves([equation(E, linear)]),
              Reference(TWO_POINT),
              (equation(E, classical), equation(E, classical / (1 - T_lam2 / P) ** 2))),
         Step("inserted-covariance",
              equation(sp.cancel(linear.subs(noise, 0)),
                       kappa * kappa_prime * (T_target + T_target * T_lam2 / (P - T_lam2))),
-             "the disconnected product and its correction Tr[AΣ…]Tr[BΣ…]/(P − Tr ΣΣ…)",
+             "The disconnected product and its correction Tr[AΣ…]Tr[BΣ…]/(P − Tr ΣΣ…).",
              Exact(simplify=rational), Reference(TWO_POINT),
              (equation(sp.cancel(linear.subs(noise, 0)),
                        kappa * kappa_prime * (T_target + T_target * T_lam2 / P)),)),
         Step("two-frequencies", product,
-             "vᵀ(z)Λv(z') at z = 0.02, z' = 0.3, 100 draws at three sizes",
+             "vᵀ(z)Λv(z') at z = 0.02, z' = 0.3, 100 draws at three sizes.",
              _two_frequencies(), Reference(TWO_POINT),
              (equation(product.lhs, kappa * kappa_prime * T_target),
               equation(product.lhs, linear.subs(noise, 0)))),
         Step("sum-rule", equation((T_lam * kappa_prime + T_lam2).xreplace(divided_differences), D1),
-             "λ/(λ+κ) = (λκ' + λ²)/((λ+κ)(λ+κ'))", Exact(simplify=rational), None,
+             "λ/(λ+κ) = (λκ' + λ²)/((λ+κ)(λ+κ')).", Exact(simplify=rational), None,
              (equation((T_lam * kappa + T_lam2).xreplace(divided_differences), D1),)),
         Step("frequency-difference",
              equation((1 - T_lam2 / N).xreplace(divided_differences),
                       ((z - z_prime) / (kappa - kappa_prime)).subs(frequencies)),
-             "P → ∞: the denominator is the divided difference of z(κ), which cancels in F and K",
+             "P → ∞: the denominator is the divided difference of z(κ), which cancels in F and K.",
              Exact(simplify=rational), Reference(TWO_POINT),
              (equation((1 - T_lam / N).xreplace(divided_differences),
                        ((z - z_prime) / (kappa - kappa_prime)).subs(frequencies)),)),
@@ -333,22 +333,22 @@ def feature_learning() -> Parts:
     times = np.geomspace(1e6, 1e11, 11)
     steps = [
         Step("norm", equation(norm, growth),
-             "Σ w_k²(1 − e^{−λ_kτ})², a = 3/2, b = 5/4: minus the slope over five decades",
+             "Σ w_k²(1 − e^{−λ_kτ})², a = 3/2, b = 5/4: minus the slope over five decades.",
              _NormGrowth(times), Reference(LEARNING),
              (equation(norm, source), equation(norm, growth / 2))),
-        Step("clock", equation(own_time, solution), "dτ/dt = |w| ~ τ^{(1−β)/2}, integrated",
+        Step("clock", equation(own_time, solution), "dτ/dt = |w| ~ τ^{(1−β)/2}, integrated.",
              _Clock(speed), Reference(LEARNING),
              (equation(own_time, t ** (1 / (1 - growth))), equation(own_time, t))),
         Step("exponent", equation(exponent, 2 * source / (1 + source)),
-             "the loss falls as τ^{−β}", Exact(), Reference(LEARNING),
+             "The loss falls as τ^{−β}.", Exact(), Reference(LEARNING),
              (equation(exponent, 2 * source),)),
         *(Step(f"loss-{name}", equation(chi, combined),
-               "exact loss at τ(t), the clock integrated with the exact norm",
+               "Exact loss at τ(t), the clock integrated with the exact norm.",
                _Learned(point), Reference(LEARNING), (equation(chi, wrong),))
           for name, point, wrong in (
               ("hard", (1.5, 1.25), source), ("easy", (3.5, 1.25), 2 * source / (1 + source)))),
         Step("trained", _near(combined),
-             "gradient flow of a two-layer network with one hidden unit on 10⁸ modes: within 3 %",
+             "Gradient flow of a two-layer network with one hidden unit on 10⁸ modes: within 3 %.",
              Holds(_trained_slope), Reference(LEARNING), (_near(source), _near(2 * source))),
     ]  # fmt: skip
     return Parts(

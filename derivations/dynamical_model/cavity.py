@@ -54,7 +54,7 @@ def mean_field_from_the_model() -> Parts:
     for kind, (field, source, quadratic) in REMOVED.items():
         exact = equation(field, source / (1 + quadratic))
         steps += [
-            Step(f"leave-out-{kind}", exact, "a rank-one change of one draw, solved exactly",
+            Step(f"leave-out-{kind}", exact, "A rank-one change of one draw, solved exactly.",
                  Agrees(_field(kind), _claimed(kind), 10),
                  Reference(PAPER, "30" if kind == "data" else "32"),
                  (equation(field, source), equation(field, source / (1 - quadratic)))),
@@ -68,10 +68,10 @@ def mean_field_from_the_model() -> Parts:
     )
     steps += [
         _field_variance(),
-        Step("data-field", data, "with R₀₂ = −Pq this is v¹ = u¹ + R₀₂v¹/P",
+        Step("data-field", data, "With R₀₂ = −Pq this is v¹ = u¹ + R₀₂v¹/P.",
              Solves([equation(v1, u1 + R02 * v1 / P)]), Reference(PAPER, "30"),
              (equation(v1, u1 / (1 - R02)),)),
-        Step("feature-field", features, "with R₂₄ = −Nq' this is v³ = u³ + R₂₄v³/N",
+        Step("feature-field", features, "With R₂₄ = −Nq' this is v³ = u³ + R₂₄v³/N.",
              Solves([equation(v3, u3 + R24 * v3 / N)]), Reference(PAPER, "32"),
              (equation(v3, u3 / (1 - R24 / P)),)),
     ]  # fmt: skip
@@ -156,7 +156,7 @@ def _concentration(kind: str) -> Step:
     slope = sp.Symbol("r")
     return Step(
         f"no-fluctuation-{kind}", sp.Lt(sp.Abs(slope + 1), sp.Rational(3, 10)),
-        "variance of the form ~ size^r with r = −1, at sizes 1, 2, 4, 60 draws each",
+        "Variance of the form ~ size^r with r = −1, at sizes 1, 2, 4, 60 draws each.",
         _Falls(kind), Reference(PAPER, "30" if kind == "data" else "32"),
         (sp.Lt(sp.Abs(slope), sp.Rational(3, 10)),),
     )  # fmt: skip
@@ -169,7 +169,7 @@ def _mean_form(kind: str) -> Step:
 
     return Step(
         f"response-{kind}", equation(response, 1 - D1 / size_letter),
-        "mean of 1/(1 + q) over draws, extrapolated in the size",
+        "Mean of 1/(1 + q) over draws, extrapolated in the size.",
         FiniteSize(lambda size: (1 / (1 + _forms(kind, size))).mean(axis=1), _value),
         Reference(PAPER, "11"), (equation(response, wrong),),
     )  # fmt: skip
@@ -179,7 +179,7 @@ def _field_variance() -> Step:
     ratio = letter("⟨u¹u¹⟩", r"\langle u^{1}u^{1}\rangle") / C0
     return Step(
         "variance-of-the-field", equation(ratio, 1),
-        "the squared projection of a sample that was left out is the test error, 4000 draws",
+        "The squared projection of a sample that was left out is the test error, 4000 draws.",
         Statistical(_field_ratios, lambda claim: _value(claim, 1)), Reference(PAPER, "30"),
         (equation(ratio, (1 - D1 / P) ** 2),),
     )  # fmt: skip

@@ -89,22 +89,22 @@ def early_time() -> Parts:
     early = sp.series(value, t, 0, 4).removeO()
     steps = [
         Step("correction-in-frequency", equation(perturbation, image),
-             "R₁R₃ = 1 − (1/N + 1/P) Σ λ_j/(z+λ_j) to first order, put into H_k",
+             "R₁R₃ = 1 − (1/N + 1/P) Σ λ_j/(z+λ_j) to first order, put into H_k.",
              _FirstOrder(), None,
              (equation(perturbation, -image), equation(perturbation, image * (z + mode)))),
         Step("correction-in-time", equation(perturbation, value),
-             "residues at −λ_j and −λ_k; the transform of the claim is the correction above",
+             "Residues at −λ_j and −λ_k; the transform of the claim is the correction above.",
              _Transforms(image), None,
              (equation(perturbation, 2 * value), equation(perturbation, printed))),
         Step("paper-form", equation(sp.limit(value / other, other, 0) * other, printed),
-             "λ_j t ≪ 1 in the modes that carry c = Σ λ_j", Exact(), Reference(PAPER, "83"),
+             "λ_j t ≪ 1 in the modes that carry c = Σ λ_j.", Exact(), Reference(PAPER, "83"),
              (equation(sp.limit(value / other, other, 0) * other,
                        other / mode * (1 - sp.exp(-mode * t))),)),
         Step("start", equation(early.coeff(t, 2), mode * other / 2),
-             "both begin as λ_kλ_j t²/2: the correction sets in with the square of time",
+             "Both begin as λ_kλ_j t²/2: the correction sets in with the square of time.",
              Exact(), None, (equation(early.coeff(t, 2), mode * other),)),
         Step("small-width-loss", equation(LOSS, corrected_loss()),
-             "ν = 1/N, τ = 1/P; the exact loss minus the claim is of second order in 1/N = 1/P",
+             "ν = 1/N, τ = 1/P; the exact loss minus the claim is of second order in 1/N = 1/P.",
              _remainder(2.0), Reference(PAPER, "83"),
              (equation(LOSS, limiting_loss()),
               equation(LOSS, limiting_loss() + (nu + tau) * loss_coefficients()[0]))),
@@ -231,7 +231,7 @@ def _universality() -> list[Step]:
         wrong = sp.Sum(target**2 * lam * sp.exp(-lam * t), (k, 1, M))  # t for 2t
         steps.append(Step(
             f"universal-a{a}-b{b}", equation(LOSS, limit),
-            "loss at t = 3 minus its limit is of first order in 1/N = 1/P",
+            "Loss at t = 3 minus its limit is of first order in 1/N = 1/P.",
             _remainder(1.0, a, b), Reference(PAPER, "83"),
             (equation(LOSS, wrong), equation(LOSS, 2 * limit)),
         ))  # fmt: skip

@@ -50,14 +50,14 @@ def generalisation_gap() -> Parts:
     first = first_order_gap()
     steps = [
         Step("gap-in-frequency", equation(driven - C1, gap),
-             "C₁ = R₁R₁'(C₀ + σ²/zz') with R₁ = 1/(1 − R₀₂/P)",
+             "C₁ = R₁R₁'(C₀ + σ²/zz') with R₁ = 1/(1 − R₀₂/P).",
              Exact({C0: system()[1].lhs / (R1 * R1p) - noise / (z * z_prime), **inverse},
                    rational), Reference(PAPER, "18"),
              (equation(driven - C1, -gap),
               equation(driven - C1, -(R02 + R02p) * C1 / P))),
         _stepped_gap(),
         Step("early-gap", equation(test - train, first),
-             "the exact gap minus its first order in 1/P is of second order", _EarlyGap(2.0),
+             "The exact gap minus its first order in 1/P is of second order.", _EarlyGap(2.0),
              Reference(PAPER, "18"),
              (equation(test - train, 2 * first), equation(test - train, first.subs(noise, 0)))),
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def _stepped_gap() -> Step:
     right = -2 * a02 / samples + c1 / samples**2
     return Step(
         "gap-in-time", equation(test_at - train_at, right),
-        "A = ∫R₀₂C₁, B = ∬R₀₂R₀₂C₁ at the last step of gradient descent",
+        "A = ∫R₀₂C₁, B = ∬R₀₂R₀₂C₁ at the last step of gradient descent.",
         Agrees(observed, claimed, 10), Reference(PAPER, "18"),
         (equation(test_at - train_at, 2 * a02 / samples + c1 / samples**2),
          equation(test_at - train_at, -2 * a02 / samples + c1 / samples)),

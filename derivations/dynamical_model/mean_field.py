@@ -117,26 +117,26 @@ def dynamical_response() -> Parts:
     engine = in_spectral_functions(random_feature_resolvent().relations[0])
     steps = [
         Step("residual", equation(v0, sp.factor(transferred)),
-             "the three linear relations of a mode, solved for v⁰",
+             "The three linear relations of a mode, solved for v⁰.",
              Solves(CHAIN, {v2: solution[v2], v4: solution[v4]}), Reference(PAPER, "33"),
              (equation(v0, transfer * (target - u4 - lam * R3 * u2)),
               equation(v0, transfer * (target + u4 - R3 * u2)))),
         Step("projection", equation(v2, z * transfer * u2 + lam * R1 * transfer * (target - u4)),
-             "the same solution for v²", Solves(CHAIN, {v0: solution[v0], v4: solution[v4]}),
+             "The same solution for v².", Solves(CHAIN, {v0: solution[v0], v4: solution[v4]}),
              Reference(PAPER, "133"),
              (equation(v2, z * transfer * u2 + R1 * transfer * (target - u4)),)),
-        Step("data-response", equation(R1, r1), "v¹ = u¹ + R₀₂v¹/P solved for ∂v¹/∂u¹",
+        Step("data-response", equation(R1, r1), "v¹ = u¹ + R₀₂v¹/P solved for ∂v¹/∂u¹.",
              Solves([equation(R1 * (1 - R02 / P), 1)]), Reference(PAPER, "31"),
              (equation(R1, 1 / (1 - 1 / P)), equation(R1, 1 / (1 + R02 / P)))),
-        Step("feature-response", equation(R3, r3), "v³ = u³ + R₂₄v³/N solved for ∂v³/∂u³",
+        Step("feature-response", equation(R3, r3), "v³ = u³ + R₂₄v³/N solved for ∂v³/∂u³.",
              Solves([equation(R3 * (1 - R24 / N), 1)]), Reference(PAPER, "32"),
              (equation(R3, 1 / (1 - R24 / P)),)),
         *_closure_steps(data, features),
-        Step("one-equation", product, "κ R₁R₃ = z with R₁ = 1 − D₁/P and R₃ = 1 − D₁/N",
+        Step("one-equation", product, "κ R₁R₃ = z with R₁ = 1 − D₁/P and R₃ = 1 − D₁/N.",
              Exact({z: self_consistent_equation().rhs.subs(T, P)}), Reference(PAPER, "11"),
              (equation(z, kappa * (1 - D1 / N) * (1 - D1 / N)),)),
         Step("from-the-matrices", product,
-             "the matrix calculus applied to (z + AᵀA ΨΨᵀ)^{-1}, with no mean-field assumption",
+             "The matrix calculus applied to (z + AᵀA ΨΨᵀ)^{-1}, with no mean-field assumption.",
              Equivalent(equation(*(side.subs(T, P) for side in engine.args))), None,
              (equation(z, kappa * (1 - D1 / N)), equation(z, kappa * (1 - 2 * D1 / N)))),
         *_simulated_responses(),
@@ -155,19 +155,19 @@ def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
     outer, inner = responses()
     shared = sp.Symbol("X")  # Σ λR₁R₃H, the sum in both closed forms
     return [
-        Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁",
+        Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁.",
              Equivalent(equation(R1 * (1 - outer / P), 1)), Reference(PAPER, "11"),
              (equation(R1, 1 - modes(R1 * R3 * transfer) / P),
               equation(R1, 1 - modes(lam * R1 * R3 * transfer) / N))),
-        Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃",
+        Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃.",
              Equivalent(equation(R3 * (1 - inner / N), 1)), Reference(PAPER, "32"),
              (equation(R3, 1 - modes(lam * R1 * R3 * transfer) / P),)),
         Step("conservation", equation(N * (1 - R3), P * (1 - R1)),
-             "both brackets subtract the same sum over modes",
+             "Both brackets subtract the same sum over modes.",
              Exact({R1: 1 - shared / P, R3: 1 - shared / N}), Reference(PAPER, "68"),
              (equation(P * (1 - R3), N * (1 - R1)),)),
         Step("occupation", equation(lam * R1 * R3 * transfer, lam / (lam + kappa)),
-             "with κ = z/(R₁R₃) the summand is the resolvent's",
+             "With κ = z/(R₁R₃) the summand is the resolvent's.",
              Exact({kappa: z / (R1 * R3)}, atomic), None,
              (equation(lam * R1 * R3 * transfer, kappa / (lam + kappa)),)),
     ]  # fmt: skip
@@ -186,15 +186,15 @@ def _simulated_responses() -> list[Step]:
 
     return [
         Step("simulated-data-response", equation(R1, 1 - D1 / P),
-             "trace of the P×P resolvent of simulated data and features",
+             "Trace of the P×P resolvent of simulated data and features.",
              Statistical(lambda: simulation.data_response(SETTING, FREQUENCY), value), None,
              (equation(R1, 1 - D1 / N),)),
         Step("simulated-feature-response", equation(R3, 1 - D1 / N),
-             "trace of the N×N resolvent of simulated data and features",
+             "Trace of the N×N resolvent of simulated data and features.",
              Statistical(lambda: simulation.feature_response(SETTING, FREQUENCY), value), None,
              (equation(R3, 1 - D1 / P),)),
         Step("simulated-transfer", equation(sp.Symbol("H_k"), closed_transfer),
-             "diagonal of the M×M resolvent of simulated data and features",
+             "Diagonal of the M×M resolvent of simulated data and features.",
              Statistical(lambda: simulation.transfer_function(SETTING, FREQUENCY, mode),
                          transfer_value), Reference(PAPER, "10"),
              (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
@@ -283,23 +283,23 @@ def two_point_function() -> Parts:
         *_covariance_steps(equations),
         *_divided_difference_steps(),
         Step("reduced-error", REDUCED[0],
-             "system (2) with R₁R₃ = z/κ: the responses cancel in E = zz'C₀ + σ²",
+             "System (2) with R₁R₃ = z/κ: the responses cancel in E = zz'C₀ + σ².",
              _Reduction(equations, eliminated), None,
              (equation(E, noise + kappa * kappa_prime * (T_target + T_lam * C3 / N) + T_lam2 * E),
               equation(E, kappa * kappa_prime * (T_target + T_lam * C3 / N) + T_lam2 * E / P))),
-        Step("reduced-features", REDUCED[1], "and in C₃",
+        Step("reduced-features", REDUCED[1], "And in C₃.",
              _Reduction(equations, eliminated), None,
              (equation(C3, T_target_lam + T_lam * E / P + T_lam2 * C3 / P),)),
-        Step("error", equation(E, first[E]), "the 2×2 system solved",
+        Step("error", equation(E, first[E]), "The 2×2 system solved.",
              Solves([_without_features()]), Reference(PAPER, "35"),
              (equation(E, first[E].subs(noise, 0)), equation(E, 2 * first[E]))),
         Step("duality", equation(isotropic, isotropic.subs({N: P, P: N}, simultaneous=True)),
-             "isotropic target, no noise: N and P may be exchanged, at any pair of frequencies",
+             "Isotropic target, no noise: N and P may be exchanged, at any pair of frequencies.",
              Exact(), None,
              (equation(first[E], first[E].subs({N: P, P: N}, simultaneous=True)),)),
         _one_frequency_step(first[E]),
         Step("from-the-matrices", equation((first[E] - noise) / (z * z_prime), _engine_value()),
-             "the matrix calculus applied to E v(z)ᵀΛ v(z'), v = (z + AᵀA ΨΨᵀ)^{-1}(w − AᵀAΨε/z)",
+             "The matrix calculus applied to E v(z)ᵀΛ v(z'), v = (z + AᵀA ΨΨᵀ)^{-1}(w − AᵀAΨε/z).",
              Exact(simplify=rational), Reference(PAPER, "35"),
              (equation((first[E] - noise) / (z * z_prime), _engine_value().subs(P, N)),)),
         _evaluation_step(first[E]),
@@ -327,7 +327,7 @@ def _covariance_steps(equations: list[sp.Eq]) -> list[Step]:
     def step(name: str, result: sp.Eq, weight: sp.Expr, field: sp.Symbol, *wrong: sp.Eq) -> Step:
         per_mode = weight * covariance(field)
         return Step(
-            name, result, "variances of the fields times squared coefficients, summed over modes",
+            name, result, "Variances of the fields times squared coefficients, summed over modes.",
             Exact({result.lhs: per_mode, **summand}, atomic), Reference(PAPER, "35"), wrong,
         )  # fmt: skip
 
@@ -345,12 +345,12 @@ def _covariance_steps(equations: list[sp.Eq]) -> list[Step]:
 def _divided_difference_steps() -> list[Step]:
     pair = (lam + kappa) * (lam + kappa_prime)
     claims = {
-        "sum-λ": (T_lam, lam, equation(T_lam, divided_differences[T_lam])),
-        "sum-λ²": (T_lam2, lam**2, equation(T_lam2, divided_differences[T_lam2])),
+        "sum-of-eigenvalues": (T_lam, lam, equation(T_lam, divided_differences[T_lam])),
+        "sum-of-squares": (T_lam2, lam**2, equation(T_lam2, divided_differences[T_lam2])),
     }
     summands = {D1: lam / (lam + kappa), primed(D1): lam / (lam + kappa_prime)}
     return [
-        Step(name, claim, "partial fractions in λ, mode by mode",
+        Step(name, claim, "Partial fractions in λ, mode by mode.",
              Exact({symbol: summand / pair, **summands}), None,
              (equation(symbol, -claim.rhs), equation(symbol, claim.rhs * kappa)))
         for name, (symbol, summand, claim) in claims.items()
@@ -391,7 +391,7 @@ def _one_frequency_step(error: sp.Expr) -> Step:
     value = responses_over_frequencies * error.xreplace(divided_differences)
     return Step(
         "one-frequency", equation(value, difference(single)),
-        "C₁(z,z') = −(F − F')/(z − z') with F = R₁(κh₁ + σ²)/z, z = κR₁R₃",
+        "C₁(z,z') = −(F − F')/(z − z') with F = R₁(κh₁ + σ²)/z, z = κR₁R₃.",
         Exact(simplify=rational), Reference(PAPER, "35"),
         (equation(value, difference(single, 1)), equation(value, difference(single / response))),
     )  # fmt: skip
@@ -438,7 +438,7 @@ def _evaluation_step(error: sp.Expr) -> Step:
     value = ((error - noise) / (z * z_prime)).xreplace(divided_differences)
     return Step(
         "evaluation", equation(value, form(P)),
-        "the form without differences that is evaluated is the same function",
+        "The form without differences that is evaluated is the same function.",
         Numeric(points, 20), Reference(PAPER, "35"), (equation(value, form(N)),),
     )  # fmt: skip
 
@@ -479,7 +479,7 @@ def _time_domain_step(error: sp.Expr) -> Step:
 
     return Step(
         "time-domain", equation(C0, (error - noise) / (z * z_prime)),
-        "generating function of gradient descent stepped by the mean-field equations in time",
+        "Generating function of gradient descent stepped by the mean-field equations in time.",
         Agrees(stepped, claimed, 10), Reference(PAPER, "35"),
         (equation(C0, error / (z * z_prime)),
          equation(C0, (error.subs(P, N) - noise) / (z * z_prime))),

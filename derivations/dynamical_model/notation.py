@@ -52,8 +52,8 @@ def letter(name: str, latex: str, **assumptions: bool) -> sp.Symbol:
 lam = sp.IndexedBase("lambda", positive=True)[k]  #: λ_k
 target = sp.IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
 R1, R3 = sp.symbols("R_1 R_3", positive=True)  #: responses of the data and of the features
-R1p = letter("R_1'", "R_1'", positive=True)
-R3p = letter("R_3'", "R_3'", positive=True)  #: the same at the frequency z'
+R1p = letter("R_1'", "R_{1}'", positive=True)
+R3p = letter("R_3'", "R_{3}'", positive=True)  #: the same at the frequency z'
 transfer = 1 / (z + lam * R1 * R3)  #: H_k, equation (10)
 C0, C1, C2, C3 = sp.symbols("C_0 C_1 C_2 C_3")  #: two-point functions of the four fields
 noise = sp.Symbol("sigma^2", nonnegative=True)  #: variance of the label noise

@@ -119,10 +119,10 @@ def derive_time_law() -> Parts:
         return dynamics(_law(1.5, 1.25), math.inf, math.inf, x).excess_loss
 
     steps = [
-        Step("prefactor", equation(loss, value), "exact loss at t = 10⁴, a = 3/2, b = 5/4",
+        Step("prefactor", equation(loss, value), "Exact loss at t = 10⁴, a = 3/2, b = 5/4.",
              Agrees(exact, claimed, 9), Reference(PAPER, "13"),
              (equation(loss, value * 2 ** ((a - 1) / b)), equation(loss, value * b))),
-        Step("exponent", equation(r_time, law.powers[0]), "slope over four decades",
+        Step("exponent", equation(r_time, law.powers[0]), "Slope over four decades.",
              Fitted(curve, times, (1.5, 1.25)), Reference(PAPER, "13"),
              (equation(r_time, a - 1), equation(r_time, a / b))),
     ]  # fmt: skip
@@ -142,10 +142,10 @@ def bottleneck_exponents() -> Parts:
     data = sp.limit(sp.cancel(wide.subs(noise, 0)), N, sp.oo)
     steps = [
         Step("feature-loss", equation(loss, sp.factor(features)),
-             "t, P → ∞ in the ridgeless loss",
+             "t, P → ∞ in the ridgeless loss.",
              Exact({loss: kappa * h1}, rational), Reference(PAPER, "17"),
              (equation(loss, kappa**2 * h2),)),
-        Step("data-loss", equation(loss, sp.factor(data)), "t, N → ∞ in the ridgeless loss",
+        Step("data-loss", equation(loss, sp.factor(data)), "t, N → ∞ in the ridgeless loss.",
              Exact({loss: kappa**2 * h2 / (1 - D2 / P)}, rational), Reference(PAPER, "17"),
              (equation(loss, kappa**2 * h2), equation(loss, kappa * h1))),
         _simulated_bottleneck(),
@@ -171,7 +171,7 @@ def _simulated_bottleneck() -> Step:
     point = Point({kappa: root}, spectrum)
     return Step(
         "simulated-feature-loss", equation(loss, kappa * h1),
-        "60 draws of 64 features, the best linear read-out of the population",
+        "60 draws of 64 features, the best linear read-out of the population.",
         Statistical(lambda: simulation.best_readout(setting), lambda c: float(point(c.args[1]))),
         Reference(PAPER, "17"), (equation(loss, kappa**2 * h2), equation(loss, 2 * kappa * h1)),
     )  # fmt: skip
@@ -193,14 +193,14 @@ def _exponent_steps() -> list[Step]:
         hard = point[0] - 1 < point[1]
         steps.append(Step(
             f"model-exponent-a{point[0]}-b{point[1]}", equation(r_size, model),
-            "slope of the exact loss over N = 10⁴ … 10⁸",
+            "Slope of the exact loss over N = 10⁴ … 10⁸.",
             Fitted(by_features(*point), sizes, point), Reference(PAPER, "17"),
             (equation(r_size, b if hard else sp.Min(a - 1, 2 * b)),),
         ))  # fmt: skip
     for point in ((1.5, 1.25), (4, 2), (4, 1.25)):
         steps.append(Step(
             f"data-exponent-a{point[0]}-b{point[1]}", equation(r_data, samples),
-            "slope of the exact loss over P = 10⁴ … 10⁸",
+            "Slope of the exact loss over P = 10⁴ … 10⁸.",
             Fitted(by_data(*point), sizes, point), Reference(PAPER, "13"),
             (equation(r_data, b if point[0] - 1 < 2 * point[1] else a - 1),),
         ))  # fmt: skip
@@ -227,7 +227,7 @@ def _crossover_step(name: str, law: Any, point: tuple[Any, Any]) -> Step:
     value = law.expression
     return Step(
         f"crossover-{name}", equation(loss, value),
-        f"a = {point[0]}, b = {point[1]}: loss × size^{{p}} against ln(size), 10⁴ … 10⁸",
+        f"a = {point[0]}, b = {point[1]}: loss × size^{{p}} against ln(size), 10⁴ … 10⁸.",
         Agrees(slope, claimed, 3), Reference(PAPER, "17"),
         (equation(loss, value / sp.log(size)), equation(loss, 2 * value)),
     )  # fmt: skip
@@ -259,16 +259,16 @@ def compute_optimal_allocation() -> Parts:
     with_easy = {p: (a - 1) / b, q: b}
     r_loss = sp.Symbol("r_C")
     steps = [
-        Step("stationary", equation(t, time), "derivative of A t^{-r_t} + B (C/t)^{-r_N} by t",
+        Step("stationary", equation(t, time), "Derivative of A t^{-r_t} + B (C/t)^{-r_N} by t.",
              _Stationary(), Reference(PAPER, "153"),
              (equation(t, balance ** (1 / (p + q)) * compute ** (p / (p + q))),
               equation(t, compute / 2))),
         Step("hard-exponent", equation(two_terms.subs(with_hard), (a - 1) / (b + 1)),
-             "r_t = (a−1)/b and r_N = a−1, the paper's exponent at m = a − 1", Exact(),
+             "r_t = (a−1)/b and r_N = a−1, the paper's exponent at m = a − 1.", Exact(),
              Reference(PAPER, "14"), (equation(two_terms.subs(with_hard), (a - 1) / b),)),
         Step("asymmetry", equation((q - p).subs(with_hard) / (p + q).subs(with_hard),
                                    (b - 1) / (b + 1)),
-             "t ~ C^{b/(b+1)} and N ~ C^{1/(b+1)}: time grows faster since b > 1", Exact(),
+             "t ~ C^{b/(b+1)} and N ~ C^{1/(b+1)}: time grows faster since b > 1.", Exact(),
              Reference(PAPER, "14"),
              (equation((q - p).subs(with_hard) / (p + q).subs(with_hard), 0),)),
         _frontier_step("hard-frontier", (1.5, 1.25), equation(r_loss, exponent), (
@@ -276,13 +276,13 @@ def compute_optimal_allocation() -> Parts:
         _frontier_step("easy-frontier", (4, 2), equation(r_loss, exponent), (
             equation(r_loss, printed), equation(r_loss, two_terms.subs(with_easy)))),
         Step("easy-prefactor", equation(loss, easy.expressions[2]),
-             "time against feature embedding, with prefactors, and the exact minimum at C = 10¹⁴",
+             "Time against feature embedding, with prefactors, and the exact minimum at C = 10¹⁴.",
              Agrees(lambda: _frontier_losses((4, 2))[1][-1],
                     lambda c: float(c.args[1].subs(compute, 1e14)), 3),
              Reference(PAPER, "156"), (equation(loss, 2 * easy.expressions[2]),)),
         Step("hard-scaling-function",
              sp.Lt(loss, hard.expressions[2] * sp.Rational(9, 10)),
-             "at t ~ N^b the exact loss is a scaling function, well below the sum of two laws",
+             "At t ~ N^b the exact loss is a scaling function, well below the sum of two laws.",
              Holds(_hard_frontier), None,
              (sp.Gt(loss, hard.expressions[2]), sp.Lt(loss, hard.expressions[2] / 2))),
         _simulated_embedding(),
@@ -332,7 +332,7 @@ def _frontier_step(
     budgets = np.geomspace(1e10, 1e14, 3)
     return Step(
         name, claim,
-        f"exact loss minimised over N, C = 10¹⁰ … 10¹⁴, a = {point[0]}, b = {point[1]}",
+        f"Exact loss minimised over N, C = 10¹⁰ … 10¹⁴, a = {point[0]}, b = {point[1]}.",
         Fitted(lambda _: _frontier_losses(point)[1], budgets, point), Reference(PAPER, "14"), wrong,
     )  # fmt: skip
 
@@ -352,7 +352,7 @@ def _simulated_embedding() -> Step:
 
     return Step(
         "simulated-embedding", equation(loss, sums["feature embedding"]),
-        "24 models of 400 features trained on the population to t = 60",
+        "24 models of 400 features trained on the population to t = 60.",
         Statistical(lambda: simulation.population_flow(setting, time), value),
         Reference("phases"), (equation(loss, sums["features"]),),
     )  # fmt: skip
@@ -377,18 +377,18 @@ def ensembling_against_width() -> Parts:
     ensemble, wider = sp.symbols("L_ensemble L_wide")
     steps = [
         Step("bias-share", equation(bias / total, 1 - u),
-             "h₁ ~ κ^{u−1}, so κ²h₂ = −κ²h₁' = (1−u) κh₁",
+             "h₁ ~ κ^{u−1}, so κ²h₂ = −κ²h₁' = (1−u) κh₁.",
              Exact({bias: _power_bias(u), total: kappa**u}), Reference(PAPER, "19"),
              (equation(bias / total, u), equation(bias / total, 1 / u))),
         Step("means", sp.Lt(members**-u, averaged),
-             "the weighted geometric mean of 1 and 1/E is below the arithmetic one",
+             "The weighted geometric mean of 1 and 1/E is below the arithmetic one.",
              Holds(lambda: _grid(members, u)), None, (sp.Gt(members**-u, averaged),)),
         Step("width-wins", sp.Lt(members ** (-u * b), averaged),
-             "E times the width divides the loss by E^{ub}, b > 1",
+             "E times the width divides the loss by E^{ub}, b > 1.",
              Holds(lambda: _grid(members, u)),
              Reference(PAPER, "19"), (sp.Gt(members ** (-u * b), averaged),)),
         Step("along-training", sp.Lt(wider, ensemble),
-             "exact losses at equal compute, E = 2, 4, N = 32, 128, t = 10² … 10⁶, three tasks",
+             "Exact losses at equal compute, E = 2, 4, N = 32, 128, t = 10² … 10⁶, three tasks.",
              Holds(lambda: _equal_compute(ensemble, wider)), Reference(PAPER, "19"),
              (sp.Gt(wider, ensemble),)),
     ]  # fmt: skip
@@ -436,17 +436,17 @@ def wider_is_better() -> Parts:
     below = sp.factor(final_error(N).subs(noise, 0))
     steps = [
         Step("online", sp.Lt(wide, narrow),
-             "exact losses of N and 2N features, P = ∞, N = 16 … 256, t = 1 … 10⁶, three tasks",
+             "Exact losses of N and 2N features, P = ∞, N = 16 … 256, t = 1 … 10⁶, three tasks.",
              Holds(lambda: _doubled(narrow, wide, math.inf)), Reference(PAPER, "9"),
              (sp.Gt(wide, narrow),)),
-        Step("early", sp.Lt(wide, narrow), "P = 128, N = 32, 64, t ≤ 1: wider is still better",
+        Step("early", sp.Lt(wide, narrow), "P = 128, N = 32, 64, t ≤ 1: wider is still better.",
              Holds(lambda: _reused(narrow, wide, (0.1, 0.3, 1.0))), Reference(PAPER, "9"),
              (sp.Gt(wide, narrow),)),
-        Step("reversal", sp.Gt(wide, narrow), "the same models at t ≥ 10⁶: wider is worse",
+        Step("reversal", sp.Gt(wide, narrow), "The same models at t ≥ 10⁶: wider is worse.",
              Holds(lambda: _reused(narrow, wide, (1e6, 1e8))), Reference(PAPER, "9"),
              (sp.Lt(wide, narrow),)),
         Step("pole", equation(below, P * kappa * h1 / (P - N)),
-             "at the end of training the loss has a pole at N = P", Exact(simplify=rational),
+             "At the end of training the loss has a pole at N = P.", Exact(simplify=rational),
              None, (equation(below, kappa * h1),)),
     ]  # fmt: skip
     return Parts(
