@@ -276,7 +276,6 @@ class DysonSystem:
 
     def outputs(self) -> list[list[Traced]]:
         """For every output of the pencil the traces whose sum it is."""
-        algebra = self.algebra
         result = []
         for output in self.pencil.outputs:
             total = self.element(output.d)
@@ -285,7 +284,6 @@ class DysonSystem:
                     if (i, j) in self.blocks:
                         total = total + self.element(left) * self.blocks[i, j] * self.element(right)
             result.append([Traced(output.weight, total, output.space)])
-        del algebra
         return result
 
 

@@ -20,7 +20,7 @@ from ..errors import InputError
 from .declarations import MatrixModel
 from .dyson import self_energy
 from .expression import InverseLetter, check, outputs
-from .naming import describe
+from .naming import closed_system, describe
 from .pencil import Pencil, build_pencil, free_scalars
 from .reduction import LinearSystem, Reduction, reduce_system
 from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
@@ -82,6 +82,11 @@ class SelfConsistentEquations:
     def unknowns(self) -> list[NamedUnknown]:
         """All unknowns with the traces that they stand for."""
         return describe(self)
+
+    @property
+    def closed_system(self) -> list[tuple[sp.Eq, str]]:
+        """The Dyson system before reduction: each equation with the trace that it names."""
+        return closed_system(self)
 
     @property
     def traces(self) -> list[sp.Expr]:

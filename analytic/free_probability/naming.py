@@ -44,7 +44,8 @@ def entry_text(item: Entry) -> str:
         elif coefficient == -1:
             terms.append(f"-{body}")
         else:
-            terms.append(f"({coefficient})*{body}")
+            factor = str(coefficient) if coefficient.is_Atom else f"({coefficient})"
+            terms.append(f"{factor}*{body}")
     return " + ".join(terms).replace("+ -", "- ") or "0"
 
 
@@ -61,6 +62,23 @@ def unknown_text(unknown: Unknown) -> str:
     body = " ".join(part for part in parts if part)
     variance = "" if unknown.variance == 1 else f"({unknown.variance}) "
     return f"{variance}Tr({body})"
+
+
+def closed_system(equations: SelfConsistentEquations) -> list[tuple[sp.Eq, str]]:
+    """The closed system before reduction: u = v Tr(R G_jk(u) L), and the trace that u names.
+
+    The definitions of the shifts, κ = b/a in these unknowns, come last.
+    """
+    system = equations.system
+    traces = {u.symbol: u for u in system.unknowns}
+    rows = [
+        (sp.Eq(symbol, right, evaluate=False), unknown_text(traces[symbol]))
+        for symbol, right in system.unexpanded.items()
+    ]
+    for symbol, definition in system.shifts.items():
+        name = equations.renamed(symbol)
+        rows.append((sp.Eq(name, definition, evaluate=False), "shift of the block resolvent"))
+    return rows
 
 
 def describe(equations: SelfConsistentEquations) -> list[NamedUnknown]:
@@ -82,8 +100,7 @@ def describe(equations: SelfConsistentEquations) -> list[NamedUnknown]:
         elif original in traces:
             described.append(NamedUnknown(symbol, unknown_text(traces[original])))
         else:
-            weight, matrix = equations.targets[0]
-            del weight
+            _, matrix = equations.targets[0]
             described.append(NamedUnknown(symbol, f"({1 / matrix.rows}) Tr({sp.sstr(matrix)})"))
     return described
 

@@ -44,7 +44,9 @@ def add_parser(subparsers: Any) -> None:
     for kind in ("gaussian", "symmetric", "deterministic", "commuting"):
         add(f"--{kind}", action="append", default=[], metavar="DECL")
     add("--scalar", action="append", default=[], metavar="NAME", help="a capital that is a scalar")
-    add("--show-pencil", action="store_true", help="print the linear pencil Q")
+    add(
+        "--show-pencil", action="store_true", help="print the linear pencil Q and its closed system"
+    )
     add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
     types.add_format(parser)
     parser.set_defaults(run=run)
@@ -112,6 +114,8 @@ def _print_pencil(equations: SelfConsistentEquations) -> None:
     columns = [f"{j + 1} ({space})" for j, space in enumerate(pencil.spaces)]
     output.print_table(columns, pencil_rows(pencil), title="pencil Q, block (dimension)")
     print(f"numeric check of the Schur complement: {pencil.check():.1e} relative")
+    rows = [(f"{e.lhs} = {e.rhs}", meaning) for e, meaning in equations.closed_system]
+    output.print_table(("closed system", "stands for"), rows)
 
 
 def _print_latex(
@@ -142,6 +146,7 @@ def _print_json(
     }
     if arguments.show_pencil:
         data["pencil"] = pencil_rows(equations.pencil)
+        data["closed_system"] = {_equation(e): meaning for e, meaning in equations.closed_system}
         data["pencil_dimensions"] = [str(space) for space in equations.pencil.spaces]
     if proof is not None:
         data["planar_proof"] = {"holds": proof.holds, "orders": list(proof.orders)}

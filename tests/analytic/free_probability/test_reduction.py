@@ -242,3 +242,16 @@ def test_each_derivation_takes_seconds(name):
     start = time.process_time()
     derive(e.text, e.declarations())
     assert time.process_time() - start < 20
+
+
+def test_the_closed_system_names_its_traces():
+    """Four traces for two Gaussian factors; two of them are the responses R₁ and R₃."""
+    equations = random_feature_resolvent()
+    system = equations.closed_system
+    assert len(system) == 5 and all("Tr(" in meaning for _, meaning in system[:4])
+    responses = {in_spectral_functions(v) for v in equations.reduction.eliminated.values()}
+    assert {1 - D1 / T, 1 - D1 / N} <= responses
+    shift, _ = system[-1]
+    assert shift.lhs == kappa
+    solved = shift.rhs.subs(equations.reduction.eliminated)
+    assert same(in_spectral_functions(solved), z / ((1 - D1 / T) * (1 - D1 / N)))
