@@ -27,7 +27,7 @@ from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact
 from ..derivation import Step, equation
 from .early_time import filter_pair, mode, other
-from .mean_field import PAPER, R02, system
+from .mean_field import PAPER, R02
 from .notation import C0, C1, R1, Agrees, R1p, letter, noise, rational
 
 R02p = letter("R_02'", "R_{02}'")
@@ -51,8 +51,8 @@ def generalisation_gap() -> Parts:
     steps = [
         Step("gap-in-frequency", equation(driven - C1, gap),
              "C₁ = R₁R₁'(C₀ + σ²/zz') with R₁ = 1/(1 − R₀₂/P).",
-             Exact({C0: system()[1].lhs / (R1 * R1p) - noise / (z * z_prime), **inverse},
-                   rational), Reference(PAPER, "18"),
+             Exact({C0: (C1 / (R1 * R1p)).xreplace(inverse) - noise / (z * z_prime)}, rational),
+             Reference(PAPER, "18"),
              (equation(driven - C1, -gap),
               equation(driven - C1, -(R02 + R02p) * C1 / P))),
         _stepped_gap(),
