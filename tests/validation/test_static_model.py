@@ -87,7 +87,7 @@ FEW = [Case(0.5, 20, 40, 160, "small", 0.1), Case(1.0, 40, 20, 160, "small", 0.1
 
 @pytest.fixture(scope="module")
 def few():
-    return simulate_cases(FEW, seeds=100)
+    return simulate_cases(FEW, seeds=70)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_wrong_theories_are_rejected(few, name):
 
 def test_departure_from_theory_decays_like_one_over_size():
     case, scales, estimates = Case(1.0, 10, 14, 60, "zero", 0.0), (1, 2, 4), []
-    drawn = simulate_cases([case], seeds=600)
+    drawn = simulate_cases([case], seeds=400)
     for cell, runs in zip(drawn.cells[0], drawn.values[0], strict=True):
         name = cell.observables()[0]
         estimates.append(estimate([run[name] for run in runs]) / static_theory(cell)[name])

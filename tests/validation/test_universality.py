@@ -33,7 +33,7 @@ def test_the_law_of_the_entries_changes_the_finite_size_bias():
     for name in ("rademacher", "laplace"):
         cell = LawCase(Law(name), Law(name), features=20, samples=40).cell(1)
         label = cell.observables()[0]
-        runs = [simulate(cell, seed_sequence(0, cell, k))[label] for k in range(1200)]
+        runs = [simulate(cell, seed_sequence(0, cell, k))[label] for k in range(600)]
         bias[name] = estimate(np.array(runs) / static_theory(cell)[label] - 1)
     difference = bias["laplace"].mean - bias["rademacher"].mean
     error = np.hypot(bias["laplace"].error, bias["rademacher"].error)
