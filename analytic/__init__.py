@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .dynamic_laws import bottleneck_laws, compute_frontier, compute_optimal
     from .dynamics import DynamicLoss
     from .errors import InputError, OutsideTheoryError, PrecisionError, SolvableError
     from .formula import Formula
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .stopping import optimal_stopping
 
 _MODULES = {
+    "dynamic_laws": ("bottleneck_laws", "compute_frontier", "compute_optimal"),
     "dynamics": ("DynamicLoss",),
     "errors": ("InputError", "OutsideTheoryError", "PrecisionError", "SolvableError"),
     "formula": ("Formula",),
@@ -53,6 +55,9 @@ __all__ = [
     "Spectrum",
     "StaticLoss",
     "TargetSum",
+    "bottleneck_laws",
+    "compute_frontier",
+    "compute_optimal",
     "enclosure",
     "excess_loss_formula",
     "gradient_descent",

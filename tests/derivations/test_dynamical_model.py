@@ -21,12 +21,17 @@ MODULES = (
 
 
 LONG = {
+    "bottleneck-exponents",
     "compute-optimal",
+    "dimension-free",
+    "early-time",
     "ensembling",
     "ensembling-is-not-compute-optimal",
     "late-time-limit",
     "mean-field-from-the-model",
     "one-pass-sgd",
+    "two-point-function",
+    "white-spectrum",
     "wider-is-better",
 }
 
