@@ -101,7 +101,10 @@ class MatrixModel:
         matrix that is not symmetric has no such calculus and is refused.
         """
         if columns is not None and sp.sympify(rows) == sp.sympify(columns):
-            allowed = "a symmetric matrix (one dimension), or two different dimensions"
+            allowed = (
+                "one dimension (a symmetric matrix; beside a square Gaussian matrix any A may be "
+                "taken symmetric, by its singular value decomposition), or two different ones"
+            )
             raise InputError("deterministic", f"{name}:{rows},{columns}", allowed)
         symbol = self._new(name, rows, rows if columns is None else columns)
         self.fixed[name] = DeterministicMatrix(symbol, columns is None)

@@ -244,6 +244,16 @@ def _parameters(
     return values
 
 
+def _check_roots(equations: SelfConsistentEquations, given: DeterministicValues) -> None:
+    """A matrix whose square root is taken has no negative eigenvalue."""
+    powers = {p for _, matrix in equations.targets for p in matrix.atoms(sp.MatPow)}
+    roots = {p.base.name for p in powers if not p.exp.is_Integer and hasattr(p.base, "name")}
+    for name in sorted(roots & set(equations.model.fixed)):
+        smallest = given.eigenvalues[equations.model.fixed[name].eigenvalue].min(initial=0.0)
+        if smallest < 0:
+            raise InputError(f"matrices[{name}]", smallest, "eigenvalues ≥ 0 under a square root")
+
+
 def solve(
     equations: SelfConsistentEquations, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any]
 ) -> NumericalSolution:
@@ -259,6 +269,7 @@ def solve(
     (0.3819660113, 0.3819660113)
     """
     given = DeterministicValues.read(equations.model, matrices)
+    _check_roots(equations, given)
     values = _parameters(equations, parameters, given)
     if any(isinstance(v, (mpmath.mpf, mpmath.mpc)) for v in values.values()):
         return _solve_exactly(equations, values, given)

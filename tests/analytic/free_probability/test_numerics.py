@@ -154,6 +154,15 @@ def test_bad_numbers_are_named():
         equations.solve({"N": 3, "T": 3, "z": 1.0}, {"L": [[1.0, 2.0], [0.0, 1.0]]})
 
 
+def test_a_square_root_needs_eigenvalues_that_have_one():
+    sizes = {"T": 30, "z": 3.0}
+    with raises(InputError, match="square root"):
+        expression("sample-covariance").derive().solve(sizes, {"L": [1.0, -0.1]})
+    model = parse_declarations(symmetric=["W:M:1/M"], deterministic=["L:M"])
+    shifted = derive("tr(inv(z*I + L + W))", model).solve({"z": 4.0}, {"L": [1.0, -0.1]})
+    assert np.isfinite(shifted.value)
+
+
 def test_a_point_on_the_spectrum_is_refused():
     equations = expression("marchenko-pastur").derive()
     with raises(PrecisionError, match="spectrum"):

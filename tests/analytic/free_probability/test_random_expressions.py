@@ -64,8 +64,18 @@ def test_one_resolvent(terms, left, right, frequencies):
     check(terms, left, right, frequencies)
 
 
+LIGHT = [t for t in TERMS if "inv" not in t and "+" not in t and "A" not in t]
+
+
 @mark.slow
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(inner, outer, outer, st.sampled_from([1, 2]))
-def test_one_and_two_resolvents(terms, left, right, frequencies):
-    check(terms, left, right, frequencies)
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(inner, outer, outer)
+def test_more_resolvents(terms, left, right):
+    check(terms, left, right, 1)
+
+
+@mark.slow
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(LIGHT), outer, outer)
+def test_two_resolvents(term, left, right):
+    check([term], left, right, 2)
