@@ -169,7 +169,8 @@ def _guide(axes: Any, guide: Guide, style: Any) -> None:
         axes.axvline(guide.x, color="#555555", linewidth=0.8, linestyle=":", zorder=1)
         axes.annotate(
             guide.label, (guide.x, 0.985), xycoords=("data", "axes fraction"), fontsize=7,
-            rotation=90, ha="right", va="top", color="#333333",
+            rotation=90, ha="right", va="top", color="#333333", zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
         )  # fmt: skip
     elif guide.kind == "star":
         axes.plot([guide.x], [guide.y], marker="*", markersize=13, color="black", linestyle="",
