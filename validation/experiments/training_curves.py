@@ -29,7 +29,6 @@ from .experiment import (
     near,
 )
 
-
 OVERFITTING = 100.0  # time until which wider is better in every model here
 
 
