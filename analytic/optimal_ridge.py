@@ -33,9 +33,9 @@ from .formula import Formula
 from .loss import (
     GUARD_DIGITS,
     StaticLoss,
+    excess_loss_formula,
     isotropic_loss_formula,
     static_loss,
-    excess_loss_formula,
 )
 from .resolvent import solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
