@@ -9,7 +9,11 @@ from typing import Any
 from . import arguments as types
 from . import output
 
-SERIES = {"static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio"}
+SERIES = {
+    "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
+    # the derivations of the same quantities
+    "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
+}  # fmt: skip
 #: digits at which exact value and truncated series are compared
 DIGITS = 30
 
