@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -54,7 +55,7 @@ def equiparameterisation() -> Parts:
         ),
         Step(
             "at-one",
-            equation(sp.simplify(returns.subs(alpha, 1)), size_ratio / (1 + size_ratio)),
+            equation(returns.subs(alpha, 1), size_ratio / (1 + size_ratio)),
             "α = 1: G = k (1 + r), so r/(1 + r) = q/(p + q) and N/T = q/p.",
             Exact(),
         ),
@@ -62,7 +63,7 @@ def equiparameterisation() -> Parts:
             "unequal-powers",
             equation(size_ratio, sp.Float(unequal, 12)),
             "α = ½ under N T² = C: the law (1/N + 1/T)^α would give N/T = 2.",
-            _budget_check(),
+            _RatioCheck("optimal", {}),
             None,
             (equation(size_ratio, sp.Integer(2)),),
         ),
@@ -70,7 +71,7 @@ def equiparameterisation() -> Parts:
             "without-ridge",
             equation(size_ratio, closed),
             "Zero ridge, N < T: G = k/(1 − r).",
-            _ridgeless_budget_check(),
+            _RatioCheck("zero", {alpha: Fraction(1, 2), p: 1, q: 2}),
             None,
             (equation(size_ratio, q / p),),
         ),
@@ -88,55 +89,38 @@ def _alphas() -> list[Point]:
 
 @dataclass(frozen=True)
 class _RatioCheck:
-    """The claimed N/T minimises the exact loss under the budget, extrapolated in the size."""
+    """The claimed N/T minimises the exact loss (at the optimal or at zero ridge) under N T² = C."""
 
-    loss: Callable[[float, float], float]
-    powers: tuple[int, int]
+    ridge: str
     values: dict[sp.Symbol, Any]
-    tolerance: float = 0.02
+    tolerance: float = 0.002
 
     def __call__(self, claim: sp.Basic) -> Verdict:
-        from scipy.optimize import minimize_scalar
-
         claimed = float(right_side(claim).subs(self.values))
-        one, two = self.powers
-        budget = 3 * 10.0 ** (4 * (one + two))
-
-        def along(log_ratio: float) -> float:
-            r = float(sp.exp(log_ratio))
-            features = (budget * r**two) ** (1 / (one + two))
-            return self.loss(features, features / r)
-
-        centre = float(sp.log(claimed))
-        best = minimize_scalar(
-            along,
-            bounds=(centre - 1, min(centre + 1, self._limit())),
-            method="bounded",
-            options={"xatol": 1e-5},
-        )
-        observed = float(sp.exp(best.x))
+        observed = _best_ratio(self.ridge)
         return judge(
             abs(observed / claimed - 1) < self.tolerance,
             f"exact minimum at N/T = {observed:.5f}, claimed {claimed:.5f}",
             {"ratio": observed},
         )
 
-    def _limit(self) -> float:
-        return -0.01 if self.values else 10.0
 
+@cache
+def _best_ratio(ridge: str) -> float:
+    """N/T that minimises the exact loss at α = ½ under N T² = 3·10¹²; without ridge, N < T."""
+    from scipy.optimize import minimize_scalar
 
-def _budget_check() -> Check:
-    spectrum = PowerLaw(alpha=0.5)
-    return _RatioCheck(lambda n, m: float(optimal_ridge(spectrum, n, m).excess_loss), (1, 2), {})
+    spectrum, budget = PowerLaw(alpha=0.5), 3e12
 
+    def along(log_ratio: float) -> float:
+        r = math.exp(log_ratio)
+        features = (budget * r**2) ** (1 / 3)
+        loss = optimal_ridge if ridge == "optimal" else static_loss
+        return float(loss(spectrum, features, features / r).excess_loss)
 
-def _ridgeless_budget_check() -> Check:
-    spectrum = PowerLaw(alpha=0.5)
-    return _RatioCheck(
-        lambda n, m: float(static_loss(spectrum, n, m).excess_loss),
-        (1, 2),
-        {alpha: Fraction(1, 2), p: 1, q: 2},
-    )
+    bounds = (-2.0, 3.0) if ridge == "optimal" else (-4.0, -0.05)
+    best = minimize_scalar(along, bounds=bounds, method="bounded", options={"xatol": 1e-5})
+    return math.exp(best.x)
 
 
 @derivation(
@@ -166,7 +150,7 @@ def phenomenological_law() -> Parts:
         ),
         Step(
             "exact-at-one",
-            equation(sp.simplify(one), 1),
+            equation(one, 1),
             "α = 1: the law is exact at the optimal ridge.",
             Exact(),
             Reference("zhang"),
@@ -201,20 +185,20 @@ def _factor_check() -> Check:
         rows = []
         for exponent, r in ((Fraction(1, 2), 1), (Fraction(1, 2), 3), (Fraction(2), 1)):
             claimed = float(sp.N(right_side(claim).subs({alpha: exponent, size_ratio: r})))
-            n = 3e4
-            best = optimal_ridge(PowerLaw(alpha=float(exponent)), n, n / r).excess_loss
-            power = 1 + float(exponent)
-            k = (mpmath.pi / power / mpmath.sin(mpmath.pi / power)) ** power
-            observed = float(best / (k * (1 / n + r / n) ** float(exponent)))
-            rows.append((claimed, observed))
+            rows.append((claimed, _exact_factor(float(exponent), float(r))))
         worst = max(abs(x / y - 1) for x, y in rows)
-        return judge(
-            worst < 1e-3,
-            f"claimed and exact factors {rows}",
-            {"worst": worst},
-        )
+        return judge(worst < 1e-3, f"claimed and exact factors {rows}", {"worst": worst})
 
     return check
+
+
+@cache
+def _exact_factor(exponent: float, r: float) -> float:
+    """L*/[k (1/N + 1/T)^α] of the exact loss at N = 3·10⁴, T = N/r."""
+    n, power = 3e4, 1 + exponent
+    best = optimal_ridge(PowerLaw(alpha=exponent), n, n / r).excess_loss
+    k = (mpmath.pi / power / mpmath.sin(mpmath.pi / power)) ** power
+    return float(best / (k * (1 / n + r / n) ** exponent))
 
 
 @derivation(
@@ -227,14 +211,13 @@ def time_and_features() -> Parts:
     """Minimise A t^{-r_t} + B N^{-r_N} under N^p t^q = C: in logarithms the condition of equal
     returns is linear, so exponents and prefactors follow for every budget."""
     best = allocation.time_allocation()
-    total = A * t**-r_t + B * N**-r_N
     paper = r_t * r_N / (r_t + r_N)
     steps = [
         Step(
             "features",
             equation(N, best.features),
             "The optimum of the linear system.",
-            _optimum_check(total, best, "features"),
+            _optimum_check("features"),
             Reference("dynamical-model", "154"),
             (equation(N, 2 * best.features),),
         ),
@@ -242,7 +225,7 @@ def time_and_features() -> Parts:
             "time",
             equation(t, best.time),
             "The time that the budget leaves.",
-            _optimum_check(total, best, "time"),
+            _optimum_check("time"),
             Reference("dynamical-model", "155"),
             (equation(t, 2 * best.time),),
         ),
@@ -250,7 +233,7 @@ def time_and_features() -> Parts:
             "loss",
             equation(LOSS, best.loss),
             "The loss there: one of the two terms times 1 + p r_t/(q r_N).",
-            _optimum_check(total, best, "loss"),
+            _optimum_check("loss"),
             Reference("dynamical-model", "156"),
             (equation(LOSS, 2 * best.loss),),
         ),
@@ -266,26 +249,35 @@ def time_and_features() -> Parts:
     return Parts(steps, steps[2].claim, ("L = A t^{-r_t} + B N^{-r_N}, budget N^p t^q = C",))
 
 
-def _optimum_check(total: sp.Expr, best: Any, which: str) -> Check:
-    values = {A: 0.7, B: 1.3, r_t: 0.4, r_N: 0.8, p: 1, q: 2, C: 1e6}
+#: a point at which the optimum is also found numerically
+SOMEWHERE = {A: 0.7, B: 1.3, r_t: 0.4, r_N: 0.8, p: 1, q: 2, C: 1e6}
 
+
+def _optimum_check(which: str) -> Check:
     def check(claim: sp.Basic) -> Verdict:
-        from scipy.optimize import minimize_scalar
-
-        def along(log_size: float) -> float:
-            size = float(sp.exp(log_size))
-            moment = (values[C] / size ** values[p]) ** (1 / values[q])
-            return float(total.subs({**values, N: size, t: moment}))
-
-        found = minimize_scalar(along, bounds=(0, 12), method="bounded", options={"xatol": 1e-9})
-        size = float(sp.exp(found.x))
-        exact = {"features": size, "time": (values[C] / size) ** 0.5, "loss": found.fun}[which]
-        claimed = float(right_side(claim).subs(values))
+        exact, claimed = _numerical_optimum()[which], float(right_side(claim).subs(SOMEWHERE))
         off = abs(claimed / exact - 1)
-        return judge(
-            off < 1e-5,
-            f"claimed {claimed:.8g}, numerical minimum {exact:.8g}",
-            {"off": off},
-        )
+        message = f"claimed {claimed:.8g}, numerical minimum {exact:.8g}"
+        return judge(off < 1e-5, message, {"off": off})
 
     return check
+
+
+@cache
+def _numerical_optimum() -> dict[str, float]:
+    """N, t and the loss that minimise A t^{-r_t} + B N^{-r_N} under N t² = C, by search."""
+    from scipy.optimize import minimize_scalar
+
+    total = sp.lambdify((N, t), (A * t**-r_t + B * N**-r_N).subs(SOMEWHERE), "math")
+
+    def moment(size: float) -> float:
+        return math.sqrt(SOMEWHERE[C] / size)
+
+    found = minimize_scalar(
+        lambda x: total(math.exp(x), moment(math.exp(x))),
+        bounds=(0, 12),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    size = math.exp(found.x)
+    return {"features": size, "time": moment(size), "loss": found.fun}

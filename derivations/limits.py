@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import mpmath
 import sympy as sp
 
-from analytic.expansion import Expansion
+from analytic.expansion import Expansion, Term
+from analytic.expansion.printing import neat
 from analytic.limits import Limit, Setting, limit
 from analytic.limits.breakdown_fit import end_point_ratio, fit_ratio, smaller, talk_fit
 from analytic.spectrum import PowerLaw
@@ -36,7 +38,7 @@ LARGE = tuple(mpmath.mpf(10) ** e for e in (12, 13))
 TINY = tuple(mpmath.mpf(2) ** -e for e in (36, 40))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A limit with the setting in which it is checked: ``setting(x)`` at the variable's value x."""
 
@@ -151,10 +153,14 @@ CASES = (
 )
 
 
+def _neat_term(term: Term, variable: sp.Symbol) -> sp.Expr:
+    return replace(term, coefficient=neat(term.coefficient)).expression(variable)
+
+
 def truncated(law: Limit, count: int) -> sp.Expr:
     """The first ``count`` terms of the loss, named constants written out."""
     terms = replace(law.loss, terms=law.loss.terms[:count], remainder=None)
-    return terms.resolved().expression
+    return sp.Add(*(_neat_term(t, law.loss.variable) for t in terms.resolved().terms))
 
 
 def perturbed(series: Expansion, count: int) -> sp.Expr:
@@ -163,6 +169,12 @@ def perturbed(series: Expansion, count: int) -> sp.Expr:
     wrong = replace(last, coefficient=last.coefficient * sp.Rational(9, 8))
     terms = (*series.terms[: count - 1], wrong)
     return replace(series, terms=terms, remainder=None).resolved().expression
+
+
+@cache
+def _exact_at(case: Case) -> Callable[[Any], Any]:
+    """The exact loss along the grid; every check of a case asks for the same few values."""
+    return cache(lambda x: case.limit().exact(case.setting(x)))
 
 
 def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
@@ -179,7 +191,7 @@ def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
             {s: sp.Rational(str(v)) for s, v in values.items() if s in after.power.free_symbols}
         )
     return Asymptotic(
-        lambda x: law.exact(case.setting(x)),
+        _exact_at(case),
         law.loss.variable,
         case.grid,
         float(slope),
@@ -189,6 +201,7 @@ def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
     )
 
 
+WORDS = {2: "two", 3: "three"}
 ORDINALS = ("leading", "first-correction", "second-correction")
 
 
@@ -198,10 +211,8 @@ def build(case: Case) -> Parts:
     steps = []
     for count in range(1, len(law.loss.terms) + 1):
         reason = (
-            ("the leading term" if count == 1 else f"{count} terms")
-            + "; the remainder "
-            + ("falls with the power of the next term along the grid of sizes or ridges")
-        )
+            "the leading term" if count == 1 else f"{WORDS[count]} terms"
+        ) + "; the remainder falls with the power of the next one"
         steps.append(
             Step(
                 ORDINALS[count - 1],
@@ -213,7 +224,7 @@ def build(case: Case) -> Parts:
             )
         )
     meaning = [
-        f"{symbol}: {value}"
+        f"{sp.pretty(symbol, use_unicode=True)}: {value}"
         for symbol, value in law.meaning.items()
         if truncated(law, len(law.loss.terms)).has(symbol)
     ]
@@ -260,6 +271,7 @@ def breakdown_fit() -> Parts:
     form = kappa * smaller / talk_fit()
     end = end_point_ratio() * gap ** (1 - alpha)
 
+    @cache
     def exact(x: Any) -> Any:
         size = 10**14
         return fit_ratio(Fraction(1, 2), size, size * (1 - x))

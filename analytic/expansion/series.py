@@ -110,7 +110,8 @@ class Expansion:
         """Make a series from tuples ``(coefficient, power[, log])``; ``order`` is the remainder."""
         remainder = None if order is None else Order(sp.sympify(order), order_log)
         raw = [Term(sp.sympify(t[0]), sp.sympify(t[1]), *t[2:]) for t in terms]
-        return cls(variable, sp.sympify(point), (), remainder, **options)._with_terms(raw)
+        blank = cls(variable, sp.sympify(point), (), remainder, **options)
+        return blank._with_terms(raw, expand=False)
 
     def constant(self, value: Any) -> Expansion:
         """The exact series that is the number (or expression free of x) ``value``."""
@@ -135,10 +136,11 @@ class Expansion:
         sign = self.ordering.sign(self.grade(first.power - second.power))
         return sign or (second.log > first.log) - (second.log < first.log)
 
-    def _with_terms(self, raw: Iterable[Term]) -> Expansion:
+    def _with_terms(self, raw: Iterable[Term], expand: bool = True) -> Expansion:
         """Merge like terms, drop what the remainder covers, sort by size.
 
-        Different exponents that happen to coincide at the representative point stay apart.
+        Coefficients that stay alone keep their form unless ``expand``.  Different exponents that
+        happen to coincide at the representative point stay apart.
         """
         merged: list[Term] = []
         assumed = set(self.assumed)
@@ -150,7 +152,8 @@ class Expansion:
                     merged[i] = replace(other, coefficient=total)
                     break
             else:
-                merged.append(replace(term, coefficient=sp.expand(term.coefficient)))
+                alone = sp.expand(term.coefficient) if expand else term.coefficient
+                merged.append(replace(term, coefficient=alone))
         kept = []
         for term in merged:
             if term.coefficient == 0:

@@ -22,12 +22,11 @@ import sympy as sp
 from analytic.errors import InputError
 from analytic.expansion import Expansion, Ordering, Validity, hurwitz_tail, substitute_series
 from analytic.expansion.laurent import Laurent
-from analytic.spectral_functions import DegreesOfFreedom
 from analytic.spectrum import PowerLaw, Spectrum
 from analytic.symbols import M, N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
 
 from .limit import Limit, Setting, ratio, signs_resolved
-from .local import D, H, NearRidgeless, kappa_0, ridgeless_kappa
+from .local import D, H, NearRidgeless, kappa_0, ridgeless_kappa, ridgeless_words
 from .scaling import reduced_loss, scaling_ordering
 
 __all__ = ["infinite_size_limit"]
@@ -61,7 +60,7 @@ def infinite_size_limit(smaller: str, exponent: Any, target: Any = None, terms: 
         variable_of=_size_above(smaller),
         constants=ridgeless_kappa,
         reference=_without_end,
-        meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size)},
+        meaning={kappa_0: ridgeless_words(size)},
     )
 
 

@@ -31,7 +31,7 @@ from analytic.expansion import Expansion
 from analytic.expansion.laurent import Field, Laurent, substitute_laurent
 from analytic.loss import excess_loss_formula
 from analytic.spectral_functions import DegreesOfFreedom, TargetSum
-from analytic.symbols import M, N, T, kappa, sigma_eps, z
+from analytic.symbols import M, N, T, kappa, sigma_eps
 
 from .limit import Limit, Setting, signs_resolved
 
@@ -57,6 +57,11 @@ def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
         return {kappa_0: mpmath.mpf(0)}
     with mpmath.extraprec(40):
         return {kappa_0: resolvent.solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
+
+
+def ridgeless_words(size: sp.Symbol) -> str:
+    """What κ₀ is."""
+    return f"the ridgeless κ, D₁(κ₀) = {size}"
 
 
 def noiseless_formula() -> sp.Expr:
@@ -143,7 +148,7 @@ def small_ridge_limit(smaller: str, terms: int = 3) -> Limit:
         kappa_series,
         variable_of=lambda s: s.z,
         constants=_ridgeless_sizes(smaller),
-        meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size), ridge_z: z},
+        meaning={kappa_0: ridgeless_words(size), ridge_z: "γ/(σ_u² N T)"},
     )
 
 
@@ -193,7 +198,7 @@ def large_ridge_limit(terms: int = 3) -> Limit:
     inverse = substitute_laurent(resolvent.self_consistent_equation().rhs, images).power(-1)
     solution = inverse.revert()  # 1/κ as a series in 1/z
     loss = substitute_laurent(noiseless_formula(), images).compose(solution)
-    meaning = _moment_meaning(traces, "lambda^{}", 1) | _moment_meaning(powers, "w^2 lambda^{}", 1)
+    meaning = _moment_meaning(traces, "", 1) | _moment_meaning(powers, "w_J² ", 1)
 
     def constants(setting: Setting) -> Mapping[sp.Symbol, Any]:
         return _moments(setting, traces, 1, False) | _moments(setting, powers, 1, True)
@@ -212,11 +217,11 @@ def large_ridge_limit(terms: int = 3) -> Limit:
 
 
 def _moment_meaning(
-    names: Sequence[sp.Symbol], pattern: str, first: int, sign: int = 1
+    names: Sequence[sp.Symbol], weight: str, first: int, sign: int = 1
 ) -> dict[sp.Symbol, Any]:
-    return {
-        s: sp.Symbol("Sum(" + pattern.format(sign * (first + j)) + ")") for j, s in enumerate(names)
-    }
+    """What each moment is, in words: Σ_J λ_J^k or Σ_J w_J² λ_J^k."""
+    powers = [sign * (first + j) for j in range(len(names))]
+    return {s: f"Σ_J {weight}λ_J^({k})" for s, k in zip(names, powers)}
 
 
 def _moments(
@@ -250,8 +255,8 @@ class ResolvedModes:
                 for q in (1, 2)
             },
         }
-        self.meaning = _moment_meaning(self.inverse, "lambda^{}", 1, -1) | _moment_meaning(
-            self.power, "w^2 lambda^{}", 0, -1
+        self.meaning = _moment_meaning(self.inverse, "", 1, -1) | _moment_meaning(
+            self.power, "w_J² ", 0, -1
         )
 
     def constants(self, setting: Setting) -> dict[sp.Symbol, Any]:

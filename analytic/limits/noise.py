@@ -34,7 +34,7 @@ from analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from analytic.symbols import M, N, T, kappa, sigma_eps
 
 from .limit import Limit, Setting, at_optimal_ridge, signs_resolved, with_noise
-from .local import ResolvedModes, kappa_0, ridgeless_kappa
+from .local import ResolvedModes, kappa_0, ridgeless_kappa, ridgeless_words
 
 __all__ = ["amplification", "noise_beyond_limit", "noise_limit", "regularised_noise_limit"]
 
@@ -81,7 +81,7 @@ def noise_limit(smaller: str) -> Limit:
         variable_of=lambda s: s.noise,
         constants=ridgeless_kappa,
         exact=with_noise,
-        meaning={kappa_0: sp.Eq(DegreesOfFreedom(1, kappa_0), size), variance: sigma_eps**2},
+        meaning={kappa_0: ridgeless_words(size), variance: sigma_eps**2},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from fractions import Fraction
 from typing import Any
 
 from . import arguments as types
@@ -51,9 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Compute the limit and print it."""
     from analytic.limits import limit
 
+    default = arguments.alpha is None and arguments.b is None
     law = limit(
         arguments.regime,
-        alpha=arguments.alpha,
+        alpha=DEFAULT_ALPHA if default else arguments.alpha,
         exponent=arguments.b,
         target_exponent=arguments.a,
         smaller=arguments.smaller,
@@ -69,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.print_json(_as_json(law, arguments.name, series, rows, table))
     else:
         _print(law, arguments.name, series, rows, table)
+        if default and series.conditions:
+            print(f"(terms ordered at α = {DEFAULT_ALPHA}; --alpha orders them elsewhere)")
     return 0
 
 

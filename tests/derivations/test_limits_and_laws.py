@@ -89,6 +89,8 @@ def test_limit_command(capsys):
     assert status == 0 and len(data["terms"]) == 3
     errors = [float(row["relative_error"]) for row in data["comparison"][1:]]
     assert errors[0] > 100 * errors[1] > 1000 * errors[2]
+    status, out = run(capsys, "limit", "ridgeless", "--regime", "N<<T", "--order", "2")
+    assert status == 0 and "c**b" in out.out
     status, out = run(capsys, "limit", "kappa", "--regime", "ridge->0", "--order", "2")
     assert status == 0 and "kappa_0" in out.out and "holds when" in out.out
     status, out = run(
@@ -125,7 +127,10 @@ def test_map_command(capsys, tmp_path):
     [
         (("limit", "static-loss", "--regime", "N~T"), "regime"),
         (("limit", "word", "--regime", "N<<T"), "word"),
-        (("limit", "static-loss", "--regime", "N<<T"), "alpha"),
+        (
+            ("limit", "static-loss", "--regime", "N<<T", "--features", "3", "--samples", "9"),
+            "--alpha",
+        ),
         (("limit", "static-loss", "--regime", "N<<T", "--alpha", "x"), "number"),
         (("limit", "static-loss", "--regime", "N<<T", "--alpha", "1", "--order", "0"), "order"),
         (("allocate", "--budget", "-1", "--alpha", "1"), "budget"),
