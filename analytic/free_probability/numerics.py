@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
 TOLERANCE = 1e-9
+ON_THE_WAY = 1e-6  # relative Newton step at which a point of the path is left
 MAX_STEPS = 4000
 
 
@@ -83,13 +84,13 @@ class _Problem:
         return values
 
     def newton(
-        self, spectral: np.ndarray, start: np.ndarray, iterations: int = 25
+        self, spectral: np.ndarray, start: np.ndarray, tolerance: float = 1e-13
     ) -> tuple[np.ndarray, np.ndarray]:
         """Newton's method from ``start``: the result and which points settled."""
         unknowns, size = start.copy(), len(self.unknowns)
         settled = np.zeros(start.shape[1], bool)
         with np.errstate(all="ignore"):
-            for _ in range(iterations):
+            for _ in range(25):
                 flat = self.relations(self.values(spectral, unknowns), self.parameters)
                 rows = [np.broadcast_to(x, settled.shape) for x in flat]
                 residual = np.array(rows[:size]).T[..., None]
@@ -97,7 +98,7 @@ class _Problem:
                 step = _solved(jacobian, residual)[..., 0].T
                 good = np.all(np.isfinite(step), axis=0)
                 unknowns = np.where(good & ~settled, unknowns - step, unknowns)
-                small = np.abs(step) <= 1e-13 * np.abs(unknowns) + 1e-300
+                small = np.abs(step) <= tolerance * np.abs(unknowns) + 1e-300
                 settled |= good & np.all(small, axis=0)
                 if settled.all():
                     break
@@ -178,7 +179,7 @@ def _directions(spectral: np.ndarray) -> np.ndarray:
 def _far(problem: _Problem, spectral: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A distance s at which the unreduced equations contract, and the unknowns there."""
     directions = _directions(spectral)
-    distance = 1e3 * (1 + np.abs(spectral).max(initial=0))
+    distance = 20 * (1 + np.abs(spectral).max(initial=0))
     while distance < 1e14:
         start = problem.start(spectral + distance * directions)
         if start is not None and np.all(np.isfinite(start)):
@@ -200,13 +201,13 @@ def _continued(problem: _Problem, spectral: np.ndarray) -> np.ndarray:
     for _ in range(MAX_STEPS):
         active = np.flatnonzero(distance > 0)
         if not active.size:
-            return unknowns
+            return problem.newton(spectral, unknowns)[0]
         target = distance[active] * ratio[active]
         target = np.where(target < floor[active], 0.0, target)
         slope = (unknowns - before)[:, active] / (distance - back)[active]
         guess = unknowns[:, active] + slope * (target - distance[active])
         point = spectral[:, active] + target * directions[:, active]
-        new, settled = problem.newton(point, guess)
+        new, settled = problem.newton(point, guess, ON_THE_WAY)
         moved = np.abs(new - guess).max(axis=0) / np.abs(new).max(axis=0)
         accepted = settled & (moved < 0.2)
         good, bad = active[accepted], active[~accepted]
