@@ -15,6 +15,8 @@ SERIES = {
     # the derivations of the same quantities
     "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
 }  # fmt: skip
+#: coefficients are symbolic in α; the order of the terms is that at one α
+DEFAULT_ALPHA = Fraction(1, 2)
 #: digits at which exact value and truncated series are compared
 DIGITS = 30
 
@@ -85,16 +87,13 @@ def _rows(series: Any) -> list[tuple[str, str, str]]:
 
 def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str, str]] | None:
     """Truncated series against the exact loss, where sizes are given."""
-    if arguments.features is None or arguments.samples is None or arguments.name != "static-loss":
+    if arguments.features is None or arguments.samples is None or SERIES[arguments.name] != "loss":
         return None
     import mpmath
 
-    from analytic.errors import InputError
     from analytic.limits import Setting
     from analytic.spectrum import PowerLaw
 
-    if arguments.alpha is None and arguments.b is None:
-        raise InputError("--alpha", None, "a number, to compare with the exact loss")
     spectrum = PowerLaw(
         arguments.alpha, exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a
     )
