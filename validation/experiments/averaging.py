@@ -123,8 +123,8 @@ WHITE = Experiment(
     name="white-ensembles",
     title="White spectrum: narrow models and their ensembles",
     source="dynamical paper, figure 9, eqs. (118), (119), appendix I",
-    claim="For white data a fraction ν of the modes can be learned: the loss ends at 1 − ν, for "
-    "an ensemble at (1 − ν)².",
+    claim="For white data a fraction ν of the modes can be learned: with unlimited data the loss "
+    "ends at 1 − ν, that of an infinite ensemble at (1 − ν)².",
     sizes={"M": 400, "P": 4000},
     constants={"nu": (0.25, 0.75), "members": (1, 4), "times": (0.3, 1.0, 3.0, 10.0, 30.0)},
     axes=Axes("training time t", "test loss", "log", "linear"),
