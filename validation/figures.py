@@ -114,18 +114,22 @@ def _plot(axes: Any, evidence: Evidence) -> None:
 
 
 def _label_minor_ticks(axis: Any) -> None:
-    """On a logarithmic axis of less than two decades, 2 and 5 times the powers of ten."""
+    """On a logarithmic axis of less than two decades, 2 and 5 times the powers of ten.
+
+    On one of less than 0.8 decades, 3, 4, 6 and 8 times as well.
+    """
     from matplotlib.ticker import FuncFormatter
 
     if axis.get_scale() != "log":
         return
     low, high = axis.get_view_interval()
-    few = np.log10(high / low) < 2
+    decades = np.log10(high / low)
+    labelled = () if decades >= 2 else (2, 5) if decades >= 0.8 else (2, 3, 4, 5, 6, 8)
 
     def label(value: float, position: int | None = None) -> str:
         exponent = math.floor(math.log10(value) + 1e-9)
         mantissa = round(value / 10.0**exponent)
-        if not few or mantissa not in (2, 5):
+        if mantissa not in labelled:
             return ""
         if -2 <= exponent <= 3:
             return f"{mantissa * 10.0**exponent:g}"

@@ -149,7 +149,7 @@ def _universality(p: Parameters) -> Plan:
     cells: list[Cell] = []
     series: list[Series] = []
     x = np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
-    line = (x, static_theory(spectrum, p.N, x, noise=p.noise, ridge="optimal"))
+    line = static_theory(spectrum, p.N, x, noise=p.noise, ridge="optimal")
     ridges = best_ridges(spectrum, p.N, p.T, p.noise)
     for label in p.laws:
         points = []
@@ -160,8 +160,8 @@ def _universality(p: Parameters) -> Plan:
             value = float(static_theory(spectrum, p.N, t, noise=p.noise, ridge=ridge))
             points.append(Point(t, len(cells), paper_loss(cell), value))
             cells.append(cell)
-        series.append(Series(label, tuple(points), line if not series else None))
-    guides = (Guide("vertical", "T = N", p.N),)
+        series.append(Series(label, tuple(points)))
+    guides = (Guide("vertical", "T = N", p.N), Guide("curve", "Gaussian theory", x, line))
     return Plan(cells, tuple(series), guides=guides)
 
 
