@@ -33,6 +33,8 @@ COMMANDS = {
 }
 
 BAD_INPUT = 2
+#: packages that only some users need → the extra that installs them
+EXTRAS = {"matplotlib": "figures", "dask": "cluster", "distributed": "cluster"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,6 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments)
     except SolvableError as error:
         print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        needed = f"{package} is not installed; pip install 'solvable[{EXTRAS[package]}]'"
+        print(f"solvable {arguments.command}: error: {needed}", file=sys.stderr)
     except BrokenPipeError:
         raise
     except OSError as error:
