@@ -37,6 +37,7 @@ from analytic.spectrum import PowerLaw
 from analytic.symbols import N, T, alpha, t
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exponent", "powers", "ridge"),
     [
@@ -79,7 +80,7 @@ def test_residual_and_closed_forms():
     assert sp.simplify(closed[0] - alpha * q / (p + q + alpha * q)) == 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0.1, 5), st.floats(0.05, 20))
 def test_duality_of_the_reduced_loss(exponent, r):
     face = sp.lambdify((ratio, alpha), reduced_optimal_loss(), "mpmath")
@@ -105,7 +106,7 @@ def test_law_error_values():
     assert value(mp.mpf("1e-9"), mp.mpf("0.5")) == pytest.approx(1, rel=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.floats(0.2, 5),
     st.floats(0.2, 5),

@@ -27,7 +27,9 @@ def exact_slope(resource, a_value, b_value):
 
 
 @pytest.mark.parametrize("resource", ["features", "data"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", [*TASKS[:2], *(pytest.param(t, marks=pytest.mark.slow) for t in TASKS[2:])]
+)
 def test_the_winning_pole_is_the_slope_of_the_exact_loss(resource, task):
     law = bottleneck_law(resource, task[1], task[0], 1)
     point = {a: sp.Rational(task[0]), b: sp.Rational(task[1])}
@@ -44,6 +46,7 @@ def test_exponents_are_found():
     assert bottleneck_law("data", 1.25, 1.5, 1).crossover == sp.Eq(a - 1, 2 * b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resource", "a_value"), [("features", "2.25"), ("data", "3.5")])
 def test_crossover_logarithm(resource, a_value):
     law = bottleneck_law(resource, "1.25", a_value, 2)

@@ -100,7 +100,12 @@ def assert_rates(law, settings, **options):
         )
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = ("N<<T", "breakdown, N", "strong ridge", "noise beyond")
+
+
+@pytest.mark.parametrize(
+    "case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES]
+)
 def test_rates(case):
     mp.mp.dps = 240 if "easy" in case else 90
     (regime, options), settings = CASES[case]
@@ -109,7 +114,10 @@ def test_rates(case):
     assert_rates(law, settings)
 
 
-@pytest.mark.parametrize("case", ["N<<T", "breakdown, N", "weak ridge, N = T"])
+@pytest.mark.parametrize(
+    "case",
+    ["N<<T", "breakdown, N", pytest.param("weak ridge, N = T", marks=pytest.mark.slow)],
+)
 def test_a_wrong_coefficient_is_rejected(case):
     mp.mp.dps = 90
     (regime, options), settings = CASES[case]
@@ -124,6 +132,7 @@ def test_a_wrong_coefficient_is_rejected(case):
         assert_rates(wrong, settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("regime", "options", "spectrum", "other"),
     [
@@ -142,6 +151,7 @@ def test_corrections_in_the_ratio(regime, options, spectrum, other):
     assert_rates(law, settings, series="ratio")
 
 
+@pytest.mark.slow
 def test_kappa_series_rates():
     mp.mp.dps = 90
     for regime, options, settings in [
@@ -186,6 +196,7 @@ def test_equations_186_and_188():
     assert beyond.loss.terms[0] == regularised.loss.terms[0], "the same 1/T fall-off"
 
 
+@pytest.mark.slow
 def test_small_s_over_t_tends_to_alpha():
     """T/s − 1 → α: the noise prefactor in the scaling regime."""
     law = limit("T<<N", alpha=0.5)
@@ -201,6 +212,7 @@ def test_noise_dominated_is_exact():
         assert comparison.errors[-1] < mp.mpf(10) ** -14
 
 
+@pytest.mark.slow
 def test_easy_tasks_change_the_leading_exponent_of_features():
     hard = limit("N/T", exponent=1.25, target_exponent=1.5).loss
     easy = limit("N/T", exponent=1.2, target_exponent=3.4).loss
@@ -210,6 +222,7 @@ def test_easy_tasks_change_the_leading_exponent_of_features():
     assert sp.StrictLessThan(b + 1, a_symbol) in easy.conditions
 
 
+@pytest.mark.slow
 def test_logarithm_at_the_crossover():
     law = limit("N/T", exponent=1.25, target_exponent=2.25)
     assert law.loss.lead.log == 1
@@ -219,6 +232,7 @@ def test_logarithm_at_the_crossover():
     assert comparison.errors[1] < 1e-11 < comparison.errors[0], comparison.errors
 
 
+@pytest.mark.slow
 def test_optimal_ridge_at_the_reference_prefactors():
     """At α = 1 the law k (1/N + 1/T)^α is exact at leading order; at α = ½, N = T it is not."""
     for alpha, power in ((1, 1), (F(1, 2), F(1, 2))):
@@ -256,6 +270,7 @@ def test_bad_input_is_named(call, message):
         call()
 
 
+@pytest.mark.slow
 def test_every_regime_says_when_it_holds_and_prints():
     for regime in REGIMES:
         options = (

@@ -9,18 +9,18 @@ from derivations.cli import main
 from derivations.limits import CASES
 
 QUICK = [
-    "limit-few-features",
-    "limit-peak",
     "limit-strong-ridge",
     "limit-noise-beyond",
-    "beyond-ridgeless",
     "renormalised-ridge",
     "random-feature-eigenframework",
     "deterministic-equivalents",
     "time-and-features",
-    "breakdown-fit",
 ]
 LONG = [
+    "limit-few-features",
+    "limit-peak",
+    "beyond-ridgeless",
+    "breakdown-fit",
     "limit-few-samples",
     "limit-infinite-latent",
     "limit-breakdown",
@@ -89,7 +89,7 @@ def test_limit_command(capsys):
     assert status == 0 and len(data["terms"]) == 3
     errors = [float(row["relative_error"]) for row in data["comparison"][1:]]
     assert errors[0] > 100 * errors[1] > 1000 * errors[2]
-    status, out = run(capsys, "limit", "ridgeless", "--regime", "N<<T", "--order", "2")
+    status, out = run(capsys, "limit", "ridgeless-loss", "--regime", "N<<T", "--order", "2")
     assert status == 0 and "c**b" in out.out
     status, out = run(capsys, "limit", "kappa", "--regime", "ridge->0", "--order", "2")
     assert status == 0 and "kappa_0" in out.out and "holds when" in out.out
@@ -129,7 +129,7 @@ def test_map_command(capsys, tmp_path):
         (("limit", "word", "--regime", "N<<T"), "word"),
         (
             ("limit", "static-loss", "--regime", "N<<T", "--features", "3", "--samples", "9"),
-            "--alpha",
+            "alpha",
         ),
         (("limit", "static-loss", "--regime", "N<<T", "--alpha", "x"), "number"),
         (("limit", "static-loss", "--regime", "N<<T", "--alpha", "1", "--order", "0"), "order"),
