@@ -68,7 +68,7 @@ LIGHT = [t for t in TERMS if "inv" not in t and "+" not in t and "A" not in t]
 
 
 @mark.slow
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(inner, outer, outer)
 def test_more_resolvents(terms, left, right):
     check(terms, left, right, 1)
