@@ -38,7 +38,7 @@ def plateau_prefactor() -> sp.Expr:
     """k in L → k σ_w² m^{-α}, from the leading pole of D₁.
 
     >>> plateau_prefactor().subs(alpha, 1)
-    lambda_+*pi**2/4
+    pi**2*lambda_+/4
     """
     return lambda_plus * PREFACTOR.subs(b, 1 + alpha) ** (1 + alpha)
 

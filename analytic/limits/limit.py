@@ -38,7 +38,7 @@ def signs_resolved(expression: sp.Expr) -> sp.Expr:
     1/(T − N) would be negative otherwise) and r = 1/2.  The value does not change.
 
     >>> signs_resolved(symbols.N/(symbols.N - symbols.T))
-    -N/(T - N)
+    -N/(-N + T)
     """
     coefficient, factors = expression.as_coeff_mul()
     result = coefficient
@@ -214,7 +214,7 @@ class Limit:
         >>> law = limit("N<<T", alpha=0.5)
         >>> far = Setting(PowerLaw(alpha=0.5), 100, mpmath.inf)
         >>> [mpmath.nstr(e, 2) for e in law.compare(far).errors]
-        ['0.0075', '4.7e-5', '2.0e-6']
+        ['0.0075', '4.8e-5', '1.1e-6']
         """
         return Comparison(self.exact(setting), self.partial_sums(setting))
 

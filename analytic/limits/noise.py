@@ -48,7 +48,7 @@ def amplification(regime: str) -> sp.Expr:
     """V in L = L₀ + σ_ε² V, from formula (4): ``regime`` is "N", "T" (the smaller) or "M".
 
     >>> amplification("N")
-    N/(T - N)
+    N/(-N + T)
     >>> amplification("M")
     M/(T - M)
     """
