@@ -20,8 +20,9 @@ from analytic.expansion import Expansion, Term
 from analytic.expansion.printing import neat
 from analytic.limits import Limit, Setting, limit
 from analytic.limits.breakdown_fit import end_point_ratio, fit_ratio, smaller, talk_fit
+from analytic.spectral_functions import evaluate
 from analytic.spectrum import PowerLaw
-from analytic.symbols import M, alpha, lambda_plus
+from analytic.symbols import M, alpha, b, lambda_plus
 
 from .bibliography import Reference
 from .catalogue import Parts, derivation
@@ -153,14 +154,27 @@ CASES = (
 )
 
 
-def _neat_term(term: Term, variable: sp.Symbol) -> sp.Expr:
-    return replace(term, coefficient=neat(term.coefficient)).expression(variable)
-
-
 def truncated(law: Limit, count: int) -> sp.Expr:
-    """The first ``count`` terms of the loss, named constants written out."""
-    terms = replace(law.loss, terms=law.loss.terms[:count], remainder=None)
-    return sp.Add(*(_neat_term(t, law.loss.variable) for t in terms.resolved().terms))
+    """The first ``count`` terms of the loss, as prefactor × (1 + corrections) where shorter.
+
+    The named constant c of the scaling regime is written out; the names of longer expressions stay.
+    """
+    terms = [_written_out(law, t) for t in law.loss.terms[:count]]
+    x = law.loss.variable
+    plain = sp.Add(*(t.expression(x) for t in terms))
+    if terms[0].log:
+        return plain
+    lead = terms[0].expression(x)
+    relative = [sp.powsimp(sp.simplify(t.coefficient / terms[0].coefficient)) for t in terms]
+    powers = [sp.expand(t.power - terms[0].power) for t in terms]
+    corrections = sp.Add(*(r * x**k for r, k in zip(relative, powers)))
+    factored = lead * corrections
+    return factored if factored.count_ops() < plain.count_ops() else plain
+
+
+def _written_out(law: Limit, term: Term) -> Term:
+    short = {s: v for s, v in law.loss.definitions.items() if v.free_symbols <= {b}}
+    return replace(term, coefficient=neat(term.coefficient.subs(short)))
 
 
 def perturbed(series: Expansion, count: int) -> sp.Expr:
@@ -168,7 +182,7 @@ def perturbed(series: Expansion, count: int) -> sp.Expr:
     last = series.terms[count - 1]
     wrong = replace(last, coefficient=last.coefficient * sp.Rational(9, 8))
     terms = (*series.terms[: count - 1], wrong)
-    return replace(series, terms=terms, remainder=None).resolved().expression
+    return replace(series, terms=terms, remainder=None).expression
 
 
 @cache
@@ -187,6 +201,8 @@ def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
         spectrum = law.reference(somewhere.spectrum)
         values = {**somewhere.parameters(), **law.constants(replace(somewhere, spectrum=spectrum))}
         values = {s: v for s, v in values.items() if s != law.loss.variable}
+        for name, definition in law.loss.definitions.items():
+            values[name] = evaluate(definition, values, spectrum)
         slope = after.power.subs(
             {s: sp.Rational(str(v)) for s, v in values.items() if s in after.power.free_symbols}
         )
@@ -223,13 +239,24 @@ def build(case: Case) -> Parts:
                 (equation(LOSS, perturbed(law.loss, count)),),
             )
         )
-    meaning = [
-        f"{sp.pretty(symbol, use_unicode=True)}: {value}"
-        for symbol, value in law.meaning.items()
-        if truncated(law, len(law.loss.terms)).has(symbol)
-    ]
+    used = steps[-1].claim.free_symbols
+    for definition in (v for k, v in law.loss.definitions.items() if k in used):
+        used |= definition.free_symbols
+    meaning = [f"{_letter(k)}: {_in_words(v)}" for k, v in law.meaning.items() if k in used]
     conditions = [f"this order of the terms needs {c}" for c in law.loss.conditions]
     return Parts(steps, steps[-1].claim, (law.when, *meaning, *conditions))
+
+
+def _letter(symbol: sp.Symbol) -> str:
+    return str(sp.pretty(symbol, use_unicode=True))
+
+
+def _in_words(value: Any) -> str:
+    """A definition on one line, in the letters of the paper."""
+    if not isinstance(value, sp.Expr):
+        return str(value)
+    named = value.xreplace({s: sp.Symbol(_letter(s)) for s in value.free_symbols})
+    return str(named).replace("**", "^").replace("*", " ")
 
 
 def _register(case: Case) -> None:

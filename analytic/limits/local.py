@@ -138,7 +138,7 @@ def small_ridge_limit(smaller: str, terms: int = 3) -> Limit:
     when = (
         ("N = T" if equal else f"{smaller} the smaller size, below M")
         + "; z = γ/(σ_u² N T) small against κ₀"
-        + (": the peak is cut off at height z^(-1/2)" if equal else " (1 − min/max)²")
+        + (": the peak is cut off at height z^{-1/2}" if equal else " (1 − min/max)²")
     )
     return Limit(
         "ridge->0",
@@ -221,7 +221,8 @@ def _moment_meaning(
 ) -> dict[sp.Symbol, Any]:
     """What each moment is, in words: Σ_J λ_J^k or Σ_J w_J² λ_J^k."""
     powers = [sign * (first + j) for j in range(len(names))]
-    return {s: f"Σ_J {weight}λ_J^({k})" for s, k in zip(names, powers)}
+    modes = [f"λ_J^{{{k}}}" if k else "" for k in powers]
+    return {s: f"Σ_J {weight}{m}".strip() for s, m in zip(names, modes)}
 
 
 def _moments(
