@@ -50,7 +50,7 @@ def amplification(regime: str) -> sp.Expr:
     >>> amplification("N")
     N/(-N + T)
     >>> amplification("M")
-    M/(T - M)
+    -M/(M - T)
     """
     formula = excess_loss_formula()
     at = {"N": {D[1]: N}, "T": {D[1]: T}, "M": {D[1]: M, D[2]: M, kappa: 0}}
