@@ -215,7 +215,7 @@ def test_noise_dominated_is_exact():
 @pytest.mark.slow
 def test_easy_tasks_change_the_leading_exponent_of_features():
     hard = limit("N/T", exponent=1.25, target_exponent=1.5).loss
-    easy = limit("N/T", exponent=1.2, target_exponent=3.6).loss
+    easy = limit("N/T", exponent=1.2, target_exponent=2.6).loss
     a_symbol = sp.Symbol("a", positive=True)
     assert hard.lead.power == 1 - a_symbol and easy.lead.power == -b
     assert sp.StrictLessThan(a_symbol, b + 1) in hard.conditions
