@@ -175,37 +175,29 @@ def _loss_from_the_system() -> sp.Expr:
     return at_equal_frequencies(correlation.correlation_solution()[0])
 
 
-@derivation(
-    "test-loss",
-    "The test loss of ridge regression, for any target and noise",
-    Reference("solvable-model", "163"),
-    Reference("dynamical-model", "35"),
-)
-def test_loss() -> Parts:
-    """System (2) at two equal frequencies is solved; its first component, times z², is the
-    excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
+def _system() -> list[Step]:
+    """System (2), line by line."""
+    paper = Reference("dynamical-model", "35")
+    lines = zip(_NAMES, correlation.correlation_system(), _REASONS)
+    return [
+        Step(name, line, reason, _against_the_matrices(index), paper)
+        for index, (name, line, reason) in enumerate(lines)
+    ]
+
+
+def _abbreviations() -> list[Step]:
+    """E, m and Q of equation (4)."""
+    return [
+        Step(f"abbreviation-{line.lhs}", line, _ABBREVIATED, Exact(written_out()))
+        for line in abbreviated_loss()[:-1]
+    ]
+
+
+def _any_target() -> list[Step]:
+    """The loss for any target power and noise, derived twice and simulated."""
+    loss = abbreviated_loss()[-1]
     _, c1 = correlation.correlation_solution()
-    definitions, loss = abbreviated_loss()[:-1], abbreviated_loss()[-1]
-    symmetric = isotropic_loss_formula()
-    noiseless = isotropic(excess_loss_formula().subs(sigma_eps, 0), sigma_w**2)
-    mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
-    steps = [
-        *(
-            Step(
-                name,
-                line,
-                reason,
-                _against_the_matrices(index),
-                Reference("dynamical-model", "35"),
-            )
-            for index, (name, reason, line) in enumerate(
-                zip(_NAMES, _REASONS, correlation.correlation_system())
-            )
-        ),
-        *(
-            Step(f"abbreviation-{line.lhs}", line, _ABBREVIATED, Exact(written_out()))
-            for line in definitions
-        ),
+    return [
         Step(
             "excess-loss",
             loss,
@@ -239,6 +231,15 @@ def test_loss() -> Parts:
                 rational,
             ),
         ),
+    ]
+
+
+def _isotropic_target() -> list[Step]:
+    """Equation (3) and its duality."""
+    symmetric = isotropic_loss_formula()
+    noiseless = isotropic(excess_loss_formula().subs(sigma_eps, 0), sigma_w**2)
+    mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
+    return [
         Step(
             "isotropic-target",
             equation(LOSS, symmetric),
@@ -261,9 +262,21 @@ def test_loss() -> Parts:
             Numeric(_evaluated_losses, digits=25),
         ),
     ]
+
+
+@derivation(
+    "test-loss",
+    "The test loss of ridge regression, for any target and noise",
+    Reference("solvable-model", "163"),
+    Reference("dynamical-model", "35"),
+)
+def test_loss() -> Parts:
+    """System (2) at two equal frequencies is solved; its first component, times z², is the
+    excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
+    steps = [*_system(), *_abbreviations(), *_any_target(), *_isotropic_target()]
     return Parts(
         steps,
-        equation(LOSS, symmetric),
+        equation(LOSS, isotropic_loss_formula()),
         assumptions=("N and T are large, at any ratio to one another and to M",),
         notes=(
             "This is the excess loss Σ λ_J E[v_J²] in per-mode normalisation; the loss of the "
