@@ -24,31 +24,13 @@ degrees = sp.Symbol("D_1", positive=True)
 D1 = DegreesOfFreedom(1, kappa)
 
 
-@derivation(
-    "optimal-ridge",
-    "The optimal ridge in closed form, and the law (1/N + 1/T)^α",
-    Reference("talk"),
-    Reference("zhang"),
-    Reference("solvable-model", "1"),
-)
-def optimal_ridge_derivation() -> Parts:
-    """The talk leaves the optimisation over the ridge to numerics. In the scaling regime
-    D₁ ∝ κ^{-1/(1+α)}, and minimising (3) over κ is a quadratic equation for D₁. At α = 1 the
-    phenomenological law is exact; for other α it errs by a bounded factor."""
-    loss, optimum, ratio = scaling_loss(), scaling_optimum(), law_ratio()
+def _to_the_quadratic(loss: sp.Expr, optimum: sp.Expr) -> list[Step]:
+    """From (3) to the equation that D₁⋆ solves."""
     second = D1 + kappa * sp.Derivative(D1, kappa)
     power = kappa ** (-1 / (1 + alpha))
     scaling_second = sp.simplify(power + kappa * sp.diff(power, kappa)) / power
-    at_one = sp.simplify(optimum.subs(alpha, 1))
-    plateau = sp.limit(optimum.subs(N, 1), T, sp.oo)
-    spectrum = PowerLaw(alpha=Fraction(1, 2))
-
-    def exact(size: Any) -> Any:
-        best = optimal_ridge(spectrum, size, 3 * size, digits=25)
-        return spectrum.degrees_of_freedom(best.kappa) / size
-
     stationary = sp.diff(sp.expand_log(sp.log(loss), force=True), degrees)
-    steps = [
+    return [
         Step(
             "second-degrees-of-freedom",
             equation(second, DegreesOfFreedom(2, kappa)),
@@ -76,6 +58,20 @@ def optimal_ridge_derivation() -> Parts:
             _stationarity(optimum),
             Reference("talk"),
         ),
+    ]
+
+
+def _consequences(optimum: sp.Expr) -> list[Step]:
+    """The optimum at α = 1, at its ends, against the law and against the exact spectrum."""
+    at_one = sp.simplify(optimum.subs(alpha, 1))
+    plateau = sp.limit(optimum.subs(N, 1), T, sp.oo)
+    spectrum = PowerLaw(alpha=Fraction(1, 2))
+
+    def exact(size: Any) -> Any:
+        best = optimal_ridge(spectrum, size, 3 * size, digits=25)
+        return spectrum.degrees_of_freedom(best.kappa) / size
+
+    return [
         Step(
             "exact-at-one",
             equation(at_one, 1 / (1 / N + 1 / T)),
@@ -92,7 +88,7 @@ def optimal_ridge_derivation() -> Parts:
         ),
         Step(
             "law-at-equal-resources",
-            equation(sp.Symbol("rho"), sp.simplify(ratio.subs(T, N))),
+            equation(sp.Symbol("rho"), sp.simplify(law_ratio().subs(T, N))),
             "L⋆(N, N) over k (2/N)^α, where k N^{-α} is the plateau: 1.095 at α = ½, 1 at "
             "α = 1, 0.718 at α = 2.",
             Numeric(_ratio_points, digits=12),
@@ -108,7 +104,22 @@ def optimal_ridge_derivation() -> Parts:
                 values={alpha: mpmath.mpf(1) / 2}, digits=25,
             ),
         ),
-    ]  # fmt: skip
+    ]
+
+
+@derivation(
+    "optimal-ridge",
+    "The optimal ridge in closed form, and the law (1/N + 1/T)^α",
+    Reference("talk"),
+    Reference("zhang"),
+    Reference("solvable-model", "1"),
+)
+def optimal_ridge_derivation() -> Parts:
+    """The talk leaves the optimisation over the ridge to numerics. In the scaling regime
+    D₁ ∝ κ^{-1/(1+α)}, and minimising (3) over κ is a quadratic equation for D₁. At α = 1 the
+    phenomenological law is exact; for other α it errs by a bounded factor."""
+    optimum = scaling_optimum()
+    steps = [*_to_the_quadratic(scaling_loss(), optimum), *_consequences(optimum)]
     return Parts(
         steps,
         equation(sp.Symbol("D_1__*"), optimum),
