@@ -33,7 +33,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments, resolvent
-from .errors import InputError, PrecisionError
+from .errors import PrecisionError
 from .formula import Formula, is_mp
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
@@ -260,10 +260,3 @@ def _ratio(numerator: Any, denominator: Any, where: Callable[..., Any]) -> Any:
 
 def _scalar(value: Any) -> Any:
     return value[()] if isinstance(value, np.ndarray) else value
-
-
-def isotropic_variance(spectrum: Spectrum) -> Any:
-    """σ_w² of a spectrum with isotropic weights; `InputError` for another target."""
-    if not getattr(spectrum, "isotropic", True):
-        raise InputError("target_exponent", spectrum, "isotropic weights, a = b")
-    return getattr(spectrum, "target_variance", 1)

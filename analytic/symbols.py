@@ -6,7 +6,7 @@ paper calls `T`; `kappa` solves equation (1); `z` is ridge or frequency.
 
 from __future__ import annotations
 
-from sympy import Dummy, Symbol
+from sympy import Symbol
 
 N = Symbol("N", positive=True)  #: number of features (model size)
 T = Symbol("T", positive=True)  #: number of samples
@@ -32,12 +32,3 @@ sigma_u = Symbol("sigma_u", positive=True)  #: standard deviation of the feature
 
 J = Symbol("J", integer=True, positive=True)  #: mode index
 k = Symbol("k", integer=True, positive=True)  #: mode index, dynamical paper
-
-
-def unknown(name: str) -> Dummy:
-    """A fresh symbol that can clash with nothing.
-
-    >>> unknown("x") == unknown("x")
-    False
-    """
-    return Dummy(name)
