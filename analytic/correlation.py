@@ -47,9 +47,9 @@ import numpy as np
 import sympy as sp
 
 from .formula import Formula
-from .resolvent import Solution
+from .notation import kappa, kappa_prime, z, z_prime
+from .resolvent.solution import Solution
 from .spectrum import Spectrum
-from .symbols import kappa, kappa_prime, z, z_prime
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
 CLOSE = 0.01
@@ -222,7 +222,7 @@ def as_objects(values: list[Any]) -> np.ndarray:
 def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
     """A lower bound of min_J |κ + λ_J|, the radius in which sums over modes are analytic.
 
-    >>> from analytic.spectrum import PowerLaw
+    >>> from solvable.analytic.spectrum import PowerLaw
     >>> distance_to_spectrum(PowerLaw(alpha=1, size=2), np.array([1.0, -0.5 + 0.1j, -2.0]))
     array([1.25, 0.1 , 1.  ])
     """

@@ -41,12 +41,12 @@ import mpmath
 import numpy as np
 
 from . import arguments
-from .continuation import solve_paths
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
+from .resolvent.path import solve_paths
 from .spectrum import Empirical, Flat, Spectrum
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
@@ -110,7 +110,7 @@ def dynamics(
     digits: None for float64; else the number of digits to which mpmath results are right (of
         a loss below 10^-digits of the initial one: as many digits after those zeros).
 
-    >>> from analytic.spectrum import PowerLaw
+    >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
     >>> dynamics(law, 60, 120, [0, 10, 1000]).excess_loss[1:].round(9)
     array([0.59153814, 0.55854042])

@@ -29,7 +29,7 @@ class Formula:
     ``arguments`` maps each Python name to the sympy atom (a symbol, or an applied function
     such as D₁(κ)) that stands for it in ``expression``.
 
-    >>> from analytic.symbols import N, T
+    >>> from solvable.analytic.notation import N, T
     >>> harmonic = Formula("harmonic size", {"N": N, "T": T}, N*T/(N + T))
     >>> float(harmonic(N=2, T=2)), harmonic(N=T, T=T)
     (1.0, T/2)

@@ -24,11 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, resolvent
-from .continuation import solve_along
+from . import arguments
 from .dynamics import ACCURACY
 from .errors import InputError
 from .learners import GradientFlow, Learner
+from .resolvent import solution as resolvent
+from .resolvent.path import solve_along
 from .spectrum import Spectrum
 
 ARC_HALVINGS = 34  # of the angle to the cut
@@ -46,7 +47,7 @@ def mode_learning_curve(
 ) -> np.ndarray:
     """H_k(t) for modes k (counted from 1) and times t, shape *(modes…, times…)*.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> import math
     >>> mode_learning_curve(Flat(5), math.inf, math.inf, 1, [0.0, 1.0]).round(6)
     array([1.      , 0.367879])
@@ -80,7 +81,7 @@ def _modes(spectrum: Spectrum, modes: Any) -> np.ndarray:
 def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -> np.ndarray:
     """H_k(∞) = κ₀/(λ_k + κ₀), the weight of the point mass of the density at u = 0.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> import math
     >>> float(unlearned(Flat(10), 4, math.inf, 1).round(12))
     0.6
@@ -95,7 +96,7 @@ def time_scale_density(
 ) -> np.ndarray:
     """ρ_k(u) for modes k and rates u > 0, shape *(modes…, rates…)*; see `unlearned` for u = 0.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> import math
     >>> time_scale_density(Flat(100), math.inf, 400, 1, [1.0]).round(9)  # Marchenko–Pastur
     array([0.61640444])

@@ -32,12 +32,13 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from . import arguments, resolvent
+from . import arguments
 from .errors import PrecisionError
 from .formula import Formula, is_mp
+from .notation import N, T, kappa, sigma_eps, sigma_w
+from .resolvent import solution as resolvent
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
-from .symbols import N, T, kappa, sigma_eps, sigma_w
 
 GUARD_DIGITS = 12
 
@@ -69,7 +70,7 @@ def excess_loss_formula() -> sp.Expr:
 
     The very formulas that the numbers come from, with R₁, R₃, E and m written out.
 
-    >>> from analytic.symbols import kappa
+    >>> from solvable.analytic.notation import kappa
     >>> excess_loss_formula().has(DegreesOfFreedom(2, kappa))
     True
     """
@@ -167,7 +168,7 @@ def static_loss(
     digits: None for float64, with all arguments broadcasting; else the number of digits to
         which the mpmath results are right (exact input: ints, Fractions, mpmath numbers).
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> float(static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12))  # σ² M/(T − M)
     0.333333333333
     """

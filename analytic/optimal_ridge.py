@@ -37,10 +37,10 @@ from .loss import (
     isotropic_loss_formula,
     static_loss,
 )
-from .resolvent import solve
+from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
+from .resolvent.solution import solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
-from .symbols import N, T, alpha, kappa, sigma_eps, sigma_w
 
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 BISECTIONS = 54
@@ -117,7 +117,7 @@ def optimal_ridge(
     Arguments as in `static_loss`; features and samples must be finite (γ* grows with NT).
     In float64 all arguments broadcast.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> best = optimal_ridge(Flat(50), 10**7, 40, noise=2)
     >>> float(round(best.ridge / 10**7, 4))  # γ*/N → σ_ε²/σ_w² for white data, N → ∞
     2.0

@@ -22,7 +22,7 @@ import mpmath
 import sympy as sp
 
 from .errors import InputError
-from .symbols import J, M
+from .notation import J, M
 
 if TYPE_CHECKING:
     from .spectrum import Spectrum
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class DegreesOfFreedom(sp.Function):
     r"""D_q(κ) = Σ_J (λ_J/(λ_J+κ))^q.
 
-    >>> from analytic.symbols import kappa
+    >>> from solvable.analytic.notation import kappa
     >>> D1 = DegreesOfFreedom(1, kappa)
     >>> D1.diff(kappa)
     (-D_1(kappa) + D_2(kappa))/kappa
@@ -68,7 +68,7 @@ class DegreesOfFreedom(sp.Function):
 class TargetSum(sp.Function):
     r"""h_q(κ) = Σ_J w_J² λ_J/(λ_J+κ)^q.
 
-    >>> from analytic.symbols import kappa
+    >>> from solvable.analytic.notation import kappa
     >>> TargetSum(1, kappa).diff(kappa)
     -h_2(kappa)
     """
@@ -118,7 +118,7 @@ def isotropic(expression: sp.Expr, target_variance: sp.Expr) -> sp.Expr:
     λ/(λ+κ)^{q} with λ/(λ+κ) = x and 1/(λ+κ) = (1−x)/κ gives
     h_q = σ_w² κ^{1−q} Σ_j binom(q−1, j) (−1)^j D_{j+1}.
 
-    >>> from analytic.symbols import kappa
+    >>> from solvable.analytic.notation import kappa
     >>> isotropic(TargetSum(2, kappa), 1)
     (D_1(kappa) - D_2(kappa))/kappa
     """
@@ -137,8 +137,8 @@ def evaluate(expression: sp.Expr, values: Mapping[Any, Any], spectrum: Spectrum 
 
     ``values`` maps symbols to numbers; D_q and h_q are summed over ``spectrum``.
 
-    >>> from analytic.spectrum import Flat
-    >>> from analytic.symbols import N, kappa
+    >>> from solvable.analytic.spectrum import Flat
+    >>> from solvable.analytic.notation import N, kappa
     >>> float(evaluate(DegreesOfFreedom(1, kappa) / N, {N: 2, kappa: 1}, Flat(6)))
     1.5
     """

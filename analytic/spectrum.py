@@ -31,7 +31,7 @@ import sympy as sp
 from . import arguments
 from .errors import InputError
 from .formula import is_mp
-from .symbols import J, M
+from .notation import J, M
 
 GUARD_BITS = 12
 CHUNK = 1 << 21  # modes × values of κ that one step of a direct sum holds

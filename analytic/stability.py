@@ -36,7 +36,7 @@ def exterior_sums(spectrum: Spectrum) -> Callable[[float], tuple[float, float]]:
 
     Modes beyond the leading ones enter by their traces: Σ λ/(y−λ) = Σ_p tr λ^p/y^p.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> exterior_sums(Flat(3))(2.0)
     (3.0, 6.0)
     """
@@ -76,7 +76,7 @@ def _bisect(below: Callable[[float], bool], low: float) -> float:
 def branch_point(spectrum: Spectrum, features: float, samples: float) -> tuple[float, float]:
     """(y, λ_max): where dz/dκ = 0 on κ = −y < −λ_1, and the largest eigenvalue −z there.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> y, largest = branch_point(Flat(100), 400, math.inf)
     >>> round(largest, 12)  # Marchenko–Pastur: (1 + √(M/N))²
     2.25
@@ -100,7 +100,7 @@ def branch_point(spectrum: Spectrum, features: float, samples: float) -> tuple[f
 def spectral_edge(spectrum: Spectrum, features: float, samples: float) -> float:
     """λ_max, the upper edge of the eigenvalues of the training kernel (N, T or both finite).
 
-    >>> from analytic.spectrum import PowerLaw
+    >>> from solvable.analytic.spectrum import PowerLaw
     >>> spectral_edge(PowerLaw(alpha=1), math.inf, math.inf)
     1.0
     """
@@ -112,7 +112,7 @@ def critical_sgd_step(spectrum: Spectrum, features: float, batch: float) -> floa
 
     Where the noise would only diverge beyond the step 2/λ_max of gradient descent, that one.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> critical_sgd_step(Flat(10), math.inf, 5)  # Σ ηλ/(2 − ηλ) = 10 η/(2 − η) = 5
     0.6666666666666666
     """
@@ -129,7 +129,7 @@ def exterior_kappa(
 ) -> tuple[float, float]:
     """(κ, D₁(κ)) at real z < −λ_max, where κ < 0 and D₁ < 0.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> k, d1 = exterior_kappa(Flat(10), 20, math.inf, -4.0)
     >>> round(k * (1 - d1 / 20), 12)
     -4.0

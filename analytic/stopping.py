@@ -53,7 +53,7 @@ def optimal_stopping(
 ) -> Stopping:
     """The training time of smallest excess loss; for discrete rules a whole number of steps.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> best = optimal_stopping(Flat(100), 300, 110, noise=1.0)
     >>> best.time < math.inf and best.excess_loss < best.final
     True

@@ -36,7 +36,6 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from .continuation import solve_along, solve_along_exactly
 from .contour import (
     Contour,
     circle,
@@ -48,7 +47,8 @@ from .contour import (
 )
 from .correlation import mode_sum
 from .learners import HeavyBall, OnePassSGD
-from .resolvent import solve
+from .resolvent.path import solve_along, solve_along_exactly
+from .resolvent.solution import solve
 from .spectrum import Spectrum
 from .stability import exterior_kappa, spectral_edge
 
@@ -67,7 +67,7 @@ def forcing_and_kernel(
 ) -> tuple[np.ndarray, np.ndarray]:
     """F_0 … F_{count−1} and K_0 … K_{count−1}.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> forcing, kernel = forcing_and_kernel(Flat(4), math.inf, 0.5, 3)
     >>> forcing.round(12), kernel.round(12)  # 4 (1 − η)^{2n} twice
     (array([4.  , 1.  , 0.25]), array([4.  , 1.  , 0.25]))
@@ -171,7 +171,7 @@ def growth_factor(spectrum: Spectrum, features: float, learner: OnePassSGD) -> f
 
     The root of q(ξ) = 1 right of the spectrum, or (1 − ηλ_max)² if q < 1 throughout.
 
-    >>> from analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat
     >>> round(growth_factor(Flat(10), math.inf, OnePassSGD(1.0, 5)), 12)  # (1−η)² + η² 10/5
     2.0
     """

@@ -17,35 +17,34 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import sympy as sp
-
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .bibliography import Reference
 from .derivation import Derivation, Step
 
 MODULES = (
-    "derivations.solvable_model.regression",
-    "derivations.solvable_model.resolvent",
-    "derivations.solvable_model.loss",
-    "derivations.solvable_model.ridgeless",
-    "derivations.solvable_model.optimal_ridge",
-    "derivations.solvable_model.data_spectrum",
-    "derivations.random_matrices",
-    "derivations.dynamical_model.mean_field",
-    "derivations.dynamical_model.cavity",
-    "derivations.dynamical_model.static_limit",
-    "derivations.dynamical_model.early_time",
-    "derivations.dynamical_model.generalisation_gap",
-    "derivations.dynamical_model.ensembles",
-    "derivations.dynamical_model.white_spectrum",
-    "derivations.dynamical_model.optimisers",
-    "derivations.dynamical_model.scaling_laws",
-    "derivations.dynamical_model.dimension_free",
-    "derivations.dynamical_relatives",
-    "derivations.limits",
-    "derivations.laws",
-    "derivations.allocation",
-    "derivations.relatives",
+    "solvable.derivations.solvable_model.regression",
+    "solvable.derivations.solvable_model.self_consistent_kernel",
+    "solvable.derivations.solvable_model.test_loss",
+    "solvable.derivations.solvable_model.ridgeless",
+    "solvable.derivations.solvable_model.optimal_regularisation",
+    "solvable.derivations.solvable_model.data_spectrum",
+    "solvable.derivations.matrices.random_matrices",
+    "solvable.derivations.dynamical_model.mean_field",
+    "solvable.derivations.dynamical_model.cavity",
+    "solvable.derivations.dynamical_model.static_limit",
+    "solvable.derivations.dynamical_model.early_time",
+    "solvable.derivations.dynamical_model.generalisation_gap",
+    "solvable.derivations.dynamical_model.ensembles",
+    "solvable.derivations.dynamical_model.white_spectrum",
+    "solvable.derivations.dynamical_model.optimisers",
+    "solvable.derivations.dynamical_model.scaling_laws",
+    "solvable.derivations.dynamical_model.dimension_free",
+    "solvable.derivations.relatives.dynamical_relatives",
+    "solvable.derivations.relatives.limiting_forms",
+    "solvable.derivations.relatives.competing_poles",
+    "solvable.derivations.relatives.equiparameterisation",
+    "solvable.derivations.relatives.static_relatives",
 )
 
 

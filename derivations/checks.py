@@ -18,10 +18,9 @@ from typing import Any, Literal
 
 import mpmath
 import sympy as sp
+from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
+from solvable.analytic.spectrum import Spectrum
 from sympy.core.function import AppliedUndef
-
-from analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
-from analytic.spectrum import Spectrum
 
 Outcome = Literal["pass", "fail", "undecided"]
 
@@ -61,7 +60,7 @@ class Exact:
     ``simplify`` turns the residual into a normal form; the default, `sympy.simplify`,
     may be replaced by a stronger or faster one.
 
-    >>> from analytic.symbols import N, T
+    >>> from solvable.analytic.notation import N, T
     >>> Exact()(sp.Eq((N + T)**2, N**2 + 2*N*T + T**2, evaluate=False)).outcome
     'pass'
     >>> Exact()(sp.Eq((N + T)**2, N**2 + T**2, evaluate=False)).outcome
@@ -102,7 +101,7 @@ def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:
 
     Functions of the symbols, such as D₁(κ), count as independent coordinates.
 
-    >>> from analytic.symbols import N, T
+    >>> from solvable.analytic.notation import N, T
     >>> nonzero_at_random((N + T)**2 - N**2 - T**2)
     True
     """
@@ -223,8 +222,8 @@ class Statistical:
     resolution: float = 0.1
 
     def __call__(self, claim: sp.Basic) -> Verdict:
-        from validation.executors import one_blas_thread
-        from validation.statistics import Estimate, estimate
+        from solvable.validation.executors import one_blas_thread
+        from solvable.validation.statistics import Estimate, estimate
 
         with one_blas_thread():
             simulated = self.simulate()
@@ -248,8 +247,8 @@ class FiniteSize:
     resolution: float = 0.05
 
     def __call__(self, claim: sp.Basic) -> Verdict:
-        from validation.executors import one_blas_thread
-        from validation.statistics import estimate, extrapolate
+        from solvable.validation.executors import one_blas_thread
+        from solvable.validation.statistics import estimate, extrapolate
 
         with one_blas_thread():
             samples = [self.simulate(size) for size in self.sizes]
@@ -265,7 +264,7 @@ class FiniteSize:
 
 def judge(value: Any, claimed: float, confidence: float, resolution: float) -> Verdict:
     """The verdict of one `validation.statistics.Estimate` on a claimed number."""
-    from validation.statistics import verdict
+    from solvable.validation.statistics import verdict
 
     family = verdict([value], [claimed], resolution=resolution, level=1 - confidence)
     half = value.half_width(confidence)

@@ -15,7 +15,7 @@ import sympy as sp
 
 from .bibliography import Reference
 from .checks import Check, Verdict
-from .printing import latex
+from .typesetting import latex
 
 
 def equation(left: Any, right: Any) -> sp.Eq:

@@ -18,9 +18,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from analytic.arguments import choice, count, nonnegative, positive
-from analytic.errors import InputError
+from solvable.analytic.arguments import choice, count, nonnegative, positive
+from solvable.analytic.errors import InputError
 
 from .laws import Law
 from .learners import Learner, OnePassSGD, Ridge, learner_from_dict
@@ -55,7 +54,7 @@ class SpectrumSpec:
 
     def build(self) -> Any:
         """The `analytic.spectrum.Spectrum`; it must have finitely many modes to be simulated."""
-        from analytic import spectrum
+        from solvable.analytic import spectrum
 
         parameters = {
             name: np.asarray(value) if isinstance(value, tuple) else value

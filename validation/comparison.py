@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from analytic.arguments import count
-from analytic.errors import InputError
+from solvable.analytic.arguments import count
+from solvable.analytic.errors import InputError
 
 from .cells import Cell
 from .statistics import Estimate, Extrapolation, Verdict, estimate, extrapolate, verdict

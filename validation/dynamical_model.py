@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .cells import Cell, SpectrumSpec
 from .learners import Flow, GradientDescent, HeavyBall, Learner, OnePassSGD
@@ -110,7 +109,7 @@ def dynamic_theory(cell: Cell) -> dict[str, float]:
     >>> round(dynamic_theory(Cell(law, 60, 120, Flow((10.0,))))["excess_loss[time=10]"], 9)
     0.591538139
     """
-    from analytic.dynamics import dynamics
+    from solvable.analytic.dynamics import dynamics
 
     fresh = isinstance(cell.learner, OnePassSGD)
     value = dynamics(
@@ -129,7 +128,7 @@ def dynamic_theory(cell: Cell) -> dict[str, float]:
 
 def _analytic_learner(cell: Cell) -> Any:
     """The theory's learner; its weight decay is γ/(σ_u² N P), its features have unit variance."""
-    from analytic import learners
+    from solvable.analytic import learners
 
     rule = cell.learner
     if isinstance(rule, Flow):

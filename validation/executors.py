@@ -20,8 +20,8 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from analytic.arguments import count
-from analytic.errors import InputError
+from solvable.analytic.arguments import count
+from solvable.analytic.errors import InputError
 
 from .memory import available_bytes
 

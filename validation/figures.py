@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence, SeriesEvidence
 from .experiments.experiment import Guide

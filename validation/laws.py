@@ -23,9 +23,8 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-
-from analytic.arguments import choice
-from analytic.errors import InputError
+from solvable.analytic.arguments import choice
+from solvable.analytic.errors import InputError
 
 Array = np.ndarray
 Seed = int | np.random.SeedSequence

@@ -28,9 +28,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
-
-from analytic.arguments import choice, count, nonnegative, positive
-from analytic.errors import InputError
+from solvable.analytic.arguments import choice, count, nonnegative, positive
+from solvable.analytic.errors import InputError
 
 Array = np.ndarray
 

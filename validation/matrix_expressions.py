@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-
-from analytic.errors import InputError
-from analytic.free_probability import MatrixModel, SelfConsistentEquations
-from analytic.free_probability.expression import evaluate
-from analytic.free_probability.models import expression
+from solvable.analytic.errors import InputError
+from solvable.analytic.free_probability import MatrixModel, SelfConsistentEquations
+from solvable.analytic.free_probability.expression import evaluate
+from solvable.analytic.free_probability.models import expression
 
 SLOPE, SLOPE_TOLERANCE = -1.0, 0.3
 MAX_SIGMA = 5.0
@@ -221,8 +220,8 @@ def unknown_traces(
     The solved value comes from iterating the unreduced equations, so this tests that each
     equation of the Dyson system names the trace that it stands for.
     """
-    from analytic.free_probability.entries import word_value
-    from analytic.free_probability.numerics import unreduced
+    from solvable.analytic.free_probability.entries import word_value
+    from solvable.analytic.free_probability.numerics import unreduced
 
     symbols = _symbols(equations)
     dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .learners import OnePassSGD, Ridge
 

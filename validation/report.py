@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence
 from .statistics import Estimate

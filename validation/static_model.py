@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .cells import Cell, SpectrumSpec
 from .comparison import Comparison, compare, simulate_cases
@@ -44,7 +43,7 @@ class Case:
 
     def cell(self, scale: int) -> Cell:
         """The cell with all sizes multiplied by ``scale``; γ* is computed at these sizes."""
-        from analytic.optimal_ridge import optimal_ridge
+        from solvable.analytic.optimal_ridge import optimal_ridge
 
         if self.ridge not in RIDGES:
             raise InputError("ridge", repr(self.ridge), "one of " + ", ".join(RIDGES))
@@ -96,7 +95,7 @@ def static_theory(cell: Cell) -> dict[str, float]:
     >>> round(static_theory(cell)["excess_loss[ridge=0]"], 9)
     0.405638916
     """
-    from analytic.loss import static_loss
+    from solvable.analytic.loss import static_loss
 
     if not isinstance(cell.learner, Ridge) or cell.feature_draws * cell.data_draws > 1:
         raise InputError("cell", cell.learner.rule, "ridge regression of a single learner")

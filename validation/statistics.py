@@ -33,10 +33,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from analytic.arguments import count as checked_count
-from analytic.arguments import nonnegative
-from analytic.errors import InputError
+from solvable.analytic.arguments import count as checked_count
+from solvable.analytic.arguments import nonnegative
+from solvable.analytic.errors import InputError
 
 Array = np.ndarray
 

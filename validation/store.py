@@ -32,7 +32,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from analytic.errors import SolvableError
+from solvable.analytic.errors import SolvableError
 
 FORMAT = "solvable store"
 FORMAT_VERSION = 1

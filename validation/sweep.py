@@ -32,9 +32,8 @@ from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 import numpy as np
-
-from analytic.arguments import count
-from analytic.errors import InputError, SolvableError
+from solvable.analytic.arguments import count
+from solvable.analytic.errors import InputError, SolvableError
 
 from .executors import SerialExecutor, limit_this_worker, one_blas_thread, worker_count
 from .store import Store

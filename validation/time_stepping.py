@@ -41,8 +41,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from analytic.errors import InputError, PrecisionError
+from solvable.analytic.errors import InputError, PrecisionError
 
 Matrix = NDArray[Any]
 

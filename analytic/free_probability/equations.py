@@ -182,7 +182,7 @@ def derive(
     linear in traces, or the text form. Errors: `InputError` for what is not an expression of the
     declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
 
-    >>> from analytic.free_probability import derive, parse_declarations
+    >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
     >>> print(derive("tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))", model))
     z = kappa*(1 - D_1(kappa)/T)

@@ -264,7 +264,7 @@ def solve(
     eigenvalues or square arrays by name. mpmath numbers give mpmath numbers.
     Errors: `InputError` for missing or odd values, `PrecisionError` where Newton's method fails.
 
-    >>> from analytic.free_probability.models import expression
+    >>> from solvable.analytic.free_probability.models import expression
     >>> solution = expression("semicircle").derive().solve({"z": 3.0, "sigma": 1, "M": 100})
     >>> round(float(solution.value), 10), round((3 - 5**0.5) / 2, 10)
     (0.3819660113, 0.3819660113)

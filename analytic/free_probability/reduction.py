@@ -25,7 +25,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from .. import symbols as papers
+from .. import notation as papers
 from .dyson import components
 from .elimination import Workspace, presented
 from .rational import Fraction, Polynomial

@@ -139,7 +139,7 @@ def spectral_trace(dimension: sp.Expr, factors: list[sp.Expr]) -> sp.Expr:
 def in_spectral_functions(expression: sp.Expr) -> sp.Expr:
     """The expression in D_q(κ) and h_q(κ) of `analytic.spectral_functions`, where it can be.
 
-    >>> from analytic.symbols import kappa
+    >>> from solvable.analytic.notation import kappa
     >>> L = Eigenvalue("lambda")
     >>> type(in_spectral_functions(SpectralTrace(sp.Symbol("M"), L / (L + kappa)))).__name__
     'DegreesOfFreedom'

@@ -25,7 +25,7 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions import Identity, MatrixExpr
 
-from .. import symbols as papers
+from .. import notation as papers
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
 from .expression import trace

@@ -14,22 +14,22 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from analytic.errors import SolvableError
+from solvable.analytic.errors import SolvableError
 
 #: command → module, in the order of the help page
 COMMANDS = {
-    "tour": "tour",
-    "list": "catalogue",
-    "show": "catalogue",
-    "check": "check",
-    "export": "export",
-    "loss": "loss",
-    "dynamics": "dynamics",
-    "derive": "derive",
-    "limit": "limit",
-    "allocate": "allocate",
-    "map": "map",
-    "figure": "figure",
+    "tour": "tour_command",
+    "list": "show_command",
+    "show": "show_command",
+    "check": "check_command",
+    "export": "export_command",
+    "loss": "loss_command",
+    "dynamics": "dynamics_command",
+    "derive": "derive_command",
+    "limit": "limit_command",
+    "allocate": "allocate_command",
+    "map": "map_command",
+    "figure": "figure_command",
 }
 
 BAD_INPUT = 2

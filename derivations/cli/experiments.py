@@ -12,27 +12,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from analytic.errors import InputError
-from validation.executors import (
+from solvable.analytic.errors import InputError
+from solvable.validation.executors import (
     SerialExecutor,
     dask_cluster,
     process_pool,
     usable_cores,
     worker_count,
 )
-from validation.experiments import catalogue as experiments
-from validation.experiments.evaluate import Evidence, evaluate
-from validation.progress import progress_bar
-from validation.store import Store
-from validation.sweep import SweepResult, sweep
+from solvable.validation.experiments import catalogue as experiments
+from solvable.validation.experiments.evaluate import Evidence, evaluate
+from solvable.validation.progress import progress_bar
+from solvable.validation.store import Store
+from solvable.validation.sweep import SweepResult, sweep
 
-from . import arguments as types
+from . import options as types
 
 #: modules whose code decides the simulated numbers; a store belongs to one state of them
 SIMULATION = (
-    "analytic.spectrum", "validation.cells", "validation.ensembles", "validation.laws",
-    "validation.learners", "validation.stochastic", "validation.training",
-    "validation.experiments.spectra",
+    "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
+    "solvable.validation.laws", "solvable.validation.learners", "solvable.validation.stochastic",
+    "solvable.validation.training",
+    "solvable.validation.experiments.spectra",
 )  # fmt: skip
 
 

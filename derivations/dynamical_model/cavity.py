@@ -19,10 +19,9 @@ from functools import cache
 
 import numpy as np
 import sympy as sp
-
-from analytic.resolvent import solve
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, P, kappa, z
+from solvable.analytic.notation import N, P, kappa, z
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

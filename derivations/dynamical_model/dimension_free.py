@@ -20,10 +20,9 @@ from functools import cache
 
 import numpy as np
 import sympy as sp
-
-from analytic.dynamics import dynamics
-from analytic.spectrum import PowerLaw
-from analytic.symbols import M, a, b, kappa, t
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.notation import M, a, b, kappa, t
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

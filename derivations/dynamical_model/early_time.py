@@ -20,10 +20,9 @@ from functools import cache
 from typing import Any
 
 import sympy as sp
-
-from analytic.dynamics import dynamics
-from analytic.spectrum import PowerLaw
-from analytic.symbols import M, N, P, k, kappa, t, z
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.notation import M, N, P, k, kappa, t, z
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

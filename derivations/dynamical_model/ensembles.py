@@ -15,10 +15,9 @@ from collections.abc import Callable
 from functools import cache
 
 import sympy as sp
-
-from analytic.resolvent import solve
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, P, kappa, kappa_prime
+from solvable.analytic.notation import N, P, kappa, kappa_prime
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

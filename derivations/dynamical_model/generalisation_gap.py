@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-
-from analytic.dynamics import dynamics
-from analytic.spectrum import PowerLaw
-from analytic.symbols import P, t, z, z_prime
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.notation import P, t, z, z_prime
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
@@ -81,7 +80,7 @@ def _stepped_gap() -> Step:
 
     @cache
     def solution() -> Any:
-        from validation.time_stepping import gradient_descent_update, solve_mean_field
+        from solvable.validation.time_stepping import gradient_descent_update, solve_mean_field
 
         law = PowerLaw(exponent=1.25, target_exponent=1.5, size=20)
         return solve_mean_field(

@@ -13,13 +13,15 @@ from __future__ import annotations
 from functools import cache
 
 import sympy as sp
-
-from analytic.free_probability.declarations import Eigenvalue
-from analytic.free_probability.models import gradient_flow_two_point, random_feature_resolvent
-from analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
-from analytic.resolvent import self_consistent_equation, solve
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, P, T, kappa, kappa_prime, z, z_prime
+from solvable.analytic.free_probability.declarations import Eigenvalue
+from solvable.analytic.free_probability.models import (
+    gradient_flow_two_point,
+    random_feature_resolvent,
+)
+from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
+from solvable.analytic.notation import N, P, T, kappa, kappa_prime, z, z_prime
+from solvable.analytic.resolvent.solution import self_consistent_equation, solve
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
@@ -416,7 +418,7 @@ def _engine_value() -> sp.Expr:
 
 def _evaluation_step(error: sp.Expr) -> Step:
     """C₀ in the cancellation-free form that `analytic.correlation` evaluates."""
-    from analytic import correlation as evaluated
+    from solvable.analytic import correlation as evaluated
 
     def form(samples: sp.Symbol) -> sp.Expr:
         brackets = {
@@ -464,7 +466,7 @@ def _time_domain_step(error: sp.Expr) -> Step:
     first, second = (1 / x - 1) / eta, (1 / y - 1) / eta
 
     def stepped() -> float:
-        from validation.time_stepping import gradient_descent_update, solve_mean_field
+        from solvable.validation.time_stepping import gradient_descent_update, solve_mean_field
 
         solution = solve_mean_field(
             spectrum.eigenvalues(), spectrum.target_power(), gradient_descent_update(30, eta),

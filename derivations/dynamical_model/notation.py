@@ -20,9 +20,8 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-
-from analytic.spectral_functions import DegreesOfFreedom, TargetSum
-from analytic.symbols import M, k, kappa, kappa_prime, z, z_prime
+from solvable.analytic.notation import M, k, kappa, kappa_prime, z, z_prime
+from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 
 from ..checks import Exact, Verdict
 

@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-
-from analytic.symbols import N, P, kappa, kappa_prime, z, z_prime
+from solvable.analytic.notation import N, P, kappa, kappa_prime, z, z_prime
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
@@ -127,8 +126,8 @@ def _heavy_ball_in_time(ball: sp.Expr) -> Step:
     mode = 2
 
     def stepped() -> float:
-        from analytic.spectrum import PowerLaw
-        from validation.time_stepping import momentum_update, solve_mean_field
+        from solvable.analytic.spectrum import PowerLaw
+        from solvable.validation.time_stepping import momentum_update, solve_mean_field
 
         law = PowerLaw(exponent=1.25, size=size)
         solution = solve_mean_field(
@@ -138,8 +137,8 @@ def _heavy_ball_in_time(ball: sp.Expr) -> Step:
         return float(solution.transfer[mode - 1] @ point ** -np.arange(51.0))
 
     def claimed(claim: sp.Basic) -> Any:
-        from analytic.resolvent import solve
-        from analytic.spectrum import PowerLaw
+        from solvable.analytic.resolvent.solution import solve
+        from solvable.analytic.spectrum import PowerLaw
 
         law = PowerLaw(exponent=1.25, size=size)
         frequency = (point - 1) * (1 - momentum / point) / step
@@ -289,9 +288,9 @@ class _Volterra:
 
     def __call__(self, claim: sp.Basic) -> Verdict:
         """Run the recursion with the claimed prefactor and noise for 60 steps."""
-        from analytic.spectrum import PowerLaw
-        from analytic.volterra import forcing_and_kernel, volterra_recursion
-        from validation.time_stepping import one_pass_sgd as stepped
+        from solvable.analytic.spectrum import PowerLaw
+        from solvable.analytic.volterra import forcing_and_kernel, volterra_recursion
+        from solvable.validation.time_stepping import one_pass_sgd as stepped
 
         law, step, size, sigma, features = PowerLaw(exponent=1.25, size=20), 0.4, 5.0, 0.2, 8
         right = claim.args[1]

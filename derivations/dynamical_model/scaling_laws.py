@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-
-from analytic.dynamic_laws import (
+from solvable.analytic.asymptotics.dynamic_laws import (
     bottleneck_laws,
     compute,
     compute_frontier,
@@ -26,11 +25,11 @@ from analytic.dynamic_laws import (
     feature_law,
     time_law,
 )
-from analytic.dynamics import dynamics
-from analytic.loss import static_loss
-from analytic.resolvent import solve
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, P, a, b, kappa, t
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import N, P, a, b, kappa, t
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

@@ -246,7 +246,7 @@ def population_flow(setting: Setting, time: float) -> np.ndarray:
 
 def per_seed(setting: Setting, one: Callable[[Draw], Any]) -> np.ndarray:
     """``one`` of every draw, shaped *(seeds, …)*, BLAS on one thread."""
-    from validation.executors import one_blas_thread
+    from solvable.validation.executors import one_blas_thread
 
     with one_blas_thread():
         return np.array([one(draw) for draw in setting.draws()])

@@ -8,12 +8,11 @@ limit z → 0 is the loss at t → ∞ (final value theorem): the two papers com
 from __future__ import annotations
 
 import sympy as sp
-
-from analytic.loss import excess_loss_formula, isotropic_loss_formula
-from analytic.resolvent import solve
-from analytic.spectral_functions import isotropic
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, P, T, kappa, sigma_eps, sigma_w, z
+from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
+from solvable.analytic.notation import N, P, T, kappa, sigma_eps, sigma_w, z
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectral_functions import isotropic
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
@@ -166,7 +165,7 @@ def _long_training(narrow: sp.Expr, wide: sp.Expr) -> list[Step]:
 
     def step(features: int, samples: int, formula: sp.Expr, wrong: sp.Expr) -> Step:
         def stepped() -> float:
-            from validation.time_stepping import gradient_flow
+            from solvable.validation.time_stepping import gradient_flow
 
             value, _ = gradient_flow(
                 spectrum.eigenvalues(), spectrum.target_power(), time, points=40, levels=2,

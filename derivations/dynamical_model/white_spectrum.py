@@ -16,8 +16,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-
-from analytic.symbols import alpha, t, z
+from solvable.analytic.notation import alpha, t, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

@@ -13,7 +13,7 @@ import sympy as sp
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import Derivation, Step
-from ..printing import latex
+from ..typesetting import latex
 from ..unicode_text import escape
 
 WIDE = 90  # characters on a line beyond which an equation is broken

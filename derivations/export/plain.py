@@ -6,12 +6,11 @@ import textwrap
 from typing import Any
 
 import sympy as sp
-
-from analytic.symbols import sigma_eps
+from solvable.analytic.notation import sigma_eps
 
 from ..bibliography import cite
 from ..derivation import Derivation
-from ..printing import latex, two_dimensional
+from ..typesetting import latex, two_dimensional
 
 WIDTH = 96
 INDENT = "      "

@@ -7,12 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import sympy as sp
-
-from analytic.resolvent import self_consistent_equation
-from analytic.spectral_density import eigenvalue_count, eigenvalue_density
-from analytic.spectral_functions import DegreesOfFreedom
-from analytic.spectrum import Flat, PowerLaw
-from analytic.symbols import M, T, kappa, z
+from solvable.analytic.notation import M, T, kappa, z
+from solvable.analytic.resolvent.density import eigenvalue_count, eigenvalue_density
+from solvable.analytic.resolvent.solution import self_consistent_equation
+from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectrum import Flat, PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

@@ -11,10 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 import mpmath
-
-from analytic import resolvent
-from analytic.spectrum import Empirical, PowerLaw, Spectrum
-from analytic.symbols import M, N, T, kappa, lambda_plus, sigma_eps, sigma_w, z
+from solvable.analytic.notation import M, N, T, kappa, lambda_plus, sigma_eps, sigma_w, z
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.spectrum import Empirical, PowerLaw, Spectrum
 
 from ..checks import Point
 

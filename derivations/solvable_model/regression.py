@@ -7,13 +7,12 @@ model θφ is trained on ½‖θφ − (y+ε)‖² + (γ/2)‖θ‖². Test data
 from __future__ import annotations
 
 import sympy as sp
-
-from analytic.symbols import gamma, sigma_eps, sigma_w
+from solvable.analytic.notation import gamma, sigma_eps, sigma_w
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..derivation import Step, equation
-from ..matrices import OnMatrices
+from ..matrices.matrix_derivation import OnMatrices
 
 M, N, T, T_hat = (
     sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", "That")

@@ -8,18 +8,17 @@ from typing import Any
 
 import mpmath
 import sympy as sp
-
-from analytic import resolvent
-from analytic.loss import isotropic_loss_formula, static_loss
-from analytic.spectral_functions import DegreesOfFreedom
-from analytic.spectrum import PowerLaw
-from analytic.symbols import M, N, T, alpha, kappa, sigma_w, z
+from solvable.analytic.loss import isotropic_loss_formula, static_loss
+from solvable.analytic.notation import M, N, T, alpha, kappa, sigma_w, z
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Check, Exact, Numeric, Point, Verdict, passes_if
 from ..derivation import Step, equation
-from ..printing import absorb_sign
+from ..typesetting import absorb_sign
 from .points import ISOTROPIC
 
 D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)

@@ -7,8 +7,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-
-from analytic.allocation import (
+from solvable.analytic.asymptotics.allocation import (
     A,
     B,
     C,
@@ -30,11 +29,11 @@ from analytic.allocation import (
     stationarity,
     time_allocation,
 )
-from analytic.errors import InputError
-from analytic.loss import static_loss
-from analytic.optimal_ridge import optimal_ridge
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, T, alpha, t
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import N, T, alpha, t
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw
 
 
 @pytest.mark.slow

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic import resolvent
-from analytic.continuation import coarse_modes, responses, solve_along, solve_along_exactly
-from analytic.contour import as_array, circle, exponential, hyperbola, windows
-from analytic.spectrum import Empirical, Flat, PowerLaw
+from solvable.analytic.contour import as_array, circle, exponential, hyperbola, windows
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent.path import (
+    coarse_modes,
+    responses,
+    solve_along,
+    solve_along_exactly,
+)
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 SPECTRA = [
     Flat(30),

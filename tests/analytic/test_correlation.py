@@ -9,10 +9,8 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic import correlation, resolvent
-from analytic.continuation import solve_along
-from analytic.correlation import (
+from solvable.analytic import correlation
+from solvable.analytic.correlation import (
     NU,
     R1,
     R1_PRIME,
@@ -31,9 +29,11 @@ from analytic.correlation import (
     two_point,
     two_point_formula,
 )
-from analytic.loss import static_loss
-from analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
-from analytic.symbols import kappa, kappa_prime, z, z_prime
+from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import kappa, kappa_prime, z, z_prime
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent.path import solve_along
+from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 
 SPECTRA = [
     Flat(50),
@@ -187,7 +187,7 @@ def test_mpmath_face_agrees_with_float64():
     spectrum = PowerLaw(alpha=0.5, target_exponent=2, size=60)
     frequencies = [mpmath.mpc(0.1, 0.2), mpmath.mpc(0.02, 0.3)]
     with mpmath.workdps(30):
-        from analytic.continuation import solve_along_exactly
+        from solvable.analytic.resolvent.path import solve_along_exactly
 
         exact = correlation.as_objects(frequencies)
         x = points(spectrum, solve_along_exactly(spectrum, 20, 30, exact), exact)

@@ -5,8 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
-from analytic.dynamic_laws import (
+from solvable.analytic.asymptotics.dynamic_laws import (
     bottleneck_laws,
     compute_frontier,
     compute_optimal,
@@ -14,10 +13,10 @@ from analytic.dynamic_laws import (
     feature_law,
     time_law,
 )
-from analytic.dynamics import dynamics
-from analytic.errors import InputError, OutsideTheoryError
-from analytic.loss import static_loss
-from analytic.spectrum import PowerLaw
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import PowerLaw
 
 TARGETS = (1.3, 1.5, 2, 4)
 EXPONENTS = (1.1, 1.25, 1.5, 2)

@@ -7,18 +7,23 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-
-from analytic import dynamics as module
-from analytic.contour import hyperbola
-from analytic.correlation import two_point
-from analytic.dynamics import dynamics
-from analytic.errors import InputError
-from analytic.learners import GradientFlow, HeavyBall, OnePassSGD, Quadrature, gradient_descent
-from analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
-from analytic.loss import static_loss
-from analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
-from analytic.stopping import optimal_stopping
-from validation.time_stepping import (
+from solvable.analytic import dynamics as module
+from solvable.analytic.contour import hyperbola
+from solvable.analytic.correlation import two_point
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import InputError
+from solvable.analytic.learners import (
+    GradientFlow,
+    HeavyBall,
+    OnePassSGD,
+    Quadrature,
+    gradient_descent,
+)
+from solvable.analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.stopping import optimal_stopping
+from solvable.validation.time_stepping import (
     gradient_flow,
     momentum_update,
     one_pass_sgd,
@@ -65,7 +70,7 @@ def test_reference_values_to_twenty_digits(n, t, time, noise, excess, train):
 def test_digits_are_certain_and_do_not_depend_on_the_contour(monkeypatch):
     spectrum = Flat(6)
     low, high = (dynamics(spectrum, 3, 9, [0, 2], digits=d) for d in (5, 12))
-    monkeypatch.setattr("analytic.contour.MP_ANGLE", 0.95)
+    monkeypatch.setattr("solvable.analytic.contour.MP_ANGLE", 0.95)
     other = dynamics(spectrum, 3, 9, [0, 2], digits=12)
     for one, two in zip(high.excess_loss, other.excess_loss):
         assert abs(one - two) < mpmath.mpf(10) ** -11 * abs(one)
@@ -139,7 +144,7 @@ def test_every_rule_to_fifteen_digits(sizes, time, rule):
 def test_result_does_not_depend_on_the_contour(angle, monkeypatch):
     times = [1e-3, 1.0, 30.0, 1e6]
     plain = dynamics(LAW, 60, 120, times, noise=0.1)
-    monkeypatch.setattr("analytic.contour.FLOAT_ANGLE", angle)
+    monkeypatch.setattr("solvable.analytic.contour.FLOAT_ANGLE", angle)
     other = dynamics(LAW, 60, 120, times, noise=0.1)
     assert np.allclose(plain.excess_loss, other.excess_loss, rtol=1e-11)
     assert np.allclose(plain.train_loss, other.train_loss, rtol=1e-11)

@@ -8,9 +8,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError, OutsideTheoryError
-from analytic.expansion import (
+from solvable.analytic.asymptotics.expansion import (
     Expansion,
     Ordering,
     Validity,
@@ -18,8 +16,9 @@ from analytic.expansion import (
     logarithm,
     substitute_series,
 )
-from analytic.power_sums import power_sum
-from analytic.symbols import N, a, b
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.notation import N, a, b
+from solvable.analytic.power_sums import power_sum
 
 x, y, p = sp.symbols("x y p", positive=True)
 PLAIN = Ordering({p: sp.Rational(3, 2)})

@@ -6,9 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
-
-from analytic.errors import InputError, OutsideTheoryError
-from analytic.expansion import (
+from solvable.analytic.asymptotics.expansion import (
     Gamma,
     HurwitzZeta,
     MellinTransform,
@@ -18,8 +16,9 @@ from analytic.expansion import (
     hurwitz_tail,
     power_sum_transform,
 )
-from analytic.power_sums import power_sum
-from analytic.symbols import M, a, b, kappa
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.notation import M, a, b, kappa
+from solvable.analytic.power_sums import power_sum
 
 SLOPE_TOLERANCE = 0.02
 SMALL = [mp.mpf("1e-6"), mp.mpf("3e-6"), mp.mpf("1e-5")]

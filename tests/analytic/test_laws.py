@@ -5,12 +5,11 @@ from fractions import Fraction as F
 import mpmath as mp
 import pytest
 import sympy as sp
-
-from analytic.errors import InputError
-from analytic.laws import bottleneck_law, degrees_share, four_regimes
-from analytic.limits import Setting
-from analytic.spectrum import PowerLaw
-from analytic.symbols import N, T, a, b
+from solvable.analytic.asymptotics.laws import bottleneck_law, degrees_share, four_regimes
+from solvable.analytic.asymptotics.limits import Setting
+from solvable.analytic.errors import InputError
+from solvable.analytic.notation import N, T, a, b
+from solvable.analytic.spectrum import PowerLaw
 
 TASKS = [("1.5", "1.25"), ("3.6", "1.2"), ("2.6", "1.8"), ("5", "1.5"), ("1.2", "1.1")]
 

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
-from analytic.spectrum import Empirical, Flat, PowerLaw
-from analytic.stability import (
+from solvable.analytic.errors import InputError
+from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
+from solvable.analytic.stability import (
     branch_point,
     critical_sgd_step,
     exterior_kappa,
     exterior_sums,
     spectral_edge,
 )
-from analytic.volterra import (
+from solvable.analytic.volterra import (
     forcing_and_kernel,
     growth_factor,
     one_pass_loss,

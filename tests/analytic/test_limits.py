@@ -6,15 +6,14 @@ from fractions import Fraction as F
 import mpmath as mp
 import pytest
 import sympy as sp
-
-from analytic.errors import InputError
-from analytic.limits import REGIMES, Setting, limit, ratio
-from analytic.limits.local import kappa_0
-from analytic.limits.noise import amplification
-from analytic.limits.scaling import kappa_of_size, scaling_ordering, shift_of
-from analytic.spectral_functions import DegreesOfFreedom
-from analytic.spectrum import PowerLaw
-from analytic.symbols import M, N, T, b, sigma_w
+from solvable.analytic.asymptotics.limits import REGIMES, Setting, limit, ratio
+from solvable.analytic.asymptotics.limits.local import kappa_0
+from solvable.analytic.asymptotics.limits.noise import amplification
+from solvable.analytic.asymptotics.limits.scaling import kappa_of_size, scaling_ordering, shift_of
+from solvable.analytic.errors import InputError
+from solvable.analytic.notation import M, N, T, b, sigma_w
+from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectrum import PowerLaw
 
 TOLERANCE = 0.02
 HALF = PowerLaw(alpha=F(1, 2))

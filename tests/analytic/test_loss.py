@@ -9,13 +9,12 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from analytic.loss import excess_loss_formula, isotropic_loss_formula, static_loss
-from analytic.resolvent import solve
-from analytic.spectral_functions import DegreesOfFreedom, TargetSum
-from analytic.spectrum import Flat, PowerLaw
-from analytic.symbols import N, T, kappa, sigma_eps, sigma_w
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula, static_loss
+from solvable.analytic.notation import N, T, kappa, sigma_eps, sigma_w
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
+from solvable.analytic.spectrum import Flat, PowerLaw
 
 fractions = st.floats(0.03, 15)  # of the number of modes, or of 100 if that is infinite
 ridges = st.floats(-8, 5).map(lambda x: 10.0**x)

@@ -10,9 +10,8 @@ import pytest
 from flint import acb, arb, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError, PrecisionError
-from analytic.power_sums import enclosure, power_sum, power_sum_with_error
+from solvable.analytic.errors import InputError, PrecisionError
+from solvable.analytic.power_sums import enclosure, power_sum, power_sum_with_error
 
 S = [Fraction(0), Fraction(1), Fraction(-1, 2), Fraction(5, 2), Fraction(1, 3), Fraction(-2)]
 B = [Fraction(1), Fraction(5, 4), Fraction(3, 2), Fraction(2), Fraction(7, 3), Fraction(1, 2)]

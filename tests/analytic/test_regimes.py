@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from analytic.dynamic_laws import bottleneck_laws
-from analytic.errors import InputError
-from analytic.loss import static_loss
-from analytic.regimes import draw, size_map, time_map
-from analytic.spectrum import PowerLaw
+from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
+from solvable.analytic.asymptotics.regimes import draw, size_map, time_map
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import PowerLaw
 
 SPECTRUM = PowerLaw(alpha=0.5, size=20000)
 GRID = np.geomspace(10, 2e5, 24)

@@ -8,11 +8,10 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from analytic.resolvent import self_consistent_equation, solve
-from analytic.spectrum import Empirical, Flat, PowerLaw
-from analytic.symbols import N, T, kappa
+from solvable.analytic.errors import InputError
+from solvable.analytic.notation import N, T, kappa
+from solvable.analytic.resolvent.solution import self_consistent_equation, solve
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 log_z = st.floats(-12, 3)
 fractions = st.floats(0.02, 20)  # of the number of modes, or of 100 if that is infinite

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.errors import InputError
+from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 
 KAPPAS = [1e-6, 0.003, 0.2, 5.0, 1e-3 * np.exp(2.5j), 0.3 - 1j]
 kappas = st.builds(

@@ -7,10 +7,14 @@ import time
 
 import numpy as np
 import pytest
-
-from analytic.dynamics import dynamics
-from analytic.spectrum import PowerLaw
-from validation.time_stepping import flow_update, graded_times, gradient_flow, solve_mean_field
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.spectrum import PowerLaw
+from solvable.validation.time_stepping import (
+    flow_update,
+    graded_times,
+    gradient_flow,
+    solve_mean_field,
+)
 
 EXPONENTS = {"exponent": 1.25, "target_exponent": 1.5}
 SMALL, LARGE = PowerLaw(size=200, **EXPONENTS), PowerLaw(size=3000, **EXPONENTS)

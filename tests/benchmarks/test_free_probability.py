@@ -4,10 +4,9 @@ import time
 
 import numpy as np
 import pytest
-
-from analytic.free_probability import derive, parse_declarations
-from analytic.free_probability.models import EXPRESSIONS, expression
-from analytic.spectrum import PowerLaw
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.models import EXPRESSIONS, expression
+from solvable.analytic.spectrum import PowerLaw
 
 pytestmark = pytest.mark.slow
 

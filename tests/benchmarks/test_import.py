@@ -1,4 +1,4 @@
-"""What `import analytic` adds to `import sympy`, in fresh processes."""
+"""What `import solvable` adds to `import sympy`, in fresh processes."""
 
 import statistics
 import subprocess
@@ -19,11 +19,11 @@ def seconds(statement: str) -> float:
 
 def test_import(benchmark, capsys):
     rounds = [
-        (seconds("pass"), seconds("import sympy"), seconds("import sympy, analytic"))
+        (seconds("pass"), seconds("import sympy"), seconds("import sympy, solvable"))
         for _ in range(REPEATS)
     ]
     bare, sympy, both = map(statistics.median, zip(*rounds))
     benchmark.extra_info["ratio"] = (both - sympy) / (sympy - bare)
-    benchmark.pedantic(seconds, ("import analytic",), rounds=3)
+    benchmark.pedantic(seconds, ("import solvable",), rounds=3)
     with capsys.disabled():
-        print(f"\nimport analytic adds {benchmark.extra_info['ratio']:.3f} of what sympy costs")
+        print(f"\nimport solvable adds {benchmark.extra_info['ratio']:.3f} of what sympy costs")

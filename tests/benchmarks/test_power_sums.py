@@ -10,10 +10,9 @@ import tracemalloc
 import mpmath
 import numpy as np
 import pytest
-
-from analytic.loss import static_loss
-from analytic.power_sums import power_sum
-from analytic.spectrum import PowerLaw
+from solvable.analytic.loss import static_loss
+from solvable.analytic.power_sums import power_sum
+from solvable.analytic.spectrum import PowerLaw
 
 pytestmark = [pytest.mark.slow, pytest.mark.benchmark(timer=time.process_time)]
 

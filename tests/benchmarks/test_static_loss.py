@@ -5,9 +5,8 @@ import time
 import mpmath
 import numpy as np
 import pytest
-
-from analytic.loss import static_loss
-from analytic.spectrum import Empirical, PowerLaw
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import Empirical, PowerLaw
 
 pytestmark = pytest.mark.slow
 MODES, ALPHA = 2000, 0.5

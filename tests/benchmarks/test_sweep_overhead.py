@@ -4,10 +4,9 @@ import time
 
 import numpy as np
 import pytest
-
-from validation.executors import process_pool
-from validation.store import Store
-from validation.sweep import sweep
+from solvable.validation.executors import process_pool
+from solvable.validation.store import Store
+from solvable.validation.sweep import sweep
 
 CELL_SECONDS = 0.05
 CELLS = [{"k": k} for k in range(80)]

@@ -13,12 +13,11 @@ import time
 
 import numpy as np
 import pytest
-
-from validation.cells import Cell, SpectrumSpec
-from validation.ensembles import TILE, TileSum, bare_flops, moments
-from validation.laws import Law
-from validation.memory import peak_bytes
-from validation.training import simulate
+from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.ensembles import TILE, TileSum, bare_flops, moments
+from solvable.validation.laws import Law
+from solvable.validation.memory import peak_bytes
+from solvable.validation.training import simulate
 
 SIZE = 2000
 THREADS = os.cpu_count() or 1
@@ -131,7 +130,7 @@ def test_a_million_modes(benchmark):
 
 def test_many_ridges_cost_little_more_than_one(benchmark):
     """All ridges come from one factorisation."""
-    from validation.learners import Ridge
+    from solvable.validation.learners import Ridge
 
     spectrum = SpectrumSpec.power_law(alpha=0.5, size=4 * TILE)
     one, many = (

@@ -2,13 +2,12 @@
 
 import pytest
 import sympy as sp
-
-from analytic.errors import InputError
-from derivations import catalogue
-from derivations.bibliography import PAPERS
-from derivations.checks import FiniteSize, Statistical
-from derivations.derivation import Derivation, Step, equation
-from derivations.export import article, as_json, as_text, section
+from solvable.analytic.errors import InputError
+from solvable.derivations import catalogue
+from solvable.derivations.bibliography import PAPERS
+from solvable.derivations.checks import FiniteSize, Statistical
+from solvable.derivations.derivation import Derivation, Step, equation
+from solvable.derivations.export import article, as_json, as_text, section
 
 FAST = [
     "ridge-regression",

@@ -6,8 +6,7 @@ import sys
 
 import mpmath
 import pytest
-
-from derivations.cli import main
+from solvable.derivations.cli import main
 
 #: mathematics checked independently: α = ½, M = 2000; N, T, ridge, noise, κ, excess loss
 REFERENCE = [
@@ -136,7 +135,7 @@ def test_show(capsys, format_):
 
 
 def test_list_is_complete(capsys):
-    from derivations import catalogue
+    from solvable.derivations import catalogue
 
     _, out, _ = run(capsys, "list", "--json")
     assert [entry["name"] for entry in json.loads(out)] == catalogue.names()
@@ -158,6 +157,6 @@ def test_module_and_imports_are_light():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "[]"
     result = subprocess.run(
-        [sys.executable, "-m", "derivations", "--version"], capture_output=True, text=True
+        [sys.executable, "-m", "solvable.derivations", "--version"], capture_output=True, text=True
     )
     assert result.returncode == 0 and "solvable" in result.stdout

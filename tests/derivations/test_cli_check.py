@@ -2,19 +2,22 @@ import json
 import xml.etree.ElementTree
 
 import pytest
+from solvable.derivations import catalogue
+from solvable.derivations.cli import check_command, main
+from solvable.derivations.cli.check_command import _derivation_claim as claim_of
+from solvable.validation import experiments
+from solvable.validation.report import Row
 
-import validation.experiments
-from derivations import catalogue
-from derivations.cli import check, main
 from tests.validation import synthetic_experiments as synthetic
-from validation.report import Row
 
 
 @pytest.fixture
 def synthetic_only(monkeypatch):
     """The catalogue of experiments replaced by those whose truth is known."""
-    monkeypatch.setattr(validation.experiments, "catalogue", lambda: synthetic.EXPERIMENTS)
-    monkeypatch.setattr("derivations.cli.experiments.experiments", lambda: synthetic.EXPERIMENTS)
+    monkeypatch.setattr(experiments, "catalogue", lambda: synthetic.EXPERIMENTS)
+    monkeypatch.setattr(
+        "solvable.derivations.cli.experiments.experiments", lambda: synthetic.EXPERIMENTS
+    )
 
 
 def run(*arguments):
@@ -115,7 +118,9 @@ def test_options_are_checked(capsys, option):
 
 def test_an_unreachable_cluster_is_said(synthetic_only, capsys, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("validation.executors.dask_cluster.__wrapped__.__defaults__", (1.0,))
+    monkeypatch.setattr(
+        "solvable.validation.executors.dask_cluster.__wrapped__.__defaults__", (1.0,)
+    )
     assert run("check", "synthetic-true", "--dask", "tcp://127.0.0.1:9") == 2
     assert "scheduler that answers" in capsys.readouterr().err
 
@@ -135,7 +140,7 @@ def test_a_dask_cluster_gives_the_numbers_of_one_process(synthetic_only, capsys)
 def test_list_names_every_claim_once(capsys):
     assert run("check", "--list", "--json") == 0
     listed = [entry["name"] for entry in json.loads(capsys.readouterr().out)]
-    assert sorted(listed) == sorted({*catalogue.names(), *validation.experiments.names()})
+    assert sorted(listed) == sorted({*catalogue.names(), *experiments.names()})
 
 
 # ---- derivations -------------------------------------------------------------------------
@@ -152,15 +157,15 @@ STEPS = [
 ])  # fmt: skip
 def test_a_derivation_passes_only_if_every_step_does(changed, failure, outcome):
     name = catalogue.names()[0]
-    result, row = check._derivation_claim(name, [STEPS[0], {**STEPS[1], **changed}], failure, 0.1)
+    result, row = claim_of(name, [STEPS[0], {**STEPS[1], **changed}], failure, 0.1)
     assert result["outcome"] == row.outcome == outcome and isinstance(row, Row)
     assert ("two: 20 digits" in result["message"]) == (changed != {})
 
 
 def test_a_derivation_without_steps_is_undecided():
-    assert check._derivation_claim(catalogue.names()[0], [], None, 0.1)[0]["outcome"] == "undecided"
+    assert claim_of(catalogue.names()[0], [], None, 0.1)[0]["outcome"] == "undecided"
 
 
 def test_a_derivation_is_checked_step_by_step():
-    value = check.verify({"name": "time-law"}, None)
+    value = check_command.verify({"name": "time-law"}, None)
     assert value["steps"] and {step["outcome"] for step in value["steps"]} == {"pass"}

@@ -3,8 +3,7 @@
 import json
 
 from pytest import mark
-
-from derivations.cli import main
+from solvable.derivations.cli import main
 
 RESOLVENT = [
     "derive",

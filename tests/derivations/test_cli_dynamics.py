@@ -5,12 +5,11 @@ import math
 
 import numpy as np
 import pytest
-
-from analytic.dynamics import dynamics
-from analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
-from analytic.loss import static_loss
-from analytic.spectrum import PowerLaw
-from derivations.cli import main
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import PowerLaw
+from solvable.derivations.cli import main
 
 LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
 MODEL = ["--b", "1.25", "--a", "1.5", "--features", "60", "--samples", "120", "--latent", "200"]

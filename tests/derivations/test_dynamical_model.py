@@ -3,8 +3,7 @@
 import importlib
 
 import pytest
-
-from derivations import catalogue
+from solvable.derivations import catalogue
 
 MODULES = (
     "mean_field",
@@ -37,7 +36,7 @@ LONG = {
 
 
 def own_names():
-    prefix = "derivations.dynamical_model."
+    prefix = "solvable.derivations.dynamical_model."
     for module in MODULES:
         importlib.import_module(prefix + module)
     return [name for name, entry in catalogue.entries().items()

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from derivations import catalogue
-from derivations.dynamical_relatives import _blocks, _norm
+from solvable.derivations import catalogue
+from solvable.derivations.relatives.dynamical_relatives import _blocks, _norm
 
 
 @pytest.mark.slow

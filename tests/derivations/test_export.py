@@ -4,10 +4,9 @@ import shutil
 import subprocess
 
 import pytest
-
-from derivations import catalogue
-from derivations.export import article
-from derivations.unicode_text import escape, math
+from solvable.derivations import catalogue
+from solvable.derivations.export import article
+from solvable.derivations.unicode_text import escape, math
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-
-from derivations import catalogue
-from derivations.cli import main
-from derivations.limits import CASES
+from solvable.derivations import catalogue
+from solvable.derivations.cli import main
+from solvable.derivations.relatives.limiting_forms import CASES
 
 QUICK = [
     "limit-strong-ridge",

@@ -7,8 +7,7 @@ import dataclasses
 import math
 
 import numpy as np
-
-from validation.experiments.experiment import (
+from solvable.validation.experiments.experiment import (
     Axes,
     Budget,
     Experiment,

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from analytic.errors import InputError
-from validation.cells import Cell, SpectrumSpec
-from validation.comparison import compare, simulate_cases
-from validation.dynamical_model import CASES, DynamicalCase, dynamic_theory
-from validation.executors import process_pool
-from validation.learners import Flow, GradientDescent, HeavyBall, OnePassSGD, Ridge
+from solvable.analytic.errors import InputError
+from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.comparison import compare, simulate_cases
+from solvable.validation.dynamical_model import CASES, DynamicalCase, dynamic_theory
+from solvable.validation.executors import process_pool
+from solvable.validation.learners import Flow, GradientDescent, HeavyBall, OnePassSGD, Ridge
 
 SPECTRUM = SpectrumSpec.power_law(exponent=1.25, target_exponent=1.5, size=200)
 REFERENCE = [  # N, P, t, σ_ε², excess loss, training loss

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from validation import memory
-from validation.cells import Cell, SpectrumSpec
-from validation.ensembles import TILE, accumulate, bare_flops, moments
-from validation.laws import Law, Role, Streams
-from validation.learners import Flow, OnePassSGD, Ridge
-from validation.memory import BASE, check_memory, peak_bytes
-from validation.training import simulate
+from solvable.analytic.errors import InputError
+from solvable.validation import memory
+from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.ensembles import TILE, accumulate, bare_flops, moments
+from solvable.validation.laws import Law, Role, Streams
+from solvable.validation.learners import Flow, OnePassSGD, Ridge
+from solvable.validation.memory import BASE, check_memory, peak_bytes
+from solvable.validation.training import simulate
 
 LAWS = [
     Law(), Law("rademacher"), Law("uniform"), Law("laplace"),

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from analytic.spectrum import Flat, PowerLaw
-from tests.validation import synthetic_experiments as synthetic
-from validation.experiments import catalogue, load, names
-from validation.experiments.evaluate import (
+from solvable.analytic.errors import InputError
+from solvable.analytic.spectrum import Flat, PowerLaw
+from solvable.validation.experiments import catalogue, load, names
+from solvable.validation.experiments.evaluate import (
     MOST_REPETITIONS,
     REFERENCE_SIZE,
     evaluate,
@@ -19,7 +17,7 @@ from validation.experiments.evaluate import (
     repetitions,
     summary,
 )
-from validation.experiments.experiment import (
+from solvable.validation.experiments.experiment import (
     Axes,
     Budget,
     Experiment,
@@ -31,9 +29,11 @@ from validation.experiments.experiment import (
     log_slope,
     near,
 )
-from validation.experiments.spectra import number_above, quantiles
-from validation.experiments.static import power_law, ridge_series
-from validation.sweep import sweep
+from solvable.validation.experiments.spectra import number_above, quantiles
+from solvable.validation.experiments.static import power_law, ridge_series
+from solvable.validation.sweep import sweep
+
+from tests.validation import synthetic_experiments as synthetic
 
 
 def run(experiment, root_seed=0, **options):
@@ -157,7 +157,7 @@ def test_the_comparison_sees_a_wrong_loss():
 
 
 def test_names_are_kebab_case_and_no_derivation_has_them():
-    from derivations import catalogue as derivations
+    from solvable.derivations import catalogue as derivations
 
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names())
     assert not set(names()) & set(derivations.names())

@@ -3,13 +3,13 @@ import math
 
 import numpy as np
 import pytest
+from solvable.analytic.errors import InputError
+from solvable.validation.experiments import load, names
+from solvable.validation.experiments.evaluate import evaluate
+from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
+from solvable.validation.sweep import SweepResult, sweep
 
-from analytic.errors import InputError
 from tests.validation import synthetic_experiments as synthetic
-from validation.experiments import load, names
-from validation.experiments.evaluate import evaluate
-from validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
-from validation.sweep import SweepResult, sweep
 
 pytest.importorskip("matplotlib")
 

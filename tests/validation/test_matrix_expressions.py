@@ -3,11 +3,10 @@
 import numpy as np
 import sympy as sp
 from pytest import mark, raises
-
-from analytic.errors import InputError
-from analytic.free_probability import derive, parse_declarations
-from analytic.free_probability.models import EXPRESSIONS, expression
-from validation.matrix_expressions import (
+from solvable.analytic.errors import InputError
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.models import EXPRESSIONS, expression
+from solvable.validation.matrix_expressions import (
     Instance,
     instance,
     prove_by_simulation,

@@ -5,12 +5,20 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from solvable.analytic.errors import InputError
+from solvable.validation.experiments.evaluate import evaluate
+from solvable.validation.report import (
+    COLUMNS,
+    Row,
+    check_path,
+    experiment_row,
+    render,
+    versions,
+    write,
+)
+from solvable.validation.sweep import sweep
 
-from analytic.errors import InputError
 from tests.validation import synthetic_experiments as synthetic
-from validation.experiments.evaluate import evaluate
-from validation.report import COLUMNS, Row, check_path, experiment_row, render, versions, write
-from validation.sweep import sweep
 
 VOID = {"meta", "br", "link", "img"}
 HOSTILE = "<script>alert('x')</script> & \"quotes\" | pipe `code` *bold* [link](http://x) \n new"

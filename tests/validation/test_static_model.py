@@ -4,21 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from analytic.errors import InputError
-from analytic.loss import static_loss
-from validation.cells import Cell, SpectrumSpec
-from validation.comparison import compare, simulate_cases
-from validation.executors import process_pool
-from validation.learners import Flow, Ridge
-from validation.static_model import (
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import static_loss
+from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.comparison import compare, simulate_cases
+from solvable.validation.executors import process_pool
+from solvable.validation.learners import Flow, Ridge
+from solvable.validation.static_model import (
     CASES,
     QUICK,
     Case,
     quick_look,
     static_theory,
 )
-from validation.statistics import estimate, fitted_rate, normality
+from solvable.validation.statistics import estimate, fitted_rate, normality
 
 REFERENCE = [  # N, T, γ, σ_ε², excess loss; b = a = 3/2, M = 2000
     (100, 400, 0.0, 0.0, 0.4056389163336442642995),

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from validation.statistics import (
+from solvable.analytic.errors import InputError
+from solvable.validation.statistics import (
     Estimate,
     estimate,
     extrapolate,

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from validation.store import Store, StoreError, decode, encode
+from solvable.validation.store import Store, StoreError, decode, encode
 
 IDENTITY = {"experiment": "plateau", "root_seed": 0}
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +122,7 @@ def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path, content):
 
 def test_another_format_version_is_refused(tmp_path, monkeypatch):
     filled(tmp_path / "store")
-    monkeypatch.setattr("validation.store.FORMAT_VERSION", 2)
+    monkeypatch.setattr("solvable.validation.store.FORMAT_VERSION", 2)
     with pytest.raises(StoreError, match="format version 1"):
         Store(tmp_path / "store", IDENTITY)
 

@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from analytic.errors import InputError
-from validation.executors import (
+from solvable.analytic.errors import InputError
+from solvable.validation.executors import (
     SerialExecutor,
     dask_cluster,
     process_pool,
     require_memory,
     worker_count,
 )
-from validation.progress import progress_bar
-from validation.store import Store, StoreError
-from validation.sweep import digest, plain, seed_sequence, sweep, task_key
+from solvable.validation.progress import progress_bar
+from solvable.validation.store import Store, StoreError
+from solvable.validation.sweep import digest, plain, seed_sequence, sweep, task_key
 
 ROOT = Path(__file__).resolve().parents[2]
 IDENTITY = {"experiment": "product"}
@@ -142,8 +141,8 @@ def test_cells_differ_by_type_and_fields_and_tasks_by_function_and_seed():
 
 
 def test_cells_of_the_model_use_their_own_key():
-    from validation.cells import Cell as ModelCell
-    from validation.cells import SpectrumSpec
+    from solvable.validation.cells import Cell as ModelCell
+    from solvable.validation.cells import SpectrumSpec
 
     cell = ModelCell(SpectrumSpec.power_law(alpha=0.5, size=300), features=20, samples=40)
     assert digest(cell) == cell.key
@@ -226,7 +225,7 @@ def test_a_full_disk_stops_the_sweep_with_its_reason(tmp_path, monkeypatch):
         def full(descriptor, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr("validation.store.os.write", full)
+        monkeypatch.setattr("solvable.validation.store.os.write", full)
         with pytest.raises(StoreError, match="No space left on device; the 0 cells"):
             sweep(product, CELLS, store=store)
 
@@ -278,7 +277,7 @@ def test_workers_use_one_blas_thread(monkeypatch):
 
 
 def test_memory_is_estimated_before_starting(monkeypatch):
-    monkeypatch.setattr("validation.executors.available_bytes", lambda: 3 * 10**9)
+    monkeypatch.setattr("solvable.validation.executors.available_bytes", lambda: 3 * 10**9)
     require_memory("size", 2, 1e9, 3)
     with pytest.raises(InputError, match=r"about 1\.1 GB, 3 at a time 3\.3 GB, and 3\.0 GB"):
         require_memory("size", 2, 1.1e9, 3)

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from analytic.dynamics import dynamics
-from analytic.errors import InputError
-from analytic.learners import GradientFlow, HeavyBall, OnePassSGD
-from analytic.spectrum import PowerLaw
-from validation.time_stepping import (
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import InputError
+from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.spectrum import PowerLaw
+from solvable.validation.time_stepping import (
     flow_update,
     gradient_descent_update,
     gradient_flow,

@@ -4,12 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-
-from analytic.errors import InputError
-from validation import dense
-from validation.cells import Cell, SpectrumSpec
-from validation.laws import Law, Role, Streams
-from validation.learners import (
+from solvable.analytic.errors import InputError
+from solvable.validation import dense
+from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.laws import Law, Role, Streams
+from solvable.validation.learners import (
     Flow,
     GradientDescent,
     HeavyBall,
@@ -17,8 +16,8 @@ from validation.learners import (
     Ridge,
     learner_from_dict,
 )
-from validation.stochastic import descend, gaussian_batches, streamed_batches
-from validation.training import factorise, simulate
+from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
+from solvable.validation.training import factorise, simulate
 
 ISOTROPIC = SpectrumSpec.power_law(alpha=0.5, size=60)
 EASY = SpectrumSpec.power_law(exponent=1.2, target_exponent=2.0, size=700)

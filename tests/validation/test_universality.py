@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-
-from validation.comparison import compare, simulate_cases
-from validation.laws import Law
-from validation.static_model import static_theory
-from validation.statistics import estimate
-from validation.sweep import seed_sequence
-from validation.training import simulate
-from validation.universality import BROKEN, UNIVERSAL, LawCase
+from solvable.validation.comparison import compare, simulate_cases
+from solvable.validation.laws import Law
+from solvable.validation.static_model import static_theory
+from solvable.validation.statistics import estimate
+from solvable.validation.sweep import seed_sequence
+from solvable.validation.training import simulate
+from solvable.validation.universality import BROKEN, UNIVERSAL, LawCase
 
 
 def test_laws_with_a_few_moments_share_the_limit():

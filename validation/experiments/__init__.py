@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
-from analytic.errors import InputError
+from solvable.analytic.errors import InputError
 
 from .experiment import Experiment
 

@@ -10,10 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from validation.cells import Cell, SpectrumSpec
-from validation.laws import Law
-from validation.learners import Flow, Ridge
-
+from ..cells import Cell, SpectrumSpec
+from ..laws import Law
+from ..learners import Flow, Ridge
 from .dynamic import TIME_AXES, Sheet, flow, task, theory
 from .experiment import (
     Axes,

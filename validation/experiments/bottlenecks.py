@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import PowerLaw
 
-from analytic.dynamics import dynamics
-from analytic.loss import static_loss
-from analytic.spectrum import PowerLaw
-from validation.cells import Cell
-from validation.learners import Ridge
-
+from ..cells import Cell
+from ..learners import Ridge
 from .dynamic import SMALLEST, Sheet, flow, task
 from .experiment import (
     Axes,

@@ -14,8 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from validation.cells import Cell
-
+from ..cells import Cell
 from .experiment import (
     Axes,
     Budget,

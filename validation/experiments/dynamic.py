@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from solvable.analytic import learners as rules
+from solvable.analytic.dynamics import DynamicLoss, dynamics
+from solvable.analytic.errors import InputError
 
-from analytic import learners as rules
-from analytic.dynamics import DynamicLoss, dynamics
-from analytic.errors import InputError
-from validation.cells import Cell, SpectrumSpec
-from validation.learners import Flow, GradientDescent, HeavyBall, Learner, OnePassSGD
-
+from ..cells import Cell, SpectrumSpec
+from ..learners import Flow, GradientDescent, HeavyBall, Learner, OnePassSGD
 from .experiment import Array, Axes, Point, Series
 
 TIME_AXES = Axes("training time t", "loss")

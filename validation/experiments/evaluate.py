@@ -25,15 +25,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from solvable.analytic.arguments import count, positive
+from solvable.analytic.errors import InputError
 
-from analytic.arguments import count, positive
-from analytic.errors import InputError
-from validation import statistics
-from validation.executors import require_memory
-from validation.memory import peak_bytes
-from validation.statistics import Estimate, estimate, extrapolate
-from validation.sweep import Failure, SweepResult
-
+from .. import statistics
+from ..executors import require_memory
+from ..memory import peak_bytes
+from ..statistics import Estimate, estimate, extrapolate
+from ..sweep import Failure, SweepResult
 from .experiment import Budget, Experiment, Fact, Guide, Measured, Outcome, Plan, Series
 
 LEVEL = 0.01  # probability of rejecting a true theory

@@ -189,7 +189,7 @@ class Experiment:
     build: Callable[[Parameters], Plan] = field(repr=False)
     quick: Budget
     thorough: Budget
-    simulate: str = "validation.training:simulate"
+    simulate: str = "solvable.validation.training:simulate"
     expected: Literal["agreement", "rejection"] = "agreement"
 
     def parameters(self, budget: Budget) -> Parameters:

@@ -13,8 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from validation.cells import Cell
-
+from ..cells import Cell
 from .experiment import (
     Axes,
     Budget,
@@ -53,8 +52,8 @@ def _law(p: Parameters) -> Plan:
 
 def _law_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     """The numbers of the paper's figure, and how far the law is off."""
-    from analytic.optimal_ridge import law_ratio
-    from analytic.symbols import N, T, alpha
+    from solvable.analytic.notation import N, T, alpha
+    from solvable.analytic.optimal_ridge import law_ratio
 
     printed = {100: 2.84e-5, 4000: 2.78e-6}
     facts = [

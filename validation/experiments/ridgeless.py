@@ -125,8 +125,8 @@ def _exponents(p: Parameters) -> Plan:
 
     def facts(measured: Mapping[str, Measured]) -> list[Fact]:
         """Local slope of the theory at infinite M and N, between T = 10⁴ and 2·10⁴."""
-        from analytic.loss import static_loss
-        from analytic.spectrum import PowerLaw
+        from solvable.analytic.loss import static_loss
+        from solvable.analytic.spectrum import PowerLaw
 
         found = []
         for alpha in p.alpha:

@@ -22,9 +22,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-
-from analytic.resolvent import solve
-from analytic.spectrum import PowerLaw, Spectrum
+from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.spectrum import PowerLaw, Spectrum
 
 from .experiment import (
     Axes,
@@ -176,7 +175,7 @@ DATA = Experiment(
     build=_data,
     quick=Budget(0.25, 16, {"T": (160, 400)}),
     thorough=Budget(1.0, 64),
-    simulate="validation.experiments.spectra:simulate",
+    simulate="solvable.validation.experiments.spectra:simulate",
 )
 
 
@@ -216,7 +215,7 @@ FEATURES = Experiment(
     build=_features,
     quick=Budget(0.15, 16, {"smaller": (200, 500)}),
     thorough=Budget(1.0, 64),
-    simulate="validation.experiments.spectra:simulate",
+    simulate="solvable.validation.experiments.spectra:simulate",
 )
 
 
@@ -270,7 +269,7 @@ RELU = Experiment(
     build=_nonlinear,
     quick=Budget(1 / 32, 8),
     thorough=Budget(1 / 8, 32),
-    simulate="validation.experiments.spectra:simulate",
+    simulate="solvable.validation.experiments.spectra:simulate",
 )
 
 EXPERIMENTS = (DATA, FEATURES, RELU)

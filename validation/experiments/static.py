@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from solvable.analytic.loss import static_loss
+from solvable.analytic.optimal_ridge import optimal_ridge
 
-from analytic.loss import static_loss
-from analytic.optimal_ridge import optimal_ridge
-from validation.cells import Cell, SpectrumSpec
-from validation.learners import Ridge
-
+from ..cells import Cell, SpectrumSpec
+from ..learners import Ridge
 from .experiment import Array, Axes, Point, Series
 
 LOSS_AXES_T = Axes("training set size T", "test loss")

@@ -11,9 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from validation.cells import Cell
-from validation.learners import GradientDescent, HeavyBall
-
+from ..cells import Cell
+from ..learners import GradientDescent, HeavyBall
 from .dynamic import TIME_AXES, Sheet, flow, one_pass, task, theory
 from .experiment import (
     Axes,

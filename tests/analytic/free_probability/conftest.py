@@ -1,6 +1,5 @@
 import pytest
-
-from analytic.free_probability.models import EXPRESSIONS
+from solvable.analytic.free_probability.models import EXPRESSIONS
 
 SMALL = [
     "marchenko-pastur",

@@ -3,11 +3,16 @@
 import numpy as np
 import sympy as sp
 from pytest import mark, raises
-
-from analytic.errors import InputError, OutsideTheoryError
-from analytic.free_probability import MatrixModel, derive, evaluate, parse_declarations, trace
-from analytic.free_probability import parse_expression as parse
-from analytic.free_probability.expression import check, outputs, show, words
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.free_probability import (
+    MatrixModel,
+    derive,
+    evaluate,
+    parse_declarations,
+    trace,
+)
+from solvable.analytic.free_probability import parse_expression as parse
+from solvable.analytic.free_probability.expression import check, outputs, show, words
 
 MODEL = parse_declarations(
     ["X:M,T:1/T", "Y:M,T", "S:M,M:1/M", "R:M,M:1/M"],

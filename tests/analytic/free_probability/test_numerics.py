@@ -6,17 +6,20 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx, mark, raises
-
-from analytic import resolvent
-from analytic.errors import InputError, OutsideTheoryError, PrecisionError
-from analytic.free_probability import derive, parse_declarations
-from analytic.free_probability.declarations import Eigenvalue
-from analytic.free_probability.models import EXPRESSIONS, expression
-from analytic.free_probability.numerics import unreduced
-from analytic.free_probability.spectral_trace import SpectralTrace
-from analytic.free_probability.trace_values import DeterministicValues, compile_trace, exact_trace
-from analytic.spectrum import PowerLaw
-from analytic.symbols import kappa
+from solvable.analytic.errors import InputError, OutsideTheoryError, PrecisionError
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.declarations import Eigenvalue
+from solvable.analytic.free_probability.models import EXPRESSIONS, expression
+from solvable.analytic.free_probability.numerics import unreduced
+from solvable.analytic.free_probability.spectral_trace import SpectralTrace
+from solvable.analytic.free_probability.trace_values import (
+    DeterministicValues,
+    compile_trace,
+    exact_trace,
+)
+from solvable.analytic.notation import kappa
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.spectrum import PowerLaw
 
 GRID = np.array([1e-3, 0.1, 2.0, -0.3 + 1e-3j, -1.5 - 0.2j, 3j, -40.0 + 1e-4j])
 

@@ -2,12 +2,11 @@
 
 import sympy as sp
 from pytest import mark
-
-from analytic.free_probability import parse_declarations, parse_expression
-from analytic.free_probability.expression import outputs
-from analytic.free_probability.minimisation import minimise_pencil
-from analytic.free_probability.models import EXPRESSIONS
-from analytic.free_probability.pencil import Pencil, build_pencil
+from solvable.analytic.free_probability import parse_declarations, parse_expression
+from solvable.analytic.free_probability.expression import outputs
+from solvable.analytic.free_probability.minimisation import minimise_pencil
+from solvable.analytic.free_probability.models import EXPRESSIONS
+from solvable.analytic.free_probability.pencil import Pencil, build_pencil
 
 
 def pencil_of(text, minimal=True, **declarations):

@@ -4,15 +4,14 @@ import math
 
 import sympy as sp
 from pytest import mark, raises
-
-from analytic.errors import InputError, OutsideTheoryError
-from analytic.free_probability import derive, parse_declarations
-from analytic.free_probability.expression import Letter
-from analytic.free_probability.models import EXPRESSIONS
-from analytic.free_probability.planar import PairingSum
-from analytic.free_probability.series import Expander, Ground, Series
-from analytic.free_probability.spectral_trace import SpectralTrace
-from analytic.symbols import kappa, z
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.expression import Letter
+from solvable.analytic.free_probability.models import EXPRESSIONS
+from solvable.analytic.free_probability.planar import PairingSum
+from solvable.analytic.free_probability.series import Expander, Ground, Series
+from solvable.analytic.free_probability.spectral_trace import SpectralTrace
+from solvable.analytic.notation import kappa, z
 
 HEAVY = [name for name in EXPRESSIONS if name in ("gradient-flow", "random-feature-loss")]
 

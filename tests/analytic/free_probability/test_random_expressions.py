@@ -3,8 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import mark
-
-from analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability import derive, parse_declarations
 
 TERMS = [
     "X*X.T",

@@ -8,19 +8,19 @@ import time
 import numpy as np
 import sympy as sp
 from pytest import mark
-
-from analytic import correlation, resolvent
-from analytic.free_probability import derive, parse_declarations
-from analytic.free_probability.declarations import Eigenvalue
-from analytic.free_probability.models import (
+from solvable.analytic import correlation
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.declarations import Eigenvalue
+from solvable.analytic.free_probability.models import (
     EXPRESSIONS,
     expression,
     gradient_flow_two_point,
     random_feature_resolvent,
 )
-from analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
-from analytic.spectral_functions import DegreesOfFreedom, TargetSum
-from analytic.symbols import M, N, T, kappa, kappa_prime, z, z_prime
+from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
+from solvable.analytic.notation import M, N, T, kappa, kappa_prime, z, z_prime
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 
 LAMBDA, TARGET = Eigenvalue("lambda"), Eigenvalue("lambda_W")
 D1, D2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))

@@ -6,9 +6,8 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import mark, raises
-
-from analytic.errors import InputError, OutsideTheoryError, SolvableError
-from analytic.free_probability import derive, parse_declarations, parse_expression
+from solvable.analytic.errors import InputError, OutsideTheoryError, SolvableError
+from solvable.analytic.free_probability import derive, parse_declarations, parse_expression
 
 MODEL = parse_declarations(
     ["X:M,T:1/T", "Y:M,T", "S:M,M:1/M"], ["W:M:1/M"], ["L:M", "G:M", "A:M,T", "C:T"], ["L,G"]
@@ -35,7 +34,7 @@ def test_equivalent_forms(left, right):
 
 
 def test_primes_name_the_second_frequency():
-    from analytic.symbols import z_prime
+    from solvable.analytic.notation import z_prime
 
     assert parse_expression("z'", MODEL) == z_prime
 

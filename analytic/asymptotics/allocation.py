@@ -1,0 +1,294 @@
+r"""How to spend a budget: features against samples, features against time.
+
+**Features and samples** (equiparameterisation).  At the optimal ridge, isotropic target, scaling
+regime, the loss is homogeneous, L* = N^{-α} G(r), r = N/T.  Under a budget N^p T^q = C
+
+    N = (C r^q)^{1/(p+q)},  T = (C r^{-p})^{1/(p+q)},  L = C^{-α/(p+q)} · r^{-αq/(p+q)} G(r),
+
+so that the best r does not depend on C and solves
+
+    d ln G/d ln r = α q/(p+q).
+
+The law k (1/N + 1/T)^α would give r = q/p; the model agrees exactly at α = 1 or p = q.  Without
+ridge G = k/(1−r) below the peak (N < T) and k r^α/(1 − 1/r) above, and the same condition gives
+r = αq/(p+q+αq) or its mirror image: a ridgeless model has to stay away from N = T.
+
+**The phenomenological law** [(N_c/N)^{α_N/α_T} + T_c/T]^{α_T} (solvable-model paper, eq. 1) says
+that both terms are equal at N(T) = N_c (T/T_c)^{α_T/α_N} (eq. 6).  In the model α_N = α_T = α,
+hence N ∝ T; `law_error` is the exact ratio of L* to it, as a function of r and α.
+
+**Features and time.**  L = A t^{-r_t} + B N^{-r_N} under N^p t^q = C.  At the optimum the two
+marginal returns agree, which in logarithms is a linear system:
+
+    ln(r_t A/q) − r_t ln t = ln(r_N B/p) − r_N ln N,        p ln N + q ln t = ln C,
+
+so N ∝ C^{r_t/(q r_N + p r_t)} and L ∝ C^{-r_t r_N/(q r_N + p r_t)} for *any* budget, with
+prefactors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from .. import arguments
+from ..errors import InputError, PrecisionError
+from ..notation import N, T, alpha, t
+from ..optimal_ridge import law_ratio, scaling_loss, scaling_optimum
+
+__all__ = [
+    "Allocation",
+    "TimeAllocation",
+    "allocate",
+    "kaplan_form",
+    "kaplan_relation",
+    "law_error",
+    "reduced_optimal_loss",
+    "stationarity",
+    "time_allocation",
+]
+
+ratio = sp.Symbol("r", positive=True)  #: N/T
+share = sp.Symbol("d", positive=True)  #: D₁/N
+p, q = sp.symbols("p q", positive=True)  #: budget N^p T^q (or N^p t^q)
+C = sp.Symbol("C", positive=True)  #: budget
+A, B, r_t, r_N = sp.symbols("A B r_t r_N", positive=True)
+N_c, T_c, alpha_N, alpha_T = sp.symbols("N_c T_c alpha_N alpha_T", positive=True)
+
+
+@cache
+def reduced_optimal_loss() -> sp.Expr:
+    """G(r)/k: the loss at the optimal ridge, in units of the plateau k N^{-α} (r = N/T).
+
+    >>> sp.simplify(reduced_optimal_loss().subs(alpha, 1))
+    r + 1
+    """
+    unit = {N: sp.Integer(1), T: 1 / ratio}
+    degrees = next(s for s in scaling_loss().free_symbols if str(s) == "D_1")
+    loss = scaling_loss().subs(unit).subs(degrees, share)
+    plateau = sp.limit(scaling_loss().subs({N: 1, degrees: 1}), T, sp.oo)
+    optimum = scaling_optimum().subs(unit)
+    return (loss / plateau).subs(share, optimum)
+
+
+def ridgeless_loss(side: str) -> sp.Expr:
+    """G(r)/k without ridge: ``side`` "N" for N < T, "T" for T < N; a pole at r = 1.
+
+    >>> ridgeless_loss("N")
+    1/(1 - r)
+    """
+    arguments.choice("side", side, ("N", "T"))
+    degrees = next(s for s in scaling_loss().free_symbols if str(s) == "D_1")
+    size = N if side == "N" else T
+    loss = scaling_loss().subs(degrees, size)
+    plateau = sp.limit(scaling_loss().subs({N: 1, degrees: 1}), T, sp.oo)
+    value = sp.simplify((loss / plateau).subs({N: 1, T: 1 / ratio}))
+    numerator, denominator = sp.fraction(sp.factor(value))
+    if sp.N(denominator.subs({ratio: sp.Rational(1, 2) if side == "N" else 2, alpha: 1})) < 0:
+        numerator, denominator = -numerator, -denominator
+    return numerator / denominator
+
+
+def stationarity(loss: sp.Expr) -> sp.Expr:
+    """d ln G/d ln r − αq/(p+q) for a reduced loss G(r): zero at the best ratio.
+
+    >>> sp.solve(stationarity(ridgeless_loss("N")), ratio)
+    [alpha*q/(alpha*q + p + q)]
+    """
+    return sp.together(ratio * sp.diff(loss, ratio) / loss - alpha * q / (p + q))
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The best N and T for a budget N^p T^q = C, isotropic target, scaling regime.
+
+    ``ratio`` N/T; ``features``, ``samples`` and ``loss`` = prefactor · C^power as pairs
+    (prefactor, power), the loss in the per-mode normalisation with λ₊ = σ_w = 1;
+    ``condition`` the residual of d ln G/d ln r = αq/(p+q).
+    """
+
+    ratio: Any
+    features: tuple[Any, Any]
+    samples: tuple[Any, Any]
+    loss: tuple[Any, Any]
+    condition: Any
+
+    def at(self, budget: Any) -> tuple[Any, Any, Any]:
+        """(N, T, loss) at one budget C."""
+        arguments.positive("budget", budget)
+        c = mpmath.mpmathify(budget)
+        return tuple(f * c**e for f, e in (self.features, self.samples, self.loss))  # type: ignore[return-value]
+
+
+def allocate(
+    exponent: Any, features_power: Any = 1, samples_power: Any = 1, ridge: str = "optimal"
+) -> Allocation:
+    """The best split of N^p T^q = C between features and samples, at the current mp precision.
+
+    ``exponent`` is α; ``ridge`` "optimal" or "zero".  Raises `InputError` for α ≤ 0 or powers ≤ 0.
+
+    >>> float(allocate(1, 1, 3).ratio), float(allocate(0.5, 1, 1).ratio)
+    (3.0, 1.0)
+    """
+    for name, value in (
+        ("alpha", exponent),
+        ("features_power", features_power),
+        ("samples_power", samples_power),
+    ):
+        arguments.positive(name, value)
+    arguments.choice("ridge", ridge, ("optimal", "zero"))
+    al, pp, qq = (_mp(v) for v in (exponent, features_power, samples_power))
+    if ridge == "zero":
+        sides = [_ridgeless_ratio(side, al, pp, qq) for side in ("N", "T")]
+        best, value, residual = min(sides, key=lambda s: s[1] * s[0] ** (-al * qq / (pp + qq)))
+    else:
+        best, value, residual = _optimal_ratio(al, pp, qq)
+    total = pp + qq
+    b = 1 + al
+    plateau = (mpmath.pi / b / mpmath.sin(mpmath.pi / b)) ** b
+    return Allocation(
+        best,
+        (best ** (qq / total), 1 / total),
+        (best ** (-pp / total), 1 / total),
+        (plateau * value * best ** (-al * qq / total), -al / total),
+        residual,
+    )
+
+
+def _mp(value: Any) -> Any:
+    if hasattr(value, "numerator") and not isinstance(value, int):
+        return mpmath.mpf(value.numerator) / value.denominator
+    return mpmath.mpmathify(value)
+
+
+def _faces(loss: sp.Expr) -> tuple[Any, Any]:
+    """The reduced loss and its stationarity condition as mpmath functions of (r, α, p, q)."""
+    order = (ratio, alpha, p, q)
+    return (sp.lambdify(order, loss, "mpmath"), sp.lambdify(order, stationarity(loss), "mpmath"))
+
+
+@cache
+def _optimal_faces() -> tuple[Any, Any]:
+    return _faces(reduced_optimal_loss())
+
+
+def _optimal_ratio(al: Any, pp: Any, qq: Any) -> tuple[Any, Any, Any]:
+    """(r, G(r)/k, residual) at the optimal ridge: bracketed around q/p, then bisected and polished.
+
+    d ln G/d ln r rises from 0 at r → 0 to α at r → ∞, so there is exactly one root.
+    """
+    loss, slope = _optimal_faces()
+    with mpmath.extraprec(40):
+        x = mpmath.log(qq / pp)
+        low, high = x - 1, x + 1
+        while slope(mpmath.exp(low), al, pp, qq) > 0:
+            low -= 1
+        while slope(mpmath.exp(high), al, pp, qq) < 0:
+            high += 1
+        root = mpmath.findroot(
+            lambda y: slope(mpmath.exp(y), al, pp, qq),
+            (low, high),
+            solver="anderson",
+            tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps + 8),
+        )
+        best = mpmath.exp(root)
+        residual = slope(best, al, pp, qq)
+    if abs(residual) > mpmath.mpf(10) ** (4 - mpmath.mp.dps):
+        raise PrecisionError("the best ratio was not found to the current precision", 0)
+    return +best, +loss(best, al, pp, qq), +residual
+
+
+def _ridgeless_ratio(side: str, al: Any, pp: Any, qq: Any) -> tuple[Any, Any, Any]:
+    """(r, G(r)/k, residual) without ridge on one side of the peak, from the closed form."""
+    closed = sp.solve(stationarity(ridgeless_loss(side)), ratio)
+    if len(closed) != 1:
+        raise AssertionError(f"one stationary ratio expected, found {closed}")
+    best = sp.lambdify((alpha, p, q), closed[0], "mpmath")(al, pp, qq)
+    loss, slope = _faces(ridgeless_loss(side))
+    return best, loss(best, al, pp, qq), slope(best, al, pp, qq)
+
+
+# ---- the phenomenological law -----------------------------------------------------------
+
+
+def kaplan_form() -> sp.Expr:
+    """[(N_c/N)^{α_N/α_T} + T_c/T]^{α_T}, equation (1) of the solvable-model paper.
+
+    >>> kaplan_form().subs({alpha_N: alpha, alpha_T: alpha, N_c: T_c}).simplify()
+    (T_c/T + T_c/N)**alpha
+    """
+    return ((N_c / N) ** (alpha_N / alpha_T) + T_c / T) ** alpha_T
+
+
+def kaplan_relation() -> sp.Expr:
+    """N(T): where both terms of the form are equal, equation (6), solved from equation (1).
+
+    >>> kaplan_relation()
+    N_c*(T/T_c)**(alpha_T/alpha_N)
+    """
+    first, second = kaplan_form().base.args
+    if not first.has(N):
+        first, second = second, first
+    base, exponent = first.as_base_exp()
+    # (N_c/N)^e = T_c/T: invert the power, then the fraction
+    return sp.powdenest(N * base / (second**-1) ** (-1 / exponent), force=True)
+
+
+def law_error() -> sp.Expr:
+    """L*(N, T)/[k (1/N + 1/T)^α] as a function of r = N/T and α; 1 at α = 1 and at r → 0, ∞."""
+    return law_ratio().subs({N: sp.Integer(1), T: 1 / ratio})
+
+
+# ---- features and time ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TimeAllocation:
+    """Minimum of A t^{-r_t} + B N^{-r_N} under N^p t^q = C, as sympy expressions in C."""
+
+    features: sp.Expr
+    time: sp.Expr
+    loss: sp.Expr
+
+    def exponents(self) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """Powers of C in N, t and the loss.
+
+        >>> [str(e.subs({p: 1, q: 1})) for e in time_allocation().exponents()]
+        ['r_t/(r_N + r_t)', 'r_N/(r_N + r_t)', '-r_N*r_t/(r_N + r_t)']
+        """
+        return tuple(
+            sp.factor(sp.simplify(C * sp.diff(sp.log(x), C)))
+            for x in (self.features, self.time, self.loss)
+        )  # type: ignore[return-value]
+
+    def at(self, **values: Any) -> TimeAllocation:
+        """The same with values put in: A, B, r_t, r_N, p, q, C by name."""
+        names = {str(s): s for s in (A, B, r_t, r_N, p, q, C)}
+        unknown = set(values) - set(names)
+        if unknown:
+            raise InputError("values", ", ".join(sorted(unknown)), f"among {', '.join(names)}")
+        point = {names[k]: v for k, v in values.items()}
+        return TimeAllocation(*(x.subs(point) for x in (self.features, self.time, self.loss)))
+
+
+@cache
+def time_allocation() -> TimeAllocation:
+    """Solve for the optimum by sympy: the logarithms of N and t obey a linear system."""
+    log_n, log_t = sp.symbols("n tau", real=True)
+    loss = A * t**-r_t + B * N**-r_N
+    returns = [
+        sp.expand_log(sp.log(sp.simplify(-x * sp.diff(loss, x) / weight)), force=True)
+        for x, weight in ((N, p), (t, q))
+    ]
+    logs = {sp.log(N): log_n, sp.log(t): log_t}
+    equations = [(returns[0] - returns[1]).subs(logs), p * log_n + q * log_t - sp.log(C)]
+    solution = sp.solve(equations, [log_n, log_t], dict=True)[0]
+    size, moment = (sp.exp(sp.expand_log(solution[x], force=True)) for x in (log_n, log_t))
+    size, moment = (sp.powsimp(sp.expand(sp.simplify(x)), force=True) for x in (size, moment))
+    # at the optimum B N^{-r_N} r_N/p = A t^{-r_t} r_t/q: the loss is one term times a constant
+    best = A * moment**-r_t * (1 + p * r_t / (q * r_N))
+    return TimeAllocation(size, moment, best)

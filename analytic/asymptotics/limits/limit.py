@@ -1,0 +1,289 @@
+r"""A limit of the static loss as an object: series, range, and numbers to compare with.
+
+A limit holds the series of the excess loss L and of κ in one variable, with whatever else belongs
+to it (the noise amplification V in L = L₀ + σ_ε² V, the expansion in the ratio r, …), the words
+that say when it holds, and the meaning of each symbol that is left in the coefficients.  Given a
+spectrum and sizes it evaluates its series and the exact quantity side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ... import loss as static
+from ... import notation as symbols
+from ...errors import InputError
+from ...spectral_functions import DegreesOfFreedom, TargetSum
+from ...spectrum import Spectrum
+from ..expansion import Expansion
+
+__all__ = ["Comparison", "Limit", "Setting", "numeric_series", "ratio"]
+
+#: N/T or T/N, whichever is below 1
+ratio = sp.Symbol("r", positive=True)
+
+GUARD_DIGITS = 15
+DIGITS_AT_RISK = 20
+
+
+def signs_resolved(expression: sp.Expr) -> sp.Expr:
+    """A product with every sum among its factors turned positive, the sign in front.
+
+    The sign is read at a typical place: 1 ≫ D₂ ≫ D₃ …, as D_q/n is, N < T (or T < N where only
+    1/(T − N) would be negative otherwise) and r = 1/2.  The value does not change.
+
+    >>> signs_resolved(symbols.N/(symbols.N - symbols.T))
+    -N/(-N + T)
+    """
+    coefficient, factors = expression.as_coeff_mul()
+    result = coefficient
+    for factor in factors:
+        base, exponent = factor.as_base_exp()
+        if base.is_Add and exponent.is_Integer and _typically_negative(base):
+            base, result = -base, result * (-1) ** exponent
+        result *= base**exponent
+    return result
+
+
+def _typically_negative(expression: sp.Expr) -> bool:
+    point = {
+        symbols.N: sp.Integer(100),
+        symbols.T: sp.Integer(300),
+        symbols.M: sp.Integer(10**4),
+        ratio: sp.Rational(1, 2),
+        symbols.b: sp.Rational(7, 4),
+        symbols.a: sp.Rational(3, 2),
+    }
+    for atom in expression.atoms(DegreesOfFreedom, TargetSum):
+        point[atom] = sp.Integer(60) / int(atom.args[0])
+    value = expression.xreplace(point)
+    if value.free_symbols:
+        value = value.subs(dict.fromkeys(value.free_symbols, sp.Rational(1, 10)))
+    return bool(value.is_number and value.is_real and value < 0)
+
+
+def with_noise(setting: Setting) -> Any:
+    """The exact loss, label noise included."""
+    return setting.exact().excess_loss
+
+
+def at_optimal_ridge(setting: Setting) -> Any:
+    """The exact loss at the ridge that minimises it, label noise included."""
+    from ...optimal_ridge import optimal_ridge
+
+    return optimal_ridge(
+        setting.spectrum,
+        mpmath.mpmathify(setting.features),
+        mpmath.mpmathify(setting.samples),
+        digits=mpmath.mp.dps,
+        noise=mpmath.mpmathify(setting.noise),
+    ).excess_loss
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a limit is evaluated: a spectrum, sizes N and T, z = γ/(σ_u² N T), σ_ε²."""
+
+    spectrum: Spectrum
+    features: Any = mpmath.inf
+    samples: Any = mpmath.inf
+    z: Any = 0
+    noise: Any = 0
+
+    def parameters(self) -> dict[sp.Symbol, Any]:
+        """Values of the symbols of the model that this setting fixes."""
+        spectrum = self.spectrum
+        known = {
+            symbols.N: self.features,
+            symbols.T: self.samples,
+            symbols.z: self.z,
+            symbols.sigma_eps: mpmath.sqrt(mpmath.mpmathify(self.noise)),
+            symbols.M: spectrum.size,
+        }
+        for symbol, attribute in (
+            (symbols.b, "exponent"),
+            (symbols.alpha, "alpha"),
+            (symbols.a, "target_exponent"),
+            (symbols.lambda_plus, "scale"),
+        ):
+            if hasattr(spectrum, attribute):
+                known[symbol] = getattr(spectrum, attribute)
+        variance = getattr(spectrum, "target_variance", None)
+        if variance is not None:
+            known[symbols.sigma_w] = mpmath.sqrt(mpmath.mpmathify(variance))
+        return known
+
+    def exact(self) -> static.StaticLoss:
+        """The exact static loss, noise included, to twenty digits less than the mp precision.
+
+        Those may be lost where the loss vanishes, close to breakdown.
+        """
+        n, t = mpmath.mpmathify(self.features), mpmath.mpmathify(self.samples)
+        gamma = mpmath.mpmathify(self.z) * n * t if self.z else mpmath.mpf(0)
+        return static.static_loss(
+            self.spectrum,
+            n,
+            t,
+            ridge=gamma,
+            noise=mpmath.mpmathify(self.noise),
+            digits=max(15, mpmath.mp.dps - DIGITS_AT_RISK),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Exact value, the series truncated after 1, 2, … terms, and relative differences."""
+
+    exact: Any
+    partial: tuple[Any, ...]
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        """Relative difference of each truncation from the exact value."""
+        return tuple(abs(p / self.exact - 1) for p in self.partial)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit of the static loss.
+
+    ``loss`` and ``kappa`` are series in ``loss.variable``; ``variable_of`` gives the value of that
+    variable in a setting; ``constants`` the values of the symbols that belong to this limit only
+    (for instance the ridgeless κ₀); ``meaning`` says in sympy what each symbol is; ``reference``
+    is the spectrum that D_q and h_q in the coefficients are summed over; ``exact`` gives the loss
+    that the series approximates.
+    """
+
+    regime: str
+    title: str
+    when: str
+    loss: Expansion
+    kappa: Expansion
+    variable_of: Callable[[Setting], Any] = field(repr=False)
+    constants: Callable[[Setting], Mapping[sp.Symbol, Any]] = field(repr=False)
+    meaning: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+    noise: Expansion | None = None
+    others: Mapping[str, Expansion] = field(default_factory=dict)
+    reference: Callable[[Spectrum], Spectrum] = field(default=lambda s: s, repr=False)
+    exact: Callable[[Setting], Any] = field(
+        default=lambda s: replace(s, noise=0).exact().excess_loss, repr=False
+    )
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """The terms of the loss series, largest first."""
+        return self.loss.terms
+
+    def series(self, name: str) -> Expansion:
+        """One of the series by name: "loss", "kappa", "noise" or a further one."""
+        known = {"loss": self.loss, "kappa": self.kappa, **self.others}
+        if self.noise is not None:
+            known["noise"] = self.noise
+        if name not in known:
+            raise InputError("series", repr(name), f"one of {', '.join(known)}")
+        return known[name]
+
+    def numeric(self, setting: Setting, name: str = "loss") -> Expansion:
+        """The named series with numbers in the place of every parameter."""
+        spectrum = self.reference(setting.spectrum)
+        values = {**setting.parameters(), **self.constants(replace(setting, spectrum=spectrum))}
+        return numeric_series(self.series(name), values, spectrum)
+
+    def partial_sums(self, setting: Setting, name: str = "loss", x: Any = None) -> tuple[Any, ...]:
+        """The named series after 1, 2, … terms, at the current mpmath precision."""
+        with mpmath.extraprec(40):
+            series = self.numeric(setting, name)
+            x = mpmath.mpmathify(self.variable_of(setting) if x is None else x)
+            total, sums = mpmath.mpf(0), []
+            for k in range(len(series.terms)):
+                one = replace(series, terms=(series.terms[k],), remainder=None)
+                total += one(x, check=False)
+                sums.append(total)
+        return tuple(+s for s in sums)
+
+    def compare(self, setting: Setting) -> Comparison:
+        """Exact loss against the truncated series, at the current precision.
+
+        >>> from solvable.analytic.asymptotics.limits import limit
+        >>> from solvable.analytic.spectrum import PowerLaw
+        >>> law = limit("N<<T", alpha=0.5)
+        >>> far = Setting(PowerLaw(alpha=0.5), 100, mpmath.inf)
+        >>> [mpmath.nstr(e, 2) for e in law.compare(far).errors]
+        ['0.0075', '4.8e-5', '1.1e-6']
+        """
+        return Comparison(self.exact(setting), self.partial_sums(setting))
+
+    def exponents(self) -> tuple[sp.Expr, ...]:
+        """The powers of the variable in the loss series, largest term first."""
+        return tuple(t.power for t in self.loss.terms)
+
+    def latex(self) -> str:
+        """The loss as a LaTeX equation, leading term factored out."""
+        return rf"L = {self.loss.latex(factored=True)}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+
+def numeric_series(
+    series: Expansion, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
+) -> Expansion:
+    """Put numbers, and sums over ``spectrum``, in the place of all symbols but the variable."""
+    digits = mpmath.mp.dps + GUARD_DIGITS
+    exact = {s: _exact(v, digits) for s, v in values.items() if s != series.variable}
+    known = {s: sp.N(v, digits) for s, v in exact.items()}
+    cache: dict[sp.Expr, sp.Expr] = {}
+
+    def put(expression: sp.Expr) -> sp.Expr:
+        for atom in expression.atoms(DegreesOfFreedom, TargetSum):
+            if atom not in cache:
+                cache[atom] = _sum_value(atom, known, spectrum, digits)
+        return sp.N(expression.xreplace(cache | known), digits)
+
+    for name, definition in series.definitions.items():
+        known[name] = put(definition)
+    terms = []
+    for t in series.terms:
+        coefficient = put(t.coefficient)
+        missing = coefficient.free_symbols
+        if missing:
+            raise InputError(
+                "values",
+                f"no value for {', '.join(sorted(map(str, missing)))}",
+                "a value for every parameter of the limit",
+            )
+        terms.append(replace(t, coefficient=coefficient, power=t.power.subs(exact)))
+    return replace(series, terms=tuple(terms), remainder=None, definitions={})
+
+
+def _exact(value: Any, digits: int) -> sp.Expr:
+    """A number as an exact rational where it is one, else as a Float of all its digits."""
+    if isinstance(value, sp.Basic):
+        return value
+    if isinstance(value, mpmath.mpf | mpmath.mpc):
+        return sp.oo if value == mpmath.inf else sp.Float(value, digits)
+    if value == float("inf"):
+        return sp.oo
+    return sp.Rational(value) if not isinstance(value, float) else sp.Rational(repr(value))
+
+
+def _sum_value(
+    atom: sp.Expr, known: Mapping[sp.Symbol, sp.Expr], spectrum: Spectrum | None, digits: int
+) -> sp.Expr:
+    """D_q(κ₀) or h_q(κ₀), summed over the spectrum with guard digits."""
+    if spectrum is None:
+        raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
+    order, place = atom.args
+    with mpmath.workdps(digits):
+        point = mpmath.mpmathify(sp.N(place.subs(known), digits))
+        family = (
+            spectrum.degrees_of_freedom
+            if isinstance(atom, DegreesOfFreedom)
+            else spectrum.target_sum
+        )
+        return sp.Float(family(point, int(order)), digits)

@@ -1,0 +1,323 @@
+r"""The scaling regimes of a power law, M = ∞: N ≪ T, T ≪ N, N/T fixed, and the optimal ridge.
+
+With x = κ/λ₊ every sum is a power sum, whose series at x → 0 has one ζ pole and integer powers:
+
+    D_q = P(0, b, q; x),   h_1 = σ_w² P(a−b, b, 1; x),   h_2 = σ_w²/λ₊ · P(a−2b, b, 2; x).
+
+Ridgeless means D₁(κ) = n = min(N, T).  Reverting D₁ gives κ as a series in n, and putting it into
+the general formula (4) of the static loss gives the loss as a series in n whose coefficients are
+exact functions of r = min/max.  The expansion at n → ∞ with r fixed is thus one object; r → 0 gives
+N ≪ T and T ≪ N.
+
+D₁ = c x^{-1/b} − 1/2 − ζ(−b) x + … : the constant ζ(0) = −1/2 is why x = (c/(n+½))^b up to a
+relative error n^{-b-1}.  `shift_of` finds this ½ from the series in n.
+
+At the optimal ridge (isotropic target) D₁ = N d is free, x = x(D₁), and L = N^{-α} Σ ℓ_i(d; r)
+N^{-i}; the minimum over d follows by perturbation from the leading order, whose stationary point d₀
+is the quadratic solved in `analytic.optimal_ridge`:
+
+    L* = N^{-α} [ℓ₀ + ℓ₁/N + (ℓ₂ − ℓ₁'²/(2ℓ₀''))/N² + …] at d₀.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from ... import notation as symbols
+from ...errors import InputError
+from ...loss import excess_loss_formula
+from ...notation import N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
+from ...optimal_ridge import scaling_optimum
+from ...spectral_functions import DegreesOfFreedom, TargetSum, isotropic
+from ..expansion import Expansion, Ordering, Validity, expand_power_sum, substitute_series
+from ..expansion.laurent import Field, Laurent, substitute_laurent
+from .limit import Limit, Setting, at_optimal_ridge, ratio, signs_resolved
+
+__all__ = ["kappa_of_size", "optimal_ridge_limit", "reduced_loss", "shift_of", "size_limit"]
+
+c = sp.Symbol("c", positive=True)  #: (π/b)/sin(π/b)
+PREFACTOR = sp.pi / (b * sp.sin(sp.pi / b))
+RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
+D = {q: DegreesOfFreedom(q, kappa) for q in (1, 2)}
+H = {q: TargetSum(q, kappa) for q in (1, 2)}
+
+
+def scaling_ordering(exponent: Any, target: Any) -> Ordering:
+    """The representative point (b, a) with the declared ranges b > 1, a > 1.
+
+    An isotropic target (``target`` None) leaves a out.
+    """
+    point = {b: exponent} if target is None else {b: exponent, a: target}
+    return Ordering(point, {s: r for s, r in RANGES.items() if s in point})
+
+
+def _at_zero(s: sp.Expr, q: int, terms: int, ordering: Ordering) -> Expansion:
+    """P(s, b, q; κ, ∞) at κ → 0."""
+    series = expand_power_sum(s, b, q, "kappa->0", terms, ordering=ordering)
+    assert isinstance(series, Expansion)
+    return series
+
+
+def degrees_series(q: int, terms: int, ordering: Ordering) -> Expansion:
+    """D_q as a series in x = κ/λ₊ (called κ), with the constant c named."""
+    series = _at_zero(sp.S.Zero, q, terms, ordering)
+    lead = series.lead
+    named = c * sp.simplify(lead.coefficient / PREFACTOR)
+    return replace(
+        series,
+        terms=(replace(lead, coefficient=named), *series.terms[1:]),
+        definitions={c: PREFACTOR},
+    )
+
+
+def _relative(series: Expansion, depth: int) -> Expansion:
+    """Cut a series in x at relative order n^{-depth}, x ~ n^{-b}."""
+    return series.truncate(series.lead.power + sp.Integer(depth) / b)
+
+
+def kappa_of_size(size: sp.Symbol, terms: int, ordering: Ordering) -> Expansion:
+    """x = κ/λ₊ as a series in the size n that solves D₁ = n, to relative order n^{-terms}.
+
+    >>> series = kappa_of_size(N, 2, scaling_ordering(1.5, None))
+    >>> print(series)
+    c**b*N**(-b) - b*c**b/2*N**(-b - 1) + O(N**(-b - 2))
+    """
+    needed = 2 + int(sp.ceiling(terms / ordering.value(b)))
+    return _relative(degrees_series(1, needed, ordering), terms).revert(size)
+
+
+def target_series(q: int, terms: int, ordering: Ordering) -> Expansion:
+    """h_q/σ_w² as a series in x = κ/λ₊, times λ₊^{q−1}."""
+    return _at_zero(a - q * b, q, terms, ordering)
+
+
+@cache
+def reduced_loss(smaller: sp.Symbol, isotropic_target: bool) -> sp.Expr:
+    """Formula (4) at zero ridge, where D₁(κ) = ``smaller`` (N or T): r is the ratio < 1.
+
+    >>> reduced_loss(N, True)
+    (N*kappa*sigma_w**2 + r*sigma_epsilon**2)/(1 - r)
+    """
+    formula = excess_loss_formula()
+    if isotropic_target:
+        formula = isotropic(formula, sigma_w**2)
+    formula = formula.subs(D[1], smaller)
+    larger = T if smaller == N else N
+    result = sp.cancel(sp.together(formula.subs(larger, smaller / ratio)))
+    return _in_one_minus_r(result)
+
+
+def _images(
+    size: sp.Symbol, terms: int, ordering: Ordering, isotropic_target: bool
+) -> dict[sp.Expr, Expansion]:
+    """Every quantity in the loss as a series in ``size``."""
+    x = kappa_of_size(size, terms, ordering)
+    images = {
+        kappa: x * lambda_plus,
+        size: x.monomial(1, 1),
+        D[2]: _relative(degrees_series(2, terms + 2, ordering), terms).compose(x),
+    }
+    if not isotropic_target:
+        for q in (1, 2):
+            series = target_series(q, terms + 3, ordering)
+            smallest = series.lead.power + sp.Integer(terms) / b
+            images[H[q]] = (
+                series.truncate(smallest).compose(x) * sigma_w**2 * lambda_plus ** (1 - q)
+            )
+    return images
+
+
+def size_limit(
+    smaller: str,
+    terms: int,
+    exponent: Any,
+    target: Any = None,
+    *,
+    regime: str,
+    when: str,
+    title: str,
+) -> Limit:
+    """The ridgeless loss as a series in the smaller size at fixed ratio r < 1."""
+    size = {"N": N, "T": T}[smaller]
+    ordering = scaling_ordering(exponent, target)
+    formula = reduced_loss(size, target is None)
+    images = _images(size, terms + 1, ordering, target is None)
+    loss = _first(substitute_series(formula.subs(sigma_eps, 0), images), terms)
+    amplification = sp.cancel(sp.diff(formula, sigma_eps) / (2 * sigma_eps))
+    noise = _first(substitute_series(amplification, images), terms)
+    x = images[kappa]
+    others = {"ratio": ratio_series(size, target is None, terms)}
+    validity = Validity(sp.S.One, sp.oo, when, 'at finite M and n near M use "min(N,T)->M"')
+    return Limit(
+        regime,
+        title,
+        when,
+        replace(_tidy(loss), validity=validity),
+        _first(x, terms),
+        variable_of=lambda s: s.features if smaller == "N" else s.samples,
+        constants=_ratio_value(smaller),
+        meaning={ratio: (N / T if size == N else T / N), c: PREFACTOR},
+        noise=_tidy(noise),
+        others=others,
+    )
+
+
+def plateau_series(size: sp.Symbol, terms: int, exponent: Any, target: Any) -> Expansion:
+    """The noiseless loss at r = 0 (the other resource infinite) as a series in ``size``.
+
+    >>> print(plateau_series(T, 1, 1.25, 4).lead.power)
+    -2*b
+    """
+    isotropic_target = target is None
+    formula = sp.cancel(reduced_loss(size, isotropic_target).subs({sigma_eps: 0, ratio: 0}))
+    images = _images(size, terms + 1, scaling_ordering(exponent, target), isotropic_target)
+    return _first(substitute_series(sp.factor(formula), images), terms)
+
+
+def _first(series: Expansion, terms: int) -> Expansion:
+    return series.keep(terms) if len(series.terms) > terms else series
+
+
+def _tidy(series: Expansion) -> Expansion:
+    return series.map_coefficients(_in_one_minus_r)
+
+
+def _in_one_minus_r(coefficient: sp.Expr) -> sp.Expr:
+    """A rational function of r written with 1 − r, which is positive."""
+    return signs_resolved(sp.factor(coefficient)) if coefficient.has(ratio) else coefficient
+
+
+def _ratio_value(smaller: str) -> Any:
+    def constants(setting: Setting) -> Mapping[sp.Symbol, Any]:
+        import mpmath
+
+        n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
+        low, high = (n, t) if smaller == "N" else (t, n)
+        if not low < high:
+            raise InputError(
+                "features, samples",
+                (setting.features, setting.samples),
+                f"{smaller} the smaller of the two sizes in this regime",
+            )
+        value = mpmath.mpf(0) if high == mpmath.inf else low / high
+        from .local import ridgeless_kappa
+
+        return {ratio: value, **ridgeless_kappa(setting)}
+
+    return constants
+
+
+def ratio_series(size: sp.Symbol, isotropic_target: bool, terms: int) -> Expansion:
+    """The loss without noise at fixed size as a series in r → 0, coefficients exact in κ₀.
+
+    For N < T every coefficient is the plateau; for T < N the plateau is κ₀² h₂/(1 − D₂/T) and
+    every further coefficient is κ₀ h₁.
+    """
+    from .local import kappa_0
+
+    formula = reduced_loss(size, isotropic_target).subs(sigma_eps, 0).subs(kappa, kappa_0)
+    coefficients = []
+    for j in range(terms + 1):
+        coefficients.append(sp.factor(formula.diff(ratio, j).subs(ratio, 0) / sp.factorial(j)))
+    return Expansion.build(
+        ratio, 0, [(q, j) for j, q in enumerate(coefficients[:terms])], order=terms
+    )
+
+
+def shift_of(series: Expansion) -> sp.Expr:
+    """The s for which C (n+s)^p reproduces the first two terms of C n^p (1 + e/n + …).
+
+    >>> shift_of(kappa_of_size(N, 2, scaling_ordering(1.5, None)))
+    1/2
+    """
+    first, second = series.terms[:2]
+    if second.power != sp.expand(first.power - 1):
+        raise InputError("series", str(series), "a series whose first correction is 1/n")
+    return sp.simplify(second.coefficient / (first.coefficient * first.power))
+
+
+def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
+    """The loss at the optimal ridge, isotropic target, as a series in N at fixed ratio N/T = r.
+
+    r may be any positive number.  Up to three terms: relative corrections 1/N and 1/N².
+    """
+    if not 1 <= terms <= 3:
+        raise InputError("terms", terms, "1, 2 or 3 (later corrections mix with N^-(b+1))")
+    d = sp.Symbol("d", positive=True)
+    ordering = scaling_ordering(exponent, None)
+    levels = _levels_at_fixed_share(d)
+    optimum = sp.Symbol("d_0", positive=True)
+    second = [sp.diff(levels[0], d, 2), sp.diff(levels[1], d)]
+    coefficients = [levels[0], levels[1], levels[2] - second[1] ** 2 / (2 * second[0])]
+    coefficients = [sp.factor(sp.powsimp(sp.factor(q))).subs(d, optimum) for q in coefficients]
+    share = scaling_optimum().subs(
+        {symbols.alpha: b - 1, T: 1 / ratio, N: 1}
+    )  # homogeneous in N, T
+    loss = Expansion.build(
+        N,
+        sp.oo,
+        [(q, 1 - b - i) for i, q in enumerate(coefficients)],
+        order=-b - 2,
+        ordering=ordering,
+        definitions={c: PREFACTOR, optimum: share},
+    )
+    x = _relative(degrees_series(1, 4, ordering), 3).revert(sp.Symbol("D_1", positive=True))
+    kappa_series = (x * lambda_plus).scale_variable(optimum, 1, N)
+    kappa_series = replace(kappa_series, definitions=loss.definitions).keep(1)
+    when = (
+        "M = ∞, isotropic target, no noise, N and T large at a fixed ratio, ridge optimal; "
+        "no peak at N = T"
+    )
+    return Limit(
+        "optimal-ridge",
+        "Optimal ridge at fixed N/T",
+        when,
+        _first(loss, terms),
+        kappa_series,
+        variable_of=lambda s: s.features,
+        constants=_any_ratio,
+        exact=at_optimal_ridge,
+        meaning={ratio: N / T, c: PREFACTOR, optimum: sp.Symbol("D_1^*") / N},
+    )
+
+
+def _any_ratio(setting: Setting) -> Mapping[sp.Symbol, Any]:
+    import mpmath
+
+    return {ratio: mpmath.mpmathify(setting.features) / mpmath.mpmathify(setting.samples)}
+
+
+@cache
+def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
+    """ℓ₀, ℓ₁, ℓ₂ of L = N^{1−b} Σ ℓ_i N^{-i} at D₁ = N d, T = N/r.
+
+    The next relative order, N^{-b-1}, is beyond.  x = (c/(D₁+½))^b and
+    D₂ = (b−1)/b (D₁+½) − ½ + O(x), both read off their series.
+    """
+    share = sp.Symbol("D_1", positive=True)
+    ordering = scaling_ordering(2, None)
+    x = _relative(degrees_series(1, 4, ordering), 3).revert(share)
+    d2 = _relative(degrees_series(2, 4, ordering), 3).compose(x)
+    field = Field([b, d, ratio])
+    rows = [
+        [
+            sp.simplify(t.coefficient / x.lead.coefficient) * d**-i
+            for i, t in enumerate(x.terms[:3])
+        ],
+        [sp.factor(d2.terms[0].coefficient) * d, d2.terms[1].coefficient, 0],
+    ]
+    small = {
+        kappa: Laurent.of(field, rows[0]),
+        D[2]: Laurent.of(field, rows[1], -1),
+        D[1]: Laurent.of(field, [d, 0, 0], -1),
+        N: Laurent.of(field, [1, 0, 0], -1),
+    }
+    formula = isotropic(excess_loss_formula(), sp.S.One).subs(sigma_eps, 0).subs(T, N / ratio)
+    loss = substitute_laurent(formula, small)  # N^{-1} counts; κ in units of c^b (N d)^{-b}
+    scale = sigma_w**2 * lambda_plus * c**b * d**-b
+    return [scale * field.expression(loss.coefficient(i - 1)) for i in range(3)]

@@ -1,0 +1,445 @@
+r"""Which law holds where: maps of the (N, T) plane and of the (N, t) plane.
+
+**(N, T), zero ridge.**  The candidates, simplest first, each with its leading term and its domain:
+
+    features        k_N N^{-e_N}                      N < T, N < M         plateau in T
+    samples         k_T T^{-e_T}                      T < N, T < M         plateau in N
+    features, peak  k_N N^{-e_N}/(1 − N/T)            N < T, N < M         double descent below N =
+    T samples, peak   (series at fixed T/N, lead)       T < N, T < M         double descent above
+    noise           σ_ε² V(N, T)                      min(N, T) < M        noise-dominated
+    breakdown       C (M − n)                         M/2 < n < M          linear vanishing, n =
+    min(N, T) noise beyond    σ_ε² M/(T − M)                    N, T > M
+
+A law *holds* at a point when it is within ``tolerance`` of the exact loss there; the simplest law
+that holds is shown, and "between" where none does.  So the map is a statement about the exact loss,
+not a sketch.  Borders are the curves N = T, N = M, T = M, and σ_ε² V = L₀ (found on each column).
+
+**(N, t), unlimited data.**  The late-time loss is the sum of the power laws of
+`analytic.dynamic_laws`; the largest one names the regime, and each border t(N) is where two of them
+are equal, a power law itself.  Before t = 1 (in units of 1/λ₊) nothing has been learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import InputError
+from ..loss import static_loss
+from ..spectrum import PowerLaw
+
+__all__ = ["Border", "RegimeMap", "draw", "size_map", "time_map"]
+
+BETWEEN = "between"
+BISECTIONS = 30
+#: Okabe and Ito's palette, distinguishable with every common colour vision deficiency
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#56B4E9",
+    "#F0E442",
+    "#CC79A7",
+    "#009E73",
+    "#D55E00",
+    "#999999",
+    "#DDDDDD",
+)
+
+
+@dataclass(frozen=True)
+class Border:
+    """A curve between regimes, as points; ``relation`` is its equation in text."""
+
+    relation: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
+class RegimeMap:
+    """Regimes on a grid: ``index[i, j]`` is the place in ``names`` of the law at (x[j], y[i]).
+
+    ``loss[i, j]`` is the loss there (exact on the (N, T) plane, the sum of the laws on (N, t)),
+    ``error[i, j]`` the relative distance of the law shown from it.
+    """
+
+    axes: tuple[str, str]
+    x: np.ndarray
+    y: np.ndarray
+    names: tuple[str, ...]
+    formulas: tuple[str, ...]
+    index: np.ndarray
+    loss: np.ndarray
+    error: np.ndarray
+    borders: tuple[Border, ...]
+
+    def at(self, x: float, y: float) -> str:
+        """The name of the regime at the grid point nearest to (x, y), in logarithms."""
+        j = int(np.argmin(np.abs(np.log(self.x / x))))
+        i = int(np.argmin(np.abs(np.log(self.y / y))))
+        return self.names[self.index[i, j]]
+
+    def as_data(self) -> dict[str, Any]:
+        """Lists and strings, ready for JSON."""
+        return {
+            "axes": list(self.axes), "x": self.x.tolist(), "y": self.y.tolist(),
+            "names": list(self.names), "formulas": list(self.formulas),
+            "index": self.index.tolist(),
+            "loss": [[float(v) if np.isfinite(v) else None for v in row] for row in self.loss],
+            "borders": [{"relation": b.relation, "x": b.x.tolist(), "y": b.y.tolist()}
+                        for b in self.borders],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A law with its formula, its domain and its values."""
+
+    name: str
+    formula: str
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    domain: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def size_map(
+    spectrum: PowerLaw,
+    features: Sequence[float],
+    samples: Sequence[float],
+    *,
+    noise: float = 0.0,
+    tolerance: float = 0.25,
+) -> RegimeMap:
+    """The map of the (N, T) plane at zero ridge, on the grid features × samples.
+
+    Raises `InputError` for sizes or a noise that are not allowed, or a tolerance outside (0, 1).
+
+    >>> grid = np.geomspace(10, 1e4, 7)
+    >>> size_map(PowerLaw(alpha=0.5), grid, grid).at(10, 1e4)
+    'features'
+    """
+    n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
+    t = np.asarray(arguments.positive("samples", np.asarray(samples, dtype=float)))
+    arguments.nonnegative("noise", noise)
+    if not 0 < tolerance < 1:
+        raise InputError("tolerance", tolerance, "a number between 0 and 1")
+    columns, rows = np.meshgrid(n, t)
+    exact = np.asarray(static_loss(spectrum, columns, rows, noise=noise).excess_loss)
+    candidates = _candidates(spectrum, noise)
+    index = np.full(exact.shape, len(candidates))
+    error = np.full(exact.shape, np.inf)
+    for i, law in reversed(list(enumerate(candidates))):
+        with np.errstate(all="ignore"):
+            distance = np.abs(law.value(columns, rows) / exact - 1)
+        holds = law.domain(columns, rows) & (distance < tolerance)
+        index, error = np.where(holds, i, index), np.where(holds, distance, error)
+    return RegimeMap(
+        ("N", "T"),
+        n,
+        t,
+        (*[c.name for c in candidates], BETWEEN),
+        (*[c.formula for c in candidates], "no law within the tolerance"),
+        index,
+        exact,
+        error,
+        tuple(_size_borders(spectrum, n, t, noise)),
+    )
+
+
+def _candidates(spectrum: PowerLaw, noise: float) -> list[_Candidate]:
+    """Every law of the (N, T) plane that this spectrum and noise have, simplest first."""
+    found = [*_plateaus(spectrum)] if spectrum.exponent > 1 else []
+    if noise > 0:
+        found.append(
+            _Candidate(
+                "noise",
+                "σ² V(N, T)",
+                lambda n, t: noise * _amplification(spectrum, n, t),
+                lambda n, t: (np.minimum(n, t) < spectrum.size) & (n != t),
+            )
+        )
+    if spectrum.size < np.inf:
+        found.append(_breakdown(spectrum))
+        if noise > 0:
+            found.append(
+                _Candidate(
+                    "noise beyond M",
+                    "σ² M/(T − M)",
+                    lambda n, t: noise * spectrum.size / (t - spectrum.size),
+                    lambda n, t: (n > spectrum.size) & (t > spectrum.size),
+                )
+            )
+    return found
+
+
+def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
+    """Leading terms of the series in the smaller size, at ratio 0 and at the actual ratio."""
+    import sympy as sp
+
+    from ..notation import a, b, lambda_plus, sigma_w
+    from .limits import limit
+    from .limits.limit import ratio
+
+    target = None if spectrum.isotropic else spectrum.target_exponent
+    values = {
+        b: spectrum.exponent,
+        a: spectrum.target_exponent,
+        lambda_plus: spectrum.scale,
+        sigma_w: sp.sqrt(sp.sympify(spectrum.target_variance)),
+    }
+    plain, peaked = [], []
+    for name, regime in (("features", "N/T"), ("samples", "T/N")):
+        law = limit(regime, exponent=spectrum.exponent, target_exponent=target)
+        lead = law.loss.resolved().lead
+        prefactor = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
+        power, letter = float(lead.power.subs(values)), regime[0]
+        log = f" log {letter}" if lead.log else ""
+        formula = f"{float(prefactor(0.0)):.4g} {letter}^{power:.4g}{log}"
+        domain = _below(letter, spectrum.size)
+        plain.append(
+            _Candidate(name, formula, _leading(letter, prefactor, power, lead.log, False), domain)
+        )
+        formula += " × pole at N = T"
+        value = _leading(letter, prefactor, power, lead.log, True)
+        peaked.append(_Candidate(f"{name}, peak", formula, value, domain))
+    return plain + peaked
+
+
+def _leading(
+    letter: str, prefactor: Callable[[Any], Any], power: float, log: int, at_ratio: bool
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """prefactor(r) n^power log(n)^log of the smaller size ``letter``; r = 0 unless ``at_ratio``."""
+
+    def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+        small, large = (n, t) if letter == "N" else (t, n)
+        r = np.minimum(small / large, 1 - 1e-12) if at_ratio else 0.0
+        return prefactor(r) * small**power * np.log(small) ** log
+
+    return value
+
+
+def _below(letter: str, size: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Where ``letter`` is the smaller of N and T, and below M."""
+
+    def domain(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+        small, large = (n, t) if letter == "N" else (t, n)
+        return (small < large) & (small < size)
+
+    return domain
+
+
+def _amplification(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """V in L = L₀ + σ_ε² V, as a difference of two exact losses (linear in the noise)."""
+    quiet, loud = (np.asarray(static_loss(spectrum, n, t, noise=s).excess_loss) for s in (0.0, 1.0))
+    return loud - quiet
+
+
+def _breakdown(spectrum: PowerLaw) -> _Candidate:
+    """The leading term of the breakdown limit, linear in M − min(N, T)."""
+    size, zero = float(spectrum.size), 0.0
+    first = float(spectrum.resolvent_sum(zero, -1, 0))
+    w_0 = float(spectrum.resolvent_sum(zero, 0, 0, target=True))
+    w_1 = float(spectrum.resolvent_sum(zero, -1, 0, target=True))
+
+    faces = {smaller: _breakdown_face(smaller) for smaller in ("N", "T")}
+
+    def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
+        below, above = (
+            faces[s](size, n, t, first, w_0, w_1) * (size - low) for s, low in (("N", n), ("T", t))
+        )
+        return np.where(n < t, below, above)
+
+    return _Candidate(
+        "breakdown",
+        "∝ M − min(N, T)",
+        value,
+        lambda n, t: (np.minimum(n, t) < size) & (np.minimum(n, t) > size / 2) & (n != t),
+    )
+
+
+def _breakdown_face(smaller: str) -> Callable[..., Any]:
+    """The leading coefficient of the breakdown limit as a function of M, N, T, Λ₁, W₀, W₁."""
+    import sympy as sp
+
+    from ..notation import M, N, T
+    from .limits import limit
+    from .limits.local import ResolvedModes
+
+    modes = ResolvedModes(1)
+    lead = limit("min(N,T)->M", smaller=smaller, terms=1).loss.lead.coefficient
+    return sp.lambdify((M, N, T, modes.inverse[0], modes.power[0], modes.power[1]), lead, "numpy")
+
+
+def _size_borders(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: float) -> list[Border]:
+    low, high = max(n.min(), t.min()), min(n.max(), t.max())
+    borders = []
+    if low < high:
+        borders.append(Border("N = T", np.array([low, high]), np.array([low, high])))
+    size = spectrum.size
+    if n.min() < size < n.max():
+        borders.append(Border("N = M", np.array([size, size]), np.array([t.min(), t.max()])))
+    if t.min() < size < t.max():
+        borders.append(Border("T = M", np.array([n.min(), n.max()]), np.array([size, size])))
+    if noise > 0:
+        borders += _noise_borders(spectrum, n, t, noise)
+    return borders
+
+
+def _noise_borders(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: float) -> list[Border]:
+    """Where σ_ε² V = L₀: sign changes along T for each N, bisected in log T all at once."""
+    fine = np.geomspace(t.min(), t.max(), 160)
+    columns, rows = np.meshgrid(n, fine)
+    share = _log_noise_share(spectrum, columns, rows, noise)
+    i, j = np.nonzero(share[:-1] * share[1:] < 0)
+    if len(i) == 0:
+        return []
+    low, high, sign = np.log(fine[i]), np.log(fine[i + 1]), np.sign(share[i, j])
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        same = np.sign(_log_noise_share(spectrum, n[j], np.exp(middle), noise)) == sign
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    order = np.lexsort((high, j))
+    return [Border("σ² V = L₀", n[j][order], np.exp(high)[order])]
+
+
+def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: float) -> np.ndarray:
+    """log(σ_ε² V/L₀), NaN where the noiseless loss is 0 or a loss is infinite."""
+    quiet = np.asarray(static_loss(spectrum, n, t).excess_loss)
+    with np.errstate(all="ignore"):
+        value = np.log(noise * _amplification(spectrum, n, t) / quiet)
+    return np.where(np.isfinite(value), value, np.nan)
+
+
+def time_map(
+    exponent: Any, target_exponent: Any, features: Sequence[float], times: Sequence[float]
+) -> RegimeMap:
+    """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
+
+    >>> grid = np.geomspace(10, 1e6, 6)
+    >>> chart = time_map(1.25, 1.5, grid, grid)
+    >>> chart.at(1e6, 10), chart.at(10, 1e6)
+    ('time', 'features')
+    """
+    from .dynamic_laws import bottleneck_laws
+
+    n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
+    t = np.asarray(arguments.positive("times", np.asarray(times, dtype=float)))
+    laws = [
+        law for law in bottleneck_laws(target_exponent, exponent).values() if law.exponents[2] == 0
+    ]
+    columns, rows = np.meshgrid(n, t)
+    values = np.array(
+        [np.broadcast_to(law(time=rows, features=columns), columns.shape) for law in laws]
+    )
+    total = values.sum(axis=0)
+    index = np.argmax(values, axis=0)
+    early = rows < 1
+    index = np.where(early, len(laws), index)
+    error = np.where(early, np.inf, 1 - values.max(axis=0) / total)
+    borders = [
+        b
+        for i, first in enumerate(laws)
+        for second in laws[i + 1 :]
+        if (b := _law_border(first, second, laws, n, t)) is not None
+    ]
+    return RegimeMap(
+        ("N", "t"),
+        n,
+        t,
+        (*[law.name for law in laws], "early"),
+        (*[str(law.expression) for law in laws], "t < 1: nothing learnt"),
+        index,
+        total,
+        error,
+        tuple(borders),
+    )
+
+
+def _law_border(
+    first: Any, second: Any, laws: Sequence[Any], n: np.ndarray, t: np.ndarray
+) -> Border | None:
+    """t(N) on which two laws are equal, restricted to where no third one is larger."""
+    p1, q1, _ = map(float, first.exponents)
+    p2, q2, _ = map(float, second.exponents)
+    if p1 == p2 or first.log or second.log:
+        return None
+    grid = np.geomspace(n.min(), n.max(), 200)
+    c1, c2 = float(first.prefactor), float(second.prefactor)
+    moment = (c1 / c2 * grid ** (q2 - q1)) ** (1 / (p1 - p2))
+    value = first(time=moment, features=grid)
+    largest = np.max(
+        [np.broadcast_to(law(time=moment, features=grid), grid.shape) for law in laws], axis=0
+    )
+    keep = (largest <= value * (1 + 1e-9)) & (moment >= max(t.min(), 1)) & (moment <= t.max())
+    if not keep.any():
+        return None
+    power = (q2 - q1) / (p1 - p2)
+    return Border(f"{first.name} = {second.name}: t ∝ N^{power:.4g}", grid[keep], moment[keep])
+
+
+def draw(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
+    """Draw the map to a PNG, PDF or SVG file, in colours that colour-blind readers can tell."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    path = Path(path)
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise InputError("path", path, "a file name that ends in .png, .pdf or .svg")
+    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.add_subplot()
+    present = [i for i in range(len(chart.names)) if np.any(chart.index == i)]
+    colours = ListedColormap([_colour(chart, i) for i in range(len(chart.names))])
+    axis.pcolormesh(
+        chart.x,
+        chart.y,
+        chart.index,
+        cmap=colours,
+        shading="nearest",
+        norm=BoundaryNorm(np.arange(len(chart.names) + 1) - 0.5, len(chart.names)),
+    )
+    styles = ("-", "--", "-.", ":")
+    for i, border in enumerate(chart.borders):
+        scattered = "=" in border.relation and border.relation.startswith("σ")
+        axis.plot(
+            border.x,
+            border.y,
+            color="black",
+            lw=1.4,
+            label=border.relation,
+            ls="none" if scattered else styles[i % 4],
+            marker="." if scattered else None,
+        )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        title=title,
+        xlim=(chart.x.min(), chart.x.max()),
+        ylim=(chart.y.min(), chart.y.max()),
+        xlabel=_axis_name(chart.axes[0]),
+        ylabel=_axis_name(chart.axes[1]),
+    )
+    handles = [
+        Patch(facecolor=_colour(chart, i), edgecolor="black", lw=0.5, label=chart.names[i])
+        for i in present
+    ]
+    lines = axis.get_legend_handles_labels()[0]
+    figure.legend(
+        handles=handles + lines, loc="outside lower center", ncols=3, fontsize=9, frameon=False
+    )
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def _colour(chart: RegimeMap, i: int) -> str:
+    return "#FFFFFF" if chart.names[i] in (BETWEEN, "early") else PALETTE[i % len(PALETTE)]
+
+
+def _axis_name(letter: str) -> str:
+    return {"N": "number of features N", "T": "number of samples T", "t": "training time t"}[letter]

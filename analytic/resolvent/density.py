@@ -1,0 +1,143 @@
+r"""The eigenvalues of the features' Gram matrix, and of the covariance of finitely many samples.
+
+K = φφᵀ/(σ_u² N T) has the nonzero eigenvalues of xᵀuᵀu x/(σ_u² N T); N = ∞ gives the
+empirical covariance xxᵀ/T of T samples, T = ∞ the matrix uΛuᵀ/N of N features. With κ(z) of
+equation (1),
+
+    Σ_i μ_i/(μ_i + z) = D₁(κ),      Σ_i ln(1 + μ_i/z) = G(κ),
+    G = Σ_J ln(1+λ_J/κ) − N [ln R₃ + D₁/N] − T [ln R₁ + D₁/T],
+
+the second by integrating the first, dG/dz = −D₁/z, which fixes G since both vanish at
+infinity. Just below the negative axis, z = −x − i0, imaginary parts count eigenvalues:
+
+    density of nonzero eigenvalues   n(x) = Im D₁/(π x),
+    number of eigenvalues above x    Im G/π.
+
+κ has there a negative imaginary part inside the spectrum, and is real outside of it.
+
+Source: solvable-model talk, “Data Properties” and “A Statistical Model”.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import InputError
+from ..spectrum import Spectrum
+from . import solution as resolvent
+
+BELOW_AXIS = 1e-7  # angle below the negative axis from which κ is continued onto it
+SHARP = 100.0  # Im κ in units of this angle, above which the point is inside the spectrum
+NEWTON_STEPS = 8
+BISECTIONS = 24
+GRID, DEPTH = 128, 80.0  # values of ln x among which an eigenvalue is looked for
+CHUNK = 1 << 21
+
+
+def _on_axis(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray) -> np.ndarray:
+    """κ(−x − i0): continued to just below the axis, then Newton's method on it.
+
+    Where that is real (outside the spectrum) or does not converge (at the edges), κ just
+    below the axis is kept.
+    """
+    below = x * np.exp(-1j * (math.pi - BELOW_AXIS))
+    k = resolvent.solve(spectrum, n, t, below).value
+    inside = k.imag < -SHARP * BELOW_AXIS * np.abs(k)
+    if inside.any():
+        k[inside] = _polished(spectrum, n, t, x[inside], k[inside])
+    return k
+
+
+def _polished(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray, start: np.ndarray) -> np.ndarray:
+    k = start.copy()
+    for _ in range(NEWTON_STEPS):
+        value, slope = resolvent.equation_and_slope(spectrum, k, 1 / n, 1 / t, -x + 0j)
+        step = k - value / slope
+        k = np.where(step.imag < 0, step, k)
+    value, _ = resolvent.equation_and_slope(spectrum, k, 1 / n, 1 / t, -x + 0j)
+    good = (np.abs(value) < 1e-10 * np.abs(k)) & (np.abs(k - start) < 1e-2 * np.abs(start))
+    return np.where(good, k, start)
+
+
+def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndarray]:
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
+    arguments.positive("x", x)
+    if math.isinf(features) and math.isinf(samples):
+        raise InputError("features", features, "a finite number, or finite samples")
+    return float(features), float(samples), np.asarray(x, dtype=float)
+
+
+def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:
+    """n(x): the number density of the nonzero eigenvalues of φφᵀ/(σ_u² N T) at x > 0.
+
+    ``features`` = ∞ gives xxᵀ/T. The integral of n is min(N, T, M). Shape of x.
+
+    >>> from solvable.analytic.spectrum import Flat  # white data: the Marchenko–Pastur density
+    >>> float(round(eigenvalue_density(Flat(50), math.inf, 200, 1.0), 3))
+    30.82
+    """
+    n, t, points = _checked(features, samples, x)
+    k = _on_axis(spectrum, n, t, points.ravel())
+    density = spectrum.degrees_of_freedom(k).imag / (math.pi * points.ravel())
+    return np.maximum(density, 0.0).reshape(points.shape)[()]
+
+
+def eigenvalue_count(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:
+    """The expected number of eigenvalues of φφᵀ/(σ_u² N T) above x; finite M.
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> float(round(eigenvalue_count(Flat(50), math.inf, 200, 1e-3), 4))
+    50.0
+    """
+    n, t, points = _checked(features, samples, x)
+    k = _on_axis(spectrum, n, t, points.ravel())
+    d1 = spectrum.degrees_of_freedom(k)
+    total = _log_sum(spectrum, k)
+    for size in (n, t):
+        if math.isfinite(size):
+            total = total - size * np.log(1 - d1 / size) - d1
+    return (total.imag / math.pi).reshape(points.shape)[()]
+
+
+def _log_sum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
+    """Σ_J ln(1 + λ_J/κ), by blocks of κ."""
+    modes = spectrum.eigenvalues()
+    out = np.empty(k.shape, dtype=complex)
+    step = max(1, CHUNK // len(modes))
+    for i in range(0, len(k), step):
+        out[i : i + step] = np.log(1 + modes[:, None] / k[None, i : i + step]).sum(axis=0)
+    return out
+
+
+def expected_eigenvalues(spectrum: Spectrum, features: Any, samples: Any, index: Any) -> Any:
+    """The eigenvalue of rank ``index`` (1 is the largest): where i − ½ eigenvalues lie above.
+
+    This is the curve λ_i against i of the talk: it follows the latent power law and ends in
+    a rapid decline at i = min(N, T, M).
+
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> law = PowerLaw(alpha=0.5, size=1000)
+    >>> bool(expected_eigenvalues(law, math.inf, 100, 100) < law.eigenvalue(100))
+    True
+    """
+    n, t, _ = _checked(features, samples, 1.0)
+    rank = np.asarray(arguments.positive("index", index), dtype=float)
+    largest = min(n, t, spectrum.size)
+    if np.any(rank > largest):
+        raise InputError("index", index, f"ranks from 1 to {largest:g}")
+    wanted = rank.ravel() - 0.5
+    top = math.log(4 * spectrum.trace() * (1 + 1 / min(n, t)))
+    grid = np.linspace(top, top - DEPTH, GRID)
+    counts = eigenvalue_count(spectrum, n, t, np.exp(grid))
+    place = np.searchsorted(np.maximum.accumulate(counts), wanted)
+    high, low = grid[np.maximum(place - 1, 0)], grid[np.minimum(place, GRID - 1)]
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        above = eigenvalue_count(spectrum, n, t, np.exp(middle)) >= wanted
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.exp((low + high) / 2).reshape(rank.shape)[()]

@@ -1,0 +1,119 @@
+"""`solvable allocate`: the best way to spend a budget, on samples or on training time."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import options as types
+from . import output
+
+DIGITS = 15
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the arguments of `solvable allocate`."""
+    parser = subparsers.add_parser(
+        "allocate",
+        help="split a budget between features and samples, or features and time",
+        description="With --alpha: minimise the loss at the optimal (or zero) ridge under "
+        "N^p T^q = C. With --a and --b: minimise the loss of gradient flow under C = N t.",
+    )
+    add = parser.add_argument
+    add("--budget", type=types.positive, required=True, metavar="C")
+    add("--alpha", type=types.positive, metavar="A", help="spectral exponent, isotropic target")
+    add("--features-power", type=types.positive, default=1, metavar="P", help="p (default: 1)")
+    add("--samples-power", type=types.positive, default=1, metavar="Q", help="q (default: 1)")
+    add("--ridge", choices=("optimal", "zero"), default="optimal")
+    add("--a", type=types.positive, metavar="A2", help="target exponent, w²λ ∝ k^-a")
+    add("--b", type=types.positive, metavar="B", help="spectral exponent, λ ∝ k^-b")
+    types.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Allocate and print."""
+    from solvable.analytic.errors import InputError
+
+    if (arguments.alpha is None) == (arguments.a is None or arguments.b is None):
+        raise InputError("--alpha", arguments.alpha, "--alpha, or both --a and --b")
+    answer = _samples(arguments) if arguments.alpha is not None else _time(arguments)
+    if arguments.json:
+        output.print_json(answer)
+        return 0
+    print(answer.pop("what"))
+    rows = [(name.replace("_", " "), value) for name, value in answer.items()]
+    output.print_table(("quantity", "value"), rows)
+    return 0
+
+
+def _power(prefactor: Any, power: Any, digits: int = 8) -> str:
+    import mpmath
+
+    return f"{output.decimal(prefactor, digits)} C^{mpmath.nstr(mpmath.mpmathify(power), digits)}"
+
+
+def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
+    import mpmath
+    from solvable.analytic.asymptotics.allocation import allocate
+
+    with mpmath.workdps(DIGITS + 5):
+        best = allocate(
+            arguments.alpha, arguments.features_power, arguments.samples_power, arguments.ridge
+        )
+        size, samples, loss = best.at(
+            mpmath.mpf(arguments.budget.numerator) / arguments.budget.denominator
+        )
+        return {
+            "what": "features and samples, isotropic target, scaling regime (M = ∞, N and T "
+            f"large), ridge {arguments.ridge}; λ₊ = σ_w = 1",
+            "N": output.json_number(size),
+            "T": output.json_number(samples),
+            "N_over_T": output.json_number(best.ratio),
+            "excess_loss": output.json_number(loss),
+            "N_law": _power(*best.features),
+            "T_law": _power(*best.samples),
+            "loss_law": _power(*best.loss),
+            "N_over_T_of_the_law_(1/N+1/T)^alpha": float(
+                arguments.samples_power / arguments.features_power
+            ),
+        }
+
+
+def _time(arguments: argparse.Namespace) -> dict[str, Any]:
+    from solvable.analytic.asymptotics.allocation import time_allocation
+    from solvable.analytic.asymptotics.dynamic_laws import compute_optimal, feature_law, time_law
+
+    moment, size = time_law(arguments.a, arguments.b), feature_law(arguments.a, arguments.b)
+    best = compute_optimal(arguments.a, arguments.b)
+    steps, features, loss = best(float(arguments.budget))
+    answer = {
+        "what": "features and time, gradient flow, unlimited data, M = ∞, C = N t; "
+        + (
+            "the loss is the sum of both laws"
+            if best.sum_is_exact
+            else "exponents; prefactors of the sum of both laws, an estimate"
+        ),
+        "balance": " and ".join(best.balance),
+        "N": features,
+        "t": steps,
+        "excess_loss": loss,
+        "N_exponent": str(best.size),
+        "t_exponent": str(best.time),
+        "loss_exponent": str(-best.loss),
+        "time_law": str(moment.expression.subs(moment.point)),
+        "feature_law": str(size.expression.subs(size.point)),
+    }
+    if not size.log:
+        two = time_allocation().at(
+            A=float(moment.prefactor),
+            B=float(size.prefactor),
+            r_t=moment.exponents[0],
+            r_N=size.exponents[1],
+            p=1,
+            q=1,
+            C=float(arguments.budget),
+        )
+        answer["N_of_time_and_features_alone"] = float(two.features)
+        answer["t_of_time_and_features_alone"] = float(two.time)
+    return answer

@@ -1,0 +1,157 @@
+"""`solvable derive`: from a matrix expression to its self-consistent equations.
+
+solvable derive "tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))" --gaussian "X:M,T:1/T" --deterministic "L:M"
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from solvable.analytic.errors import InputError
+
+from . import options as types
+from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
+
+_FORMS = """\
+expressions:
+  tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.I, + - * / ^,
+  I the identity; declared names are matrices, their dimensions and small letters are scalars
+declarations (separate several with ';' or repeat the option):
+  --gaussian "X:M,T:1/T"       independent real Gaussian entries, rows, columns, variance
+  --symmetric "W:M:1/M"        symmetric Gaussian matrix
+  --deterministic "L:M; A:M,T" symmetric matrix; any rectangular matrix
+  --commuting "L,W"            these have common eigenvectors (the default is that they do not)
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the arguments of `solvable derive`."""
+    parser = subparsers.add_parser(
+        "derive",
+        help="derive the self-consistent equations of a matrix expression",
+        description="Derive the reduced self-consistent equations of the limit of an expression "
+        "in random and deterministic matrices.",
+        epilog=_FORMS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("expression", nargs="?", metavar="EXPR", help='for instance "tr(inv(X*X.T + z*I))"')
+    add("--all", action="store_true", help="derive, prove and time the catalogue: a Markdown table")
+    for kind in ("gaussian", "symmetric", "deterministic", "commuting"):
+        add(f"--{kind}", action="append", default=[], metavar="DECL")
+    add("--scalar", action="append", default=[], metavar="NAME", help="a capital that is a scalar")
+    add(
+        "--show-pencil", action="store_true", help="print the linear pencil Q and its closed system"
+    )
+    add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
+    types.add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Derive and print; exit status 1 if a proof that was asked for fails."""
+    from solvable.analytic.free_probability import derive, parse_declarations
+
+    if arguments.all:
+        return _print_table()
+    if arguments.expression is None:
+        raise InputError("EXPR", "nothing", "a matrix expression, or the option --all")
+    model = parse_declarations(
+        arguments.gaussian, arguments.symmetric, arguments.deterministic, arguments.commuting
+    )
+    equations = derive(arguments.expression, model, scalars=arguments.scalar)
+    proof = equations.prove_planar(arguments.prove) if arguments.prove else None
+    printers = {"text": _print_text, "latex": _print_latex, "json": _print_json}
+    printers[arguments.format](equations, proof, arguments)
+    return 0 if proof is None or proof.holds else 1
+
+
+def _print_table() -> int:
+    from solvable.validation.executors import one_blas_thread
+
+    from ..matrices.matrix_table import table
+
+    with one_blas_thread():
+        for line in table():
+            print(line, flush=True)
+    return 0
+
+
+def _proof_sentence(proof: PlanarComparison) -> str:
+    if proof.holds:
+        last = proof.orders[-1]
+        return f"moments equal the sums over planar pairings to order {last} in 1/z, exactly"
+    return f"moments DIFFER from the sums over planar pairings at order {proof.first_failure}"
+
+
+def _print_text(
+    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+) -> None:
+    if arguments.show_pencil:
+        _print_pencil(equations)
+    print(f"{equations.expression}\n  → {equations.value}")
+    linear = [e for system in equations.linear for e in system.equations()]
+    if equations.relations or linear:
+        print("where")
+    for equation in (*equations.relations, *linear):
+        print(f"  {equation.lhs} = {equation.rhs}")
+    if equations.unknowns:
+        print("unknowns")
+    for unknown in equations.unknowns:
+        print(f"  {unknown.symbol}: {unknown.meaning}")
+    if proof is not None:
+        print(_proof_sentence(proof))
+
+
+def _print_pencil(equations: SelfConsistentEquations) -> None:
+    from solvable.analytic.free_probability.naming import pencil_rows
+
+    pencil = equations.pencil
+    columns = [f"{j + 1} ({space})" for j, space in enumerate(pencil.spaces)]
+    output.print_table(columns, pencil_rows(pencil), title="pencil Q, block (dimension)")
+    print(f"numeric check of the Schur complement: {pencil.check():.1e} relative")
+    rows = [(f"{e.lhs} = {e.rhs}", meaning) for e, meaning in equations.closed_system]
+    output.print_table(("closed system", "stands for"), rows)
+
+
+def _print_latex(
+    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+) -> None:
+    if arguments.show_pencil:
+        from solvable.analytic.free_probability.naming import pencil_latex
+
+        print(pencil_latex(equations.pencil))
+    print(equations.latex())
+    if proof is not None:
+        print(f"% {_proof_sentence(proof)}")
+
+
+def _print_json(
+    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+) -> None:
+    from solvable.analytic.free_probability.naming import pencil_rows
+
+    data: dict[str, Any] = {
+        "expression": str(equations.expression),
+        "value": str(equations.value),
+        "relations": [_equation(e) for e in equations.relations],
+        "linear": [[_equation(e) for e in system.equations()] for system in equations.linear],
+        "unknowns": {str(u.symbol): u.meaning for u in equations.unknowns},
+        "pencil_size": equations.pencil.size,
+        "latex": equations.latex(),
+    }
+    if arguments.show_pencil:
+        data["pencil"] = pencil_rows(equations.pencil)
+        data["closed_system"] = {_equation(e): meaning for e, meaning in equations.closed_system}
+        data["pencil_dimensions"] = [str(space) for space in equations.pencil.spaces]
+    if proof is not None:
+        data["planar_proof"] = {"holds": proof.holds, "orders": list(proof.orders)}
+    output.print_json(data)
+
+
+def _equation(equation: Any) -> str:
+    return f"{equation.lhs} = {equation.rhs}"

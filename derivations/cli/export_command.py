@@ -1,0 +1,42 @@
+"""`solvable export`: derivations as a LaTeX article."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from solvable.analytic.errors import InputError
+
+from .. import catalogue
+from ..export import article
+from . import output
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the arguments of `solvable export`."""
+    parser = subparsers.add_parser("export", help="write derivations as a LaTeX article")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="names that `solvable list` prints"
+    )
+    parser.add_argument("--all", action="store_true", help="the whole catalogue")
+    parser.add_argument("--to", required=True, metavar="FILE.tex", help="the file to write")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the article and say where it is."""
+    if arguments.all == bool(arguments.names):
+        raise InputError("NAME", " ".join(arguments.names), "names, or --all, and not both")
+    target = Path(arguments.to)
+    if target.suffix != ".tex":
+        raise InputError("--to", arguments.to, "a file that ends in .tex")
+    names = catalogue.names() if arguments.all else arguments.names
+    with output.progress("building", len(names)) as advance:
+        derivations = []
+        for name in names:
+            derivations.append(catalogue.load(name))
+            advance(name)
+    target.write_text(article(derivations), encoding="utf-8")
+    print(f"{len(derivations)} derivations written to {target}")
+    return 0

@@ -1,0 +1,46 @@
+"""`solvable figure`: the figures of the experiments, as PNG and SVG."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from solvable.analytic.errors import InputError
+from solvable.validation.experiments import names as experiment_names
+
+from .. import catalogue
+from . import experiments
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the arguments of `solvable figure`."""
+    parser = subparsers.add_parser(
+        "figure",
+        help="draw the figures of experiments",
+        description="Simulate experiments and draw theory, simulation and verdict as NAME.png and "
+        "NAME.svg.",
+    )
+    experiments.add_options(parser)
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder, made when missing")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate and draw; exit status 0 whatever the verdicts, which the captions state."""
+    from solvable.validation.figures import prepare, save
+
+    for name in arguments.names:
+        if name in catalogue.names():
+            raise InputError("NAME", name, "an experiment; derivations have no figure")
+    names = experiments.chosen(arguments, experiment_names())
+    prepare(arguments.to)
+    with (
+        experiments.opened_store(arguments, names) as store,
+        experiments.workers(arguments) as executor,
+    ):
+        simulate = experiments.experiment_runner(arguments, executor, store)
+        for name in names:
+            evidence = simulate(name)
+            paths = save(evidence, arguments.to)
+            print(f"{evidence.outcome:9}  " + "  ".join(str(path) for path in paths), flush=True)
+    return 0

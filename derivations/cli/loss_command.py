@@ -1,0 +1,132 @@
+"""`solvable loss`: the static loss of one model, to any number of digits."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import StaticLoss, static_loss
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw
+
+from . import options as types
+from . import output
+
+
+def _ridge(text: str) -> Any:
+    if text == "optimal":
+        return text
+    try:
+        return types.nonnegative(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: expected a number ≥ 0, or optimal"
+        ) from None
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the arguments of `solvable loss`."""
+    parser = subparsers.add_parser(
+        "loss",
+        help="evaluate the static test loss",
+        description="Excess loss of ridge regression on N random features of T samples "
+        "(per-mode normalisation, unnormalised ridge).",
+    )
+    add = parser.add_argument
+    add("--alpha", type=types.number, metavar="A", help="spectral exponent, λ_J = λ₊ J^-(1+α)")
+    add("--b", type=types.number, metavar="B", help="the same as 1 + α")
+    add("--a", type=types.number, metavar="A2", help="target exponent, w²λ ∝ J^-a (default: b)")
+    add("--scale", type=types.positive, default=1, metavar="L", help="largest eigenvalue λ₊")
+    add("--features", type=types.positive, required=True, metavar="N")
+    add("--samples", type=types.positive, required=True, metavar="T")
+    add("--latent", type=types.count_or_infinite, required=True, metavar="M|inf")
+    add("--ridge", type=_ridge, default=0, metavar="G|optimal", help="γ ≥ 0 (default: 0)")
+    add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
+    add("--feature-variance", type=types.positive, default=1, metavar="V", help="σ_u²")
+    add("--target-variance", type=types.positive, default=1, metavar="V", help="σ_w²")
+    add("--digits", type=types.count, metavar="D", help="significant digits (default: 15)")
+    types.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def spectrum_of(arguments: argparse.Namespace) -> PowerLaw:
+    """The power law that the options describe."""
+    if arguments.alpha is not None and arguments.b is not None:
+        if arguments.b != 1 + arguments.alpha:
+            raise InputError("--b", arguments.b, "1 + alpha, or only one of --alpha and --b")
+        arguments.b = None
+    if arguments.alpha is None and arguments.b is None:
+        raise InputError("--alpha", None, "a number; give --alpha or --b")
+    return PowerLaw(
+        arguments.alpha, exponent=arguments.b, size=arguments.latent,
+        target_exponent=arguments.a, scale=arguments.scale,
+        target_variance=arguments.target_variance,
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate and print."""
+    spectrum = spectrum_of(arguments)
+    digits = arguments.digits or output.FLOAT_DIGITS
+    settings = {
+        "noise": arguments.noise,
+        "feature_variance": arguments.feature_variance,
+        "digits": digits,
+    }
+    sizes = (arguments.features, arguments.samples)
+    if arguments.ridge == "optimal":
+        result = optimal_ridge(spectrum, *sizes, **settings)
+    else:
+        result = static_loss(spectrum, *sizes, ridge=arguments.ridge, **settings)
+    quantities = {
+        "kappa": result.kappa,
+        "excess_loss": result.excess_loss,
+        "loss": result.loss,
+        "train_loss": result.train_loss,
+        "ridge": result.ridge,
+    }
+    if arguments.json:
+        print_values = {name: output.json_number(x, digits) for name, x in quantities.items()}
+        output.print_json(print_values | {"regime": regime(arguments, result)})
+    else:
+        _print_table(arguments, result, quantities, digits)
+    return 0
+
+
+_MEANING = {
+    "kappa": "κ, solution of equation (1)",
+    "excess_loss": "excess loss Σ λ E[v²]",
+    "loss": "test loss, ½ × excess",
+    "train_loss": "mean squared training residual",
+    "ridge": "ridge γ",
+}
+
+
+def _print_table(
+    arguments: argparse.Namespace, result: StaticLoss, quantities: dict[str, Any], digits: int
+) -> None:
+    rows = [(_MEANING[name], output.decimal(x, digits)) for name, x in quantities.items()]
+    output.print_table(("quantity", "value"), rows)
+    print(regime(arguments, result))
+    if result.certain_digits is not None:
+        print(f"{digits} digits shown; {result.certain_digits} are certain.")
+
+
+def regime(arguments: argparse.Namespace, result: StaticLoss) -> str:
+    """Where the model stands, in words; says why a loss is infinite or zero."""
+    n, t, m = arguments.features, arguments.samples, arguments.latent
+    if result.excess_loss == math.inf:
+        what = "N = T" if n == t and n < m else "T = M with label noise"
+        return (
+            f"Pole: {what} at zero ridge. The smallest eigenvalue of the feature Gram matrix "
+            "reaches zero, and the variance of the estimator diverges; a ridge removes it."
+        )
+    if min(n, t) >= m:
+        return "Breakdown regime (M ≤ N, T): every latent mode is learned; only noise remains."
+    if n == t:
+        return "Equiparameterised (N = T < M)."
+    side = "underparameterised (N < T)" if n < t else "overparameterised (N > T)"
+    beyond = ", with the larger of N and T beyond M" if max(n, t) >= m else ""
+    return f"Scaling regime (min(N, T) < M), {side}{beyond}."

@@ -1,0 +1,1 @@
+"""Derivations about random matrices themselves: expressions, their equations, their proofs."""

@@ -1,0 +1,123 @@
+"""The table of the README: every matrix expression, its equation, the proofs, and the time it took.
+
+Times are processor seconds of one process, measured while the table is made.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import sympy as sp
+from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations, derive
+from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
+
+HEADER = (
+    "| expression | derived equations | blocks | unknowns | derived in | planar | simulation |\n"
+    "|---|---|---|---|---|---|---|"
+)
+LONGEST = 110
+Result = TypeVar("Result")
+_GREEK = {"kappa": "κ", "lambda": "λ", "sigma": "σ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one expression after deriving and proving it."""
+
+    expression: MatrixExpression
+    equations: SelfConsistentEquations
+    derived: float
+    planar: PlanarComparison
+    planar_time: float
+    simulation: str
+    simulation_time: float
+
+    def markdown(self) -> str:
+        """The row of the table."""
+        before, after = len(self.equations.system.unknowns), len(self.equations.unknown_symbols)
+        linear = sum(len(system.unknowns) for system in self.equations.linear)
+        unknowns = f"{before} → {after}" + (f" + {linear} linear" if linear else "")
+        proof = "equal" if self.planar.holds else "DIFFERENT"
+        compared = len(self.planar.orders)
+        cells = [
+            f"{self.expression.title} (`{self.expression.name}`)",
+            equation_text(self.equations),
+            str(self.equations.pencil.size),
+            unknowns,
+            f"{self.derived:.2f} s",
+            f"{compared} moments {proof}, {self.planar_time:.1f} s",
+            f"{self.simulation}, {self.simulation_time:.1f} s",
+        ]
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def plain(expression: sp.Basic) -> str:
+    """A formula in plain text with Greek letters and subscripts."""
+    text = str(expression).replace("**", "^").replace("*", " ")
+    for name, letter in _GREEK.items():
+        text = re.sub(rf"\b{name}(?![a-z])", letter, text)
+    return re.sub(r"\b([Dh])_(\d)", lambda m: m.group(1) + m.group(2).translate(_SUBSCRIPTS), text)
+
+
+def equation_text(equations: SelfConsistentEquations) -> str:
+    """The relations and the value, or what they are if they are long."""
+    parts = []
+    for relation in equations.relations:
+        text = f"{plain(relation.lhs)} = {plain(relation.rhs)}"
+        if len(text) > LONGEST:
+            unknown = equations.unknown_symbols[0]
+            degree = sp.degree(sp.expand(relation.lhs - relation.rhs), unknown)
+            text = f"one polynomial of degree {degree} in {unknown}"
+        parts.append(text)
+    if equations.linear:
+        sizes = [len(system.unknowns) for system in equations.linear]
+        parts.append(" and ".join(f"{n}×{n}" for n in sizes) + " linear")
+    value = plain(equations.value)
+    if equations.output_symbol is None:
+        parts.append(f"→ {value}" if len(value) <= LONGEST else "a closed form")
+    return "; ".join(f"`{part}`" if "=" in part or "→" in part else part for part in parts)
+
+
+def _timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.process_time()
+    result = function()
+    return result, time.process_time() - start
+
+
+def rows() -> Iterator[Row]:
+    """Derive and prove every expression."""
+    from solvable.validation.matrix_expressions import SizeScaling, instance, prove_by_simulation
+
+    from .random_matrices import DRAWS, ORDER, SCALES, SEED
+
+    def simulated(name: str, equations: SelfConsistentEquations) -> SizeScaling:
+        return prove_by_simulation(equations, instance(name), SCALES, DRAWS, SEED)
+
+    for name, expression in EXPRESSIONS.items():
+        model = expression.declarations()
+        equations, derived = _timed(partial(derive, expression.text, model))
+        planar, planar_time = _timed(partial(equations.prove_planar, ORDER))
+        scaling, simulation_time = _timed(partial(simulated, name, equations))
+        outcome = "" if scaling.holds else "FAILS: "
+        yield Row(
+            expression,
+            equations,
+            derived,
+            planar,
+            planar_time,
+            f"{outcome}error ∝ size^{scaling.slope:.2f}",
+            simulation_time,
+        )
+
+
+def table() -> Iterator[str]:
+    """The lines of the Markdown table."""
+    yield HEADER
+    for row in rows():
+        yield row.markdown()

@@ -1,0 +1,1 @@
+"""Results of neighbouring papers, and what follows from both core papers together."""

@@ -1,0 +1,164 @@
+"""Equation (1): the resolvent of the random features, and what follows from it at once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import sympy as sp
+from solvable.analytic.free_probability.models import random_feature_resolvent
+from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
+from solvable.analytic.notation import M, N, T, kappa, z
+from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent.solution import self_consistent_equation
+from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectrum import PowerLaw
+
+from ..bibliography import Reference
+from ..catalogue import Parts, derivation
+from ..checks import Asymptotic, Exact, Numeric
+from ..derivation import Step, equation
+from ..matrices.random_matrices import corrupted_pencil, pencil_check, relation_check, value_check
+from .points import solved
+
+D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
+SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=400)
+
+
+def _kappa_at(point: Any) -> Any:
+    return resolvent.solve(SPECTRUM, 20, 50, point).value
+
+
+def _degrees_at_ridge(point: Any) -> Any:
+    return SPECTRUM.degrees_of_freedom(_kappa_at(point))
+
+
+def large_z_expansion(order: int) -> sp.Expr:
+    """κ(z) to z^{-order}, by iterating equation (1) with D₁ = Σ_k (−1)^k tr Λ^{k+1}/κ^{k+1}."""
+    traces = sp.symbols(f"t_1:{order + 2}", positive=True)
+    k = z
+    for _ in range(order + 2):
+        degrees = sum((-1) ** j * trace / k ** (j + 1) for j, trace in enumerate(traces))
+        small = sp.Symbol("epsilon")
+        value = (z / ((1 - degrees / N) * (1 - degrees / T))).subs(z, 1 / small)
+        k = sp.series(sp.together(value), small, 0, order + 1).removeO().subs(small, 1 / z)
+        k = sp.expand(k)
+    return k
+
+
+@derivation(
+    "resolvent",
+    "The self-consistent equation of the resolvent",
+    Reference("solvable-model"),
+    Reference("dynamical-model", "32"),
+)
+def resolvent_equation() -> Parts:
+    """The expected resolvent of φφᵀ is that of Λ at a renormalised ridge κ, which one scalar
+    equation determines. The equation is derived from the matrices; its symmetry, the
+    uniqueness of its solution, the ridgeless limit and the first terms at large z follow."""
+    law = self_consistent_equation()
+    mirrored = law.rhs.subs({N: T, T: N}, simultaneous=True)
+    slope = sp.diff(sp.log(law.rhs), kappa) * kappa
+    spread = D1 - D2
+    positive = 1 + spread / N / (1 - D1 / N) + spread / T / (1 - D1 / T)
+    expansion = large_z_expansion(1)
+    traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
+    steps = [
+        *from_matrices(),
+        Step(
+            "equation",
+            law,
+            "The renormalised ridge κ(z) solves this equation; z = γ/(σ_u² N T).",
+            Numeric(solved(), digits=25),
+            Reference("dynamical-model", "32"),
+        ),
+        Step(
+            "duality",
+            equation(law.rhs, mirrored),
+            "The equation is symmetric under N ↔ T: features and samples play the same role.",
+            Exact(),
+        ),
+        Step(
+            "uniqueness",
+            equation(slope, positive),
+            "d ln z/d ln κ is a sum of positive terms wherever D₁ < min(N, T): z rises "
+            "strictly with κ, so that each ridge has exactly one κ.",
+            Exact(),
+        ),
+        Step(
+            "ridgeless-limit",
+            equation(D1, N),
+            "For N < T and N < M the bracket 1 − D₁/N must vanish as z → 0: κ tends to the "
+            "solution of D₁(κ) = N (for T < N, of D₁(κ) = T), linearly in z.",
+            Asymptotic(
+                _degrees_at_ridge, z, [mpmath.mpf(10) ** -k for k in range(6, 12)], 1.0,
+                values={N: 20},
+            ),
+        ),
+        Step(
+            "large-ridge",
+            equation(kappa, expansion),
+            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = tr Λᵏ; the "
+            "first omitted term is of order z⁻² (checked for a power law of 400 modes, α = ½).",
+            Asymptotic(
+                _kappa_at, z, [mpmath.mpf(10) ** k for k in range(3, 8)], -2.0,
+                values={N: 20, T: 50, **traces},
+            ),
+        ),
+    ]  # fmt: skip
+    return Parts(
+        steps,
+        law,
+        assumptions=(
+            "u and x have independent Gaussian entries (only their variances matter)",
+            "N and T are large; corrections to averages fall as 1/N and 1/T",
+        ),
+    )
+
+
+def from_matrices() -> list[Step]:
+    """Equation (1) as the outcome of the matrix calculus, and its identity with ours."""
+    derived = random_feature_resolvent()
+    relation = in_spectral_functions(derived.relations[0])
+    trace, value = derived.expression, in_spectral_functions(derived.value)
+    pencil = derived.pencil.block_matrix()
+    return [
+        Step(
+            "pencil",
+            equation(sp.Symbol("Q"), pencil),
+            "The resolvent of AᵀA Λ^{1/2}ZZᵀΛ^{1/2} (A has entries of variance 1/N, Z of "
+            "variance 1/T) is a block of the inverse of Q, which is linear in A and Z.",
+            pencil_check(derived),
+            Reference("linear-pencils"),
+            wrong=(equation(sp.Symbol("Q"), corrupted_pencil(pencil)),),
+        ),
+        Step(
+            "from-the-matrices",
+            derived.relations[0],
+            "The block traces of E Q^{-1} solve the Dyson equation G = (F − Σ(G))^{-1}. "
+            "Eliminating all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves "
+            "one equation.",
+            relation_check(derived, 0),
+        ),
+        Step(
+            "expected-resolvent",
+            equation(trace, derived.value),
+            "Its trace in terms of κ, checked against all non-crossing pairings up to the "
+            "fourth order in 1/z.",
+            value_check(derived),
+        ),
+        Step(
+            "same-equation",
+            equation(relation.rhs, self_consistent_equation().rhs),
+            "What the matrix calculus returns is the equation that all evaluations solve.",
+            Exact(),
+        ),
+        Step(
+            "degrees-of-freedom",
+            equation(M - z * M * value, D1),
+            "Σ μ/(μ+z) over the eigenvalues μ of the random matrix is D₁(κ): the degrees of "
+            "freedom at ridge z are those of Λ at the renormalised ridge κ.",
+            Exact(),
+        ),
+    ]
