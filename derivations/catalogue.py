@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import sympy as sp
+
 from solvable.analytic.errors import InputError
 
 from .bibliography import Reference

@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 import mpmath
 import sympy as sp
+from sympy.core.function import AppliedUndef
+
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
 from solvable.analytic.spectrum import Spectrum
-from sympy.core.function import AppliedUndef
 
 Outcome = Literal["pass", "fail", "undecided"]
 

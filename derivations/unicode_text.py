@@ -109,8 +109,7 @@ def escape(text: str) -> str:
     for match in _SCRIPTED.finditer(text):
         out.append(_with_unicode_scripts(text[last : match.start()]))
         scripts = (
-            f"{mark}{{{math(body.strip('{}'))}}}"
-            for mark, body in _ONE_SCRIPT.findall(match[2])
+            f"{mark}{{{math(body.strip('{}'))}}}" for mark, body in _ONE_SCRIPT.findall(match[2])
         )
         out.append(rf"\ensuremath{{{math(match[1])}{''.join(scripts)}}}")
         last = match.end()

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.errors import InputError
 
 from .cells import Cell, SpectrumSpec

@@ -26,8 +26,12 @@ from solvable.analytic.errors import InputError
 from .memory import available_bytes
 
 THREAD_VARIABLES = (
-    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
 )
 CONNECT_SECONDS = 5.0
 
@@ -199,7 +203,8 @@ def require_memory(argument: str, value: Any, per_cell: float, workers: int) -> 
     needed = per_cell * workers
     if free is not None and needed > free:
         raise InputError(
-            argument, value,
+            argument,
+            value,
             f"a size that fits in memory: the largest cell needs about {per_cell / 1e9:.1f} GB, "
             f"{workers} at a time {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are available",
         )

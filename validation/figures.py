@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence, SeriesEvidence
@@ -68,7 +69,8 @@ def draw(evidence: Evidence) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError(
-            "figure", evidence.experiment.name,
+            "figure",
+            evidence.experiment.name,
             "the extra 'figures' to be installed (pip install 'solvable[figures]')",
         ) from error
     text = caption(evidence)

@@ -23,6 +23,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.arguments import choice
 from solvable.analytic.errors import InputError
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
 

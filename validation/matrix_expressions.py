@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.free_probability import MatrixModel, SelfConsistentEquations
 from solvable.analytic.free_probability.expression import evaluate

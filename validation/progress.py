@@ -34,12 +34,20 @@ def progress_bar(title: str, show: bool | None = None) -> Iterator[Callable[[Sta
     )
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"),
-        TimeElapsedColumn(), TextColumn("elapsed,"), TimeRemainingColumn(), TextColumn("left"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
         TextColumn("{task.fields[failed]}"),
     )
     bar = Progress(
-        *columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND,
+        *columns,
+        console=Console(stderr=True),
+        refresh_per_second=REFRESHES_PER_SECOND,
         transient=True,
     )
     with bar:

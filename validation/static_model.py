@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from solvable.analytic.errors import InputError
 
 from .cells import Cell, SpectrumSpec

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.arguments import count as checked_count
 from solvable.analytic.arguments import nonnegative
 from solvable.analytic.errors import InputError

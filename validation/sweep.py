@@ -32,6 +32,7 @@ from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.arguments import count
 from solvable.analytic.errors import InputError, SolvableError
 

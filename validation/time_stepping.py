@@ -41,6 +41,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from solvable.analytic.errors import InputError, PrecisionError
 
 Matrix = NDArray[Any]

@@ -55,6 +55,7 @@ def _power(prefactor: Any, power: Any, digits: int = 8) -> str:
 
 def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
     import mpmath
+
     from solvable.analytic.asymptotics.allocation import allocate
 
     with mpmath.workdps(DIGITS + 5):

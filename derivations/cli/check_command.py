@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
 from solvable.validation.experiments import names as experiment_names
 from solvable.validation.experiments.evaluate import Evidence, summary
 from solvable.validation.report import Row, check_path, experiment_row, versions, write

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD

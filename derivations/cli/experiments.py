@@ -67,9 +67,9 @@ def chosen(arguments: argparse.Namespace, available: Sequence[str]) -> list[str]
         raise InputError("NAME", " ".join(arguments.names) or None, "one or more names, or --all")
     for name in arguments.names:
         if name not in available:
-            raise InputError("NAME", name, "a name that `solvable check --list` prints" + _hint(
-                name, available
-            ))
+            raise InputError(
+                "NAME", name, "a name that `solvable check --list` prints" + _hint(name, available)
+            )
     return list(available) if arguments.all else list(dict.fromkeys(arguments.names))
 
 

@@ -90,6 +90,7 @@ def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str,
     if arguments.features is None or arguments.samples is None or SERIES[arguments.name] != "loss":
         return None
     import mpmath
+
     from solvable.analytic.asymptotics.limits import Setting
     from solvable.analytic.spectrum import PowerLaw
 

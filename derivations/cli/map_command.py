@@ -47,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
 
 def _grid(name: str, ends: Any, default: tuple[float, float], cells: int) -> Any:
     import numpy as np
+
     from solvable.analytic.errors import InputError
 
     low, high = (float(x) for x in ends) if ends and len(ends) == 2 else default

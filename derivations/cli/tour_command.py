@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
+
 from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, static_loss
 from solvable.analytic.resolvent.solution import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw

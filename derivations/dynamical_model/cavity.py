@@ -19,6 +19,7 @@ from functools import cache
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.notation import N, P, kappa, z
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectrum import PowerLaw
@@ -75,7 +76,8 @@ def mean_field_from_the_model() -> Parts:
              (equation(v3, u3 / (1 - R24 / P)),)),
     ]  # fmt: skip
     return Parts(
-        steps, sp.Tuple(data, features),
+        steps,
+        sp.Tuple(data, features),
         ("independent rows of Ψ and of A with finite fourth moments; M, N, P large",),
     )
 

@@ -20,6 +20,7 @@ from functools import cache
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import M, a, b, kappa, t
 from solvable.analytic.spectrum import PowerLaw
@@ -74,7 +75,8 @@ def dimension_free() -> Parts:
              (equation(loss(t), loss(unit * t)), equation(loss(t), unit * loss(t / unit)))),
     ]  # fmt: skip
     return Parts(
-        steps, equation(r_dimension, sp.Min(a - 1, b - 1)),
+        steps,
+        equation(r_dimension, sp.Min(a - 1, b - 1)),
         ("b > 1 and a > 1: finite trace and finite power of the target",),
     )
 

@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any
 
 import sympy as sp
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import M, N, P, k, kappa, t, z
 from solvable.analytic.spectrum import PowerLaw
@@ -235,5 +236,3 @@ def _universality() -> list[Step]:
             (equation(LOSS, wrong), equation(LOSS, 2 * limit)),
         ))  # fmt: skip
     return steps
-
-

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import cache
 
 import sympy as sp
+
 from solvable.analytic.notation import N, P, kappa, kappa_prime
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectrum import PowerLaw
@@ -117,7 +118,8 @@ def ensembling() -> Parts:
         *_simulated_pairs(),
     ]  # fmt: skip
     return Parts(
-        steps, equation(sp.Symbol("L"), bias + variance / members),
+        steps,
+        equation(sp.Symbol("L"), bias + variance / members),
         ("z z'C₀, to be divided by z z' and transformed back like C₀ itself",),
     )
 
@@ -187,4 +189,3 @@ def _simulated_pairs() -> list[Step]:
         step("simulated-other-data", (True, False), same, bias * (1 + D2 / P) + noise),
         step("simulated-other-both", (False, False), same, bias / (1 - D2 / P)),
     ]
-

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import P, t, z, z_prime
 from solvable.analytic.spectrum import PowerLaw

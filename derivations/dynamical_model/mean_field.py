@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import cache
 
 import sympy as sp
+
 from solvable.analytic.free_probability.declarations import Eigenvalue
 from solvable.analytic.free_probability.models import (
     gradient_flow_two_point,

@@ -20,6 +20,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.notation import M, k, kappa, kappa_prime, z, z_prime
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 

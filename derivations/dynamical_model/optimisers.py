@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.notation import N, P, kappa, kappa_prime, z, z_prime
 
 from ..bibliography import Reference
@@ -233,7 +234,8 @@ def one_pass_sgd() -> Parts:
         *_volterra_steps(),
     ]  # fmt: skip
     return Parts(
-        steps, equation(forcing_image, kappa * h1 / z),
+        steps,
+        equation(forcing_image, kappa * h1 / z),
         ("many modes: the term λ_k²⟨v_k²⟩/B of a Gaussian batch is of relative order 1/M",),
         ("(142): the printed sign of the update makes the loss grow; v_{n+1} = v_n − ηv⁴_n.",),
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.asymptotics.dynamic_laws import (
     bottleneck_laws,
     compute,
@@ -392,7 +393,8 @@ def ensembling_against_width() -> Parts:
              (sp.Gt(wider, ensemble),)),
     ]  # fmt: skip
     return Parts(
-        steps, sp.Lt(members ** (-u * b), averaged),
+        steps,
+        sp.Lt(members ** (-u * b), averaged),
         ("unlimited data; hard tasks for the inequality, any task along training",),
     )
 
@@ -449,7 +451,9 @@ def wider_is_better() -> Parts:
              None, (equation(below, kappa * h1),)),
     ]  # fmt: skip
     return Parts(
-        steps, sp.Lt(wide, narrow), ("unlimited data: P = ∞",),
+        steps,
+        sp.Lt(wide, narrow),
+        ("unlimited data: P = ∞",),
         notes=("The optimally regularised or early-stopped model does not show the reversal.",),
     )
 
@@ -461,8 +465,7 @@ def _doubled(narrow: sp.Symbol, wide: sp.Symbol, samples: float) -> list[dict[sp
     for target, exponent in ((1.5, 1.25), (2.0, 1.5), (4.0, 2.0)):
         found = dynamics(_law(target, exponent), sizes, samples, times).excess_loss
         points += [
-            {narrow: x, wide: y}
-            for x, y in zip(found[:-1].ravel(), found[1:].ravel(), strict=True)
+            {narrow: x, wide: y} for x, y in zip(found[:-1].ravel(), found[1:].ravel(), strict=True)
         ]
     return points
 

@@ -8,6 +8,7 @@ limit z → 0 is the loss at t → ∞ (final value theorem): the two papers com
 from __future__ import annotations
 
 import sympy as sp
+
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
 from solvable.analytic.notation import N, P, T, kappa, sigma_eps, sigma_w, z
 from solvable.analytic.resolvent.solution import solve
@@ -126,8 +127,10 @@ def late_time_limit() -> Parts:
     does the 2×2 system: its solution is the ridgeless loss, one form for each side of N = P."""
     narrow, wide = final_error(N), final_error(P)
     below = P * (kappa * h1 + noise) / (P - N)
-    above = P * (kappa**2 * h2 * (N - P) + kappa * h1 * (P - D2) + noise * (N - D2)) / (
-        (P - D2) * (N - P)
+    above = (
+        P
+        * (kappa**2 * h2 * (N - P) + kappa * h1 * (P - D2) + noise * (N - D2))
+        / ((P - D2) * (N - P))
     )
     isotropic_below = sp.simplify(isotropic(narrow.subs(noise, 0), 1).subs(D1, N))
     steps = [
@@ -186,4 +189,3 @@ def _long_training(narrow: sp.Expr, wide: sp.Expr) -> list[Step]:
         )  # fmt: skip
 
     return [step(4, 8, narrow, wide), step(8, 4, wide, narrow)]
-

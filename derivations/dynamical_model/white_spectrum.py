@@ -16,6 +16,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.notation import alpha, t, z
 
 from ..bibliography import Reference
@@ -210,6 +211,7 @@ def time_scale_density() -> Parts:
 
 def _density_numbers(density: sp.Expr) -> list[Step]:
     """Norm and transform of the claimed density by quadrature."""
+
     def integral(claim: sp.Basic, weight: Any) -> Any:
         low, high = ((1 - 1 / mpmath.sqrt(2)) ** 2, (1 + 1 / mpmath.sqrt(2)) ** 2)
         values = {alpha: 2, lower: low, upper: high}
@@ -234,4 +236,3 @@ def _density_numbers(density: sp.Expr) -> list[Step]:
                     lambda c: integral(c, lambda s: mpmath.exp(-3 * s)), 12),
              Reference(PAPER, "88"), wrong),
     ]  # fmt: skip
-

@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 import sympy as sp
+
 from solvable.analytic.notation import sigma_eps
 
 from ..bibliography import cite

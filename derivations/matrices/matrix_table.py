@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 import sympy as sp
+
 from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations, derive
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 

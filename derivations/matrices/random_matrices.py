@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
+
 from solvable.analytic.free_probability import SelfConsistentEquations
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.asymptotics.laws import bottleneck_law, four_regimes
 from solvable.analytic.asymptotics.limits import Setting
 from solvable.analytic.loss import static_loss

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.asymptotics.dynamic_laws import compute_optimal
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.learners import OnePassSGD
@@ -291,9 +292,7 @@ def _two_frequencies() -> FiniteSize:
     def theory(claim: sp.Basic, size: int) -> float:
         here = setting(size)
         spectrum = PowerLaw(exponent=here.b, target_exponent=here.a, size=here.modes)
-        first, second = (
-            solve(spectrum, here.features, here.samples, q).value for q in FREQUENCIES
-        )
+        first, second = (solve(spectrum, here.features, here.samples, q).value for q in FREQUENCIES)
         values = {kappa: first, kappa_prime: second, N: here.features, P: here.samples}
         point = Point(values, spectrum)
         return float(point(claim.args[1].xreplace(divided_differences)))
@@ -351,10 +350,13 @@ def feature_learning() -> Parts:
              Holds(_trained_slope), Reference(LEARNING), (_near(source), _near(2 * source))),
     ]  # fmt: skip
     return Parts(
-        steps, equation(chi, combined),
+        steps,
+        equation(chi, combined),
         ("N, P → ∞; the kernel is λ_k|w(t)|: layers of a two-layer network stay balanced",),
-        ("Only what follows from a changed spectrum is derived here: the amplification by |w| is "
-         "an assumption, tested by training one such network.",),
+        (
+            "Only what follows from a changed spectrum is derived here: the amplification by |w| is "
+            "an assumption, tested by training one such network.",
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.asymptotics import allocation
 from solvable.analytic.asymptotics.allocation import (
     A,

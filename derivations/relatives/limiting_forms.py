@@ -15,6 +15,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.asymptotics.expansion import Expansion, Term
 from solvable.analytic.asymptotics.expansion.printing import neat
 from solvable.analytic.asymptotics.limits import Limit, Setting, limit

@@ -10,6 +10,7 @@ from functools import cache
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
 from solvable.analytic.notation import N, T, alpha, kappa, sigma_eps, z
 from solvable.analytic.optimal_ridge import law_ratio, optimal_ridge, scaling_optimum

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import sympy as sp
+
 from solvable.analytic.notation import M, T, kappa, z
 from solvable.analytic.resolvent.density import eigenvalue_count, eigenvalue_density
 from solvable.analytic.resolvent.solution import self_consistent_equation

@@ -7,6 +7,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.loss import isotropic_loss_formula
 from solvable.analytic.notation import N, T, alpha, kappa
 from solvable.analytic.optimal_ridge import law_ratio, optimal_ridge, scaling_loss, scaling_optimum
@@ -99,8 +100,12 @@ def _consequences(optimum: sp.Expr) -> list[Step]:
             "The exact optimum of the infinite spectrum (α = ½, T = 3N) tends to the closed "
             "form; the remainder falls as 1/N.",
             Asymptotic(
-                exact, N, [mpmath.mpf(10) ** k for k in (3, 4, 5)], -1.0,
-                values={alpha: mpmath.mpf(1) / 2}, digits=25,
+                exact,
+                N,
+                [mpmath.mpf(10) ** k for k in (3, 4, 5)],
+                -1.0,
+                values={alpha: mpmath.mpf(1) / 2},
+                digits=25,
             ),
         ),
     ]

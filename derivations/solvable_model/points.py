@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import mpmath
+
 from solvable.analytic.notation import M, N, T, kappa, lambda_plus, sigma_eps, sigma_w, z
 from solvable.analytic.resolvent import solution as resolvent
 from solvable.analytic.spectrum import Empirical, PowerLaw, Spectrum

@@ -7,6 +7,7 @@ model θφ is trained on ½‖θφ − (y+ε)‖² + (γ/2)‖θ‖². Test data
 from __future__ import annotations
 
 import sympy as sp
+
 from solvable.analytic.notation import gamma, sigma_eps, sigma_w
 
 from ..bibliography import Reference
@@ -14,9 +15,7 @@ from ..catalogue import Parts, derivation
 from ..derivation import Step, equation
 from ..matrices.matrix_derivation import OnMatrices
 
-M, N, T, T_hat = (
-    sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", "That")
-)
+M, N, T, T_hat = (sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", "That"))
 x, u, phi = sp.MatrixSymbol("x", M, T), sp.MatrixSymbol("u", N, M), sp.MatrixSymbol("varphi", N, T)
 x_hat = sp.MatrixSymbol("xhat", M, T_hat)
 phi_hat = sp.MatrixSymbol("varphihat", N, T_hat)

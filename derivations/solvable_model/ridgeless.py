@@ -8,6 +8,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.loss import isotropic_loss_formula, static_loss
 from solvable.analytic.notation import M, N, T, alpha, kappa, sigma_w, z
 from solvable.analytic.resolvent import solution as resolvent

@@ -7,6 +7,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+
 from solvable.analytic.free_probability.models import random_feature_resolvent
 from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
 from solvable.analytic.notation import M, N, T, kappa, z

@@ -8,6 +8,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
+
 from solvable.analytic import correlation
 from solvable.analytic.free_probability.declarations import Eigenvalue
 from solvable.analytic.free_probability.models import expression, gradient_flow_two_point

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 
 _values = np.sort(np.random.default_rng(11).gamma(0.5, size=40))[::-1]

@@ -7,6 +7,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+
 from solvable.analytic.asymptotics.allocation import (
     A,
     B,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.contour import as_array, circle, exponential, hyperbola, windows
 from solvable.analytic.resolvent import solution as resolvent
 from solvable.analytic.resolvent.path import (

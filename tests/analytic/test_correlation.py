@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic import correlation
 from solvable.analytic.correlation import (
     NU,

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from solvable.analytic.asymptotics.dynamic_laws import (
     bottleneck_laws,
     compute_frontier,

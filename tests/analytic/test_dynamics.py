@@ -7,6 +7,7 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
+
 from solvable.analytic import dynamics as module
 from solvable.analytic.contour import hyperbola
 from solvable.analytic.correlation import two_point

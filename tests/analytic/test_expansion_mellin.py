@@ -6,6 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+
 from solvable.analytic.asymptotics.expansion import (
     Gamma,
     HurwitzZeta,
@@ -23,9 +24,15 @@ from solvable.analytic.power_sums import power_sum
 SLOPE_TOLERANCE = 0.02
 SMALL = [mp.mpf("1e-6"), mp.mpf("3e-6"), mp.mpf("1e-5")]
 CASES = [  # s, q (in a and b), a, b: the sums that the losses need, hard and easy tasks
-    (sp.S(0), 1, "1.5", "1.5"), (sp.S(0), 2, "1.5", "1.5"), (a - b, 1, "1.5", "1.25"),
-    (a - b, 1, "3.4", "1.2"), (a - 2 * b, 2, "1.5", "1.25"), (a - 2 * b, 2, "3.4", "1.2"),
-    (a - 2 * b, 2, "4.3", "1.5"), (sp.S(0), 3, "2", "1.7"), (a, 2, "1.8", "1.4"),
+    (sp.S(0), 1, "1.5", "1.5"),
+    (sp.S(0), 2, "1.5", "1.5"),
+    (a - b, 1, "1.5", "1.25"),
+    (a - b, 1, "3.4", "1.2"),
+    (a - 2 * b, 2, "1.5", "1.25"),
+    (a - 2 * b, 2, "3.4", "1.2"),
+    (a - 2 * b, 2, "4.3", "1.5"),
+    (sp.S(0), 3, "2", "1.7"),
+    (a, 2, "1.8", "1.4"),
 ]
 
 
@@ -53,7 +60,8 @@ def assert_rates(series, exact, points, values=None):
             errors = [e / logs(x, check=False) for x, e in zip(points, errors, strict=True)]
         slope = fitted_slope(points, errors)
         assert abs(slope - resolved[k]) < SLOPE_TOLERANCE, (
-            f"after {k} terms of {series}: slope {slope:.4f}, first omitted term {resolved[k]}")
+            f"after {k} terms of {series}: slope {slope:.4f}, first omitted term {resolved[k]}"
+        )
 
 
 @pytest.mark.parametrize(("s", "q", "a_value", "b_value"), CASES)
@@ -78,16 +86,24 @@ def test_logarithms_are_found_where_poles_meet():
         assert [t.log for t in series.terms].count(1) == 1
         assert condition in series.conditions
         s_value = mp.mpf(sp.N(ordering.value(s), 50))
-        assert_rates(series, lambda x, s=s_value, q=q, b_value=b_value: power_sum(
-            s, mp.mpf(b_value), q, x), SMALL)
+        assert_rates(
+            series,
+            lambda x, s=s_value, q=q, b_value=b_value: power_sum(s, mp.mpf(b_value), q, x),
+            SMALL,
+        )
 
 
 def test_a_logarithm_with_a_wrong_constant_is_rejected():
     mp.mp.dps = 40
     series = expand_power_sum(a - b, b, 1, "kappa->0", 4, ordering=order_of("2.25", "1.25"))
-    wrong = replace(series, terms=(series.terms[0], replace(
-        series.terms[1], coefficient=series.terms[1].coefficient + sp.Rational(1, 100)),
-        *series.terms[2:]))
+    wrong = replace(
+        series,
+        terms=(
+            series.terms[0],
+            replace(series.terms[1], coefficient=series.terms[1].coefficient + sp.Rational(1, 100)),
+            *series.terms[2:],
+        ),
+    )
     with pytest.raises(AssertionError, match="slope"):
         assert_rates(wrong, lambda x: power_sum(mp.mpf(1), mp.mpf("1.25"), 1, x), SMALL)
 
@@ -123,8 +139,9 @@ def test_large_kappa_rates(s, q, a_value, b_value):
     for size in (sp.oo, sp.Integer(60)):
         series = expand_power_sum(s, b, q, "kappa->inf", 4, size=size, ordering=ordering)
         count = mp.inf if size == sp.oo else int(size)
-        assert_rates(series, lambda x, n=count: power_sum(
-            s_value, mp.mpf(b_value), q, x, n), points)
+        assert_rates(
+            series, lambda x, n=count: power_sum(s_value, mp.mpf(b_value), q, x, n), points
+        )
 
 
 @pytest.mark.parametrize(("s", "q", "a_value", "b_value"), CASES)
@@ -134,11 +151,13 @@ def test_finite_size_rates_on_both_sides(s, q, a_value, b_value):
     s_value, slope, size = mp.mpf(sp.N(ordering.value(s), 50)), mp.mpf(b_value), 300
     edge = mp.mpf(size) ** -slope
     below = expand_power_sum(s, b, q, "kappa*M^b<<1", 4, size=size, ordering=ordering)
-    assert_rates(below, lambda x: power_sum(s_value, slope, q, x, size),
-                 [edge / 2000, edge / 1000])
+    assert_rates(below, lambda x: power_sum(s_value, slope, q, x, size), [edge / 2000, edge / 1000])
     above = expand_power_sum(s, b, q, "kappa*M^b>>1", 4, size=size, ordering=ordering)
-    assert_rates(above.tail, lambda x: power_sum(s_value, slope, q, x)
-                 - power_sum(s_value, slope, q, x, size), [1000 * edge, 2000 * edge])
+    assert_rates(
+        above.tail,
+        lambda x: power_sum(s_value, slope, q, x) - power_sum(s_value, slope, q, x, size),
+        [1000 * edge, 2000 * edge],
+    )
 
 
 def test_finite_size_with_a_symbolic_size_and_three_faces():
@@ -161,8 +180,14 @@ def test_hurwitz_tail_rates_and_a_wrong_sign():
         series = hurwitz_tail(b, M, 5, Ordering({b: sigma}))
         exact = lambda x, s=sigma: mp.zeta(mp.mpf(s.p) / s.q, x + 1)  # noqa: E731
         assert_rates(series, exact, points)
-        wrong = replace(series, terms=(series.terms[0], replace(
-            series.terms[1], coefficient=-series.terms[1].coefficient), *series.terms[2:]))
+        wrong = replace(
+            series,
+            terms=(
+                series.terms[0],
+                replace(series.terms[1], coefficient=-series.terms[1].coefficient),
+                *series.terms[2:],
+            ),
+        )
         with pytest.raises(AssertionError):
             assert_rates(wrong, exact, points)
 
@@ -174,9 +199,11 @@ def test_time_law_has_one_pole_and_an_error_beyond_all_powers():
     assert sp.simplify(series.terms[0].coefficient - sp.gamma((a - 1) / b) / b) == 0
     errors = []
     for time in (20, 200):
-        exact = mp.nsum(lambda j, t=time: mp.mpf(j) ** -1.5 * mp.exp(-t * mp.mpf(j) ** -1.25),
-                        [1, 4000]) + mp.nsum(  # beyond 4000: expand the exponential
-            lambda m, t=time: (-t) ** m / mp.factorial(m) * mp.zeta(1.5 + 1.25 * m, 4001), [0, 60])
+        exact = mp.nsum(
+            lambda j, t=time: mp.mpf(j) ** -1.5 * mp.exp(-t * mp.mpf(j) ** -1.25), [1, 4000]
+        ) + mp.nsum(  # beyond 4000: expand the exponential
+            lambda m, t=time: (-t) ** m / mp.factorial(m) * mp.zeta(1.5 + 1.25 * m, 4001), [0, 60]
+        )
         errors.append(abs(series(mp.mpf(time)) / exact - 1))
     assert errors[0] < 1e-5 and errors[1] < 1e-9 * errors[0], errors
 
@@ -185,7 +212,8 @@ def test_a_general_transform_gives_the_exponential_and_catches_double_poles():
     x = sp.Symbol("x", positive=True)
     exponential = MellinTransform((Gamma(sp.S(0), sp.S(1)),), (sp.S(0), sp.oo))
     assert exponential.series(x, 0, 4, Ordering()).expression == sp.exp(x).series(
-        x, 0, 4).removeO().subs(x, -x)
+        x, 0, 4
+    ).removeO().subs(x, -x)
     # Γ(u)² belongs to 2 K₀(2√x): a double pole at every place, −log x − 2γ at the first
     bessel = MellinTransform((Gamma(sp.S(0), sp.S(1)), Gamma(sp.S(0), sp.S(1))), (sp.S(0), sp.oo))
     series = bessel.series(x, 0, 3, Ordering())
@@ -201,16 +229,19 @@ def test_poles_say_where_they_come_from():
     assert pole.multiplicity == 2 and set(pole.origin) == {"Gamma", "Zeta"}
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: expand_power_sum(-b, b, 1, "kappa->0", ordering=order_of(1, "1.5")), "diverges"),
-    (lambda: expand_power_sum(0, b, 1, "kappa->2", ordering=order_of(1, "1.5")), "one of"),
-    (lambda: expand_power_sum(0, b, 1, "kappa*M^b<<1", ordering=order_of(1, "1.5")), "finite"),
-    (lambda: expand_power_sum(0, b, 1, "kappa->0", size=7, ordering=order_of(1, 2)), "M\\^b"),
-    (lambda: expand_power_sum(0, b, 1, "kappa->0", 0, ordering=order_of(1, 2)), "≥ 1"),
-    (lambda: expand_power_sum(a, b, 1, "kappa->0"), "no value"),
-    (lambda: hurwitz_tail(1), "other than 1"),
-    (lambda: decay_sum(a, b, ordering=order_of("0.5", 1)), "> 1"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: expand_power_sum(-b, b, 1, "kappa->0", ordering=order_of(1, "1.5")), "diverges"),
+        (lambda: expand_power_sum(0, b, 1, "kappa->2", ordering=order_of(1, "1.5")), "one of"),
+        (lambda: expand_power_sum(0, b, 1, "kappa*M^b<<1", ordering=order_of(1, "1.5")), "finite"),
+        (lambda: expand_power_sum(0, b, 1, "kappa->0", size=7, ordering=order_of(1, 2)), "M\\^b"),
+        (lambda: expand_power_sum(0, b, 1, "kappa->0", 0, ordering=order_of(1, 2)), "≥ 1"),
+        (lambda: expand_power_sum(a, b, 1, "kappa->0"), "no value"),
+        (lambda: hurwitz_tail(1), "other than 1"),
+        (lambda: decay_sum(a, b, ordering=order_of("0.5", 1)), "> 1"),
+    ],
+)
 def test_bad_input_is_named(call, message):
     with pytest.raises(InputError, match=message):
         call()
@@ -235,7 +266,8 @@ def test_complex_kappa():
     series = expand_power_sum(0, b, 1, "kappa->0", 6, ordering=order_of(1, "1.5"))
     z = mp.mpc("1e-3", "2e-3")
     exact = mp.fsum(1 / (1 + z * mp.mpf(j) ** 1.5) for j in range(1, 3001)) + mp.fsum(
-        (-1) ** j * z ** (-1 - j) * mp.zeta(1.5 * (j + 1), 3001) for j in range(20))
+        (-1) ** j * z ** (-1 - j) * mp.zeta(1.5 * (j + 1), 3001) for j in range(20)
+    )
     assert abs(series(z) - exact) < 1e-12
     assert abs(series(complex(z)) - complex(exact)) < 1e-11
 

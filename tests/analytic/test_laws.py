@@ -5,6 +5,7 @@ from fractions import Fraction as F
 import mpmath as mp
 import pytest
 import sympy as sp
+
 from solvable.analytic.asymptotics.laws import bottleneck_law, degrees_share, four_regimes
 from solvable.analytic.asymptotics.limits import Setting
 from solvable.analytic.errors import InputError

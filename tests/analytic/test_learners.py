@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw

@@ -6,6 +6,7 @@ from fractions import Fraction as F
 import mpmath as mp
 import pytest
 import sympy as sp
+
 from solvable.analytic.asymptotics.limits import REGIMES, Setting, limit, ratio
 from solvable.analytic.asymptotics.limits.local import kappa_0
 from solvable.analytic.asymptotics.limits.noise import amplification

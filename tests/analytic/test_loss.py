@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula, static_loss
 from solvable.analytic.notation import N, T, kappa, sigma_eps, sigma_w

@@ -10,6 +10,7 @@ import pytest
 from flint import acb, arb, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.power_sums import enclosure, power_sum, power_sum_with_error
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
 from solvable.analytic.asymptotics.regimes import draw, size_map, time_map
 from solvable.analytic.errors import InputError

@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import N, T, kappa
 from solvable.analytic.resolvent.solution import self_consistent_equation, solve

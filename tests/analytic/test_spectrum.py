@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 

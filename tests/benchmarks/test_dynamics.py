@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.time_stepping import (

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.models import EXPRESSIONS, expression
 from solvable.analytic.spectrum import PowerLaw

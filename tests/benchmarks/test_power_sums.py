@@ -10,6 +10,7 @@ import tracemalloc
 import mpmath
 import numpy as np
 import pytest
+
 from solvable.analytic.loss import static_loss
 from solvable.analytic.power_sums import power_sum
 from solvable.analytic.spectrum import PowerLaw

@@ -5,6 +5,7 @@ import time
 import mpmath
 import numpy as np
 import pytest
+
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import Empirical, PowerLaw
 

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+
 from solvable.validation.executors import process_pool
 from solvable.validation.store import Store
 from solvable.validation.sweep import sweep

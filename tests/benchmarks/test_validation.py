@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+
 from solvable.validation.cells import Cell, SpectrumSpec
 from solvable.validation.ensembles import TILE, TileSum, bare_flops, moments
 from solvable.validation.laws import Law

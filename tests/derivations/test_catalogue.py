@@ -2,6 +2,7 @@
 
 import pytest
 import sympy as sp
+
 from solvable.analytic.errors import InputError
 from solvable.derivations import catalogue
 from solvable.derivations.bibliography import PAPERS

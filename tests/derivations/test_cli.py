@@ -6,6 +6,7 @@ import sys
 
 import mpmath
 import pytest
+
 from solvable.derivations.cli import main
 
 #: mathematics checked independently: α = ½, M = 2000; N, T, ridge, noise, κ, excess loss

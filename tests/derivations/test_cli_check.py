@@ -2,12 +2,12 @@ import json
 import xml.etree.ElementTree
 
 import pytest
+
 from solvable.derivations import catalogue
 from solvable.derivations.cli import check_command, main
 from solvable.derivations.cli.check_command import _derivation_claim as claim_of
 from solvable.validation import experiments
 from solvable.validation.report import Row
-
 from tests.validation import synthetic_experiments as synthetic
 
 

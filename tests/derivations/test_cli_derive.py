@@ -3,6 +3,7 @@
 import json
 
 from pytest import mark
+
 from solvable.derivations.cli import main
 
 RESOLVENT = [

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
 from solvable.analytic.loss import static_loss

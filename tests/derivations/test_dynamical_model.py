@@ -3,6 +3,7 @@
 import importlib
 
 import pytest
+
 from solvable.derivations import catalogue
 
 MODULES = (

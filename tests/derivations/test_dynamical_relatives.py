@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from solvable.derivations import catalogue
 from solvable.derivations.relatives.dynamical_relatives import _blocks, _norm
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from solvable.derivations import catalogue
 from solvable.derivations.export import article
 from solvable.derivations.unicode_text import escape, math

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from solvable.derivations import catalogue
 from solvable.derivations.cli import main
 from solvable.derivations.relatives.limiting_forms import CASES

@@ -7,6 +7,7 @@ import dataclasses
 import math
 
 import numpy as np
+
 from solvable.validation.experiments.experiment import (
     Axes,
     Budget,
@@ -63,8 +64,15 @@ def build(p):
 
 
 def experiment(name="synthetic", **constants):
-    defaults = {"true": 1.0, "claimed": 1.0, "bias": 0.5, "spread": 0.02, "broken": (),
-                "least": 0.0, "x": (1.0, 4.0, 16.0, 64.0)}
+    defaults = {
+        "true": 1.0,
+        "claimed": 1.0,
+        "bias": 0.5,
+        "spread": 0.02,
+        "broken": (),
+        "least": 0.0,
+        "x": (1.0, 4.0, 16.0, 64.0),
+    }
     expected = constants.pop("expected", "agreement")
     return Experiment(
         name=name, title="A synthetic experiment", source="no paper <script>alert(1)</script>",

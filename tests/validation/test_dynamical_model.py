@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from solvable.analytic.errors import InputError
 from solvable.validation.cells import Cell, SpectrumSpec
 from solvable.validation.comparison import compare, simulate_cases

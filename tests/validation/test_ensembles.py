@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.validation import memory
 from solvable.validation.cells import Cell, SpectrumSpec

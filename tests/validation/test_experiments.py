@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.spectrum import Flat, PowerLaw
 from solvable.validation.experiments import catalogue, load, names
@@ -32,7 +33,6 @@ from solvable.validation.experiments.experiment import (
 from solvable.validation.experiments.spectra import number_above, quantiles
 from solvable.validation.experiments.static import power_law, ridge_series
 from solvable.validation.sweep import sweep
-
 from tests.validation import synthetic_experiments as synthetic
 
 

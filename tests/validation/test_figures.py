@@ -3,12 +3,12 @@ import math
 
 import numpy as np
 import pytest
+
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments import load, names
 from solvable.validation.experiments.evaluate import evaluate
 from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
 from solvable.validation.sweep import SweepResult, sweep
-
 from tests.validation import synthetic_experiments as synthetic
 
 pytest.importorskip("matplotlib")

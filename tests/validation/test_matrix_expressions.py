@@ -3,6 +3,7 @@
 import numpy as np
 import sympy as sp
 from pytest import mark, raises
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.models import EXPRESSIONS, expression

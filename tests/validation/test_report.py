@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments.evaluate import evaluate
 from solvable.validation.report import (
@@ -17,7 +18,6 @@ from solvable.validation.report import (
     write,
 )
 from solvable.validation.sweep import sweep
-
 from tests.validation import synthetic_experiments as synthetic
 
 VOID = {"meta", "br", "link", "img"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from solvable.validation.store import Store, StoreError, decode, encode
 
 IDENTITY = {"experiment": "plateau", "root_seed": 0}
@@ -101,9 +102,11 @@ def test_a_damaged_cell_counts_as_unfinished_and_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("identity", "named"),
-    [({**IDENTITY, "experiment": "frontier"}, "'plateau' instead of 'frontier'"),
-     ({**IDENTITY, "root_seed": 1}, "root_seed 0 instead of 1"),
-     ({**IDENTITY, "code": "0.2"}, "code None instead of '0.2'")],
+    [
+        ({**IDENTITY, "experiment": "frontier"}, "'plateau' instead of 'frontier'"),
+        ({**IDENTITY, "root_seed": 1}, "root_seed 0 instead of 1"),
+        ({**IDENTITY, "code": "0.2"}, "code None instead of '0.2'"),
+    ],
 )
 def test_another_identity_is_refused_and_nothing_changed(tmp_path, identity, named):
     content = filled(tmp_path / "store")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from solvable.analytic.errors import InputError
 from solvable.validation.executors import (
     SerialExecutor,
@@ -95,9 +96,12 @@ def test_threads_and_bare_pools_give_the_same_numbers():
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_numbers():
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
-    ) as cluster, dask_cluster(cluster.scheduler_address) as executor:
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
+        ) as cluster,
+        dask_cluster(cluster.scheduler_address) as executor,
+    ):
         assert worker_count(executor) == 2
         result = sweep(product, CELLS, seeds=3, root_seed=7, executor=executor)
         assert result.values == REFERENCE and not result.failures
@@ -108,8 +112,9 @@ def test_a_dask_cluster_gives_the_same_numbers():
 def test_an_unreachable_cluster_is_said_soon():
     pytest.importorskip("distributed")
     start = time.monotonic()
-    with pytest.raises(InputError, match=r"dask = 'tcp://127\.0\.0\.1:9'"), dask_cluster(
-        "tcp://127.0.0.1:9", timeout=1
+    with (
+        pytest.raises(InputError, match=r"dask = 'tcp://127\.0\.0\.1:9'"),
+        dask_cluster("tcp://127.0.0.1:9", timeout=1),
     ):
         pass
     assert time.monotonic() - start < 10
@@ -165,8 +170,11 @@ def test_what_has_no_plain_form_is_refused():
 def test_a_failing_cell_never_stops_the_sweep(capsys):
     seen = []
     with progress_bar("test", show=False) as bar:
-        result = sweep(sometimes, [{"k": k} for k in range(9)],
-                       progress=lambda status: (seen.append(status.done), bar(status)))
+        result = sweep(
+            sometimes,
+            [{"k": k} for k in range(9)],
+            progress=lambda status: (seen.append(status.done), bar(status)),
+        )
     assert [row[0] for row in result.values] == [None, None, 2, None, None, 5, None, None, 8]
     reasons = {failure.cell: failure.reason for failure in result.failures}
     assert reasons.keys() == {0, 1, 3, 4, 6, 7} and reasons[0] == "returned nothing"
@@ -222,6 +230,7 @@ def test_a_full_disk_stops_the_sweep_with_its_reason(tmp_path, monkeypatch):
     import errno
 
     with Store(tmp_path / "store", IDENTITY) as store:
+
         def full(descriptor, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -253,8 +262,13 @@ def test_kill_9_and_resume(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def run(store):
-        return subprocess.Popen([sys.executable, program, store], stdout=subprocess.PIPE,
-                                text=True, env=environment, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, program, store],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
 
     process = run(path)
     while not path.exists() or path.read_bytes().count(b"\n") < 12:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD

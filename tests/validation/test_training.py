@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from solvable.analytic.errors import InputError
 from solvable.validation import dense
 from solvable.validation.cells import Cell, SpectrumSpec

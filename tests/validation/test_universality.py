@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from solvable.validation.comparison import compare, simulate_cases
 from solvable.validation.laws import Law
 from solvable.validation.static_model import static_theory

@@ -66,10 +66,14 @@ def _ensemble_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fac
         for n in p.N
     ]
     return [
-        below(f"simulated loss of one model of width {p.N[1]} relative to {members} of "
-              f"{p.N[0]}", float(wide / narrow), 1),
-        below("the same in theory at P = ∞, largest over widths and times",
-              float(np.max(wider)), 1),
+        below(
+            f"simulated loss of one model of width {p.N[1]} relative to {members} of {p.N[0]}",
+            float(wide / narrow),
+            1,
+        ),
+        below(
+            "the same in theory at P = ∞, largest over widths and times", float(np.max(wider)), 1
+        ),
         near("variance of one model relative to 8", float(ratio), 8, 1e-6),
         above("bias that no ensemble removes, relative to the loss", bias / loss(1), 0.1),
     ]
@@ -113,8 +117,14 @@ def _white_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         for members, expected in ((1, 1 - nu), (10**9, (1 - nu) ** 2)):
             cell = Cell(spectrum, round(nu * size), 10**14, Flow((1e5,)), feature_draws=members)
             name = "one model" if members == 1 else "an infinite ensemble"
-            facts.append(near(f"plateau of {name}, ν = {nu:g}, P = ∞",
-                              float(theory(cell).excess_loss[0]), expected, 1e-4))
+            facts.append(
+                near(
+                    f"plateau of {name}, ν = {nu:g}, P = ∞",
+                    float(theory(cell).excess_loss[0]),
+                    expected,
+                    1e-4,
+                )
+            )
     return facts
 
 
@@ -171,8 +181,12 @@ UNIVERSALITY = Experiment(
     claim="Rademacher, Laplace and heavy-tailed independent entries (Student, 5 degrees of "
     "freedom) give the Gaussian losses.",
     sizes={"M": 3000, "N": 600, "T": (200, 500, 1500)},
-    constants={"alpha": 0.5, "noise": 0.1, "entries": "of features and data",
-               "laws": ("Rademacher", "Laplace", "Student t₅")},
+    constants={
+        "alpha": 0.5,
+        "noise": 0.1,
+        "entries": "of features and data",
+        "laws": ("Rademacher", "Laplace", "Student t₅"),
+    },
     axes=LOSS_AXES_T,
     build=_universality,
     quick=Budget(0.2, 10, resolution=0.1),
@@ -186,8 +200,12 @@ FAILURE = Experiment(
     claim="When each sample has its own random norm (multivariate Student data), the theory fails "
     "at every size, and the comparison must reject it.",
     sizes={"M": 3000, "N": 600, "T": (200, 500, 1500)},
-    constants={"alpha": 0.5, "noise": 0.1, "entries": "of data",
-               "laws": ("multivariate Student t₄",)},
+    constants={
+        "alpha": 0.5,
+        "noise": 0.1,
+        "entries": "of data",
+        "laws": ("multivariate Student t₄",),
+    },
     axes=LOSS_AXES_T,
     build=_universality,
     quick=Budget(0.2, 10, resolution=0.1),

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
@@ -67,10 +68,18 @@ def _early_facts(measured: Mapping[str, Measured]) -> list[Fact]:
         in_n = dynamics(law, sizes, math.inf, [10.0]).excess_loss[:, 0] - base
         in_p = dynamics(law, math.inf, sizes, [10.0]).excess_loss[:, 0] - base
         facts += [
-            near(f"exponent of the correction in N, t = 10, a = {a:g}",
-                 log_slope(sizes, np.abs(in_n)), -1, 0.01),
-            near(f"exponent of the correction in P, t = 10, a = {a:g}",
-                 log_slope(sizes, np.abs(in_p)), -1, 0.01),
+            near(
+                f"exponent of the correction in N, t = 10, a = {a:g}",
+                log_slope(sizes, np.abs(in_n)),
+                -1,
+                0.01,
+            ),
+            near(
+                f"exponent of the correction in P, t = 10, a = {a:g}",
+                log_slope(sizes, np.abs(in_p)),
+                -1,
+                0.01,
+            ),
         ]
     return facts
 
@@ -145,8 +154,13 @@ def _late_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         facts.append(near(f"exponent of t, a = {a:g}, b = {b:g}", slope, -(a - 1) / b, 0.02))
     a, b = p.tasks[-1]
     hard = measured[f"against N, a = {a:g}, b = {b:g}"]
-    facts.append(above(f"simulated exponent of N at a = {a:g}, b = {b:g}: not −2b = {-2 * b:g}",
-                       log_slope(hard.x, hard.mean), -1.5 * b))
+    facts.append(
+        above(
+            f"simulated exponent of N at a = {a:g}, b = {b:g}: not −2b = {-2 * b:g}",
+            log_slope(hard.x, hard.mean),
+            -1.5 * b,
+        )
+    )
     return facts
 
 
@@ -231,13 +245,21 @@ def _compute_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact
     surface = _surface(p)
     margins = [float(np.min(m.mean / surface.frontier(m.x)[0])) for m in measured.values()]
     return [
-        near("exponent of N⋆ in compute", log_slope(compute, best),
-             rate_t / (rate_t + rate_n), 0.02),
-        near("exponent of the loss in compute", log_slope(compute, lowest),
-             -rate_t * rate_n / (rate_t + rate_n), 0.02),
+        near(
+            "exponent of N⋆ in compute", log_slope(compute, best), rate_t / (rate_t + rate_n), 0.02
+        ),
+        near(
+            "exponent of the loss in compute",
+            log_slope(compute, lowest),
+            -rate_t * rate_n / (rate_t + rate_n),
+            0.02,
+        ),
         above("lowest simulated loss relative to the frontier", min(margins), 0.95),
-        below("exponent of N⋆ minus exponent of t⋆: t grows faster",
-              2 * log_slope(compute, best) - 1, 0),
+        below(
+            "exponent of N⋆ minus exponent of t⋆: t grows faster",
+            2 * log_slope(compute, best) - 1,
+            0,
+        ),
     ]
 
 

@@ -76,8 +76,9 @@ def _vanishing(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
             facts.append(below(name, loss, _rounding(alpha, p.M)))
         gap = np.array([1e-5, 1e-4])
         slope = log_slope(gap, theory(power_law(alpha, p.M), p.N, p.M * (1 - gap)))
-        facts.append(near(f"power of (M − T) with which the loss vanishes, α = {alpha:g}",
-                          slope, 1, 0.02))
+        facts.append(
+            near(f"power of (M − T) with which the loss vanishes, α = {alpha:g}", slope, 1, 0.02)
+        )
     return facts
 
 
@@ -106,12 +107,15 @@ def _noisy(p: Parameters) -> Plan:
         sizes = [(t, p.N, t) for t in p.T]
         line = (x, np.full_like(x, p.N), x)
         label = f"σ_ε² = {noise:g}"
-        series.append(
-            ridge_series(label, spectrum, sizes, cells, noise=noise * p.M, line=line)
-        )
+        series.append(ridge_series(label, spectrum, sizes, cells, noise=noise * p.M, line=line))
     optimal = ridge_series(
-        f"σ_ε² = {p.noise[0]:g}, optimal ridge", spectrum, [(t, p.N, t) for t in p.T], cells,
-        noise=p.noise[0] * p.M, optimal=True, line=line,
+        f"σ_ε² = {p.noise[0]:g}, optimal ridge",
+        spectrum,
+        [(t, p.N, t) for t in p.T],
+        cells,
+        noise=p.noise[0] * p.M,
+        optimal=True,
+        line=line,
     )
     guides = (Guide("vertical", "T = M", p.M), Guide("vertical", "T = N", p.N))
     return Plan(cells, (*series, optimal), partial(_tail, p), guides)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic import learners as rules
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError

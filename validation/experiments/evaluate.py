@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.arguments import count, positive
 from solvable.analytic.errors import InputError
 
@@ -215,9 +216,9 @@ def _series(
     points, rows = [], []
     for small, large in zip(low.points, high.points):
         values = [
-            np.array([
-                math.nan if value is None else point.value(value) for value in half[point.cell]
-            ])
+            np.array(
+                [math.nan if value is None else point.value(value) for value in half[point.cell]]
+            )
             for point, half in zip((small, large), halves)
         ]
         limit = None
@@ -270,9 +271,7 @@ def _compare(family: _Family, resolution: float) -> tuple[str, str]:
     if not cells:
         missing = ("undecided", "no point has enough repetitions")
         return missing if family.incomplete else ("pass", "")
-    judged = statistics.verdict(
-        cells, [1.0] * len(cells), level=LEVEL / 2, resolution=resolution
-    )
+    judged = statistics.verdict(cells, [1.0] * len(cells), level=LEVEL / 2, resolution=resolution)
     outcome, message = judged.outcome, judged.message
     if len(family.points) > len(cells):
         scores = np.array([limit.score(1.0) for limit in family.points])

@@ -42,9 +42,11 @@ def _law(p: Parameters) -> Plan:
     for n in p.N:
         sizes, line = [(t, n, t) for t in p.T], (x, np.full_like(x, n), x)
         for optimal, words in ((False, "ridgeless"), (True, "optimal ridge")):
-            series.append(ridge_series(
-                f"N = {n}, {words}", spectrum, sizes, cells, optimal=optimal, line=line
-            ))
+            series.append(
+                ridge_series(
+                    f"N = {n}, {words}", spectrum, sizes, cells, optimal=optimal, line=line
+                )
+            )
         label = "$k(1/N + 1/T)^\\alpha$" if n == p.N[0] else ""
         guides.append(Guide("curve", label, x, plateau(p.alpha, 1 / (1 / n + 1 / x), p.M)))
     return Plan(cells, tuple(series), partial(_law_facts, p), tuple(guides))
@@ -57,8 +59,12 @@ def _law_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 
     printed = {100: 2.84e-5, 4000: 2.78e-6}
     facts = [
-        near(f"optimal loss at M = 6000, α = ½, N = {n}, T = 5000, in units of {value:g}",
-             float(theory(power_law(0.5, 6000), n, 5000, ridge="optimal")) / value, 1, 2e-3)
+        near(
+            f"optimal loss at M = 6000, α = ½, N = {n}, T = 5000, in units of {value:g}",
+            float(theory(power_law(0.5, 6000), n, 5000, ridge="optimal")) / value,
+            1,
+            2e-3,
+        )
         for n, value in printed.items()
     ]
     ratio = law_ratio().subs(alpha, p.alpha)
@@ -78,8 +84,7 @@ def _law_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
 LAW = Experiment(
     name="phenomenological-law-against-exact",
     title="The phenomenological law against the exact optimum",
-    source="solvable-model paper, eq. (1) and the optimal-ridge figures; talk, "
-    "L = k(1/N + 1/T)^α",
+    source="solvable-model paper, eq. (1) and the optimal-ridge figures; talk, L = k(1/N + 1/T)^α",
     claim="With the optimal ridge the loss has no pole and follows k(1/N + 1/T)^α up to a bounded "
     "factor, which is 1 at α = 1.",
     sizes={"M": 6000, "N": (100, 4000), "T": (150, 300, 600, 1200, 2400, 5000)},
@@ -141,8 +146,11 @@ def _descent_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact
         below("N⋆/T₀", star / t, 1),
         below("simulated minimum below T₀, relative to the smallest N", lowest / before, 1),
         above("simulated peak relative to that minimum", peak / lowest, 1.5),
-        below("plateau N → ∞ relative to the minimum",
-              float(theory(spectrum, 1e6 * t, t) / theory(spectrum, star, t)), 1),
+        below(
+            "plateau N → ∞ relative to the minimum",
+            float(theory(spectrum, 1e6 * t, t) / theory(spectrum, star, t)),
+            1,
+        ),
         below("largest step of the optimal-ridge loss with N", float(steps.max()), 0),
         above("gain from 8N at 8T₀ relative to 8N alone", float(gain / wider), 1.2),
     ]
@@ -193,8 +201,14 @@ def _budget_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]
         simulated = measured[f"α = {alpha:g}"]
         centre = simulated.mean[np.argmin(np.abs(np.log(simulated.x)))]
         ends = min(simulated.mean[0], simulated.mean[-1])
-        facts.append(above(f"simulated loss at N/T = {simulated.x[-1]:g} or its inverse, relative "
-                           f"to N = T, α = {alpha:g}", float(ends / centre), 1.1))
+        facts.append(
+            above(
+                f"simulated loss at N/T = {simulated.x[-1]:g} or its inverse, relative "
+                f"to N = T, α = {alpha:g}",
+                float(ends / centre),
+                1.1,
+            )
+        )
         n = np.array([1e4, 1e5])
         slope = log_slope(n, theory(power_law(alpha, 10**12), n, n, ridge="optimal"))
         facts.append(near(f"exponent along N = T, α = {alpha:g}", slope, -alpha, 1e-2))

@@ -56,18 +56,26 @@ def _against(p: Parameters, swap: bool) -> Plan:
         name = "T" if swap else "N"
         series.append(ridge_series(f"{name} = {m}", spectrum, sizes, cells, line=line))
     guides = [
-        Guide("curve", "plateau $k m^{-\\alpha}$" if m == fixed[0] else "",
-              np.array([m * 2.0, max(free) * 1.1]), np.full(2, plateau(p.alpha, m, p.M)))
+        Guide(
+            "curve",
+            "plateau $k m^{-\\alpha}$" if m == fixed[0] else "",
+            np.array([m * 2.0, max(free) * 1.1]),
+            np.full(2, plateau(p.alpha, m, p.M)),
+        )
         for m in fixed
     ]
 
     def facts(measured: Mapping[str, Measured]) -> list[Fact]:
         """Plateau and power law on the infinite power law, and duality."""
         m = min(fixed)
-        found = [near(
-            f"plateau relative to k m^(-α), m = {m}",
-            float(theory(spectrum, TAIL * m, m)) / plateau(p.alpha, m, p.M), 1, 4 * m / p.M + 1 / m,
-        )]
+        found = [
+            near(
+                f"plateau relative to k m^(-α), m = {m}",
+                float(theory(spectrum, TAIL * m, m)) / plateau(p.alpha, m, p.M),
+                1,
+                4 * m / p.M + 1 / m,
+            )
+        ]
         n, t = np.array(fixed, float), 3.0 * np.array(fixed)
         gap = np.abs(theory(spectrum, n, t) / theory(spectrum, t, n) - 1).max()
         found.append(below("duality: largest |L(N,T)/L(T,N) − 1|", float(gap), 1e-9))

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectrum import PowerLaw, Spectrum
 
@@ -136,7 +137,7 @@ def _series(
         Point(rank, len(cells) - 1, str(rank), float(value), rank in tested)
         for rank, value in zip(ranks, x)
     )
-    return Series(label, points, (line_ranks, x[len(ranks):]))
+    return Series(label, points, (line_ranks, x[len(ranks) :]))
 
 
 def _population(p: Parameters) -> Guide:
@@ -158,8 +159,13 @@ def _extent(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         number = number_above(spectrum, math.inf, t, np.array([1e-12]))
         facts.append(near(f"number of eigenvalues, T = {t}", float(number[0]), t, 0.01))
         ratio = m.mean / m.x ** -(1 + p.alpha)
-        facts.append(below(f"largest factor from the population's power law, T = {t}",
-                           float(np.exp(np.abs(np.log(ratio)).max())), 2))
+        facts.append(
+            below(
+                f"largest factor from the population's power law, T = {t}",
+                float(np.exp(np.abs(np.log(ratio)).max())),
+                2,
+            )
+        )
     return facts
 
 
@@ -198,8 +204,12 @@ def _dual(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     score = np.abs(np.log(one.mean / two.mean)) / spread
     return [
         below("duality in theory: largest difference of numbers", float(np.abs(gap).max()), 1e-6),
-        below("duality in simulation: largest difference in standard errors, over "
-              f"{len(score)} ranks", float(score.max()), 4.5),
+        below(
+            "duality in simulation: largest difference in standard errors, over "
+            f"{len(score)} ranks",
+            float(score.max()),
+            4.5,
+        ),
     ]
 
 
@@ -247,12 +257,23 @@ def _extension(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         for part in (before, after)
     ]
     return [
-        near("non-zero eigenvalues of the linear map relative to the input dimension",
-             float(counts[0] / p.M), 1, 1e-9),
-        near("non-zero eigenvalues of the ReLU map relative to min(N, T)",
-             float(counts[1] / min(p.N, p.T)), 1, 1e-9),
-        below("steepness of the ReLU spectrum beyond the input dimension, against ranks before",
-              slopes[1] / slopes[0], 3),
+        near(
+            "non-zero eigenvalues of the linear map relative to the input dimension",
+            float(counts[0] / p.M),
+            1,
+            1e-9,
+        ),
+        near(
+            "non-zero eigenvalues of the ReLU map relative to min(N, T)",
+            float(counts[1] / min(p.N, p.T)),
+            1,
+            1e-9,
+        ),
+        below(
+            "steepness of the ReLU spectrum beyond the input dimension, against ranks before",
+            slopes[1] / slopes[0],
+            3,
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 

@@ -125,8 +125,14 @@ RULES = Experiment(
     claim="Each full-batch rule is a filter on one two-point function; with label noise the test "
     "loss turns up while the training loss falls.",
     sizes={"M": 4000, "N": 600, "P": 300},
-    constants={"a": 1.5, "b": 1.25, "noise": 0.1, "rate": 0.4, "momentum": 0.8,
-               "steps": (3, 10, 30, 100, 1000)},
+    constants={
+        "a": 1.5,
+        "b": 1.25,
+        "noise": 0.1,
+        "rate": 0.4,
+        "momentum": 0.8,
+        "steps": (3, 10, 30, 100, 1000),
+    },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
     build=_rules,
     quick=Budget(0.3, 10, resolution=0.1),
@@ -152,14 +158,22 @@ def _sgd_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     spectrum, steps = task(p.a, p.b, p.M), (100,)
     limit = theory(one_pass(spectrum, p.width, steps, p.rate, 10**12)).excess_loss[0]
     sizes = (10**4, 2 * 10**4)
-    excess = [theory(one_pass(spectrum, p.width, steps, p.rate, b)).excess_loss[0] - limit
-              for b in sizes]
+    excess = [
+        theory(one_pass(spectrum, p.width, steps, p.rate, b)).excess_loss[0] - limit for b in sizes
+    ]
     means = [m.mean[-1] for label, m in measured.items() if f"N = {p.width}," in label]
     return [
-        near("power of B in the noise of the gradient", float(np.log2(excess[1] / excess[0])), -1,
-             0.01),
-        below("largest log-increase with B of the simulated loss after the last step",
-              float(np.diff(np.log(means)).max()), 0),
+        near(
+            "power of B in the noise of the gradient",
+            float(np.log2(excess[1] / excess[0])),
+            -1,
+            0.01,
+        ),
+        below(
+            "largest log-increase with B of the simulated loss after the last step",
+            float(np.diff(np.log(means)).max()),
+            0,
+        ),
     ]
 
 
@@ -170,8 +184,14 @@ SGD = Experiment(
     claim="On fresh data there is no data bottleneck; the width sets the plateau, and the noise of "
     "the gradient adds a loss ∝ η/B.",
     sizes={"M": 2000, "N": (64, 256, 1024), "width": 256},
-    constants={"a": 1.5, "b": 1.25, "rate": 0.4, "batch": 32, "batches": (8, 128),
-               "steps": (3, 10, 30, 100)},
+    constants={
+        "a": 1.5,
+        "b": 1.25,
+        "rate": 0.4,
+        "batch": 32,
+        "batches": (8, 128),
+        "steps": (3, 10, 30, 100),
+    },
     axes=Axes("steps", "loss"),
     build=_sgd,
     quick=Budget(0.5, 10, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
@@ -202,8 +222,11 @@ def _gap_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     return [
         above("smallest step of the gap in time", float(np.diff(few.gap).min()), 0),
         near("exponent of P in the gap at t = 10", float(np.log10(early[1] / early[0])), -1, 0.01),
-        above("simulated gap at the last time, relative to the test loss",
-              float(1 - train[-1] / test[-1]), 0.2),
+        above(
+            "simulated gap at the last time, relative to the test loss",
+            float(1 - train[-1] / test[-1]),
+            0.2,
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from solvable.analytic.free_probability.models import EXPRESSIONS
 
 SMALL = [

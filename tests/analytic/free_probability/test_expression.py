@@ -3,6 +3,7 @@
 import numpy as np
 import sympy as sp
 from pytest import mark, raises
+
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import (
     MatrixModel,

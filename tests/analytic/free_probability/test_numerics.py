@@ -6,6 +6,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx, mark, raises
+
 from solvable.analytic.errors import InputError, OutsideTheoryError, PrecisionError
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.declarations import Eigenvalue

@@ -2,6 +2,7 @@
 
 import sympy as sp
 from pytest import mark
+
 from solvable.analytic.free_probability import parse_declarations, parse_expression
 from solvable.analytic.free_probability.expression import outputs
 from solvable.analytic.free_probability.minimisation import minimise_pencil

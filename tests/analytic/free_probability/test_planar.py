@@ -4,6 +4,7 @@ import math
 
 import sympy as sp
 from pytest import mark, raises
+
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.expression import Letter

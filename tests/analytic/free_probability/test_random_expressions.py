@@ -3,6 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import mark
+
 from solvable.analytic.free_probability import derive, parse_declarations
 
 TERMS = [

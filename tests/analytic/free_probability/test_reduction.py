@@ -8,6 +8,7 @@ import time
 import numpy as np
 import sympy as sp
 from pytest import mark
+
 from solvable.analytic import correlation
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.declarations import Eigenvalue

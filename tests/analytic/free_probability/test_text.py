@@ -6,6 +6,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import mark, raises
+
 from solvable.analytic.errors import InputError, OutsideTheoryError, SolvableError
 from solvable.analytic.free_probability import derive, parse_declarations, parse_expression
 
