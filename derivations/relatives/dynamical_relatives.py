@@ -354,8 +354,8 @@ def feature_learning() -> Parts:
         equation(chi, combined),
         ("N, P → ∞; the kernel is λ_k|w(t)|: layers of a two-layer network stay balanced",),
         (
-            "Only what follows from a changed spectrum is derived here: the amplification by |w| is "
-            "an assumption, tested by training one such network.",
+            "Only what follows from a changed spectrum is derived here: the amplification by |w| "
+            "is an assumption, tested by training one such network.",
         ),
     )
 
