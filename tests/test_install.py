@@ -52,7 +52,7 @@ def test_importing_loads_no_library(tmp_path):
 
 @pytest.mark.slow
 def test_the_wheel_holds_one_package_and_lives_beside_others(tmp_path):
-    """Packages called `analytic` and `validation` installed before and after ours: all three work."""
+    """`analytic` and `validation` of others, installed before and after ours: all three work."""
     source = tmp_path / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path)]
