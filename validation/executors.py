@@ -8,13 +8,20 @@ A linear-algebra library that starts one thread per core in each of W workers ha
 many threads, and its sums depend on how many it got. So a worker computes with one BLAS thread:
 `one_blas_thread` bounds the thread pools of the libraries that are loaded, and the environment
 of new processes tells those that are not loaded yet.
+
+A worker ends with its parent, however that ends: a thread in the worker waits for the parent's
+end, which the operating system reports even after ``kill -9``, and then leaves at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -34,6 +41,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 CONNECT_SECONDS = 5.0
+LOST_SECONDS = 20.0
+WORKER_BYTES = 250 * 2**20  #: what the libraries of one worker hold
 
 _limited = False  # whether this process already computes with one BLAS thread
 
@@ -102,9 +111,17 @@ class SerialExecutor(Executor):
 
 
 def _start_worker() -> None:
-    """In a new worker: leave ctrl-C to the parent, and be gentle to the BLAS."""
+    """In a new worker: end with the parent, leave ctrl-C to it, and be gentle to the BLAS."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_this_worker()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class ProcessExecutor(Executor):
@@ -119,8 +136,6 @@ class ProcessExecutor(Executor):
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        import multiprocessing
-
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.workers, context, initializer=_start_worker)
 
@@ -138,19 +153,69 @@ class ProcessExecutor(Executor):
         """Stop the workers."""
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
+    def kill(self) -> None:
+        """Stop the workers in the middle of what they do; their calls are lost."""
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()
+
 
 @contextlib.contextmanager
 def process_pool(workers: int) -> Iterator[ProcessExecutor]:
-    """A pool of ``workers`` processes, one BLAS thread each; calls not yet begun are dropped."""
+    """A pool of ``workers`` processes, one BLAS thread each.
+
+    Calls not yet begun are dropped at the end; those in progress too if the block was interrupted.
+    """
     pool = ProcessExecutor(workers)
     try:
         yield pool
-    finally:
+    except Exception:
         pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    except BaseException:  # an interrupt: do not wait for what is in progress
+        pool.kill()
+        raise
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Cluster(Executor):
+    """The workers of a running dask scheduler, which says when they are out of reach.
+
+    Tasks of a lost worker are run again by the scheduler. `trouble` is what `validation.sweep`
+    asks while it waits: without scheduler or workers for `LOST_SECONDS`, it does so no longer.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._executor = client, client.get_executor(pure=False)
+        self.workers = sum(client.nthreads().values())
+        self._asked = self._well = time.monotonic()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit to the scheduler."""
+        return self._executor.submit(function, *args, **kwargs)
+
+    def trouble(self) -> str | None:
+        """Why nothing more can be expected of the cluster, or None."""
+        now = time.monotonic()
+        if now - self._asked < LOST_SECONDS / 10:
+            return None
+        self._asked = now
+        reason = "its scheduler does not answer"
+        if self._client.status == "running":
+            try:
+                if self._client.sync(self._client.scheduler.ncores, callback_timeout=2):
+                    self._well = time.monotonic()
+                    return None
+                reason = "it has no workers left"
+            except Exception:  # whatever the network says: it does not answer
+                pass
+        lost = now - self._well > LOST_SECONDS
+        return f"the cluster is lost: for {LOST_SECONDS:g} s {reason}" if lost else None
 
 
 @contextlib.contextmanager
-def dask_cluster(address: str, timeout: float = CONNECT_SECONDS) -> Iterator[Executor]:
+def dask_cluster(address: str, timeout: float = CONNECT_SECONDS) -> Iterator[Cluster]:
     """The executor of a running dask scheduler, such as ``tcp://127.0.0.1:8786``.
 
     Raises `InputError` when dask is not installed, or no scheduler answers within ``timeout``
@@ -162,18 +227,40 @@ def dask_cluster(address: str, timeout: float = CONNECT_SECONDS) -> Iterator[Exe
         raise InputError(
             "dask", address, "the extra 'cluster' to be installed (pip install 'solvable[cluster]')"
         ) from error
+    with _quiet("distributed"), _connected(Client, address, timeout) as client:
+        cluster = Cluster(client)
+        if not cluster.workers:
+            raise InputError("dask", repr(address), "a scheduler that has workers")
+        yield cluster
+
+
+@contextlib.contextmanager
+def _connected(Client: Any, address: str, timeout: float) -> Iterator[Any]:
     try:
         client = Client(address, timeout=timeout, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # each transport has its own errors for an address it cannot use
         reason = f"the address of a scheduler that answers within {timeout:g} s ({error})"
         raise InputError("dask", repr(address), reason) from error
-    with client:
-        workers = sum(client.nthreads().values())
-        if not workers:
-            raise InputError("dask", repr(address), "a scheduler that has workers")
-        executor = client.get_executor(pure=False)
-        executor.workers = workers
-        yield executor
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):  # a scheduler that is gone cannot say goodbye
+            client.close(timeout=2)
+
+
+@contextlib.contextmanager
+def _quiet(package: str) -> Iterator[None]:
+    """Within the block the package logs nothing: what goes wrong there is said once, here."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    loggers = [each for each in loggers if each.name.split(".")[0] == package]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels):
+            each.setLevel(level)
 
 
 def worker_count(executor: Any) -> int:
@@ -195,6 +282,22 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
+
+
+def affordable_workers(asked: int | None = None) -> tuple[int, str | None]:
+    """How many processes to start, and, if these are fewer than asked, why.
+
+    No more than cores, since each computes without pause, and no more than fit in memory.
+
+    >>> affordable_workers(1)
+    (1, None)
+    """
+    cores, free = usable_cores(), available_bytes()
+    bound = cores if free is None else max(1, min(cores, free // WORKER_BYTES))
+    if asked is None or asked <= bound:
+        return asked or bound, None
+    limit = "cores" if bound == cores else "of them fit in memory"
+    return bound, f"{bound} workers instead of {asked}: only {bound} {limit}"
 
 
 def require_memory(argument: str, value: Any, per_cell: float, workers: int) -> None:

@@ -21,6 +21,7 @@ from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence, SeriesEvidence
 from .experiments.experiment import Guide
+from .files import replacing
 
 # Okabe & Ito's palette without its yellow, which is too light for lines on white paper
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
@@ -229,11 +230,8 @@ def save(evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMAT
 
     for kind in formats:
         path = folder / f"{evidence.experiment.name}.{kind}"
-        try:
-            with matplotlib.rc_context(STYLE):
-                figure.savefig(path, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-        except OSError as error:
-            allowed = f"a folder that can be written ({error.strerror})"
-            raise InputError("folder", folder, allowed) from error
+        undated = {"Date": None} if kind == "svg" else None
+        with matplotlib.rc_context(STYLE), replacing(path, "--to") as beside:
+            figure.savefig(beside, dpi=200, metadata=undated)
         paths.append(path)
     return paths

@@ -19,6 +19,7 @@ from pathlib import Path
 from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence
+from .files import check_writable, write_text
 from .statistics import Estimate
 
 LIBRARIES = ("solvable", "numpy", "scipy", "sympy", "mpmath", "python-flint")
@@ -114,22 +115,15 @@ def plus_minus(number: Estimate) -> str:
 
 def write(path: str | Path, rows: Sequence[Row], title: str = "Checked claims") -> None:
     """Write the report; the suffix, .html or .md, chooses the form."""
-    path = Path(path)
-    text = render(path.suffix, rows, title)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        allowed = f"a file that can be written ({error.strerror})"
-        raise InputError("report", path, allowed) from error
+    write_text(path, render(Path(path).suffix, rows, title), "--report")
 
 
 def check_path(path: str | Path) -> None:
-    """Raise `InputError` for a report that could not be written, before anything is computed."""
+    """An error for a report that could not be written, before anything is computed."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
-        raise InputError("report", path, f"a name that ends in {' or '.join(SUFFIXES)}")
-    if not path.parent.is_dir() or path.is_dir():
-        raise InputError("report", path, "a file in a folder that exists")
+        raise InputError("--report", path, f"a name that ends in {' or '.join(SUFFIXES)}")
+    check_writable(path, "--report")
 
 
 def render(suffix: str, rows: Sequence[Row], title: str = "Checked claims") -> str:

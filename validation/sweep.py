@@ -40,6 +40,7 @@ from .executors import SerialExecutor, limit_this_worker, one_blas_thread, worke
 from .store import Store
 
 BATCH_SECONDS = 0.04
+POLL_SECONDS = 1.0  # between two questions whether the executor is well
 
 Function = Callable[[Any, np.random.SeedSequence], Any]
 
@@ -225,11 +226,13 @@ class _Run:
         """(task, value, reason of failure, seconds) of each task, as they finish."""
         self.fill()
         while self.in_flight:
-            future = self.arrived.get()
+            future = self.next_arrival()
             batch = self.in_flight.pop(future)
             try:
                 results = future.result()
             except (Exception, CancelledError) as error:  # the worker, not the task
+                if reason := getattr(self.executor, "trouble", lambda: None)():
+                    raise SweepError(reason) from error
                 results = []
                 if batch[0].suspect:
                     yield batch[0], None, f"its worker was lost: {explain(error)}", 0.0
@@ -243,6 +246,17 @@ class _Run:
                 self.seconds += 0.1 * (seconds - self.seconds)
                 yield task, value, reason, seconds
             self.fill()
+
+    def next_arrival(self) -> Any:
+        """The next future that is done; `SweepError` where the executor expects no more."""
+        trouble = getattr(self.executor, "trouble", lambda: None)
+        while True:
+            try:
+                return self.arrived.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if reason := trouble():
+                    left = len(self.waiting) + len(self.suspects) + len(self.in_flight)
+                    raise SweepError(f"{reason}; {left} batches of cells remain") from None
 
     def cancel(self) -> None:
         """Drop what has not begun."""

@@ -10,11 +10,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from solvable.analytic.errors import SolvableError
+
+from . import bounds
 
 #: command → module, in the order of the help page
 COMMANDS = {
@@ -55,6 +58,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     wanted = {COMMANDS[command]} if command in COMMANDS else set(COMMANDS.values())
     for module in dict.fromkeys(m for m in COMMANDS.values() if m in wanted):
         importlib.import_module(f"{__name__}.{module}").add_parser(subparsers)
+    for each in subparsers.choices.values():
+        bounds.add_options(each)
     return parser
 
 
@@ -70,26 +75,37 @@ def _version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser(argv[0] if argv else None)
-    arguments = parser.parse_args(argv)
+    arguments = argparse.Namespace(command=argv[0] if argv and argv[0] in COMMANDS else "")
     try:
-        return arguments.run(arguments)
+        with bounds.signals_raise():
+            arguments = build_parser(arguments.command).parse_args(argv)
+            with bounds.bounded(arguments):
+                return arguments.run(arguments)
     except SolvableError as error:
-        print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
+        message = f"error: {error}"
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        needed = f"{package} is not installed; pip install 'solvable[{EXTRAS[package]}]'"
-        print(f"solvable {arguments.command}: error: {needed}", file=sys.stderr)
+        message = f"error: {package} is not installed; pip install 'solvable[{EXTRAS[package]}]'"
     except BrokenPipeError:
         raise
     except OSError as error:
-        print(f"solvable {arguments.command}: error: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(f"solvable {arguments.command}: interrupted", file=sys.stderr)
-        return 130
+        message = f"error: {error}"
+    except bounds.TimeIsUp:
+        limit = f"--time-limit: {arguments.time_limit:g} s are over"
+        message = f"error: {limit}{bounds.resume_hint(arguments)}"
+    except (KeyboardInterrupt, bounds.Ended) as ended:
+        status = getattr(ended, "status", 128 + signal.SIGINT)
+        said = str(ended) or "interrupted"
+        print(_said(arguments, said + bounds.resume_hint(arguments)), file=sys.stderr)
+        return status
+    print(_said(arguments, message), file=sys.stderr)
     return BAD_INPUT
+
+
+def _said(arguments: argparse.Namespace, message: str) -> str:
+    return f"{' '.join(filter(None, ('solvable', arguments.command)))}: {message}"
 
 
 def entry_point() -> int:

@@ -15,9 +15,9 @@ from typing import Any
 from solvable.analytic.errors import InputError
 from solvable.validation.executors import (
     SerialExecutor,
+    affordable_workers,
     dask_cluster,
     process_pool,
-    usable_cores,
     worker_count,
 )
 from solvable.validation.experiments import catalogue as experiments
@@ -26,6 +26,7 @@ from solvable.validation.progress import progress_bar
 from solvable.validation.store import Store
 from solvable.validation.sweep import SweepResult, sweep
 
+from . import bounds
 from . import options as types
 
 #: modules whose code decides the simulated numbers; a store belongs to one state of them
@@ -109,7 +110,10 @@ def workers(arguments: argparse.Namespace, alone: bool = False) -> Iterator[Any]
     elif alone and arguments.workers is None:
         yield SerialExecutor()
     else:
-        with process_pool(arguments.workers or usable_cores()) as executor:
+        number, said = affordable_workers(arguments.workers)
+        if said:
+            print(f"--workers: {said}", file=sys.stderr)
+        with process_pool(number) as executor:
             yield executor
 
 
@@ -134,7 +138,7 @@ def experiment_runner(
     local = 0 if arguments.dask is not None else worker_count(executor)
 
     def run(name: str) -> Evidence:
-        with progress_bar(name) as progress:
+        with bounds.bar_is_drawn(), progress_bar(name) as progress:
 
             def simulate(function: Any, cells: Sequence[Any], seeds: Sequence[int]) -> SweepResult:
                 return sweep(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from solvable.analytic.errors import InputError
+from solvable.validation.files import check_writable, write_text
 
 from .. import catalogue
 from ..export import article
@@ -31,12 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
     target = Path(arguments.to)
     if target.suffix != ".tex":
         raise InputError("--to", arguments.to, "a file that ends in .tex")
+    check_writable(target, "--to")
     names = catalogue.names() if arguments.all else arguments.names
     with output.progress("building", len(names)) as advance:
         derivations = []
         for name in names:
             derivations.append(catalogue.load(name))
             advance(name)
-    target.write_text(article(derivations), encoding="utf-8")
+    write_text(target, article(derivations), "--to")
     print(f"{len(derivations)} derivations written to {target}")
     return 0

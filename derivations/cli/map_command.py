@@ -58,12 +58,19 @@ def _grid(name: str, ends: Any, default: tuple[float, float], cells: int) -> Any
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute the map and print or draw it."""
+    if arguments.to:
+        from solvable.validation.files import check_writable
+
+        check_writable(arguments.to, "--to")
     cells = CELLS[0] if arguments.json or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
         from solvable.analytic.asymptotics.regimes import draw
+        from solvable.validation.files import replacing
 
-        print(draw(chart, arguments.to))
+        with replacing(arguments.to, "--to") as beside:
+            draw(chart, beside)
+        print(arguments.to)
     if arguments.json:
         output.print_json(chart.as_data())
     elif not arguments.to:

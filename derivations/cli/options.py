@@ -60,6 +60,11 @@ positive = _typed(exact, lambda x: x > 0, "a number > 0")
 nonnegative = _typed(exact, lambda x: x >= 0, "a number ≥ 0")
 positive_or_infinite = _typed(_exact_or_infinite, lambda x: x > 0, "a number > 0 or inf")
 
+#: a time to wait for, in seconds, up to about three years
+seconds = _typed(
+    lambda text: float(exact(text)), lambda x: 1e-3 <= x <= 1e8, "seconds, 1e-3 to 1e8"
+)
+
 
 def _integer(text: str) -> int | None:
     value = exact(text)

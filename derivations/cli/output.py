@@ -11,6 +11,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from . import bounds
+
 FLOAT_DIGITS = 15
 
 
@@ -96,7 +98,7 @@ def progress(description: str, total: int) -> Iterator[Any]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
     )  # fmt: skip
-    with bar:
+    with bounds.bar_is_drawn(), bar:
         task = bar.add_task(description, total=total)
 
         def advance(text: str | None = None, by: int = 1) -> None:

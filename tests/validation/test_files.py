@@ -1,0 +1,43 @@
+import os
+import stat
+
+import pytest
+
+from solvable.analytic.errors import InputError
+from solvable.validation.files import check_writable, replacing, write_text
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path):
+    target = write_text(tmp_path / "report.md", "old", "--report")
+    with pytest.raises(ZeroDivisionError), replacing(target, "--report") as beside:
+        beside.write_text("half of the n")
+        1 / 0  # noqa: B018
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.md"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path, monkeypatch):
+    target = write_text(tmp_path / "laws.tex", "old", "--to")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("solvable.validation.files.os.fsync", full)
+    with pytest.raises(InputError, match=r"--to = .*laws\.tex.*\(No space left"):
+        write_text(target, "new", "--to")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["laws.tex"]
+
+
+@pytest.mark.parametrize("name", ["missing/x.tex", ".", "a\0b.tex", "x" * 300])
+def test_what_cannot_be_written_is_known_before(tmp_path, name):
+    with pytest.raises(InputError, match="--to"):
+        check_writable(f"{tmp_path}/{name}", "--to")
+    assert os.listdir(tmp_path) == []
+
+
+def test_permissions_of_a_new_file_are_the_usual_ones(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    mode = stat.S_IMODE(write_text(tmp_path / "new", "text", "--to").stat().st_mode)
+    assert mode == stat.S_IMODE(plain.stat().st_mode)
