@@ -58,7 +58,7 @@ def positive(name: str, value: Any) -> Any:
     >>> positive("alpha", 0)
     Traceback (most recent call last):
     ...
-    analytic.errors.InputError: alpha = 0 is not allowed: expected a finite number > 0
+    solvable.analytic.errors.InputError: alpha = 0 is not allowed: expected a finite number > 0
     """
     allowed = "a finite number > 0"
     value = number(name, value, allowed)

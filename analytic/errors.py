@@ -19,7 +19,7 @@ class InputError(SolvableError, ValueError):
     >>> raise InputError("ridge", -1, "a number ≥ 0")
     Traceback (most recent call last):
     ...
-    analytic.errors.InputError: ridge = -1 is not allowed: expected a number ≥ 0
+    solvable.analytic.errors.InputError: ridge = -1 is not allowed: expected a number ≥ 0
     """
 
     def __init__(self, argument: str, value: Any, allowed: str) -> None:

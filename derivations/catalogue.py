@@ -26,7 +26,7 @@ from .derivation import Derivation, Step
 MODULES = (
     "solvable.derivations.solvable_model.regression",
     "solvable.derivations.solvable_model.self_consistent_kernel",
-    "solvable.derivations.solvable_model.test_loss",
+    "solvable.derivations.solvable_model.regression_loss",
     "solvable.derivations.solvable_model.ridgeless",
     "solvable.derivations.solvable_model.optimal_regularisation",
     "solvable.derivations.solvable_model.data_spectrum",

@@ -1,0 +1,68 @@
+"""Signals, time limits and signs of life of the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from solvable.derivations.cli import bounds, main
+
+SLOW = ["export", "--all", "--to"]
+
+
+def test_a_time_limit_ends_with_one_sentence(tmp_path, capsys):
+    target = tmp_path / "x.tex"
+    assert main([*SLOW, str(target), "--time-limit", "0.05"]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "solvable export: error: --time-limit: 0.05 s are over"
+    )
+    assert not target.exists()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "1e300", "soon"])
+def test_a_time_limit_is_a_number_of_seconds(text, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["list", "--time-limit", text])
+    assert stopped.value.code == 2
+    assert "--time-limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
+def test_a_signal_ends_with_one_sentence_and_its_status(tmp_path, name):
+    number = getattr(signal, name)
+    command = [sys.executable, "-m", "solvable.derivations", *SLOW, str(tmp_path / "x.tex")]
+    process = subprocess.Popen(
+        [*command, "--progress"], stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    first = process.stderr.readline()  # it is at work
+    assert first.startswith("solvable export: at work for")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    expected = "interrupted" if name == "SIGINT" else f"ended by {name}"
+    assert said.splitlines()[-1] == f"solvable export: {expected}"
+    assert "Traceback" not in said
+    assert os.listdir(tmp_path) == []
+
+
+def test_how_to_resume_is_said():
+    class Arguments:
+        store = "cells.jsonl"
+
+    assert "cells.jsonl: the same command resumes" in bounds.resume_hint(Arguments())
+    assert bounds.resume_hint(object()) == ""
+
+
+def test_a_sign_of_life_only_where_it_is_wanted(capsys, monkeypatch):
+    monkeypatch.setattr(bounds, "PATIENCE", 0.01)
+    with bounds.sign_of_life("limit"):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+    with bounds.sign_of_life("limit", lines=True):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == "solvable limit: at work for 0 s\n"

@@ -1,0 +1,34 @@
+"""Cells that take a while, for tests of what happens when a sweep is disturbed."""
+
+import sys
+import time
+
+
+def slow(cell, seed):
+    """One number after ``cell["seconds"]``."""
+    time.sleep(cell["seconds"])
+    return float(seed.generate_state(1)[0])
+
+
+def main() -> None:
+    """A sweep in a pool of two processes: STORE CELLS SECONDS."""
+    from solvable.validation.executors import process_pool
+    from solvable.validation.store import Store
+    from solvable.validation.sweep import sweep
+
+    path, cells, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    with Store(path, {"experiment": "lasting"}) as store, process_pool(2) as pool:
+        pool.submit(slow, {"seconds": 0}, _Seed()).result()
+        print("ready", flush=True)
+        sweep(
+            slow, [{"seconds": seconds, "x": i} for i in range(cells)], executor=pool, store=store
+        )
+
+
+class _Seed:
+    def generate_state(self, count):
+        return [0]
+
+
+if __name__ == "__main__":
+    main()
