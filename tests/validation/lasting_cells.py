@@ -15,6 +15,7 @@ def main() -> None:
     from solvable.validation.executors import process_pool
     from solvable.validation.store import Store
     from solvable.validation.sweep import sweep
+    from tests.validation.lasting_cells import slow  # by its name, not as __main__
 
     path, cells, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     with Store(path, {"experiment": "lasting"}) as store, process_pool(2) as pool:
