@@ -19,7 +19,6 @@ L ∝ (1/N + 1/T)^α is exact; elsewhere `law_ratio` says how far it is off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -28,7 +27,6 @@ import numpy as np
 import sympy as sp
 
 from . import arguments
-from .errors import PrecisionError
 from .formula import Formula
 from .loss import (
     GUARD_DIGITS,
@@ -38,13 +36,12 @@ from .loss import (
     static_loss,
 )
 from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
+from .optimum import Bracket, crossing, lowest
 from .resolvent.solution import solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 
 GRID = 160  # values of ln κ among which the lowest loss is looked for
-BISECTIONS = 54
-MAX_SECANTS = 60
 
 
 @cache
@@ -74,17 +71,10 @@ def _slope(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any) -> Any:
     return slope_formula()(**_values(spectrum, n, t, k, noise, 3))
 
 
-@dataclass(frozen=True)
-class _Bracket:
-    """ln κ between which the optimum lies; ``interior`` is False where it is at zero ridge."""
-
-    low: np.ndarray
-    high: np.ndarray
-    interior: np.ndarray
-
-
-def _bracket(spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray) -> _Bracket:
-    """The neighbours of the lowest loss on a grid of ln κ that starts at κ₀."""
+def _bracket(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
+) -> tuple[Bracket, np.ndarray]:
+    """The lowest loss on a grid of ln κ that starts at κ₀, and whether it is above κ₀."""
     start = np.asarray(solve(spectrum, n, t, 0).value)
     smaller = np.minimum(n, t)
     scale = spectrum.trace() / np.minimum(smaller, spectrum.size)
@@ -92,15 +82,12 @@ def _bracket(spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
     bottom = np.log(np.where(start > 0, start, 1e-9 * scale * np.exp(-20)))
     fractions = np.linspace(0, 1, GRID) ** 3  # dense near κ₀, where N ≈ T has its minimum
     grid = bottom + 1e-13 + (top - bottom) * fractions[:, None]
-    k = np.exp(grid)
-    losses = _loss_formula()(**_values(spectrum, n, t, k, noise, 2))
-    losses = np.where((spectrum.degrees_of_freedom(k) < smaller), losses, np.inf)
-    best = np.argmin(losses, axis=0)
-    column = np.arange(len(n))
-    low = grid[np.maximum(best - 1, 0), column]
-    high = grid[np.minimum(best + 1, GRID - 1), column]
-    rising = (best == 0) & (_slope(spectrum, n, t, np.exp(low), noise) >= 0)
-    return _Bracket(low, high, ~rising)
+    values = _values(spectrum, n, t, np.exp(grid), noise, 2)
+    losses = np.where(values["d1"] < smaller, _loss_formula()(**values), np.inf)
+    bracket = lowest(grid, losses)
+    at_start = bracket.low == grid[0]
+    rising = at_start & (_slope(spectrum, n, t, np.exp(bracket.low), noise) >= 0)
+    return bracket, ~rising
 
 
 def optimal_ridge(
@@ -144,13 +131,14 @@ def optimal_ridge(
 def _optimal_kappa(
     spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    bracket = _bracket(spectrum, n, t, noise)
-    low, high = bracket.low, bracket.high
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        rising = _slope(spectrum, n, t, np.exp(middle), noise) >= 0
-        low, high = np.where(rising, low, middle), np.where(rising, middle, high)
-    return np.exp((low + high) / 2), bracket.interior
+    bracket, interior = _bracket(spectrum, n, t, noise)
+    place = np.arange(len(n))
+
+    def slope(x: np.ndarray, i: np.ndarray) -> np.ndarray:
+        return _slope(spectrum, n[i], t[i], np.exp(x), noise[i])
+
+    x = crossing(slope, bracket.low, bracket.high, place)
+    return np.exp(x), interior
 
 
 def _optimal_mp(
@@ -160,11 +148,11 @@ def _optimal_mp(
     with mpmath.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
         floats = [np.array([float(x)]) for x in (n, t, s2)]
-        bracket = _bracket(spectrum, *floats)
+        bracket, interior = _bracket(spectrum, *floats)
         ridge = mpmath.mpf(0)
-        if bracket.interior[0]:
-            ends = (mpmath.mpf(float(bracket.low[0])), mpmath.mpf(float(bracket.high[0])))
-            x = _bracketed_root(lambda x: _slope(spectrum, n, t, mpmath.exp(x), s2), *ends)
+        if interior[0]:
+            ends = (mpmath.mpf(float(x[0])) for x in (bracket.low, bracket.high))
+            x = crossing(lambda x: _slope(spectrum, n, t, mpmath.exp(x), s2), *ends)
             k = mpmath.exp(x)
             d1 = spectrum.degrees_of_freedom(k)
             ridge = v * n * t * k * (1 - d1 / n) * (1 - d1 / t)
@@ -174,36 +162,21 @@ def _optimal_mp(
     )  # fmt: skip
 
 
-def _bracketed_root(f: Any, low: Any, high: Any) -> Any:
-    """The root of an increasing function in [low, high] to the current precision."""
-    if f(low) >= 0:
-        raise PrecisionError("the optimal ridge is too close to zero to be told from it", 0)
-    for _ in range(20):  # bisection to where the secant method converges
-        middle = (low + high) / 2
-        low, high = (low, middle) if f(middle) >= 0 else (middle, high)
-    x, y = (low, f(low)), (high, f(high))
-    tolerance = mpmath.mpf(10) ** (4 - mpmath.mp.dps)
-    for _ in range(MAX_SECANTS):
-        if y[1] == x[1] or abs(y[0] - x[0]) <= tolerance * abs(y[0]):
-            return y[0]
-        new = y[0] - y[1] * (y[0] - x[0]) / (y[1] - x[1])
-        x, y = y, (new, f(new))
-    raise PrecisionError("the secant method for the optimal ridge did not converge", 0)
-
-
 # ---- the scaling regime ---------------------------------------------------------------
+
+
+degrees = sp.Symbol("D_1", positive=True)  #: D₁ in the scaling regime, where it is free
 
 
 @cache
 def scaling_loss() -> sp.Expr:
-    """(3) in the scaling regime, up to a constant: D₁^{-α} NT/[…], with D₁ a symbol d.
+    """(3) in the scaling regime, up to a constant: D₁^{-α} NT/[…], with D₁ a symbol.
 
     κ ∝ D₁^{-(1+α)} and D₂ = αD₁/(1+α) are put into equation (3).
     """
-    d = sp.Symbol("D_1", positive=True)
     loss = isotropic_loss_formula() / kappa / sigma_w**2
-    loss = loss.subs(DegreesOfFreedom(2, kappa), alpha * d / (1 + alpha))
-    return sp.simplify(d ** -(1 + alpha) * loss.subs(DegreesOfFreedom(1, kappa), d))
+    loss = loss.subs(DegreesOfFreedom(2, kappa), alpha * degrees / (1 + alpha))
+    return sp.simplify(degrees ** -(1 + alpha) * loss.subs(DegreesOfFreedom(1, kappa), degrees))
 
 
 @cache
@@ -213,9 +186,9 @@ def scaling_optimum() -> sp.Expr:
     >>> sp.simplify(scaling_optimum().subs(alpha, 1))
     N*T/(N + T)
     """
-    d = sp.Symbol("D_1", positive=True)
-    bracket = sp.Poly(sp.simplify(d**-alpha / scaling_loss()), d)
-    condition = alpha * bracket + sp.Poly(d, d) * bracket.diff(d)  # −d L'/L times the bracket
+    bracket = sp.Poly(sp.simplify(degrees**-alpha / scaling_loss()), degrees)
+    # −D₁ L'/L times the bracket
+    condition = alpha * bracket + sp.Poly(degrees, degrees) * bracket.diff(degrees)
     c2, c1, c0 = condition.all_coeffs()
     # normalised to c₁ = −α(N+T); the root below min(N, T), which is no 0/0 where c₂ = 0
     linear = alpha * (N + T)
@@ -233,7 +206,6 @@ def law_ratio() -> sp.Expr:
     >>> sp.simplify(law_ratio().subs(alpha, 1))
     1
     """
-    d = sp.Symbol("D_1", positive=True)
-    optimum = scaling_loss().subs(d, scaling_optimum())
-    plateau = sp.limit(scaling_loss().subs(d, N), T, sp.oo) * N**alpha
+    optimum = scaling_loss().subs(degrees, scaling_optimum())
+    plateau = sp.limit(scaling_loss().subs(degrees, N), T, sp.oo) * N**alpha
     return optimum / plateau / (1 / N + 1 / T) ** alpha

@@ -18,12 +18,12 @@ import numpy as np
 from .dynamics import dynamics
 from .learners import GradientFlow, Learner, OnePassSGD
 from .loss import static_loss
+from .optimum import Bracket, lowest, minimum
 from .spectrum import Spectrum
 
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
 PER_DECADE = 6
-SECTIONS = 9  # times of one refinement
-RELATIVE_WIDTH = 1e-6  # of the bracket; the loss is then flat to the last digits
+SECTIONS = 9  # whole times of one refinement
 FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
 
 
@@ -73,25 +73,23 @@ def optimal_stopping(
         grid = np.unique(np.round(grid / float(rule.step)))
     grid = np.concatenate([[0.0], grid[grid > 0]])
     values = loss(grid)
-    best, final = int(np.argmin(values)), float(values[-1])
+    final = float(values[-1])
     if isinstance(rule, GradientFlow) and not rule.decay and ensemble == bags == 1:
         final = float(static_loss(spectrum, features, samples, noise=noise).excess_loss)
-    if values[best] >= final * (1 - FLAT):
+    bracket = lowest(grid, values)
+    if values.min() >= final * (1 - FLAT):
         return Stopping(math.inf, final, final)
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    time, value = _refine(loss, low, high, rule.discrete)
-    return Stopping(time, value, final)
+    time, value = (_whole_minimum if rule.discrete else minimum)(loss, bracket)
+    return Stopping(float(time), float(value), final)
 
 
-def _refine(loss: Any, low: float, high: float, discrete: bool) -> tuple[float, float]:
-    """Shrink the bracket around the smallest of a few losses until it is narrow."""
-    low = max(low, high * 1e-3)
+def _whole_minimum(loss: Any, bracket: Bracket) -> tuple[float, float]:
+    """The same over whole numbers: the smallest of a few losses, until none is left between."""
+    low, high = float(bracket.low), float(bracket.high)
     while True:
-        times = np.geomspace(low, high, SECTIONS)
-        if discrete:
-            times = np.unique(np.round(times))
+        times = np.unique(np.round(np.geomspace(max(low, 1), high, SECTIONS)))
         values = loss(times)
-        best = int(np.argmin(values))
-        low, high = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
-        if high - low <= (2 if discrete else RELATIVE_WIDTH * high):
-            return float(times[best]), float(values[best])
+        around = lowest(times, values)
+        low, high = float(around.low), float(around.high)
+        if high - low <= 2:
+            return float(around.middle), float(values.min())

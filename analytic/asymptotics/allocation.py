@@ -38,7 +38,8 @@ import sympy as sp
 from .. import arguments
 from ..errors import InputError, PrecisionError
 from ..notation import N, T, alpha, t
-from ..optimal_ridge import law_ratio, scaling_loss, scaling_optimum
+from ..optimal_ridge import degrees, law_ratio, scaling_loss, scaling_optimum
+from ..optimum import crossing
 
 __all__ = [
     "Allocation",
@@ -68,7 +69,6 @@ def reduced_optimal_loss() -> sp.Expr:
     r + 1
     """
     unit = {N: sp.Integer(1), T: 1 / ratio}
-    degrees = next(s for s in scaling_loss().free_symbols if str(s) == "D_1")
     loss = scaling_loss().subs(unit).subs(degrees, share)
     plateau = sp.limit(scaling_loss().subs({N: 1, degrees: 1}), T, sp.oo)
     optimum = scaling_optimum().subs(unit)
@@ -82,7 +82,6 @@ def ridgeless_loss(side: str) -> sp.Expr:
     1/(1 - r)
     """
     arguments.choice("side", side, ("N", "T"))
-    degrees = next(s for s in scaling_loss().free_symbols if str(s) == "D_1")
     size = N if side == "N" else T
     loss = scaling_loss().subs(degrees, size)
     plateau = sp.limit(scaling_loss().subs({N: 1, degrees: 1}), T, sp.oo)
@@ -189,12 +188,7 @@ def _optimal_ratio(al: Any, pp: Any, qq: Any) -> tuple[Any, Any, Any]:
             low -= 1
         while slope(mpmath.exp(high), al, pp, qq) < 0:
             high += 1
-        root = mpmath.findroot(
-            lambda y: slope(mpmath.exp(y), al, pp, qq),
-            (low, high),
-            solver="anderson",
-            tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps + 8),
-        )
+        root = crossing(lambda y: slope(mpmath.exp(y), al, pp, qq), low, high)
         best = mpmath.exp(root)
         residual = slope(best, al, pp, qq)
     if abs(residual) > mpmath.mpf(10) ** (4 - mpmath.mp.dps):
@@ -267,7 +261,7 @@ class TimeAllocation:
 
     def at(self, **values: Any) -> TimeAllocation:
         """The same with values put in: A, B, r_t, r_N, p, q, C by name."""
-        names = {str(s): s for s in (A, B, r_t, r_N, p, q, C)}
+        names = {"A": A, "B": B, "r_t": r_t, "r_N": r_N, "p": p, "q": q, "C": C}
         unknown = set(values) - set(names)
         if unknown:
             raise InputError("values", ", ".join(sorted(unknown)), f"among {', '.join(names)}")

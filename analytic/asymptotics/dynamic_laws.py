@@ -45,9 +45,10 @@ import sympy as sp
 from .. import arguments
 from ..errors import InputError, OutsideTheoryError
 from ..notation import N, P, a, b, lambda_plus, sigma_w, t
+from ..optimum import lowest, minimum
 from ..spectrum import Spectrum
 from .expansion import Ordering, decay_sum, exact_number
-from .laws import bottleneck_law
+from .static_laws import bottleneck_law
 
 __all__ = [
     "BottleneckLaw",
@@ -160,7 +161,7 @@ def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 
 
 def _static(resource: str, index: int, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    """The winning pole of `analytic.laws.bottleneck_law`, at λ₊ = σ_w = 1.
+    """The winning pole of `static_laws.bottleneck_law`, at λ₊ = σ_w = 1.
 
     Of the data's series the terms that vanish at N/P → ∞ may come first, if a − 1 ≥ b.
     """
@@ -339,7 +340,7 @@ def compute_frontier(
 ) -> Frontier:
     """Minimise the exact gradient-flow loss over N at N t = C, for every budget C.
 
-    A grid in ln N brackets the minimum, a bounded search refines it. N is treated as a real
+    A grid in ln N brackets the minimum, which is then closed in on. N is treated as a real
     number. Raises `InputError` for budgets ≤ 1.
 
     >>> from solvable.analytic.spectrum import PowerLaw
@@ -352,27 +353,18 @@ def compute_frontier(
     if np.any(~(amounts > 1)):
         raise InputError("budgets", budgets, "numbers > 1")
     arguments.positive_or_infinite("samples", samples)
-    found = [_minimum(spectrum, budget, samples, noise, grid) for budget in amounts]
-    features, losses = (np.array(values) for values in zip(*found, strict=True))
-    return Frontier(amounts, features, amounts / features, losses)
-
-
-def _minimum(
-    spectrum: Spectrum, budget: float, samples: float, noise: float, grid: int
-) -> tuple[float, float]:
-    """(N, loss) at the minimum for one budget."""
-    from scipy.optimize import minimize_scalar
-
     from ..dynamics import dynamics
 
-    def loss(log_size: float) -> float:
-        size = math.exp(log_size)
-        found = dynamics(spectrum, size, samples, budget / size, noise=noise)
-        return math.log(float(found.excess_loss))
+    def loss(log_size: np.ndarray, budget: np.ndarray) -> np.ndarray:
+        sizes, budget = np.broadcast_arrays(np.exp(log_size), budget)
+        found = [
+            float(dynamics(spectrum, size, samples, c / size, noise=noise).excess_loss)
+            for size, c in zip(sizes.flat, budget.flat, strict=True)
+        ]
+        return np.reshape(found, sizes.shape)
 
-    points = np.linspace(0, math.log(budget), grid)
-    values = [loss(x) for x in points]
-    best = int(np.argmin(values))
-    bounds = (points[max(best - 1, 0)], points[min(best + 1, grid - 1)])
-    result = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    return math.exp(float(result.x)), math.exp(float(result.fun))
+    points = np.log(amounts) * np.linspace(0, 1, grid)[:, None]
+    around = lowest(points, loss(points, amounts))
+    log_size, losses = minimum(loss, around, amounts)
+    features = np.exp(log_size)
+    return Frontier(amounts, features, amounts / features, losses)

@@ -65,11 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     cells = CELLS[0] if arguments.json or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
-        from solvable.analytic.asymptotics.regimes import draw
         from solvable.validation.files import replacing
+        from solvable.validation.regime_figure import draw_map
 
         with replacing(arguments.to, "--to") as beside:
-            draw(chart, beside)
+            draw_map(chart, beside)
         print(arguments.to)
     if arguments.json:
         output.print_json(chart.as_data())

@@ -12,8 +12,8 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from solvable.analytic.asymptotics.laws import bottleneck_law, four_regimes
 from solvable.analytic.asymptotics.limits import Setting
+from solvable.analytic.asymptotics.static_laws import bottleneck_law, four_regimes
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.spectrum import PowerLaw

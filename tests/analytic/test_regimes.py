@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
-from solvable.analytic.asymptotics.regimes import draw, size_map, time_map
+from solvable.analytic.asymptotics.regimes import size_map, time_map
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation.regime_figure import draw_map
 
 SPECTRUM = PowerLaw(alpha=0.5, size=20000)
 GRID = np.geomspace(10, 2e5, 24)
@@ -73,10 +74,10 @@ def test_time_map_borders_are_where_the_laws_are_equal():
 def test_data_and_picture(chart, tmp_path):
     data = chart.as_data()
     assert data["axes"] == ["N", "T"] and len(data["index"]) == len(GRID)
-    path = draw(chart, tmp_path / "map.png", "map")
+    path = draw_map(chart, tmp_path / "map.png", "map")
     assert path.stat().st_size > 10000
     with pytest.raises(InputError, match="ends in"):
-        draw(chart, tmp_path / "map.txt")
+        draw_map(chart, tmp_path / "map.txt")
 
 
 @pytest.mark.parametrize(

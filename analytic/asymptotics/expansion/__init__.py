@@ -1,7 +1,7 @@
 """Generalised asymptotic series as objects, and the Mellin machinery that produces them.
 
 ordering       which of two symbolic powers is smaller, and on what that rests
-series         `Expansion`: terms c·x^p·log(x)^k, remainder, range; arithmetic
+asymptotic_series  `Expansion`: terms c·x^p·log(x)^k, remainder, range; arithmetic
 composition    powers, substitution, reversion
 evaluation     mpmath and numpy values, optimal truncation
 mellin         poles of a Mellin transform → series, logarithms included
@@ -9,11 +9,11 @@ sums           every corner of Σ J^{-s}/(1+κJ^b)^q, and Σ J^{-s} exp(-tJ^{-b}
 printing       LaTeX and text
 """
 
+from .asymptotic_series import Expansion, Order, Term, Validity
 from .composition import compose, logarithm, power, revert, substitute_series
 from .evaluation import Estimate, optimal_truncation
 from .mellin import Gamma, HurwitzZeta, MellinTransform, Pole, Zeta
 from .ordering import Ordering, exact_number
-from .series import Expansion, Order, Term, Validity
 from .sums import (
     FiniteSizeSeries,
     decay_sum,

@@ -20,7 +20,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ...errors import InputError, OutsideTheoryError
-from .series import Expansion, Order, Term, Validity
+from .asymptotic_series import Expansion, Order, Term, Validity
 
 __all__ = ["compose", "logarithm", "power", "revert", "scale_variable", "substitute_series"]
 

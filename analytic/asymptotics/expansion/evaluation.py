@@ -15,8 +15,8 @@ import numpy as np
 import sympy as sp
 
 from ...errors import InputError
+from .asymptotic_series import Expansion
 from .ordering import exact_number
-from .series import Expansion
 
 __all__ = ["Estimate", "evaluate", "optimal_truncation", "term_values"]
 
@@ -34,11 +34,7 @@ class Estimate(NamedTuple):
 
 def parameter_values(series: Expansion, values: Mapping[str, Any]) -> dict[sp.Symbol, sp.Expr]:
     """Parameters by symbol: the representative point, overridden by ``values`` (by name)."""
-    series = series.resolved()
-    symbols: set[sp.Symbol] = set()
-    for t in series.terms:
-        symbols |= t.coefficient.free_symbols | t.power.free_symbols
-    symbols |= series.validity.low.free_symbols | series.validity.high.free_symbols
+    symbols = series.parameters
     by_name = {str(s): s for s in symbols}
     point = {s: v for s, v in series.ordering.point.items() if s in symbols}
     unknown = set(values) - set(by_name) - {str(s) for s in series.ordering.point}

@@ -17,7 +17,7 @@ from typing import Any
 import sympy as sp
 
 from ...errors import InputError
-from .series import Expansion
+from .asymptotic_series import Expansion
 
 __all__ = ["Field", "Laurent", "substitute_laurent"]
 

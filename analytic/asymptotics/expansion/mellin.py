@@ -30,8 +30,8 @@ import sympy as sp
 from mpmath.libmp import from_man_exp
 
 from ...errors import InputError, OutsideTheoryError, PrecisionError
+from .asymptotic_series import Expansion, Order, Term, Validity
 from .ordering import Ordering
-from .series import Expansion, Order, Term, Validity
 
 __all__ = ["Gamma", "HurwitzZeta", "MellinTransform", "Pole", "Zeta"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from .series import Expansion, Order, Term
+from .asymptotic_series import Expansion, Order, Term
 
 __all__ = ["definitions_latex", "latex", "text"]
 

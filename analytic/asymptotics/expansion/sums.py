@@ -24,7 +24,7 @@ right, and an error smaller than any power of t.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,9 @@ import sympy as sp
 
 from ... import notation as symbols
 from ...errors import InputError, OutsideTheoryError
+from .asymptotic_series import Expansion, Order, Validity
 from .mellin import Gamma, HurwitzZeta, MellinTransform, Zeta
 from .ordering import Ordering
-from .series import Expansion, Order, Validity
 
 __all__ = [
     "FiniteSizeSeries",
@@ -105,15 +105,11 @@ def expand_power_sum(
             "kappa*M^b<<1 or kappa*M^b>>1 for a finite "
             "number of modes: at κ → 0 they are different",
         )
-    if regime == "kappa->0":
-        return _small(s, b, q, terms, ordering, variable)
-    if regime == "kappa->inf":
-        return _large(s, b, q, terms, size, ordering, variable)
-    if regime == "kappa*M^b<<1":
-        return _below(s, b, q, terms, size, ordering, variable)
-    return FiniteSizeSeries(
-        _small(s, b, q, terms, ordering, variable), _tail(s, b, q, terms, size, ordering, variable)
-    )
+    sums = _Corners(s, b, q, terms, size, ordering, variable)
+    if regime == "kappa*M^b>>1":
+        return FiniteSizeSeries(sums.small(), sums.tail())
+    corner = {"kappa->0": sums.small, "kappa->inf": sums.large, "kappa*M^b<<1": sums.below}
+    return corner[regime]()
 
 
 def _require_convergence(s: sp.Expr, b: sp.Expr, q: sp.Expr, ordering: Ordering) -> None:
@@ -126,98 +122,88 @@ def _require_convergence(s: sp.Expr, b: sp.Expr, q: sp.Expr, ordering: Ordering)
         )
 
 
-def _small(
-    s: sp.Expr, b: sp.Expr, q: sp.Expr, terms: int, ordering: Ordering, variable: sp.Symbol
-) -> Expansion:
-    """κ → 0 at M = ∞: the poles of Γ(u) and of ζ(s+bu) to the left of the strip."""
-    transform = power_sum_transform(s, b, q, ordering)
-    validity = Validity(
-        sp.S.Zero,
-        sp.S.One,
-        "κ below 1, the smaller the better",
-        'at larger κ use the regime "kappa->inf", which converges for κ > 1',
-    )
-    return transform.series(variable, 0, terms, ordering, validity)
+@dataclass(frozen=True)
+class _Corners:
+    """One power sum, expanded in each corner to a number of terms."""
 
+    s: sp.Expr
+    b: sp.Expr
+    q: sp.Expr
+    terms: int
+    size: sp.Expr
+    ordering: Ordering
+    variable: sp.Symbol
 
-def _large(
-    s: sp.Expr,
-    b: sp.Expr,
-    q: sp.Expr,
-    terms: int,
-    size: sp.Expr,
-    ordering: Ordering,
-    variable: sp.Symbol,
-) -> Expansion:
-    """κ → ∞: the poles of Γ(q−u), each mode's geometric series."""
-    validity = Validity(
-        sp.S.One,
-        sp.oo,
-        "κ above 1: every mode is below the resolution κ",
-        'at smaller κ use the regime "kappa->0" (infinite size) or '
-        '"kappa*M^b<<1", "kappa*M^b>>1" (finite size)',
-    )
-    coefficients = [
-        (sp.binomial(-q, j) * harmonic_number(s + b * (q + j), size, ordering), -q - j)
-        for j in range(terms)
-    ]
-    return Expansion.build(
-        variable, sp.oo, coefficients, order=-q - terms, ordering=ordering, validity=validity
-    )
+    def small(self) -> Expansion:
+        """κ → 0 at M = ∞: the poles of Γ(u) and of ζ(s+bu) to the left of the strip."""
+        transform = power_sum_transform(self.s, self.b, self.q, self.ordering)
+        validity = Validity(
+            sp.S.Zero,
+            sp.S.One,
+            "κ below 1, the smaller the better",
+            'at larger κ use the regime "kappa->inf", which converges for κ > 1',
+        )
+        return transform.series(self.variable, 0, self.terms, self.ordering, validity)
 
+    def large(self) -> Expansion:
+        """κ → ∞: the poles of Γ(q−u), each mode's geometric series."""
+        validity = Validity(
+            sp.S.One,
+            sp.oo,
+            "κ above 1: every mode is below the resolution κ",
+            'at smaller κ use the regime "kappa->0" (infinite size) or '
+            '"kappa*M^b<<1", "kappa*M^b>>1" (finite size)',
+        )
+        return self._geometric(True, self._harmonic, validity)
 
-def _below(
-    s: sp.Expr,
-    b: sp.Expr,
-    q: sp.Expr,
-    terms: int,
-    size: sp.Expr,
-    ordering: Ordering,
-    variable: sp.Symbol,
-) -> Expansion:
-    """κM^b < 1: every mode is resolved, the binomial series of each term."""
-    validity = Validity(
-        sp.S.Zero,
-        size**-b,
-        "κ below the smallest eigenvalue M^-b",
-        'at larger κ use the regime "kappa*M^b>>1"',
-    )
-    coefficients = [
-        (sp.binomial(-q, j) * harmonic_number(s - b * j, size, ordering), j) for j in range(terms)
-    ]
-    return Expansion.build(
-        variable, 0, coefficients, order=terms, ordering=ordering, validity=validity
-    )
+    def below(self) -> Expansion:
+        """κM^b < 1: every mode is resolved, the binomial series of each term."""
+        validity = Validity(
+            sp.S.Zero,
+            self.size**-self.b,
+            "κ below the smallest eigenvalue M^-b",
+            'at larger κ use the regime "kappa*M^b>>1"',
+        )
+        return self._geometric(False, self._harmonic, validity)
 
+    def tail(self) -> Expansion:
+        """Σ_{J>M} J^{−s}/(1+κJ^b)^q for κ(M+1)^b > 1, continued in s where it diverges."""
+        validity = Validity(
+            (self.size + 1) ** -self.b,
+            sp.oo,
+            "κ above the first eigenvalue left out, (M+1)^-b",
+            'at smaller κ use the regime "kappa*M^b<<1"',
+        )
+        return self._geometric(True, self._hurwitz, validity)
 
-def _tail(
-    s: sp.Expr,
-    b: sp.Expr,
-    q: sp.Expr,
-    terms: int,
-    size: sp.Expr,
-    ordering: Ordering,
-    variable: sp.Symbol,
-) -> Expansion:
-    """Σ_{J>M} J^{−s}/(1+κJ^b)^q for κ(M+1)^b > 1, continued in s where it diverges."""
-    for j in range(terms):
-        if ordering.sign(s + b * (q + j) - 1) == 0:
+    def _geometric(
+        self, large: bool, moment: Callable[[sp.Expr], sp.Expr], validity: Validity
+    ) -> Expansion:
+        """Σ_j binom(−q, j) moment(σ_j) κ^{p_j}: σ_j = s+b(q+j), p_j = −q−j; else s−bj, j."""
+        powers = [-self.q - j if large else sp.Integer(j) for j in range(self.terms + 1)]
+        terms = [
+            (sp.binomial(-self.q, j) * moment(self.s - self.b * power), power)
+            for j, power in enumerate(powers[:-1])
+        ]
+        return Expansion.build(
+            self.variable,
+            sp.oo if large else 0,
+            terms,
+            order=powers[-1],
+            ordering=self.ordering,
+            validity=validity,
+        )
+
+    def _harmonic(self, exponent: sp.Expr) -> sp.Expr:
+        return harmonic_number(exponent, self.size, self.ordering)
+
+    def _hurwitz(self, exponent: sp.Expr) -> sp.Expr:
+        if self.ordering.sign(exponent - 1) == 0:
             raise OutsideTheoryError(
-                f"s + b(q+{j}) = 1: the tail and the infinite sum share a logarithm in M; "
+                f"{exponent} = 1: the tail and the infinite sum share a logarithm in M; "
                 "use the exact power sum, or the regime kappa*M^b<<1"
             )
-    validity = Validity(
-        (size + 1) ** -b,
-        sp.oo,
-        "κ above the first eigenvalue left out, (M+1)^-b",
-        'at smaller κ use the regime "kappa*M^b<<1"',
-    )
-    coefficients = [
-        (sp.binomial(-q, j) * HurwitzZeta(s + b * (q + j), size + 1), -q - j) for j in range(terms)
-    ]
-    return Expansion.build(
-        variable, sp.oo, coefficients, order=-q - terms, ordering=ordering, validity=validity
-    )
+        return HurwitzZeta(exponent, self.size + 1)
 
 
 def harmonic_number(exponent: Any, size: Any, ordering: Ordering) -> sp.Expr:
@@ -287,9 +273,10 @@ class FiniteSizeSeries:
         self, kappa: Any, terms: int | None = None, check: bool = True, **values: Any
     ) -> Any:
         """Value of both series; faces and errors as for :class:`Expansion`."""
-        return self.head(kappa, terms, check, **_known(self.head, values)) - self.tail(
-            kappa, terms, check, **_known(self.tail, values)
-        )
+        parts = (self.head, self.tail)
+        known = ({k: v for k, v in values.items() if k in part.parameter_names} for part in parts)
+        head, tail = (part(kappa, terms, check, **own) for part, own in zip(parts, known))
+        return head - tail
 
     @property
     def expression(self) -> sp.Expr:
@@ -310,13 +297,3 @@ class FiniteSizeSeries:
 
     def __str__(self) -> str:
         return f"{self.head} - [{self.tail}]"
-
-
-def _known(series: Expansion, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those parameters that occur in one of the two series."""
-    written = series.resolved()
-    names = {
-        str(s) for t in written.terms for s in t.coefficient.free_symbols | t.power.free_symbols
-    }
-    names |= {str(s) for s in written.validity.low.free_symbols}
-    return {n: v for n, v in values.items() if n in names}

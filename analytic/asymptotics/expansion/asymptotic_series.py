@@ -222,6 +222,20 @@ class Expansion:
             expression = expression.subs(self.definitions)
         return expression
 
+    @property
+    def parameters(self) -> frozenset[sp.Symbol]:
+        """The symbols of coefficients, exponents and range, the variable excepted."""
+        series = self.resolved()
+        expressions = [series.validity.low, series.validity.high]
+        for t in series.terms:
+            expressions += [t.coefficient, t.power]
+        return frozenset().union(*(e.free_symbols for e in expressions)) - {self.variable}
+
+    @property
+    def parameter_names(self) -> frozenset[str]:
+        """Their names, by which a call takes values for them."""
+        return frozenset(map(str, self.parameters))
+
     # -- truncation ------------------------------------------------------------------------------
 
     def keep(self, count: int) -> Expansion:

@@ -6,8 +6,8 @@ import mpmath as mp
 import pytest
 import sympy as sp
 
-from solvable.analytic.asymptotics.laws import bottleneck_law, degrees_share, four_regimes
 from solvable.analytic.asymptotics.limits import Setting
+from solvable.analytic.asymptotics.static_laws import bottleneck_law, degrees_share, four_regimes
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import N, T, a, b
 from solvable.analytic.spectrum import PowerLaw

@@ -1,0 +1,46 @@
+"""One minimiser: brackets, minima by values, zeros of slopes."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvable.analytic.errors import PrecisionError
+from solvable.analytic.optimum import crossing, lowest, minimum
+
+PLACES = st.floats(-2.9, 2.9)
+GRID = np.linspace(-3, 3, 13)
+
+
+@settings(deadline=None)
+@given(st.lists(PLACES, min_size=1, max_size=4), st.floats(0.1, 50))
+def test_minimum_and_crossing_find_the_same_place(places, steepness):
+    centres = np.array(places)
+
+    def loss(x, centre):
+        return np.cosh(steepness * (x - centre) / 10)
+
+    around = lowest(GRID, loss(GRID[:, None], centres))
+    x, value = minimum(loss, around, centres)
+    assert np.all(np.abs(x - centres) < 1e-4 / min(1, steepness)) and np.allclose(value, 1)
+    zero = crossing(lambda x, centre: np.sinh(x - centre), around.low, around.high, centres)
+    assert np.allclose(zero, centres, atol=1e-12)
+    assert not np.allclose(zero, centres + 1e-3, atol=1e-12)
+
+
+def test_the_end_of_the_grid_and_one_sign():
+    around = lowest(GRID, GRID)
+    assert around.at_end and around.low == around.middle == -3
+    x, value = minimum(lambda x: x, around)
+    assert x == value == -3
+    assert crossing(lambda x: x + 9, np.array([1.0]), np.array([2.0])) == 1
+    assert crossing(lambda x: x - 9, np.array([1.0]), np.array([2.0])) == 2
+    with pytest.raises(PrecisionError, match="too close"):
+        crossing(lambda x: x + 9, mp.mpf(1), mp.mpf(2))
+
+
+def test_digits_of_a_crossing():
+    mp.mp.dps = 60
+    root = crossing(lambda x: x**3 - 2, mp.mpf(1), mp.mpf(2))
+    assert abs(root - mp.cbrt(2)) < mp.mpf(10) ** -55
