@@ -45,7 +45,8 @@ from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
-from .learners import GradientFlow, Learner, OnePassSGD, Quadrature
+from .learners import Filter, GradientFlow, Learner, Quadrature, RidgeRegression
+from .loss import static_loss
 from .resolvent.path import solve_paths
 from .spectrum import Empirical, Flat, Spectrum
 
@@ -93,7 +94,7 @@ def dynamics(
     samples: Any,
     times: Any,
     *,
-    learner: Learner | OnePassSGD | None = None,
+    learner: Learner | None = None,
     noise: Any = 0,
     ensemble: int = 1,
     bags: int = 1,
@@ -105,7 +106,7 @@ def dynamics(
     ----------
     features, samples: N and P (T), numbers > 0 or infinity; arrays broadcast in float64.
     learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
-        ``samples`` = ∞.
+        ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
     noise: σ_ε². ensemble, bags: numbers E and K of feature and of data draws averaged over.
     digits: None for float64; else the number of digits to which mpmath results are right (of
         a loss below 10^-digits of the initial one: as many digits after those zeros).
@@ -117,13 +118,16 @@ def dynamics(
     """
     rule = GradientFlow() if learner is None else learner
     _check(features, samples, noise, ensemble, bags, rule)
-    exact = digits is not None
     moments = np.asarray(times, dtype=object)
-    shape, flat = moments.shape, [arguments.nonnegative("times", t) for t in moments.flat]
+    shape, flat = moments.shape, list(moments.flat)
     if not flat:
         raise InputError("times", times, "at least one time")
     rule.check_times(flat)
-    if exact:
+    if isinstance(rule, RidgeRegression) and ensemble == bags == 1:
+        return _ridge_regression(spectrum, features, samples, moments, noise, digits)
+    if isinstance(rule, RidgeRegression) and 0 in flat:
+        raise InputError("ridges", 0, "ridges > 0 where predictions are averaged")
+    if digits is not None:
         digits = arguments.count("digits", digits)
         for name, size in (("features", features), ("samples", samples)):
             if np.ndim(size):
@@ -133,6 +137,32 @@ def dynamics(
     n, t = (np.asarray(x, float) for x in (features, samples))
     model = _Model(_listed(spectrum), n, t, float(noise), ensemble, bags, rule)
     return model.fast(np.array([float(t) for t in flat]), shape)
+
+
+def _ridge_regression(
+    spectrum: Spectrum, features: Any, samples: Any, ridges: np.ndarray, noise: Any, digits: Any
+) -> DynamicLoss:
+    """The losses at ``ridges`` z = γ/(σ_u²NT), in closed form."""
+    options = {"noise": noise, "normalisation": "rate"}
+    if digits is None:
+        n, t = (np.asarray(x, float)[(..., *(None,) * ridges.ndim)] for x in (features, samples))
+        ridges = ridges.astype(float)[()]
+        found = static_loss(spectrum, n, t, ridge=ridges, **options)
+        excess, train = found.excess_loss, found.train_loss
+        errors = ROUNDING * excess, ROUNDING * train
+    else:
+        each = [
+            static_loss(spectrum, features, samples, ridge=z, digits=digits, **options)
+            for z in ridges.flat
+        ]
+        excess, train = (
+            as_objects([getattr(x, name) for x in each]).reshape(ridges.shape)[()]
+            for name in ("excess_loss", "train_loss")
+        )
+        unit = mpmath.mpf(10) ** -digits
+        errors = unit * excess, unit * train
+    never = np.zeros(np.broadcast_shapes(np.shape(features), np.shape(samples)), bool)[()]
+    return DynamicLoss(ridges, excess, train, *errors, noise, never + math.inf, never)
 
 
 @lru_cache(maxsize=16)
@@ -152,11 +182,11 @@ def _check(features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, ru
     if bags > 1 and np.any(np.isinf(np.asarray(samples, float))):
         raise InputError("samples", samples, "a finite number with bagging: bags of infinitely "
                          "many samples are all the same")  # fmt: skip
-    if isinstance(rule, OnePassSGD):
+    if rule.fresh:
         if not np.all(np.isinf(np.asarray(samples, float))):
-            raise InputError("samples", samples, "inf with one-pass SGD: no sample is seen twice")
+            raise InputError("samples", samples, "inf with fresh data: no sample is seen twice")
         if ensemble > 1:
-            raise InputError("ensemble", ensemble, "1 with one-pass SGD")
+            raise InputError("ensemble", ensemble, "1 with fresh data")
 
 
 @dataclass(frozen=True)
@@ -268,7 +298,7 @@ class _Model:
 
     def _losses(self, times: np.ndarray, accuracy: Any, critical: float) -> tuple[np.ndarray, ...]:
         """Losses (excess, train) at positive times and their rounding errors, *(2, …, times)*."""
-        if isinstance(self.learner, OnePassSGD):
+        if not isinstance(self.learner, Filter):
             from .volterra import one_pass_loss
 
             excess, rounding = one_pass_loss(
@@ -279,8 +309,8 @@ class _Model:
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
         out = tuple(np.zeros((2, *lead, len(times)), dtype=kind) for _ in "12")
-        rules = self.learner.quadratures(times, accuracy, critical, mp=self.mp)
-        for rule, nodes in zip(rules, self.nodes(rules)):
+        contours = self.learner.quadratures(times, accuracy, critical, mp=self.mp)
+        for rule, nodes in zip(contours, self.nodes(contours)):
             for total, part in zip(out, self._filtered(rule, nodes)):
                 total[..., rule.index] = part
         return out

@@ -1,13 +1,15 @@
-r"""Training rules as filters of the eigenvalue, and their contours.
+r"""Training rules: one class each, for theory and for simulation.
 
 A linear rule started from zero multiplies the component of the training residual along an
-eigenvector of eigenvalue λ of the training kernel by p_t(λ), p_0 = 1. Its loss is the
-two-point function seen through the filter, in both frequencies:
+eigenvector of eigenvalue λ of the training kernel by its *filter* p_t(λ), p_0 = 1, and reaches
+weights θ ∝ g_t(λ) φy with the *gain* g = (1 − p)/λ. Its loss is the two-point function seen
+through the filter, in both frequencies:
 
     p_t(λ) = Σ_i w_i(t)/(z_i + λ)      ⇒      L(t) = Σ_ij w_i(t) w_j(t) C₀(z_i, z_j).
 
 | rule | p_t(λ) | transform | z |
 |---|---|---|---|
+| ridge regression at t = z = γ/NT | z/(λ + z) | itself | z |
 | gradient flow, v̇ = −Kv | e^{−λt} | ∫ e^{−st} p_t dt = 1/(z+λ) | s |
 | with weight decay g, v̇ = −Kv + g(w − v) | (g + λ e^{−(λ+g)t})/(λ+g) | (z/s)/(z+λ) | s + g |
 | gradient descent, v_{n+1} = v_n − ηKv_n | (1 − ηλ)ⁿ | Σ μ^{−n} p_n = (μ/η)/(z+λ) | (μ − 1)/η |
@@ -23,16 +25,21 @@ and up to n ≈ 76/|ln β| steps it is a circle of O(n) nodes (`convolution`).
 One-pass SGD sees fresh data (T = ∞) and is no filter, but its loss solves a Volterra equation:
 see `volterra`.
 
+A rule has a name, parameters (the fields of its class, which say how they are checked and what
+they are), and its class is found by its name in `RULES`: in JSON, on the command line, and in the
+tests, which run every rule at its `example`. Where a rule is scored (times, numbers of steps,
+ridges) belongs to what uses it. A subclass is a new rule.
+
 Source: dynamical paper, eqs. (11), (136), (139)–(141).
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal
 
 import mpmath
 import numpy as np
@@ -52,6 +59,19 @@ from .spectrum import Spectrum
 from .stability import critical_sgd_step, spectral_edge
 
 MARGIN = 1.1  # distance that a contour of few steps keeps from the circle √β, as a factor
+RULES: dict[str, type[Learner]] = {}  #: every rule by its name
+
+
+def about(check: Any, text: str, plain: type = float) -> dict[str, Any]:
+    """Of a parameter of a rule: ``check(name, value)``, what it is, and its type in JSON."""
+    return {"check": check, "help": text, "plain": plain}
+
+
+def below_one(name: str, value: Any) -> Any:
+    """A number in [0, 1)."""
+    if not arguments.nonnegative(name, value) < 1:
+        raise InputError(name, value, "a number in [0, 1)")
+    return value
 
 
 @dataclass(frozen=True)
@@ -74,29 +94,75 @@ class Quadrature:
         return np.concatenate(self.paths)
 
 
-class TrainingRule:
-    """What all rules have in common; ``discrete`` rules count time in steps."""
+@dataclass(frozen=True)
+class Learner:
+    """A training rule; ``scored`` is what its losses are a function of.
 
-    name: str
-    discrete = False
+    ``fresh`` rules never see a sample twice: they have no training loss, and T = ∞.
+    """
+
+    rule: ClassVar[str]
+    scored: ClassVar[Literal["time", "step", "ridge"]]
+    example: ClassVar[tuple[float, ...]] = ()
+    fresh: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if "rule" in cls.__dict__:
+            RULES[cls.rule] = cls
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            item.metadata["check"](item.name, getattr(self, item.name))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether time is counted in steps."""
+        return self.scored == "step"
 
     def check_times(self, times: Sequence[Any]) -> None:
-        """`InputError` unless all times are allowed: a discrete rule takes whole steps."""
-        for time in times if self.discrete else ():
-            if time != int(time):
+        """`InputError` unless all times are allowed: ≥ 0, and whole numbers of steps."""
+        for time in times:
+            arguments.nonnegative(f"{self.scored}s", time)
+            if self.discrete and time != int(time):
                 raise InputError("times", time, "whole numbers of steps")
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the rule diverges."""
         return math.inf
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-serialisable form; `learner_from_dict` is its inverse."""
+        values = {x.name: x.metadata["plain"](getattr(self, x.name)) for x in fields(self)}
+        return {"rule": self.rule, **values}
 
-class Learner(TrainingRule, ABC):
-    """A rule that is a filter: what it leaves of an error along an eigenvalue, and its contours."""
+
+def learner_from_dict(content: Mapping[str, Any]) -> Learner:
+    """Inverse of `Learner.to_dict`; an unknown rule or parameter is an `InputError`.
+
+    >>> learner_from_dict({"rule": "momentum", "step": 1, "momentum": 0.5})
+    HeavyBall(step=1, momentum=0.5)
+    """
+    values = dict(content)
+    kind = RULES[arguments.choice("rule", values.pop("rule", None), RULES)]
+    for name in values:
+        arguments.choice(f"parameter of {kind.rule}", name, [x.name for x in fields(kind)])
+    return kind(**values)
+
+
+class Filter(Learner):
+    """A rule that is a filter: its gain, and contours of what it leaves of an error."""
 
     @abstractmethod
-    def residual(self, eigenvalue: Any, times: Any) -> Any:
-        """p_t(λ), broadcasting in float64."""
+    def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """g_t(λ) = (1 − p_t(λ))/λ without cancellation, broadcasting in float64."""
+
+    def residual(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """p_t(λ) = 1 − λ g_t(λ), broadcasting in float64.
+
+        >>> HeavyBall(step=0.5, momentum=0.5).residual(1.0, [0, 1, 2])
+        array([1. , 0.5, 0. ])
+        """
+        return 1 - np.asarray(eigenvalue, float) * self.gain(eigenvalue, times)
 
     @abstractmethod
     def quadratures(
@@ -106,7 +172,34 @@ class Learner(TrainingRule, ABC):
 
 
 @dataclass(frozen=True)
-class GradientFlow(Learner):
+class RidgeRegression(Filter):
+    """Ridge regression, θ = φ(φᵀφ + γ)^{-1}y, scored at ridges z = γ/(σ_u² N T); 0 is ridgeless.
+
+    >>> RidgeRegression().gain([0.0, 0.5], np.array([[0.0], [0.5]]))
+    array([[0., 2.],
+           [2., 1.]])
+    """
+
+    rule = "ridge"
+    scored = "ridge"
+
+    def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """1/(λ + z); without ridge the null space is left alone."""
+        total = np.asarray(eigenvalue, float) + np.asarray(times, float)
+        return np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+
+    def quadratures(
+        self, times: np.ndarray, accuracy: Any, critical: float, *, mp: bool = False
+    ) -> list[Quadrature]:
+        """p is z times the resolvent at z: one real node, counted twice."""
+        return [
+            Quadrature(np.array([i]), (times[[i]],), times[[i]][:, None] / 2)
+            for i in range(len(times))
+        ]
+
+
+@dataclass(frozen=True)
+class GradientFlow(Filter):
     """v̇ = −Kv; with weight decay g the weights also decay at rate g.
 
     As t → ∞ this is ridge regression with the unnormalised ridge γ = g N T (σ_u = 1).
@@ -115,18 +208,17 @@ class GradientFlow(Learner):
     1.0
     """
 
-    decay: Any = 0
-    name = "flow"
+    decay: Any = field(
+        default=0, metadata=about(arguments.nonnegative, "rate γ/(NT) of weight decay")
+    )
+    rule = "flow"
+    scored = "time"
+    example = (0.02,)
 
-    def __post_init__(self) -> None:
-        arguments.nonnegative("decay", self.decay)
-
-    def residual(self, eigenvalue: Any, times: Any) -> Any:
-        """(g + λ e^{−(λ+g)t})/(λ+g)."""
-        rate = np.asarray(eigenvalue, float) + float(self.decay)
-        decayed = np.exp(-rate * times)
-        kept = np.divide(self.decay, rate, out=np.zeros_like(rate), where=rate > 0)
-        return kept + (1 - kept) * decayed
+    def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """(1 − e^{−(λ+g)t})/(λ+g), and its limit t at λ + g = 0."""
+        rate, time = np.broadcast_arrays(np.asarray(eigenvalue, float) + float(self.decay), times)
+        return np.divide(-np.expm1(-rate * time), rate, out=time.astype(float), where=rate > 0)
 
     def quadratures(
         self, times: np.ndarray, accuracy: Any, critical: float, *, mp: bool = False
@@ -144,38 +236,33 @@ class GradientFlow(Learner):
 
 
 @dataclass(frozen=True)
-class HeavyBall(Learner):
-    """v_{n+1} = v_n − ηKv_n + β(v_n − v_{n−1}) from rest; gradient descent is β = 0.
+class GradientDescent(Filter):
+    """Gradient descent v_{n+1} = v_n − ηKv_n.
 
-    >>> HeavyBall(step=0.5, momentum=0.5).residual(1.0, [0, 1, 2])
-    array([1. , 0.5, 0. ])
+    >>> GradientDescent(step=0.5).residual(1.0, [0, 1, 2])
+    array([1.  , 0.5 , 0.25])
     """
 
-    step: Any
-    momentum: Any = 0
-    name = "momentum"
-    discrete = True
+    step: Any = field(metadata=about(arguments.positive, "step size η"))
+    momentum = 0
+    rule = "gd"
+    scored = "step"
+    example: ClassVar[tuple[float, ...]] = (0.3,)
 
-    def __post_init__(self) -> None:
-        arguments.positive("step", self.step)
-        beta = arguments.nonnegative("momentum", self.momentum)
-        if not beta < 1:
-            raise InputError("momentum", beta, "a number in [0, 1)")
+    def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """(1 − (1 − ηλ)^n)/λ, and its limit nη at λ = 0."""
+        rate, steps = np.broadcast_arrays(np.asarray(eigenvalue, float), times)
+        shrink = float(self.step) * rate
+        slow = np.where(shrink < 0.5, shrink, 0.0)
+        with np.errstate(over="ignore"):
+            left = np.where(
+                shrink < 0.5, np.expm1(steps * np.log1p(-slow)), (1 - shrink) ** steps - 1
+            )
+        return np.divide(-left, rate, out=steps * float(self.step), where=rate > 0)
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """η = 2(1 + β)/λ_max: there μ = −1 at the largest eigenvalue of the random matrix."""
         return 2 * (1 + float(self.momentum)) / spectral_edge(spectrum, features, samples)
-
-    def residual(self, eigenvalue: Any, times: Any) -> Any:
-        """The two-term recursion, run to the last of ``times``."""
-        eigenvalue, times = np.broadcast_arrays(np.asarray(eigenvalue, float), times)
-        beta, before, now = float(self.momentum), np.ones(times.shape), np.ones(times.shape)
-        out = now.copy()
-        for n in range(1, int(np.max(times)) + 1):
-            step = -float(self.step) * eigenvalue * now + beta * (now - before)
-            before, now = now, now + step
-            out = np.where(times == n, now, out)
-        return out
 
     def growth(self, critical: float) -> float:
         """The largest |μ| on the negative axis: below 1 unless the rule diverges.
@@ -236,23 +323,38 @@ class HeavyBall(Learner):
         return Quadrature(index, paths, np.concatenate(weights, axis=1))
 
 
-def gradient_descent(step: Any) -> HeavyBall:
-    """Gradient descent v_{n+1} = v_n − ηKv_n: heavy ball without momentum."""
-    return HeavyBall(step, 0)
+@dataclass(frozen=True)
+class HeavyBall(GradientDescent):
+    """v_{n+1} = v_n − ηKv_n + β(v_n − v_{n−1}) from rest."""
+
+    momentum: Any = field(default=0, metadata=about(below_one, "momentum β in [0, 1)"))
+    rule = "momentum"
+    example = (0.2, 0.6)
+
+    def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
+        """g_{n+1} = g_n + β(g_n − g_{n−1}) + η(1 − λg_n), run to the last of ``times``."""
+        rate, steps = np.asarray(eigenvalue, float), np.asarray(times)
+        before = now = np.zeros(rate.shape)
+        out = np.zeros(np.broadcast_shapes(rate.shape, steps.shape))
+        wanted = set(steps.ravel().tolist())
+        for n in range(1, int(np.max(steps)) + 1):
+            push = float(self.step) * (1 - rate * now)
+            before, now = now, now + float(self.momentum) * (now - before) + push
+            if n in wanted:
+                out = np.where(steps == n, now, out)
+        return out
 
 
 @dataclass(frozen=True)
-class OnePassSGD(TrainingRule):
+class OnePassSGD(Learner):
     """v_{n+1} = v_n − η × gradient on ``batch`` fresh samples: no filter, see `volterra`."""
 
-    step: Any
-    batch: Any = 1
-    name = "sgd"
-    discrete = True
-
-    def __post_init__(self) -> None:
-        arguments.positive("step", self.step)
-        arguments.positive("batch", self.batch)
+    step: Any = field(metadata=about(arguments.positive, "step size η"))
+    batch: Any = field(default=1, metadata=about(arguments.count, "samples in a batch", int))
+    rule = "sgd"
+    scored = "step"
+    example = (0.3, 8)
+    fresh = True
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the noise of the gradients amplifies itself."""

@@ -27,7 +27,7 @@ import numpy as np
 from . import arguments
 from .dynamics import ACCURACY
 from .errors import InputError
-from .learners import GradientFlow, Learner
+from .learners import Filter, GradientFlow
 from .resolvent import solution as resolvent
 from .resolvent.path import solve_along
 from .spectrum import Spectrum
@@ -43,7 +43,7 @@ def mode_learning_curve(
     modes: Any,
     times: Any,
     *,
-    learner: Learner | None = None,
+    learner: Filter | None = None,
 ) -> np.ndarray:
     """H_k(t) for modes k (counted from 1) and times t, shape *(modes…, times…)*.
 

@@ -33,7 +33,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments
-from .errors import PrecisionError
+from .errors import InputError, PrecisionError
 from .formula import Formula, is_mp
 from .notation import N, T, kappa, sigma_eps, sigma_w
 from .resolvent import solution as resolvent
@@ -157,31 +157,54 @@ def static_loss(
     ridge: Any = 0,
     noise: Any = 0,
     feature_variance: Any = 1,
+    normalisation: str | None = None,
     digits: int | None = None,
 ) -> StaticLoss:
     """The loss (4) of ridge regression on N random features of T samples.
 
+    N = ∞ is kernel ridge regression, with the kernel K = φᵀφ/(Nσ_u²) = xᵀx.
+
     Parameters
     ----------
     features, samples: N and T (numbers > 0, or infinity).
-    ridge: γ ≥ 0 in (φφᵀ + γ)^{-1}, not normalised. noise: σ_ε². feature_variance: σ_u².
+    ridge: γ ≥ 0. noise: σ_ε². feature_variance: σ_u².
+    normalisation: what γ is added to: "features", (φφᵀ + γ)^{-1}, so that z = γ/(σ_u²NT) in (1);
+        "kernel", (K + γ)^{-1}, z = γ/T; "rate", z = γ. By default "features", and "kernel" for
+        N = ∞, where a ridge added to φφᵀ ∝ N would not be felt.
     digits: None for float64, with all arguments broadcasting; else the number of digits to
         which the mpmath results are right (exact input: ints, Fractions, mpmath numbers).
 
-    >>> from solvable.analytic.spectrum import Flat
+    >>> from solvable.analytic.spectrum import Flat, PowerLaw
     >>> float(static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12))  # σ² M/(T − M)
     0.333333333333
+    >>> law = PowerLaw(alpha=0.5, size=1000)
+    >>> float(static_loss(law, float("inf"), 100, ridge=1).excess_loss.round(6))
+    0.385544
     """
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
     for name, value in (("ridge", ridge), ("noise", noise)):
         arguments.nonnegative(name, value)
     arguments.positive("feature_variance", feature_variance)
+    kind = _normalisation(normalisation, features, ridge)
     sizes = (features, samples, ridge, noise, feature_variance)
     if digits is None:
         floats = [np.asarray(x, dtype=float) for x in sizes]
-        return _static_loss(spectrum, *floats)
-    return _to_digits(lambda: _static_loss(spectrum, *map(_exact, sizes)), digits)
+        return _static_loss(spectrum, kind, *floats)
+    return _to_digits(lambda: _static_loss(spectrum, kind, *map(_exact, sizes)), digits)
+
+
+def _normalisation(name: str | None, features: Any, ridge: Any) -> str:
+    """The normalisation by its name; by default that which means something at these sizes."""
+    infinite, kernel = np.isinf(np.asarray(features, float)), np.asarray(ridge, float) > 0
+    if name is None:
+        if np.any(infinite & kernel) and not np.all(infinite):
+            raise InputError("normalisation", name, "a name, where some sizes are infinite")
+        return "kernel" if np.all(infinite) else "features"
+    arguments.choice("normalisation", name, ("features", "kernel", "rate"))
+    if name == "features" and np.any(infinite & kernel):
+        raise InputError("normalisation", name, "kernel or rate, where N is infinite")
+    return name
 
 
 def _exact(value: Any) -> Any:
@@ -212,9 +235,13 @@ def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:
 
 
 def _static_loss(
-    spectrum: Spectrum, n: Any, t: Any, ridge: Any, noise: Any, feature_variance: Any
+    spectrum: Spectrum, kind: str, n: Any, t: Any, ridge: Any, noise: Any, feature_variance: Any
 ) -> StaticLoss:
-    solution = resolvent.solve(spectrum, n, t, ridge / (feature_variance * n) / t)
+    if kind == "features":
+        frequency = ridge / (feature_variance * n) / t
+    else:
+        frequency = ridge / t if kind == "kernel" else ridge
+    solution = resolvent.solve(spectrum, n, t, frequency)
     excess, train = loss_at(spectrum, n, t, solution, noise)
     return StaticLoss(solution.value, excess, train, _like(ridge, excess), solution.residual)
 

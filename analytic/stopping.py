@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .dynamics import dynamics
-from .learners import GradientFlow, Learner, OnePassSGD
+from .learners import GradientFlow, Learner
 from .loss import static_loss
 from .optimum import Bracket, lowest, minimum
 from .spectrum import Spectrum
@@ -46,7 +46,7 @@ def optimal_stopping(
     features: float,
     samples: float,
     *,
-    learner: Learner | OnePassSGD | None = None,
+    learner: Learner | None = None,
     noise: float = 0.0,
     ensemble: int = 1,
     bags: int = 1,

@@ -46,7 +46,7 @@ from .contour import (
     windows,
 )
 from .correlation import mode_sum
-from .learners import HeavyBall, OnePassSGD
+from .learners import GradientDescent, OnePassSGD
 from .resolvent.path import solve_along, solve_along_exactly
 from .resolvent.solution import solve
 from .spectrum import Spectrum
@@ -77,7 +77,7 @@ def forcing_and_kernel(
     # K_0 = tr S² = Σ λ² + (Σ λ)²/N
     first = float(spectrum.trace(2)) + float(spectrum.trace()) ** 2 / features
     forcing, kernel = (np.full(count, x) for x in (start, first))
-    rule = HeavyBall(step)
+    rule = GradientDescent(step)
     critical = rule.critical_step(spectrum, features, math.inf)
     for quadrature in rule.quadratures(steps, accuracy, critical):
         parts = [one_point_functions(spectrum, features, z) for z in quadrature.paths]

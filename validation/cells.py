@@ -1,7 +1,7 @@
 r"""A cell: one point of an experiment, as plain data.
 
 A cell says everything that determines the law of a simulated number: the spectrum, N, T, the
-training rule and its parameters, the noise, the laws of the entries, the arithmetic. It is
+training rule and where it is scored, the noise, the laws of the entries, the arithmetic. It is
 frozen, picklable, and goes to JSON and back; `Cell.key` is a hash of that JSON, the same in
 every process and on every machine. Finished cells are stored under it, and the seeds of a cell
 are spawned from it (`validation.sweep.seed_sequence`), so the numbers of a cell depend neither
@@ -21,9 +21,9 @@ import numpy as np
 
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
+from solvable.analytic.learners import Learner, RidgeRegression, learner_from_dict
 
 from .laws import Law
-from .learners import Learner, OnePassSGD, Ridge, learner_from_dict
 
 SPECTRA = ("PowerLaw", "Flat", "CutoffPowerLaw", "Empirical")
 
@@ -85,6 +85,11 @@ def _plain(name: str, value: Any) -> Any:
     return float(value) if isinstance(value, int) and name != "size" else value
 
 
+def _shortest(value: float) -> str:
+    """``value`` to six digits where these are all it has, else to all of them."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
 @dataclass(frozen=True)
 class Cell:
     r"""One point of an experiment; each field below enters the key.
@@ -93,7 +98,8 @@ class Cell:
     ----------
     spectrum : eigenvalues λ_J and target power w_J²λ_J, finitely many modes.
     features, samples : N and T.
-    learner : training rule, with the values of its parameter that are scored.
+    learner : training rule, of `analytic.learners`.
+    at : where the rule is scored: times, numbers of steps, or ridges γ (not normalised).
     noise : σ_ε², variance of the label noise; its average is taken in closed form.
     feature_variance : σ_u² (enters only with a ridge).
     feature_law, data_law : laws of the standardised entries of u and of x/√λ.
@@ -111,7 +117,8 @@ class Cell:
     spectrum: SpectrumSpec
     features: int
     samples: int
-    learner: Learner = field(default_factory=Ridge)
+    learner: Learner = field(default_factory=RidgeRegression)
+    at: tuple[float, ...] = (0.0,)
     noise: float = 0.0
     feature_variance: float = 1.0
     feature_law: Law = field(default_factory=Law)
@@ -131,14 +138,28 @@ class Cell:
         object.__setattr__(self, "noise", float(nonnegative("noise", self.noise)))
         variance = float(positive("feature_variance", self.feature_variance))
         object.__setattr__(self, "feature_variance", variance)
+        at = tuple(float(value) for value in np.atleast_1d(np.asarray(self.at, float)))
+        if not at:
+            raise InputError("at", "()", f"at least one {self.learner.scored}")
+        self.learner.check_times(at)
+        object.__setattr__(self, "at", at)
         choice("dtype", self.dtype, ("float64", "float32"))
         if self.feature_law.name == "elliptical":
             raise InputError("feature_law", "elliptical", "a law of independent entries")
-        if isinstance(self.learner, OnePassSGD):
+        if self.learner.fresh:
             if self.feature_draws * self.data_draws > 1:
-                raise InputError("feature_draws, data_draws", "more than 1", "1 for one-pass SGD")
+                raise InputError("feature_draws, data_draws", "more than 1", "1 for fresh data")
             if self.targets == "average":
-                raise InputError("targets", "average", "fixed or a count for one-pass SGD")
+                raise InputError("targets", "average", "fixed or a count for fresh data")
+
+    def labels(self) -> list[str]:
+        """Names of the scored points, such as ``time=10``; different values, different names."""
+        return [f"{self.learner.scored}={_shortest(value)}" for value in self.at]
+
+    def scored(self) -> np.ndarray:
+        """``at`` in the units of the eigenvalues of φφᵀ/(σ_u²NT): ridges over σ_u²NT."""
+        unit = self.feature_variance * self.features * self.samples
+        return np.array(self.at) / (unit if self.learner.scored == "ridge" else 1)
 
     def observables(self) -> list[str]:
         """Names of the simulated numbers: test and training loss at each scored point.
@@ -147,14 +168,15 @@ class Cell:
         batches there is no such thing and only the test loss is listed.
         """
         losses = ["excess_loss"]
-        if not isinstance(self.learner, OnePassSGD):
+        if not self.learner.fresh:
             losses.append("train_loss")
-        return [f"{loss}[{label}]" for loss in losses for label in self.learner.labels()]
+        return [f"{loss}[{label}]" for loss in losses for label in self.labels()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-serialisable form; `Cell.from_dict` is its inverse."""
         content = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {k: v.to_dict() if hasattr(v, "to_dict") else v for k, v in content.items()}
+        plain = {k: v.to_dict() if hasattr(v, "to_dict") else v for k, v in content.items()}
+        return {**plain, "at": list(self.at)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Cell:

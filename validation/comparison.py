@@ -176,7 +176,7 @@ def _rows(
     if min(map(len, values)) < 2:
         return rows
     predictions = [theory(cell) for cell in cells]
-    points = len(cells[0].learner.labels())
+    points = len(cells[0].at)
     for index, name in enumerate(cells[0].observables()):
         names = [cell.observables()[index] for cell in cells]
         claimed = tuple(float(p[name]) for p, name in zip(predictions, names))

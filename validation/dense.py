@@ -5,35 +5,62 @@ by matrix inversion, pseudo-inverse, a matrix exponential or one step after anot
 
     excess = Σ_J λ_J E v_J²,   v = (1 − uᵀ A xᵀ) w − uᵀ A ε,   θ = A (xᵀw + ε),
 
-by writing this very line. It draws its entries from the same counters as the streamed path, so
-the two must agree to rounding, seed by seed.
+by writing this very line. It shares no formula with the filters of `analytic.learners`, and draws
+its entries from the same counters as the streamed path, so that the two must agree to rounding,
+seed by seed. A rule is trained by its `trained`, registered for its class.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
+
+from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegression
 
 from .cells import Cell
 from .ensembles import TILE, draw_tile
 from .laws import Law, Role, Seed, Streams
-from .learners import Flow, GradientDescent, HeavyBall, Learner, Ridge
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Realisation:
-    """One draw: ``features`` u is (E, N, M), ``data`` x is (B, M, T)."""
+class Draw:
+    """One realisation: ``features`` u is (E, N, M), ``data`` x is (B, M, T)."""
 
+    cell: Cell
     features: Array
     data: Array
     eigenvalues: Array
     variances: Array
+    label_noise: Array
+
+    @property
+    def target(self) -> Array:
+        """The fixed target w (M,), the roots of its variances."""
+        return np.sqrt(self.variances)
+
+    @property
+    def kernel(self) -> Array:
+        """uᵀu/N of the first features, *(M, M)*."""
+        return self.features[0].T @ self.features[0] / self.cell.features
+
+    @property
+    def covariance(self) -> Array:
+        """xxᵀ/T of the first data, *(M, M)*."""
+        return self.data[0] @ self.data[0].T / self.cell.samples
+
+    def learned(self, value: float, features: int = 0, data: int = 0) -> Array:
+        """uᵀA (M, T), scored at ``value``: v = (1 − uᵀA xᵀ) w − uᵀA ε."""
+        u = self.features[features]
+        kernel = u @ self.data[data]
+        return u.T @ trained(self.cell.learner, kernel, self.cell.feature_variance, value)
 
 
-def realise(cell: Cell, seed: Seed) -> Realisation:
+def realise(cell: Cell, seed: Seed) -> Draw:
     """Explicit u, with entries of variance σ_u², and x, from the counters of ``seed``."""
     streams, spectrum = Streams.of(seed), cell.spectrum.build()
     eigenvalues = spectrum.eigenvalues()
@@ -51,62 +78,64 @@ def realise(cell: Cell, seed: Seed) -> Realisation:
     for draw in range(cell.data_draws):
         norms = cell.data_law.column_factors(streams, draw, cell.samples)
         g[:, draw] *= 1 if norms is None else norms
-    return Realisation(
+    return Draw(
+        cell=cell,
         features=np.sqrt(cell.feature_variance) * u.transpose(1, 2, 0),
         data=(np.sqrt(eigenvalues)[:, None, None] * g).transpose(1, 0, 2),
         eigenvalues=eigenvalues,
         variances=spectrum.target_power() / eigenvalues,
+        label_noise=np.sqrt(cell.noise) * streams(Role.NOISE).standard_normal(cell.samples),
     )
 
 
-def trained(learner: Learner, kernel: Array, variance: float, index: int) -> Array:
-    """A with θ = A y after training on φ = ``kernel`` (N, T), at one value of the learner."""
-    features, samples = kernel.shape
-    size = variance * features * samples
-    gram = kernel @ kernel.T
-    if isinstance(learner, Ridge):
-        ridge = learner.ridges[index]
-        if ridge == 0:
-            return np.linalg.pinv(kernel.T)
-        return np.linalg.solve(gram + ridge * np.eye(features), kernel)
-    if isinstance(learner, Flow):
-        return _flow(kernel, gram + learner.ridge * np.eye(features), learner.times[index] / size)
-    if isinstance(learner, GradientDescent | HeavyBall):
-        momentum = learner.momentum if isinstance(learner, HeavyBall) else 0.0
-        before = current = np.zeros_like(kernel)
-        for _ in range(learner.steps[index]):
-            gradient = (gram @ current - kernel) / size
-            push = momentum * (current - before) - learner.rate * gradient
-            before, current = current, current + push
-        return current
-    raise TypeError(f"no dense form of {learner.rule}")
+@singledispatch
+def trained(learner: Any, kernel: Array, variance: float, value: float) -> Array:
+    """A with θ = A y after training on φ = ``kernel`` (N, T) of variance σ_u², scored at value."""
+    raise TypeError(f"no dense form of {learner}")
 
 
-def _flow(kernel: Array, generator: Array, time: float) -> Array:
-    """∫_0^time e^{−s·generator} ds φ, the solution of Ȧ = φ − generator·A, as one exponential."""
+@trained.register
+def _(learner: RidgeRegression, kernel: Array, variance: float, value: float) -> Array:
+    if value == 0:
+        return np.linalg.pinv(kernel.T)
+    return np.linalg.solve(kernel @ kernel.T + value * np.eye(len(kernel)), kernel)
+
+
+@trained.register
+def _(learner: GradientFlow, kernel: Array, variance: float, value: float) -> Array:
+    """∫_0^t e^{−sG} ds φ/NT, the solution of Ȧ = φ/NT − GA, as one exponential."""
     from scipy.linalg import expm
 
-    features = len(generator)
-    block = np.block(
-        [[-generator, np.eye(features)], [np.zeros_like(generator), np.zeros_like(generator)]]
-    )
-    return expm(time * block)[:features, features:] @ kernel
+    size, features = variance * kernel.size, len(kernel)
+    generator = kernel @ kernel.T / size + learner.decay * np.eye(features)
+    block = np.zeros((2 * features, 2 * features))
+    block[:features] = np.hstack([-generator, np.eye(features)])
+    return expm(value * block)[:features, features:] @ kernel / size
+
+
+@trained.register
+def _(learner: GradientDescent, kernel: Array, variance: float, value: float) -> Array:
+    size, gram = variance * kernel.size, kernel @ kernel.T
+    before = current = np.zeros_like(kernel)
+    for _step in range(int(value)):
+        push = learner.step * (kernel - gram @ current) / size
+        before, current = current, current + learner.momentum * (current - before) + push
+    return current
 
 
 def losses(cell: Cell, seed: Seed) -> dict[str, float]:
     """The observables of `validation.training.simulate`, for averaged or fixed targets."""
     drawn = realise(cell, seed)
-    variance, members = cell.feature_variance, cell.feature_draws * cell.data_draws
+    members = cell.feature_draws * cell.data_draws
     x, samples = np.hstack(list(drawn.data)), cell.samples  # all data side by side
     root = np.sqrt(drawn.eigenvalues)[:, None]
     values: dict[str, float] = {}
-    for index, label in enumerate(cell.learner.labels()):
+    for value, label in zip(cell.at, cell.labels()):
         learned = np.zeros((len(root), x.shape[1]))  # uᵀA: v = (1 − uᵀA xᵀ) w − uᵀA ε
-        for start in range(0, x.shape[1], samples):
-            own = slice(start, start + samples)
-            for u in drawn.features:
-                a = trained(cell.learner, u @ x[:, own], variance, index)
-                learned[:, own] += u.T @ a / members
+        for data in range(cell.data_draws):
+            own = slice(data * samples, (data + 1) * samples)
+            for features in range(cell.feature_draws):
+                learned[:, own] += drawn.learned(value, features, data) / members
         excess = _second_moment(cell, root * (np.eye(len(root)) - learned @ x.T), drawn)
         values[f"excess_loss[{label}]"] = excess + cell.noise * float(np.sum((root * learned) ** 2))
         residual = np.eye(x.shape[1]) - x.T @ learned
@@ -116,8 +145,8 @@ def losses(cell: Cell, seed: Seed) -> dict[str, float]:
     return {name: values[name] for name in cell.observables()}
 
 
-def _second_moment(cell: Cell, operator: Array, drawn: Realisation) -> float:
+def _second_moment(cell: Cell, operator: Array, drawn: Draw) -> float:
     """E‖O w‖² for averaged targets, ‖O w‖² for the fixed one."""
     if cell.targets == "fixed":
-        return float(np.sum((operator @ np.sqrt(drawn.variances)) ** 2))
+        return float(np.sum((operator @ drawn.target) ** 2))
     return float(np.sum(operator**2 * drawn.variances))

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solvable.analytic.errors import InputError
-
-from .learners import OnePassSGD, Ridge
+from solvable.analytic.learners import OnePassSGD, RidgeRegression
 
 if TYPE_CHECKING:
     from .cells import Cell
@@ -33,8 +32,8 @@ def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
     if cell.data_law.name == "gaussian":  # Γ, its eigenvectors, its root, and a tile
         width = cell.features + explicit_targets(cell)
         return BASE + 8 * (5 * width**2 + 2 * TILE * width + 2 * width * cell.learner.batch)
-    samples = max(1, *cell.learner.steps) * cell.learner.batch
-    run = replace(cell, samples=samples, learner=Ridge())
+    samples = int(max(1, *cell.at)) * cell.learner.batch
+    run = replace(cell, samples=samples, learner=RidgeRegression())
     return BASE + streaming_bytes(run, threads=threads)
 
 

@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solvable.analytic.learners import OnePassSGD, RidgeRegression
+
 from .cells import Cell
 from .ensembles import (
     TILE,
@@ -33,7 +35,6 @@ from .ensembles import (
     weighted_targets,
 )
 from .laws import Role, Seed, Streams
-from .learners import OnePassSGD, Ridge
 from .memory import check_memory
 
 Array = np.ndarray
@@ -56,41 +57,48 @@ class Population:
 
 def simulate_one_pass(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     """One run of SGD, averaged over its explicit targets. Keys are `Cell.observables`."""
-    learner = cell.learner
-    if not isinstance(learner, OnePassSGD):
-        raise TypeError(f"{learner.rule} is not one-pass SGD")
     check_memory(cell, threads=threads)
     if cell.data_law.name == "gaussian":
-        population, batches = gaussian_batches(cell, learner, seed)
+        population, batches = gaussian_batches(cell, seed)
     else:
-        population, batches = streamed_batches(cell, learner, seed, threads)
-    losses = descend(population, batches, learner, cell.noise, Streams.of(seed))
+        population, batches = streamed_batches(cell, seed, threads)
+    losses = descend(population, batches, cell, Streams.of(seed))
     return dict(zip(cell.observables(), losses.tolist(), strict=True))
 
 
-def descend(
-    population: Population, batches: Batches, learner: OnePassSGD, noise: float, streams: Streams
-) -> Array:
-    """Excess loss after each of the learner's numbers of steps.
+def descend(population: Population, batches: Batches, cell: Cell, streams: Streams) -> Array:
+    """Excess loss after each of the cell's numbers of steps.
 
     ``batches`` gives (φ_n, noiseless labels), shaped (N, B) and (B, D), for each step; label noise
-    of variance ``noise`` is drawn here.
+    is drawn here.
     """
     theta = np.zeros_like(population.cross)
-    losses = np.empty(len(learner.steps))
+    losses = np.empty(len(cell.at))
     generator = streams(Role.NOISE)
-    rate = learner.rate / (len(theta) * learner.batch)
-    for step in range(max(learner.steps) + 1):
-        if step in learner.steps:
-            losses[np.equal(learner.steps, step)] = population.excess_loss(theta)
-        if step < max(learner.steps):
+    rate = sgd(cell).step / (len(theta) * sgd(cell).batch)
+    for step in range(last_step(cell) + 1):
+        if step in cell.at:
+            losses[np.equal(cell.at, step)] = population.excess_loss(theta)
+        if step < last_step(cell):
             phi, labels = next(batches)
-            labels = labels + np.sqrt(noise) * generator.standard_normal(labels.shape)
+            labels = labels + np.sqrt(cell.noise) * generator.standard_normal(labels.shape)
             theta = theta + rate * phi @ (labels - phi.T @ theta)
     return losses
 
 
-def gaussian_batches(cell: Cell, learner: OnePassSGD, seed: Seed) -> tuple[Population, Batches]:
+def sgd(cell: Cell) -> OnePassSGD:
+    """The rule of the cell."""
+    if not isinstance(cell.learner, OnePassSGD):
+        raise TypeError(f"{cell.learner.rule} is not one-pass SGD")
+    return cell.learner
+
+
+def last_step(cell: Cell) -> int:
+    """The largest number of steps that is scored."""
+    return int(max(cell.at))
+
+
+def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
     """Batches of Gaussian data, drawn in the N + D directions that matter."""
     streams, features, count = Streams.of(seed), cell.features, explicit_targets(cell)
     joint = joint_covariance(cell, streams)
@@ -98,8 +106,9 @@ def gaussian_batches(cell: Cell, learner: OnePassSGD, seed: Seed) -> tuple[Popul
     root = vectors * np.sqrt(np.maximum(values, 0))  # Γ may be singular: M < N + D
 
     def batches() -> Batches:
-        for step in range(max(learner.steps)):
-            white = streams(Role.DATA, tile=step).standard_normal((features + count, learner.batch))
+        for step in range(last_step(cell)):
+            shape = (features + count, sgd(cell).batch)
+            white = streams(Role.DATA, tile=step).standard_normal(shape)
             columns = root @ white
             yield columns[:features], columns[features:].T
 
@@ -124,16 +133,16 @@ def joint_covariance(cell: Cell, streams: Streams) -> Array:
     return total.full()
 
 
-def streamed_batches(
-    cell: Cell, learner: OnePassSGD, seed: Seed, threads: int = 1
-) -> tuple[Population, Batches]:
+def streamed_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population, Batches]:
     """Batches of any law: all samples of the run side by side, streamed over modes."""
-    samples = max(1, max(learner.steps)) * learner.batch
-    drawn = accumulate(replace(cell, samples=samples, learner=Ridge()), seed, threads=threads)
+    batch = sgd(cell).batch
+    samples = max(1, last_step(cell)) * batch
+    ridge = replace(cell, samples=samples, learner=RidgeRegression())
+    drawn = accumulate(ridge, seed, threads=threads)
 
     def batches() -> Batches:
-        for start in range(0, samples, learner.batch):
-            part = slice(start, start + learner.batch)
+        for start in range(0, samples, batch):
+            part = slice(start, start + batch)
             yield drawn.kernel[:, part], drawn.labels[part]
 
     power = drawn.power / explicit_targets(cell)

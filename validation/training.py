@@ -1,6 +1,6 @@
 r"""Train and score: every full-batch rule from one factorisation of φ.
 
-With φ = U S Vᵀ (thin, of rank r) a rule of gain g (`validation.learners`) reaches θ = A y,
+With φ = U S Vᵀ (thin, of rank r) a rule of gain g (`analytic.learners`) reaches θ = A y,
 A = U f Vᵀ, f_i = s_i g(s_i²/NT)/NT. The excess loss and the training loss are then quadratic
 forms in f, or in h = s f:
 
@@ -24,10 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solvable.analytic.learners import Filter, OnePassSGD
+
 from .cells import Cell
 from .ensembles import Moments, moments
 from .laws import Seed
-from .learners import OnePassSGD, SpectralLearner
 
 Array = np.ndarray
 
@@ -88,15 +89,13 @@ class Scores:
     members: int
     shape: tuple[int, int]
 
-    def losses(
-        self, learner: SpectralLearner, *, noise: float = 0.0, feature_variance: float = 1.0
-    ) -> tuple[Array, Array]:
-        """Excess loss and mean squared training residual at each value of the learner.
+    def losses(self, learner: Filter, times: Array, noise: float = 0.0) -> tuple[Array, Array]:
+        """Excess loss and mean squared training residual at each of the times (steps, ridges).
 
         ``noise`` is σ_ε²; both losses are averaged over the label noise.
         """
         size = self.shape[0] * self.shape[1]
-        gain = learner.gain(self.values**2 / size, feature_variance * size)
+        gain = learner.gain(self.values**2 / size, times[:, None])
         f = gain * self.values / (size * self.members)
         return self.excess(f, noise), noise + self.residual(self.values * f, noise)
 
@@ -179,8 +178,8 @@ def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
 
         return simulate_one_pass(cell, seed, threads=threads)
     shape = (cell.features, cell.samples)
-    scores = score(moments(cell, seed, threads=threads), shape, cell.feature_draws, cell.data_draws)
-    if not isinstance(cell.learner, SpectralLearner):
+    if not isinstance(cell.learner, Filter):
         raise TypeError(f"{cell.learner.rule} is not a function of the eigenvalues")
-    losses = scores.losses(cell.learner, noise=cell.noise, feature_variance=cell.feature_variance)
+    scores = score(moments(cell, seed, threads=threads), shape, cell.feature_draws, cell.data_draws)
+    losses = scores.losses(cell.learner, cell.scored(), cell.noise)
     return dict(zip(cell.observables(), np.concatenate(losses).tolist(), strict=True))

@@ -18,7 +18,7 @@ limit. It fails, at every size, where this variance does not vanish:
   ν = 2.2 no departure decays visibly at sizes that can be simulated.
 
 `UNIVERSAL` and `BROKEN` list laws of either kind as cases of `validation.comparison`, to be
-compared with `validation.static_model.static_theory`: the first family must pass, and each case of
+compared with `validation.theory.theory`: the first family must pass, and each case of
 the second must fail.
 """
 
@@ -28,7 +28,6 @@ from dataclasses import dataclass, field
 
 from .cells import Cell, SpectrumSpec
 from .laws import Law
-from .learners import Ridge
 
 ALPHA, NOISE, MODES = 0.5, 0.1, 320
 
@@ -56,7 +55,7 @@ class LawCase:
             SpectrumSpec.power_law(alpha=ALPHA, size=scale * MODES),
             scale * self.features,
             scale * self.samples,
-            Ridge((self.ridge * scale ** (1 - ALPHA),)),
+            at=(self.ridge * scale ** (1 - ALPHA),),
             noise=NOISE,
             feature_law=law,
             data_law=self.data_law,

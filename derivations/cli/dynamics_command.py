@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import argparse
 import math
-from fractions import Fraction
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.learners import RULES, Learner
 from solvable.analytic.spectrum import PowerLaw
 
 from . import options as types
 from . import output
 
-#: options that a learner needs, and those that it may have
-NEEDED = {"flow": (), "gd": ("step",), "momentum": ("step", "momentum"), "sgd": ("step",)}
-OPTIONAL = {"flow": ("ridge", "decay"), "gd": (), "momentum": (), "sgd": ("batch",)}
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
+#: the parameters of all rules: name, check, and what it is in which rules
+PARAMETERS = {
+    item.name: (item.metadata["check"], item.metadata["help"])
+    for kind in RULES.values()
+    for item in fields(kind)
+}
 
 
-def _momentum(text: str) -> Fraction:
-    value = types.exact(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: expected a number in [0, 1)")
-    return value
+def _checked(name: str, check: Any) -> Any:
+    """The type of an option: an exact number that passes the check of the rule's parameter."""
+
+    def parse(text: str) -> Any:
+        try:
+            return check(name, types.number(text))
+        except InputError as error:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not allowed: expected {error.allowed}"
+            ) from None
+
+    return parse
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,14 +55,12 @@ def add_parser(subparsers: Any) -> None:
     add("--samples", type=types.positive_or_infinite, required=True, metavar="P|inf")
     add("--latent", type=types.count_or_infinite, required=True, metavar="M|inf")
     add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
-        help="times ≥ 0; whole numbers of steps for discrete rules")  # fmt: skip
-    add("--learner", choices=tuple(NEEDED), default="flow", help="default: flow")
-    add("--step", type=types.positive, metavar="H", help="step size of a discrete rule")
-    add("--momentum", type=_momentum, metavar="BETA", help="momentum in [0, 1)")
-    add("--batch", type=types.count, metavar="S", help="batch size of sgd (default: 1)")
+        help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
+    add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
+    for name, (check, text) in PARAMETERS.items():
+        add(f"--{name}", type=_checked(name, check), metavar="X", help=text)
     add("--ridge", type=types.nonnegative, metavar="G",
         help="ridge γ of the flow, as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
-    add("--decay", type=types.nonnegative, metavar="D", help="the same as a rate, γ/(NP)")
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
@@ -61,31 +69,32 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def learner_of(arguments: argparse.Namespace) -> Any:
+def learner_of(arguments: argparse.Namespace) -> Learner:
     """The training rule that the options describe; an option that it lacks is an error."""
-    name = arguments.learner
-    for option in ("step", "momentum", "batch", "ridge", "decay"):
-        given = getattr(arguments, option)
-        if given is None and option in NEEDED[name]:
-            raise InputError(f"--{option}", "(absent)", f"a value, for --learner {name}")
-        if given is not None and option not in NEEDED[name] + OPTIONAL[name]:
-            raise InputError(f"--{option}", given, f"no such option with --learner {name}")
-    if name == "flow":
-        return GradientFlow(_decay(arguments))
-    if name == "sgd":
-        return OnePassSGD(arguments.step, arguments.batch or 1)
-    return HeavyBall(arguments.step, arguments.momentum or 0)
+    kind = RULES[arguments.learner]
+    known = {item.name: item for item in fields(kind)}
+    given = {name: getattr(arguments, name) for name in PARAMETERS}
+    if arguments.ridge is not None:
+        if given.get("decay") is not None:
+            raise InputError("--decay", given["decay"], "only one of --ridge and --decay")
+        if "decay" in known:
+            given["decay"] = arguments.ridge / _size("--ridge", arguments.ridge, arguments)
+        else:
+            raise InputError("--ridge", arguments.ridge, f"no option with --learner {kind.rule}")
+    for name, value in given.items():
+        if value is not None and name not in known:
+            raise InputError(f"--{name}", value, f"no such option with --learner {kind.rule}")
+        if value is None and name in known and known[name].default is MISSING:
+            raise InputError(f"--{name}", "(absent)", f"a value, for --learner {kind.rule}")
+    return kind(**{name: value for name, value in given.items() if value is not None})
 
 
-def _decay(arguments: argparse.Namespace) -> Any:
-    if not arguments.ridge:
-        return arguments.decay or 0
-    if arguments.decay is not None:
-        raise InputError("--decay", arguments.decay, "only one of --ridge and --decay")
-    size = arguments.features * arguments.samples
-    if size == math.inf:
-        raise InputError("--ridge", arguments.ridge, "0 where N or P is infinite; use --decay")
-    return arguments.ridge / size
+def _size(option: str, ridge: Any, arguments: argparse.Namespace) -> Any:
+    """NP, by which a ridge is divided; P for N = ∞, where it is that of the kernel."""
+    if arguments.samples == math.inf and ridge:
+        raise InputError(option, ridge, "0 where P is infinite; use --decay")
+    sizes = [size for size in (arguments.features, arguments.samples) if size < math.inf]
+    return math.prod(sizes)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,7 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
         "learner": learner, "noise": arguments.noise,
         "ensemble": arguments.ensemble, "bags": arguments.bags,
     }  # fmt: skip
-    sizes = (arguments.features, arguments.samples, arguments.times)
+    times = arguments.times
+    if learner.scored == "ridge":
+        times = [ridge / _size("--times", ridge, arguments) for ridge in times]
+    sizes = (arguments.features, arguments.samples, times)
     digits = arguments.digits
     if digits is None or digits <= FLOAT_RELIABLE:
         result = dynamics(spectrum, *sizes, **settings)
@@ -122,8 +134,9 @@ def _reaches(result: DynamicLoss, digits: int) -> bool:
 
 def _print_json(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
-    names = ("times", "excess_loss", "train_loss")
-    values = {name: output.json_number(list(getattr(result, name)), digits) for name in names}
+    names = ("excess_loss", "train_loss")
+    values: dict[str, Any] = {"times": [float(t) for t in arguments.times]}
+    values |= {name: output.json_number(list(getattr(result, name)), digits) for name in names}
     for name in ("error_estimate", "train_error_estimate"):
         values[name] = [_brief(x) for x in getattr(result, name)]
     critical = float(result.critical_step)
@@ -139,7 +152,7 @@ def _brief(error: Any) -> Any:
 def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
     columns = (
-        result.times, result.excess_loss, result.error_estimate, result.train_loss,
+        arguments.times, result.excess_loss, result.error_estimate, result.train_loss,
         result.train_error_estimate,
     )  # fmt: skip
     rows = [
@@ -147,7 +160,7 @@ def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
          output.decimal(b, digits), f"{float(f):.0e}")
         for t, a, e, b, f in zip(*columns)
     ]  # fmt: skip
-    time = "time" if arguments.learner == "flow" else "steps"
+    time = {"time": "time", "step": "steps", "ridge": "ridge"}[RULES[arguments.learner].scored]
     output.print_table((time, "excess loss", "±", "training loss", "±"), rows)
     if result.diverges:
         print(

@@ -11,8 +11,8 @@ import sympy as sp
 from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, static_loss
 from solvable.analytic.resolvent.solution import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation.cases import Comparison, quick_look
 from solvable.validation.progress import progress_bar
-from solvable.validation.static_model import Comparison, quick_look
 
 from .. import catalogue
 from ..checks import FiniteSize, Statistical, Verdict

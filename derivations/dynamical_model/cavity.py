@@ -22,13 +22,14 @@ import sympy as sp
 
 from solvable.analytic.notation import N, P, kappa, z
 from solvable.analytic.resolvent.solution import solve
-from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
+from solvable.validation.cells import Cell
+from solvable.validation.dense import Draw, realise
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import FiniteSize, Point, Statistical, Verdict
 from ..derivation import Step, equation
-from . import simulation
 from .mean_field import PAPER, R02, R24, u1, u3, v1, v3
 from .notation import C0, D1, R1, R3, Agrees, Solves, letter
 
@@ -85,8 +86,7 @@ def mean_field_from_the_model() -> Parts:
 @cache
 def _one_out(kind: str) -> tuple[float, float, float, float]:
     """Field, reduced projection, quadratic form and variance in one draw of a small model."""
-    draw = next(simulation.Setting(7, 11, 19, seeds=1).draws())
-    return draw.leave_one_out(kind, 0.08)
+    return sampled.leave_one_out(realise(sampled.task(7, 11, 19), 0), kind, 0.08)
 
 
 def _field(kind: str) -> Callable[[], float]:
@@ -103,37 +103,36 @@ def _claimed(kind: str) -> Callable[[sp.Basic], float]:
     return value
 
 
-def _setting(size: int, seeds: int = 60) -> tuple[simulation.Setting, float]:
+def _setting(size: int) -> tuple[Cell, float]:
     """N = 20s, P = 30s, M = 50s, with the frequency scaled so that D₁/P stays about the same."""
-    setting = simulation.Setting(20 * size, 30 * size, 50 * size, seeds=seeds)
-    return setting, 0.1 * size**-setting.b
+    return sampled.task(20 * size, 30 * size, 50 * size), 0.1 * size**-1.25
 
 
 @cache
 def _forms(kind: str, size: int) -> np.ndarray:
     """The forms of all samples (features) in every draw, shaped *(seeds, P)* or *(seeds, N)*."""
-    setting, frequency = _setting(size)
-    return simulation.per_seed(setting, lambda draw: draw.quadratic_forms(kind, frequency))
+    cell, frequency = _setting(size)
+    return sampled.per_seed(cell, lambda draw: sampled.quadratic_forms(draw, kind, frequency), 60)
 
 
 @cache
 def _field_ratios() -> np.ndarray:
     """(ψ·v⁰_(ψ))² over v⁰_(ψ)ᵀΛv⁰_(ψ) of one sample per draw, 4000 draws."""
-    setting, frequency = _setting(1, seeds=4000)
+    cell, frequency = _setting(1)
 
-    def one(draw: simulation.Draw) -> float:
-        _, projection, _, test = draw.leave_one_out("data", frequency)
+    def one(draw: Draw) -> float:
+        _, projection, _, test = sampled.leave_one_out(draw, "data", frequency)
         return projection**2 / test
 
-    return simulation.per_seed(setting, one)
+    return sampled.per_seed(cell, one, 4000)
 
 
 def _value(claim: sp.Basic, size: int) -> float:
     """The claim's right side at the sizes and the frequency of ``size``."""
-    setting, frequency = _setting(size)
-    spectrum = PowerLaw(exponent=setting.b, target_exponent=setting.a, size=setting.modes)
-    root = solve(spectrum, setting.features, setting.samples, frequency).value
-    values = {kappa: root, N: setting.features, P: setting.samples, z: frequency}
+    cell, frequency = _setting(size)
+    spectrum = cell.spectrum.build()
+    root = solve(spectrum, cell.features, cell.samples, frequency).value
+    values = {kappa: root, N: cell.features, P: cell.samples, z: frequency}
     return float(Point(values, spectrum)(claim.args[1]))
 
 

@@ -18,13 +18,12 @@ import sympy as sp
 
 from solvable.analytic.notation import N, P, kappa, kappa_prime
 from solvable.analytic.resolvent.solution import solve
-from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, Point, Statistical, Verdict
 from ..derivation import Step, equation
-from . import simulation
 from .mean_field import PAPER, REDUCED, E, two_point_solution
 from .notation import (
     C3,
@@ -44,7 +43,7 @@ from .notation import (
 members, bags = sp.symbols("E B", positive=True)  #: sizes of the two averages
 own, feature_pair, data_pair, full_pair = sp.symbols("C C_f C_d C_fd")
 FREQUENCY = 0.02
-SETTING = simulation.Setting(noise=0.1, seeds=100)
+SETTING = sampled.task(noise=0.1)
 
 
 @cache
@@ -164,7 +163,7 @@ def _square_of_grid(features: int, data: int) -> sp.Expr:
 
 def _simulated_pairs() -> list[Step]:
     """Pairs of simulated ridge regressions at one real frequency against the closed forms."""
-    spectrum = PowerLaw(exponent=SETTING.b, target_exponent=SETTING.a, size=SETTING.modes)
+    spectrum = SETTING.spectrum.build()
     root = solve(spectrum, SETTING.features, SETTING.samples, FREQUENCY).value
     values = {kappa: root, N: SETTING.features, P: SETTING.samples, noise: SETTING.noise}
     point = Point(values, spectrum)
@@ -177,7 +176,10 @@ def _simulated_pairs() -> list[Step]:
         return Step(
             name, equation(product, value), "100 pairs of ridge regressions at one frequency.",
             Statistical(
-                lambda: simulation.ridge_pairs(SETTING, FREQUENCY, own_features, own_data),
+                lambda: sampled.ridge_product(
+                    SETTING, (FREQUENCY, FREQUENCY), 100,
+                    own_features=own_features, own_data=own_data,
+                ),
                 lambda claim: float(point(claim.args[1])),
             ),
             Reference(PAPER, "110"), tuple(equation(product, other) for other in wrong),

@@ -23,12 +23,12 @@ from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_
 from solvable.analytic.notation import N, P, T, kappa, kappa_prime, z, z_prime
 from solvable.analytic.resolvent.solution import self_consistent_equation, solve
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, Numeric, Point, Statistical, Verdict
 from ..derivation import Step, equation
-from . import simulation
 from .notation import (
     C0,
     C1,
@@ -72,13 +72,13 @@ CHAIN = [
 ]
 FIELDS = [equation(v1, u1 + R02 * v1 / P), equation(v3, u3 + R24 * v3 / N)]
 
-SETTING = simulation.Setting()
+SETTING = sampled.task()
 FREQUENCY = 0.05
 
 
 def _at_setting(frequency: float = FREQUENCY) -> Point:
     """κ of equation (1) and the sizes of the simulated setting."""
-    spectrum = PowerLaw(exponent=SETTING.b, target_exponent=SETTING.a, size=SETTING.modes)
+    spectrum = SETTING.spectrum.build()
     solution = solve(spectrum, SETTING.features, SETTING.samples, frequency).value
     values = {kappa: solution, N: SETTING.features, P: SETTING.samples, z: frequency}
     return Point(values, spectrum)
@@ -178,7 +178,7 @@ def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
 
 def _simulated_responses() -> list[Step]:
     point, mode = _at_setting(), 3
-    eigenvalue = SETTING.eigenvalues[mode - 1]
+    eigenvalue = SETTING.spectrum.build().eigenvalue(mode)
     closed_transfer = kappa / (z * (kappa + lam))
 
     def transfer_value(claim: sp.Basic) -> float:
@@ -190,15 +190,15 @@ def _simulated_responses() -> list[Step]:
     return [
         Step("simulated-data-response", equation(R1, 1 - D1 / P),
              "Trace of the P×P resolvent of simulated data and features.",
-             Statistical(lambda: simulation.data_response(SETTING, FREQUENCY), value), None,
+             Statistical(lambda: sampled.response(SETTING, "data", FREQUENCY), value), None,
              (equation(R1, 1 - D1 / N),)),
         Step("simulated-feature-response", equation(R3, 1 - D1 / N),
              "Trace of the N×N resolvent of simulated data and features.",
-             Statistical(lambda: simulation.feature_response(SETTING, FREQUENCY), value), None,
+             Statistical(lambda: sampled.response(SETTING, "features", FREQUENCY), value), None,
              (equation(R3, 1 - D1 / P),)),
         Step("simulated-transfer", equation(sp.Symbol("H_k"), closed_transfer),
              "Diagonal of the M×M resolvent of simulated data and features.",
-             Statistical(lambda: simulation.transfer_function(SETTING, FREQUENCY, mode),
+             Statistical(lambda: sampled.transfer_function(SETTING, FREQUENCY, mode),
                          transfer_value), Reference(PAPER, "10"),
              (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
     ]  # fmt: skip

@@ -31,12 +31,12 @@ from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, P, a, b, kappa, t
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, Point, Statistical, Verdict
 from ..derivation import Step, equation
-from . import simulation
 from .mean_field import PAPER
 from .notation import D2, Agrees, h1, h2, noise, rational
 from .static_limit import final_error
@@ -165,14 +165,14 @@ def bottleneck_exponents() -> Parts:
 
 def _simulated_bottleneck() -> Step:
     """Loss of N = 64 features trained on the population: κh₁ against the bias κ²h₂."""
-    setting = simulation.Setting(features=64, modes=1200, a=3.4, b=1.2, seeds=60)
-    spectrum = _law(setting.a, setting.b, setting.modes)
-    root = solve(spectrum, setting.features, math.inf, 0.0).value
+    cell = sampled.task(64, 1, 1200, b=1.2, a=3.4)
+    spectrum = cell.spectrum.build()
+    root = solve(spectrum, cell.features, math.inf, 0.0).value
     point = Point({kappa: root}, spectrum)
     return Step(
         "simulated-feature-loss", equation(loss, kappa * h1),
         "60 draws of 64 features, the best linear read-out of the population.",
-        Statistical(lambda: simulation.best_readout(setting), lambda c: float(point(c.args[1]))),
+        Statistical(lambda: sampled.best_readout(cell, 60), lambda c: float(point(c.args[1]))),
         Reference(PAPER, "17"), (equation(loss, kappa**2 * h2), equation(loss, 2 * kappa * h1)),
     )  # fmt: skip
 
@@ -339,7 +339,7 @@ def _frontier_step(
 
 def _simulated_embedding() -> Step:
     """A wide model at moderate time: time law + embedding against time law + static bottleneck."""
-    setting = simulation.Setting(features=400, modes=500, a=4.0, b=2.0, seeds=24)
+    cell = sampled.task(400, 1, 500, b=2.0, a=4.0)
     time = 60.0
     laws = bottleneck_laws(4, 2, one_pass=True)
     sums = {
@@ -348,12 +348,12 @@ def _simulated_embedding() -> Step:
     }
 
     def value(claim: sp.Basic) -> float:
-        return float(claim.args[1].subs({a: 4, b: 2, N: setting.features, t: time}))
+        return float(claim.args[1].subs({a: 4, b: 2, N: cell.features, t: time}))
 
     return Step(
         "simulated-embedding", equation(loss, sums["feature embedding"]),
         "24 models of 400 features trained on the population to t = 60.",
-        Statistical(lambda: simulation.population_flow(setting, time), value),
+        Statistical(lambda: sampled.population_flow(cell, time, 24), value),
         Reference("phases"), (equation(loss, sums["features"]),),
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ limit z → 0 is the loss at t → ∞ (final value theorem): the two papers com
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
@@ -14,12 +16,15 @@ from solvable.analytic.notation import N, P, T, kappa, sigma_eps, sigma_w, z
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectral_functions import isotropic
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
+from solvable.validation.dense import Draw, realise
+from solvable.validation.sweep import seed_sequence
+from solvable.validation.training import simulate
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, Point, Statistical
 from ..derivation import Step, equation
-from . import simulation
 from .mean_field import PAPER, E, two_point_solution
 from .notation import D1, D2, Agrees, coincident, h1, h2, lam, letter, noise, rational
 
@@ -74,9 +79,8 @@ def flow_to_ridge() -> Parts:
     return Parts(steps, equation(loss, excess), ("z = γ/(NP) for features of unit variance",))
 
 
-def _one_draw() -> tuple[simulation.Draw, float]:
-    setting = simulation.Setting(features=7, samples=11, modes=19, noise=0.3, seeds=1)
-    return next(setting.draws()), 0.08
+def _one_draw() -> tuple[Draw, float]:
+    return realise(sampled.task(7, 11, 19, noise=0.3), 0), 0.08
 
 
 def _ridge_residual() -> float:
@@ -84,13 +88,12 @@ def _ridge_residual() -> float:
     import numpy as np
 
     draw, frequency = _one_draw()
-    root = np.sqrt(draw.setting.features)
-    image = draw.data @ draw.features.T / root
-    labels = draw.data @ draw.target + draw.label_noise
-    count = draw.setting.samples
-    normal = image.T @ image / count + frequency * np.eye(draw.setting.features)
-    weights = np.linalg.solve(normal, image.T @ labels / count)
-    return float((draw.target - draw.features.T @ weights / root)[0])
+    u, x, cell = draw.features[0], draw.data[0], draw.cell
+    image = x.T @ u.T / np.sqrt(cell.features)
+    labels = x.T @ draw.target + draw.label_noise
+    normal = image.T @ image / cell.samples + frequency * np.eye(cell.features)
+    weights = np.linalg.solve(normal, image.T @ labels / cell.samples)
+    return float((draw.target - u.T @ weights / np.sqrt(cell.features))[0])
 
 
 def _flow_residual(claim: sp.Basic) -> float:
@@ -98,23 +101,28 @@ def _flow_residual(claim: sp.Basic) -> float:
     import numpy as np
 
     draw, frequency = _one_draw()
-    count = draw.setting.samples
-    source = draw.target - draw.kernel @ draw.data.T @ draw.label_noise / (count * frequency)
-    matrix = frequency * np.eye(draw.setting.modes) + draw.kernel @ draw.covariance
+    count = draw.cell.samples
+    source = draw.target - draw.kernel @ draw.data[0] @ draw.label_noise / (count * frequency)
+    matrix = frequency * np.eye(len(source)) + draw.kernel @ draw.covariance
     value = float(np.linalg.solve(matrix, source)[0])
     return float(claim.args[1].subs({z: frequency, V_FLOW: value}))
 
 
 def _simulated_training() -> Statistical:
-    setting, frequency = simulation.Setting(noise=0.1), 0.02
-    spectrum = PowerLaw(exponent=setting.b, target_exponent=setting.a, size=setting.modes)
+    frequency, cell = 0.02, sampled.task(noise=0.1)
+    spectrum = cell.spectrum.build()
 
     def theory(claim: sp.Basic) -> float:
-        root = solve(spectrum, setting.features, setting.samples, frequency).value
-        values = {kappa: root, N: setting.features, P: setting.samples, noise: setting.noise}
+        root = solve(spectrum, cell.features, cell.samples, frequency).value
+        values = {kappa: root, N: cell.features, P: cell.samples, noise: cell.noise}
         return float(Point(values, spectrum)(claim.args[1]))
 
-    return Statistical(lambda: simulation.ridge_training(setting, frequency), theory)
+    def simulated() -> list[float]:
+        scored = replace(cell, at=(frequency * cell.features * cell.samples,))
+        runs = (simulate(scored, seed_sequence(0, scored, i)) for i in range(60))
+        return [run[scored.observables()[1]] for run in runs]
+
+    return Statistical(simulated, theory)
 
 
 @derivation(

@@ -62,6 +62,9 @@ from .analytic.free_probability import (
     parse_declarations as parse_declarations,
 )
 from .analytic.learners import (
+    GradientDescent as GradientDescent,
+)
+from .analytic.learners import (
     GradientFlow as GradientFlow,
 )
 from .analytic.learners import (
@@ -71,7 +74,7 @@ from .analytic.learners import (
     OnePassSGD as OnePassSGD,
 )
 from .analytic.learners import (
-    gradient_descent as gradient_descent,
+    RidgeRegression as RidgeRegression,
 )
 from .analytic.loss import (
     StaticLoss as StaticLoss,

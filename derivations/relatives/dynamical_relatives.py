@@ -32,12 +32,13 @@ from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, P, alpha, kappa, kappa_prime, t, z, z_prime
 from solvable.analytic.resolvent.solution import solve
 from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
+from solvable.validation.cells import Cell
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, FiniteSize, Point, Verdict
 from ..derivation import Step, equation
-from ..dynamical_model import simulation
 from ..dynamical_model.mean_field import E, two_point_solution
 from ..dynamical_model.notation import (
     D1,
@@ -286,20 +287,18 @@ def _limit(value: sp.Expr, size: sp.Symbol) -> sp.Expr:
 def _two_frequencies() -> FiniteSize:
     """N = 30s, P = 45s, M = 75s at s = 1, 2, 4."""
 
-    def setting(size: int) -> simulation.Setting:
-        return simulation.Setting(30 * size, 45 * size, 75 * size, seeds=100)
+    def setting(size: int) -> Cell:
+        return sampled.task(30 * size, 45 * size, 75 * size)
 
     def theory(claim: sp.Basic, size: int) -> float:
         here = setting(size)
-        spectrum = PowerLaw(exponent=here.b, target_exponent=here.a, size=here.modes)
+        spectrum = here.spectrum.build()
         first, second = (solve(spectrum, here.features, here.samples, q).value for q in FREQUENCIES)
         values = {kappa: first, kappa_prime: second, N: here.features, P: here.samples}
         point = Point(values, spectrum)
         return float(point(claim.args[1].xreplace(divided_differences)))
 
-    return FiniteSize(
-        lambda size: simulation.ridge_frequencies(setting(size), *FREQUENCIES), theory
-    )
+    return FiniteSize(lambda size: sampled.ridge_product(setting(size), FREQUENCIES, 100), theory)
 
 
 # ---- feature learning --------------------------------------------------------------------

@@ -14,11 +14,11 @@ from solvable.analytic.correlation import two_point
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import (
+    GradientDescent,
     GradientFlow,
     HeavyBall,
     OnePassSGD,
     Quadrature,
-    gradient_descent,
 )
 from solvable.analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
 from solvable.analytic.loss import static_loss
@@ -40,7 +40,7 @@ SPECTRA = [
     CutoffPowerLaw(0.5, 20, 80),
     Empirical([3.0, 1.0, 1.0, 0.2, 1e-3] * 1, [1.0, 0.0, 2.0, 0.5, 0.1]),
 ]
-RULES = [GradientFlow(), gradient_descent(0.2), HeavyBall(0.1, 0.6)]
+RULES = [GradientFlow(), GradientDescent(0.2), HeavyBall(0.1, 0.6)]
 
 # gradient flow on LAW: N, T, t, σ², excess loss, training loss
 REFERENCE = [
@@ -98,7 +98,7 @@ def test_digits_of_every_rule_against_exact_recursions():
         sgd = (1 - third) ** 2 * sgd + third**2 / 4 * (sgd + noise)
     with mpmath.workdps(40):
         expected = {
-            gradient_descent(third): mpmath.mpmathify(descent) ** 2,
+            GradientDescent(third): mpmath.mpmathify(descent) ** 2,
             HeavyBall(third, Fraction(1, 5)): mpmath.mpmathify(ball) ** 2,
             OnePassSGD(third, 4): mpmath.mpmathify(sgd),
             GradientFlow(): mpmath.exp(-2 * steps),
@@ -122,8 +122,8 @@ def test_late_times_in_mpmath_need_no_more_than_more_digits():
 @pytest.mark.parametrize(
     ("sizes", "time", "rule"),
     [
-        ((6, 12), 1000, gradient_descent(Fraction(1, 2))),
-        ((6, 12), 10**15, gradient_descent(Fraction(1, 2))),
+        ((6, 12), 1000, GradientDescent(Fraction(1, 2))),
+        ((6, 12), 10**15, GradientDescent(Fraction(1, 2))),
         ((6, 12), 10, HeavyBall(Fraction(1, 2), Fraction(1, 2))),
         ((6, 12), 1000, HeavyBall(Fraction(1, 2), Fraction(1, 2))),
         ((6, math.inf), 10, OnePassSGD(Fraction(1, 4), 8)),
@@ -220,14 +220,14 @@ def test_infinite_sizes_are_exponentials():
     assert np.allclose(flow.excess_loss, np.exp(-2 * np.outer(times, values)) @ power, rtol=1e-12)
     assert np.allclose(flow.gap, 0, atol=1e-12)
     steps = np.array([1.0, 12, 90])
-    for rule in (gradient_descent(0.7), HeavyBall(0.4, 0.5)):
+    for rule in (GradientDescent(0.7), HeavyBall(0.4, 0.5)):
         filtered = rule.residual(values, steps[:, None]) ** 2 @ power
         assert np.allclose(
             dynamics(LAW, math.inf, math.inf, steps, learner=rule).excess_loss, filtered, rtol=1e-11
         )
 
 
-@pytest.mark.parametrize("rule", [GradientFlow(), gradient_descent(0.3)])
+@pytest.mark.parametrize("rule", [GradientFlow(), GradientDescent(0.3)])
 def test_exponents_at_late_times_in_infinite_models(rule):
     """N = P = M = ∞: L ~ t^{−(a−1)/b}, fitted over four decades."""
     a, b = 1.8, 1.5
@@ -387,7 +387,7 @@ def test_optimal_stopping_with_noise():
     around = dynamics(LAW, 200, 120, best.time * np.array([0.9, 1, 1.1]), noise=0.5).excess_loss
     assert around[1] < min(around[0], around[2]) and best.gain > 0.1
     assert best.excess_loss == pytest.approx(around[1], rel=1e-12)
-    steps = optimal_stopping(LAW, 200, 120, noise=0.5, learner=gradient_descent(0.1))
+    steps = optimal_stopping(LAW, 200, 120, noise=0.5, learner=GradientDescent(0.1))
     assert steps.time == pytest.approx(best.time / 0.1, rel=0.1) and steps.time == round(steps.time)
 
 
@@ -401,14 +401,14 @@ def test_no_early_stopping_without_noise_or_reuse():
 
 
 def test_divergence_is_recognised():
-    critical = dynamics(LAW, 60, 120, [1], learner=gradient_descent(1)).critical_step
+    critical = dynamics(LAW, 60, 120, [1], learner=GradientDescent(1)).critical_step
     for factor, diverging in ((0.99, False), (1.01, True)):
-        rule = gradient_descent(factor * critical)
+        rule = GradientDescent(factor * critical)
         result = dynamics(LAW, 60, 120, [10, 10**4, 10**6], learner=rule)
         assert bool(result.diverges) is diverging
         assert (result.excess_loss[1] > 1e10) is np.bool_(diverging)
         assert (result.excess_loss[2] == math.inf) is np.bool_(diverging)
-    mixed = dynamics(LAW, np.array([5.0, 500.0]), 500, [1000], learner=gradient_descent(1.4))
+    mixed = dynamics(LAW, np.array([5.0, 500.0]), 500, [1000], learner=GradientDescent(1.4))
     assert mixed.diverges.tolist() == [True, False]
     assert mixed.excess_loss[1, 0] < 1 < mixed.excess_loss[0, 0]
 
@@ -417,7 +417,7 @@ def test_divergence_is_recognised():
     ("settings", "argument"),
     [
         ({"times": [-1]}, "times"), ({"times": []}, "times"), ({"times": math.nan}, "times"),
-        ({"times": 1.5, "learner": gradient_descent(1)}, "times"),
+        ({"times": 1.5, "learner": GradientDescent(1)}, "times"),
         ({"features": 0}, "features"), ({"samples": -3}, "samples"), ({"noise": -1}, "noise"),
         ({"ensemble": 0}, "ensemble"), ({"bags": 1.5}, "bags"),
         ({"samples": math.inf, "bags": 2}, "samples"), ({"learner": OnePassSGD(1)}, "samples"),
@@ -437,7 +437,7 @@ STEPS = 40
 
 
 @pytest.mark.parametrize("sizes", [(12, 20), (20, 12), (math.inf, 9), (9, math.inf)])
-@pytest.mark.parametrize("rule", [gradient_descent(0.5), HeavyBall(0.3, 0.5)], ids=repr)
+@pytest.mark.parametrize("rule", [GradientDescent(0.5), HeavyBall(0.3, 0.5)], ids=repr)
 @pytest.mark.parametrize("shared", [(True, True), (False, True), (True, False)])
 def test_discrete_rules_against_time_stepping(sizes, rule, shared):
     """Exact in time, so the two must agree to rounding, with each term of (2) switched off."""

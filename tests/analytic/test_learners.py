@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 from solvable.analytic.stability import (
     branch_point,
@@ -27,7 +27,7 @@ from solvable.analytic.volterra import (
 
 FLOWS = [GradientFlow(), GradientFlow(decay=1e-6), GradientFlow(decay=0.3)]
 RULES = [
-    gradient_descent(0.3), gradient_descent(1.3), HeavyBall(0.4, 0.5), HeavyBall(1.7, 0.5),
+    GradientDescent(0.3), GradientDescent(1.3), HeavyBall(0.4, 0.5), HeavyBall(1.7, 0.5),
     HeavyBall(0.05, 0.9),
 ]  # fmt: skip
 LARGEST = 1.5
@@ -43,7 +43,7 @@ def from_contours(rule, times, critical, eigenvalues=EIGENVALUES, accuracy=1e-15
 
 
 def critical_of(rule):
-    return 2 * (1 + rule.momentum) / LARGEST if isinstance(rule, HeavyBall) else math.inf
+    return 2 * (1 + rule.momentum) / LARGEST if isinstance(rule, GradientDescent) else math.inf
 
 
 @pytest.mark.parametrize("rule", FLOWS + RULES, ids=repr)
@@ -56,9 +56,7 @@ def test_contours_give_the_filter(rule):
     assert np.max(np.abs(found - later)) > 1e-4  # one step off is noticed
 
 
-@pytest.mark.parametrize(
-    "rule", [gradient_descent(0.3), gradient_descent(1.2), HeavyBall(0.3, 0.4)]
-)
+@pytest.mark.parametrize("rule", [GradientDescent(0.3), GradientDescent(1.2), HeavyBall(0.3, 0.4)])
 @pytest.mark.parametrize("steps", [1e6, 1e15])
 def test_huge_numbers_of_steps(rule, steps):
     """Compared with e^{−λ'n}, λ' = −ln |μ| of the dominant root: exact for real roots."""
@@ -84,7 +82,7 @@ def test_any_heavy_ball(step, momentum, steps, eigenvalue):
 
 
 def test_diverging_descent_is_followed():
-    rule = gradient_descent(2.0)  # 1 − ηλ = −2 at the largest eigenvalue
+    rule = GradientDescent(2.0)  # 1 − ηλ = −2 at the largest eigenvalue
     times = np.array([1.0, 5, 50, 200])
     expected = rule.residual(EIGENVALUES, times[:, None])
     found = from_contours(rule, times, critical_of(rule))
@@ -115,10 +113,10 @@ def test_contours_in_mpmath():
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
-        (lambda: gradient_descent(0), "step"), (lambda: gradient_descent(-1), "step"),
+        (lambda: GradientDescent(0), "step"), (lambda: GradientDescent(-1), "step"),
         (lambda: HeavyBall(1, 1), "momentum"), (lambda: HeavyBall(1, -0.1), "momentum"),
         (lambda: OnePassSGD(1, 0), "batch"), (lambda: OnePassSGD(0, 1), "step"),
-        (lambda: GradientFlow(-1), "decay"), (lambda: gradient_descent(math.nan), "step"),
+        (lambda: GradientFlow(-1), "decay"), (lambda: GradientDescent(math.nan), "step"),
     ],
 )  # fmt: skip
 def test_bad_parameters(make, argument):
@@ -238,7 +236,7 @@ def test_diverging_sgd_grows_by_its_growth_factor():
     assert np.allclose(loss, recursion[[10, 120]], rtol=1e-10)
 
 
-def test_large_batches_are_gradient_descent_on_the_population():
+def test_large_batches_are_GradientDescent_on_the_population():
     spectrum = PowerLaw(alpha=0.5, target_exponent=1.5, size=100)
     forcing, _ = forcing_and_kernel(spectrum, 30, 0.5, 51)
     rule = OnePassSGD(0.5, 1e12)

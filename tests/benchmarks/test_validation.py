@@ -73,8 +73,8 @@ def test_time_against_the_bare_products(benchmark, law, dtype, targets):
 
 CODE = """
 import json, resource, sys, time
-from validation.cells import Cell
-from validation.training import simulate
+from solvable.validation.cells import Cell
+from solvable.validation.training import simulate
 cell = Cell.from_dict(json.loads(sys.argv[1]))
 start, processor = time.perf_counter(), time.process_time()
 values = simulate(cell, 0, threads=int(sys.argv[2]))
@@ -131,11 +131,9 @@ def test_a_million_modes(benchmark):
 
 def test_many_ridges_cost_little_more_than_one(benchmark):
     """All ridges come from one factorisation."""
-    from solvable.validation.learners import Ridge
-
     spectrum = SpectrumSpec.power_law(alpha=0.5, size=4 * TILE)
     one, many = (
-        Cell(spectrum, 150, 300, Ridge(tuple(np.geomspace(1e-3, 1e3, count)))) for count in (1, 100)
+        Cell(spectrum, 150, 300, at=tuple(np.geomspace(1e-3, 1e3, count))) for count in (1, 100)
     )
     simulate(one, 0)
     seconds = [min(clocks(simulate, cell, 0)[1] for _ in range(5)) for cell in (one, many)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD, gradient_descent
+from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
 from solvable.derivations.cli import main
@@ -46,7 +46,7 @@ def test_json_of_the_reference_rows(capsys):
 @pytest.mark.parametrize(
     ("options", "learner", "samples"),
     [
-        (["--learner", "gd", "--step", "1/2"], gradient_descent(0.5), "120"),
+        (["--learner", "gd", "--step", "1/2"], GradientDescent(0.5), "120"),
         (
             ["--learner", "momentum", "--step", "0.3", "--momentum", "0.5"],
             HeavyBall(0.3, 0.5),

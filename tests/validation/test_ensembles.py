@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.learners import GradientFlow, OnePassSGD, RidgeRegression
 from solvable.validation import memory
 from solvable.validation.cells import Cell, SpectrumSpec
 from solvable.validation.ensembles import TILE, accumulate, bare_flops, moments
 from solvable.validation.laws import Law, Role, Streams
-from solvable.validation.learners import Flow, OnePassSGD, Ridge
 from solvable.validation.memory import BASE, check_memory, peak_bytes
 from solvable.validation.training import simulate
 
@@ -90,7 +90,7 @@ def test_moments_are_symmetric_and_positive():
 def test_many_drawn_targets_average_to_the_closed_form():
     losses = {}
     for targets in ("average", 400):
-        cell = Cell(SPECTRUM, 30, 50, Ridge([0, 0.5]), noise=0.1, targets=targets)
+        cell = Cell(SPECTRUM, 30, 50, at=(0, 0.5), noise=0.1, targets=targets)
         losses[targets] = np.array([list(simulate(cell, seed).values()) for seed in range(8)])
     difference = losses[400] - losses["average"]
     error = difference.std(axis=0, ddof=1) / np.sqrt(8)
@@ -99,9 +99,9 @@ def test_many_drawn_targets_average_to_the_closed_form():
 
 
 def test_single_precision_agrees_to_its_accuracy():
-    for learner in (Ridge([0.0, 0.3]), Flow([30.0])):
+    for learner, at in ((RidgeRegression(), (0.0, 0.3)), (GradientFlow(), (30.0,))):
         double, single = (
-            np.array(list(simulate(Cell(SPECTRUM, 40, 60, learner, dtype=dtype), 0).values()))
+            np.array(list(simulate(Cell(SPECTRUM, 40, 60, learner, at, dtype=dtype), 0).values()))
             for dtype in ("float64", "float32")
         )
         # other numbers are drawn, from the same law
@@ -113,7 +113,7 @@ def test_single_precision_products_have_single_precision_error(targets):
     """Entries ±1 are exact in both, so that only the products differ."""
     law = Law("rademacher")
     cells = [
-        Cell(SPECTRUM, 40, 60, Ridge([0.0, 0.3]), feature_law=law, data_law=law, targets=targets,
+        Cell(SPECTRUM, 40, 60, at=(0.0, 0.3), feature_law=law, data_law=law, targets=targets,
              noise=0.1, dtype=dtype)
         for dtype in ("float64", "float32")
     ]  # fmt: skip
@@ -125,8 +125,9 @@ def test_single_precision_products_have_single_precision_error(targets):
 
 def test_cells_go_to_json_and_back_with_the_same_key_everywhere():
     cell = Cell(
-        SpectrumSpec.of("Empirical", eigenvalues=np.array([2.0, 1.0])), 3, 4, Flow([1, 2]),
-        noise=1, feature_law=Law("sparse", 0.5), targets=2, feature_draws=2, dtype="float32",
+        SpectrumSpec.of("Empirical", eigenvalues=np.array([2.0, 1.0])), 3, 4, GradientFlow(),
+        (1, 2), noise=1, feature_law=Law("sparse", 0.5), targets=2, feature_draws=2,
+        dtype="float32",
     )  # fmt: skip
     again = Cell.from_dict(json.loads(json.dumps(cell.to_dict())))
     assert again == cell and again.key == cell.key
@@ -171,12 +172,12 @@ def test_memory_does_not_depend_on_the_number_of_modes():
 
 
 def test_memory_of_fresh_batches_does_not_grow_with_the_square_of_the_samples():
-    learner = OnePassSGD([1000], 0.1, batch=32)  # 32000 samples, 256 features
-    streamed = Cell(SPECTRUM, 256, 1, learner, targets=4, data_law=Law("laplace"))
+    learner = OnePassSGD(0.1, batch=32)  # 32000 samples, 256 features
+    streamed = Cell(SPECTRUM, 256, 1, learner, (1000,), targets=4, data_law=Law("laplace"))
     assert (
         peak_bytes(streamed) < BASE + 6 * 8 * 256 * 32000 < peak_bytes(Cell(SPECTRUM, 256, 32000))
     )
-    projected = Cell(SPECTRUM, 256, 1, learner, targets=4)
+    projected = Cell(SPECTRUM, 256, 1, learner, (1000,), targets=4)
     assert peak_bytes(projected) < BASE + 2**24
 
 
@@ -209,8 +210,8 @@ def test_bad_cells_are_refused_by_name():
         lambda: Cell(flat, 2, 5, dtype="float16"), lambda: Cell(flat, 2, 5, targets="random"),
         lambda: Cell(flat, 2, 5, targets=0), lambda: Cell(flat, 2, 5, feature_variance=0),
         lambda: Cell(flat, 2, 5, feature_law=Law("elliptical", 3)),
-        lambda: Cell(flat, 2, 5, OnePassSGD([1])),
-        lambda: Cell(flat, 2, 5, OnePassSGD([1]), targets=1, feature_draws=2),
+        lambda: Cell(flat, 2, 5, OnePassSGD(1)),
+        lambda: Cell(flat, 2, 5, OnePassSGD(1), targets=1, feature_draws=2),
         lambda: Law("cauchy"), lambda: Law("student", 2), lambda: Law("gaussian", 1),
         lambda: Law("sparse", 1.5), lambda: Law("student"),
         lambda: SpectrumSpec.of("Exponential", size=3),

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..cells import Cell, SpectrumSpec
 from ..laws import Law
-from ..learners import Flow, Ridge
 from .dynamic import TIME_AXES, Sheet, flow, task, theory
 from .experiment import (
     Axes,
@@ -103,7 +102,7 @@ def _white(p: Parameters) -> Plan:
     line = np.geomspace(min(p.times) / 2, max(p.times) * 1.5, 100)
     for nu in p.nu:
         for members in p.members:
-            cell = Cell(spectrum, round(nu * p.M), p.P, Flow(p.times), feature_draws=members)
+            cell = flow(spectrum, round(nu * p.M), p.P, p.times, feature_draws=members)
             sheet.curve(f"ν = {nu:g}, E = {members}", cell, line=line)
     return Plan(sheet.cells, tuple(sheet.series), partial(_white_facts, p))
 
@@ -115,7 +114,7 @@ def _white_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     facts = []
     for nu in p.nu:
         for members, expected in ((1, 1 - nu), (10**9, (1 - nu) ** 2)):
-            cell = Cell(spectrum, round(nu * size), 10**14, Flow((1e5,)), feature_draws=members)
+            cell = flow(spectrum, round(nu * size), 10**14, (1e5,), feature_draws=members)
             name = "one model" if members == 1 else "an infinite ensemble"
             facts.append(
                 near(
@@ -164,7 +163,7 @@ def _universality(p: Parameters) -> Plan:
         points = []
         for t, ridge in zip(p.T, ridges):
             features = LAWS[label] if "features" in p.entries else Law()
-            cell = Cell(spectrum, p.N, t, Ridge((ridge,)), noise=p.noise,
+            cell = Cell(spectrum, p.N, t, at=(ridge,), noise=p.noise,
                         feature_law=features, data_law=LAWS[label])  # fmt: skip
             value = float(static_theory(spectrum, p.N, t, noise=p.noise, ridge=ridge))
             points.append(Point(t, len(cells), paper_loss(cell), value))

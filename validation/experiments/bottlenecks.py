@@ -21,7 +21,6 @@ from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
 
 from ..cells import Cell
-from ..learners import Ridge
 from .dynamic import SMALLEST, Sheet, flow, task
 from .experiment import (
     Axes,
@@ -112,7 +111,7 @@ def _late_series(p: Parameters, a: float, b: float, narrow: str, cells: list[Cel
     points = []
     for m in p.m:
         n, size = (int(v) for v in sizes(m))
-        cell = Cell(spectrum, n, size, Ridge((0.0,)))
+        cell = Cell(spectrum, n, size)
         value = float(static_loss(built, n, size).excess_loss)
         points.append(Point(m, len(cells), cell.observables()[0], value, m >= SMALLEST))
         cells.append(cell)

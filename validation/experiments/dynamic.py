@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from solvable.analytic import learners as rules
-from solvable.analytic.dynamics import DynamicLoss, dynamics
-from solvable.analytic.errors import InputError
+from solvable.analytic.learners import GradientFlow, OnePassSGD
 
 from ..cells import Cell, SpectrumSpec
-from ..learners import Flow, GradientDescent, HeavyBall, Learner, OnePassSGD
+from ..theory import curve as theory
 from .experiment import Array, Axes, Point, Series
 
 TIME_AXES = Axes("training time t", "loss")
@@ -28,31 +26,6 @@ LEAST_TRAINING = 0.05  # of the initial loss: an exponentially small residual is
 def task(a: float, b: float, size: int) -> SpectrumSpec:
     """λ_k = k^{-b}, target power w_k²λ_k = k^{-a}, k = 1 … M."""
     return SpectrumSpec.power_law(exponent=b, target_exponent=a, size=size)
-
-
-def analytic_rule(learner: Learner) -> Any:
-    """The analytic learner of the same rule."""
-    match learner:
-        case Flow(ridge=0):
-            return rules.GradientFlow()
-        case GradientDescent(rate=rate):
-            return rules.gradient_descent(rate)
-        case HeavyBall(rate=rate, momentum=momentum):
-            return rules.HeavyBall(rate, momentum)
-        case OnePassSGD(rate=rate, batch=batch):
-            return rules.OnePassSGD(rate, batch)
-    raise InputError("learner", learner, "flow, gradient descent, heavy ball or one-pass SGD")
-
-
-def theory(cell: Cell, times: Any = None) -> DynamicLoss:
-    """Losses of the cell's model at ``times`` (default: those that the cell scores)."""
-    one_pass = isinstance(cell.learner, OnePassSGD)
-    return dynamics(
-        cell.spectrum.build(), cell.features, np.inf if one_pass else cell.samples,
-        np.asarray(cell.learner.values() if times is None else times, float),
-        learner=analytic_rule(cell.learner), noise=cell.noise,
-        ensemble=cell.feature_draws, bags=cell.data_draws,
-    )  # fmt: skip
 
 
 @dataclass
@@ -81,7 +54,7 @@ class Sheet:
 
         ``line`` are the times of the theory line; ``line_cell`` replaces the cell there.
         """
-        times = np.asarray(cell.learner.values(), float)
+        times = np.asarray(cell.at)
         values = getattr(theory(cell), loss)
         index, large = self.add(cell), min(cell.features, cell.samples) >= SMALLEST
         least = LEAST_TRAINING * self.initial(cell) if loss == "train_loss" else 0.0
@@ -117,12 +90,12 @@ class Sheet:
 
 def flow(spectrum: SpectrumSpec, n: int, p: int, times: Sequence[float], **options: Any) -> Cell:
     """Gradient flow on N features and P samples."""
-    return Cell(spectrum, n, p, Flow(tuple(times)), **options)
+    return Cell(spectrum, n, p, GradientFlow(), tuple(times), **options)
 
 
 def one_pass(
     spectrum: SpectrumSpec, n: int, steps: Sequence[int], rate: float, batch: int, noise: float = 0
 ) -> Cell:
     """One-pass SGD on w_k fixed at the roots of their variances; ``samples`` plays no part."""
-    learner = OnePassSGD(tuple(steps), rate, batch)
-    return Cell(spectrum, n, max(n, batch), learner, noise=noise, targets="fixed")
+    rule = OnePassSGD(rate, batch)
+    return Cell(spectrum, n, max(n, batch), rule, tuple(steps), noise=noise, targets="fixed")

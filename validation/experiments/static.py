@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from solvable.analytic.learners import RidgeRegression
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 
 from ..cells import Cell, SpectrumSpec
-from ..learners import Ridge
 from .experiment import Array, Axes, Point, Series
 
 LOSS_AXES_T = Axes("training set size T", "test loss")
@@ -74,7 +74,7 @@ def ridge_series(
     ridges = best_ridges(spectrum, features, samples, noise) if optimal else [0.0] * len(points)
     values = theory(spectrum, features, samples, noise=noise, ridge=np.array(ridges)).tolist()
     for (x, n, t), ridge, value in zip(points, ridges, values):
-        cell = Cell(spectrum, n, t, Ridge((ridge,)), noise=noise)
+        cell = Cell(spectrum, n, t, RidgeRegression(), (ridge,), noise=noise)
         tested = min(n, t) >= SMALLEST and testable(cell, value)
         made.append(Point(x, len(cells), paper_loss(cell), value, tested))
         cells.append(cell)
@@ -93,7 +93,7 @@ def testable(cell: Cell, loss: float) -> bool:
     of size up to λ₁/κ: its rounding error is that many times the unit roundoff.
     """
     n, t = cell.features, cell.samples
-    ridge = min(cell.learner.values()) if isinstance(cell.learner, Ridge) else 0.0
+    ridge = min(cell.at) if cell.learner.scored == "ridge" else 0.0
     at_pole = ridge == 0 and max(n, t) < POLE_MARGIN * min(n, t) and min(n, t) <= cell_size(cell)
     if at_pole or not (np.isfinite(loss) and loss > 0):
         return False

@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy as np
 
+from solvable.analytic.learners import GradientDescent, HeavyBall
+
 from ..cells import Cell
-from ..learners import GradientDescent, HeavyBall
 from .dynamic import TIME_AXES, Sheet, flow, one_pass, task, theory
 from .experiment import (
     Axes,
@@ -84,11 +85,11 @@ def _rules(p: Parameters) -> Plan:
     sheet.curve("flow", flow(spectrum, p.N, p.P, times, noise=p.noise), line=_line(times))
     steps = _steps(p.steps)
     for label, rule, stretch in (
-        ("gradient descent", GradientDescent(p.steps, p.rate), p.rate),
-        (f"momentum {p.momentum:g}", HeavyBall(p.steps, p.rate, p.momentum),
+        ("gradient descent", GradientDescent(p.rate), p.rate),
+        (f"momentum {p.momentum:g}", HeavyBall(p.rate, p.momentum),
          p.rate / (1 - p.momentum)),
     ):  # fmt: skip
-        cell = Cell(spectrum, p.N, p.P, rule, noise=p.noise)
+        cell = Cell(spectrum, p.N, p.P, rule, p.steps, noise=p.noise)
         sheet.curve(label, cell, line=steps, stretch=stretch)
         if label == "gradient descent":
             sheet.curve(f"{label}, training", cell, loss="train_loss", line=steps, stretch=stretch)
@@ -103,11 +104,11 @@ def _rules_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
         float(theory(cell).excess_loss[0])
         for cell in (
             flow(spectrum, p.N, p.P, [last * p.rate], noise=p.noise),
-            Cell(spectrum, p.N, p.P, GradientDescent((last,), p.rate), noise=p.noise),
+            Cell(spectrum, p.N, p.P, GradientDescent(p.rate), (last,), noise=p.noise),
         )
     ]
     fine = [
-        float(theory(Cell(spectrum, p.N, p.P, GradientDescent((round(10 / h),), h))).excess_loss[0])
+        float(theory(Cell(spectrum, p.N, p.P, GradientDescent(h), (10 / h,))).excess_loss[0])
         for h in (0.01, 0.005)
     ]
     limit = float(theory(flow(spectrum, p.N, p.P, [10.0])).excess_loss[0])
