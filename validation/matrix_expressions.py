@@ -138,8 +138,11 @@ def draw_matrices(
         rows, columns = (int(sp.sympify(d).subs(dimensions)) for d in record.symbol.shape)
         variance = complex(sp.N(record.variance.subs({**dimensions, **scalars})))
         matrix = rng.standard_normal((rows, columns)) * np.sqrt(variance.real)
-        if record.symmetric:  # off-diagonal variance as declared, twice that on the diagonal
-            matrix = (matrix + matrix.T) / np.sqrt(2)
+        if record.complex_entries:
+            imaginary = rng.standard_normal((rows, columns)) * np.sqrt(variance.real)
+            matrix = (matrix + 1j * imaginary) / np.sqrt(2)
+        if record.symmetric:  # off-diagonal variance as declared; real: twice that on the diagonal
+            matrix = (matrix + np.conj(matrix.T)) / np.sqrt(2)
         drawn[name] = matrix
     return drawn
 

@@ -3,6 +3,7 @@
 from .declarations import Eigenvalue, MatrixModel
 from .equations import NamedUnknown, SelfConsistentEquations, derive
 from .expression import evaluate, trace
+from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean, resolvent_means
 from .pencil import Pencil, build_pencil
 from .planar import PlanarComparison
 from .reduction import LinearSystem
@@ -11,17 +12,22 @@ from .text import parse_declarations, parse_expression
 
 __all__ = [
     "Eigenvalue",
+    "ExactMean",
     "LinearSystem",
     "MatrixModel",
     "NamedUnknown",
     "Pencil",
     "PlanarComparison",
     "SelfConsistentEquations",
+    "SizeExpansion",
     "SpectralTrace",
     "build_pencil",
     "derive",
     "evaluate",
+    "exact_covariance",
+    "exact_mean",
     "parse_declarations",
     "parse_expression",
+    "resolvent_means",
     "trace",
 ]

@@ -1,10 +1,12 @@
-r"""What a matrix letter is: Gaussian, symmetric Gaussian or deterministic.
+r"""What a matrix letter is: Gaussian (real or complex), symmetric Gaussian or deterministic.
 
 A `MatrixModel` holds the declarations of every matrix that may appear in an expression:
 
 * ``gaussian(X, m, n, v)``: an m×n matrix of independent real Gaussian entries, mean zero,
   variance v; square ones are allowed and are not symmetric;
 * ``symmetric(W, m, v)``: a symmetric Gaussian (Wigner) matrix, E W_ij² = v off the diagonal;
+* both with ``complex_entries=True``: E |X_ij|² = v, E X_ij² = 0, and W Hermitian. The transpose
+  of an expression then means its adjoint, in which scalars are not conjugated;
 * ``deterministic(L, m)``: a symmetric matrix with non-negative eigenvalues, of which
   √L may be used as ``L**(1/2)``; ``deterministic(A, m, n)`` any rectangular matrix, m ≠ n.
 
@@ -35,11 +37,12 @@ class Eigenvalue(sp.Symbol):
 
 @dataclass(frozen=True)
 class RandomMatrix:
-    """A Gaussian matrix: its symbol, the variance of an entry, whether it is symmetric."""
+    """A Gaussian matrix: its symbol, the variance of an entry, whether it is symmetric, complex."""
 
     symbol: sp.MatrixSymbol
     variance: sp.Expr
     symmetric: bool
+    complex_entries: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,25 +76,40 @@ class MatrixModel:
         self._family: dict[str, str] = {}
 
     def gaussian(
-        self, name: str, rows: Any, columns: Any, variance: Any = 1, *, law: str = "gaussian"
+        self,
+        name: str,
+        rows: Any,
+        columns: Any,
+        variance: Any = 1,
+        *,
+        law: str = "gaussian",
+        complex_entries: bool = False,
     ) -> sp.MatrixSymbol:
-        """Declare an independent real Gaussian rows×columns matrix and return its symbol.
+        """Declare an independent Gaussian rows×columns matrix and return its symbol.
 
         ``law`` may say which distribution the entries have; all but the Gaussian are
         refused (`OutsideTheoryError`): universality is a theorem, not a definition.
         """
         self._check_law(name, law)
         symbol = self._new(name, rows, columns)
-        self.random[name] = RandomMatrix(symbol, self._variance(name, variance), False)
+        value = self._variance(name, variance)
+        self.random[name] = RandomMatrix(symbol, value, False, complex_entries)
         return symbol
 
     def symmetric(
-        self, name: str, size: Any, variance: Any = 1, *, law: str = "gaussian"
+        self,
+        name: str,
+        size: Any,
+        variance: Any = 1,
+        *,
+        law: str = "gaussian",
+        complex_entries: bool = False,
     ) -> sp.MatrixSymbol:
-        """Declare a symmetric Gaussian matrix, E W_ij² = variance for i ≠ j."""
+        """Declare a symmetric (Hermitian) Gaussian matrix, E |W_ij|² = variance for i ≠ j."""
         self._check_law(name, law)
         symbol = self._new(name, size, size)
-        self.random[name] = RandomMatrix(symbol, self._variance(name, variance), True)
+        value = self._variance(name, variance)
+        self.random[name] = RandomMatrix(symbol, value, True, complex_entries)
         return symbol
 
     def deterministic(self, name: str, rows: Any, columns: Any = None) -> sp.MatrixSymbol:

@@ -84,9 +84,9 @@ def join(left: Word, right: Word) -> Word:
     result = list(left)
     for letter in right:
         last = result[-1] if result else None
-        root = isinstance(letter, Letter) and letter.exponent != 1
+        root = isinstance(letter, Letter) and not letter.exponent.is_Integer
         if root and last == letter:
-            result[-1] = Letter(letter.name)
+            result[-1] = Letter(letter.name, exponent=2 * letter.exponent)
         else:
             result.append(letter)
     return tuple(result)
@@ -117,7 +117,7 @@ def word_value(
             matrix = np.linalg.inv(sum(parts, np.zeros((rows, rows))))
         else:
             matrix = matrices[letter.name]
-            matrix = matrix.T if letter.transposed else matrix
+            matrix = np.conj(matrix.T) if letter.transposed else matrix
             if letter.exponent != 1:
                 eigenvalues, vectors = np.linalg.eigh(matrix)
                 matrix = (vectors * np.sqrt(np.clip(eigenvalues, 0, None))) @ vectors.T
@@ -137,7 +137,7 @@ def entry_value(
         value = word_value(left, rows, matrices, scalars)
         if letter is not None:
             matrix = matrices[letter.name]
-            matrix = matrix.T if letter.transposed else matrix
+            matrix = np.conj(matrix.T) if letter.transposed else matrix
             value = value @ matrix @ word_value(right, matrix.shape[1], matrices, scalars)
         total = total + complex(sp.N(coefficient.subs(scalars))) * value
     return total

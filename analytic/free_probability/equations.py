@@ -19,7 +19,7 @@ from sympy.matrices.expressions import MatrixExpr
 from ..errors import InputError
 from .declarations import MatrixModel
 from .dyson import self_energy
-from .expression import InverseLetter, check, outputs
+from .expression import check, outputs, spectral_parameters
 from .naming import closed_system, describe
 from .pencil import Pencil, build_pencil, free_scalars
 from .reduction import LinearSystem, Reduction, reduce_system
@@ -158,19 +158,6 @@ class SelfConsistentEquations:
 
     def __str__(self) -> str:
         return "\n".join(f"{e.lhs} = {e.rhs}" for e in self.equations)
-
-
-def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
-    """The symbols that multiply an identity inside an inverse, dimensions excepted."""
-    found: set[sp.Symbol] = set()
-    for word in polynomials:
-        for letter in word:
-            if isinstance(letter, InverseLetter):
-                inner = dict(letter.terms)
-                if () in inner:
-                    found |= inner[()].free_symbols
-                found |= spectral_parameters(inner, dimensions)
-    return found - dimensions
 
 
 def derive(

@@ -18,7 +18,7 @@ matrix for instance, is refused: inside its spectrum the equations would be wron
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -230,9 +230,9 @@ def ordered_word(word: Word, model: MatrixModel) -> Word:
             letters[j - 1], letters[j] = after, before
     merged: list[Any] = []
     for letter in letters:
-        root = isinstance(letter, Letter) and letter.exponent != 1
+        root = isinstance(letter, Letter) and not letter.exponent.is_Integer
         if root and merged and merged[-1] == letter:
-            merged[-1] = Letter(letter.name)
+            merged[-1] = Letter(letter.name, exponent=2 * letter.exponent)
         else:
             merged.append(letter)
     return tuple(merged)
@@ -310,6 +310,19 @@ def _check_inverses(letter: Any, model: MatrixModel) -> None:
         )
 
 
+def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
+    """The symbols that multiply an identity inside an inverse, dimensions excepted."""
+    found: set[sp.Symbol] = set()
+    for word in polynomials:
+        for letter in word:
+            if isinstance(letter, InverseLetter):
+                inner = dict(letter.terms)
+                if () in inner:
+                    found |= inner[()].free_symbols
+                found |= spectral_parameters(inner, dimensions)
+    return found - dimensions
+
+
 def is_symmetric(polynomial: Polynomial, model: MatrixModel) -> bool:
     """Whether the sum of words equals its transpose, word by word."""
     flipped = {transpose_word(word, model): c for word, c in polynomial.items()}
@@ -366,7 +379,8 @@ def evaluate(
 ) -> Any:
     """The expression on given numpy matrices: ``matrices[name]`` and values of the scalars.
 
-    Dimensions are scalars too. A scalar expression gives a number, traces being plain.
+    Dimensions are scalars too. A scalar expression gives a number, traces being plain. The
+    transpose is the adjoint for complex matrices, scalars not being conjugated.
 
     >>> M = sp.Symbol("M", positive=True)
     >>> L = sp.MatrixSymbol("L", M, M)
@@ -403,7 +417,8 @@ def _evaluate_leaf(
             raise InputError("matrices", sorted(matrices), f"a value of {expression.name}")
         return np.asarray(matrices[expression.name])
     if isinstance(expression, Transpose):
-        return evaluate(expression.arg, matrices, scalars).T
+        flipped = {name: np.conj(matrix) for name, matrix in matrices.items()}
+        return evaluate(expression.arg, flipped, scalars).T
     if isinstance(expression, (Identity, ZeroMatrix)):
         rows, columns = (round(_evaluate_scalar(d, {}, scalars).real) for d in expression.shape)
         return np.eye(rows) if isinstance(expression, Identity) else np.zeros((rows, columns))

@@ -344,7 +344,9 @@ def random_instance(
     records: dict[str, Any] = {**model.random, **model.fixed}
     for name, record in sorted(records.items()):
         matrix = rng.standard_normal([size(d) for d in record.symbol.shape])
-        matrices[name] = matrix @ matrix.T if record.symmetric else matrix
+        if getattr(record, "complex_entries", False):
+            matrix = matrix + 1j * rng.standard_normal(matrix.shape)
+        matrices[name] = matrix @ np.conj(matrix.T) if record.symmetric else matrix
     _share_eigenvectors(model, matrices, rng)
     return matrices, scalars
 

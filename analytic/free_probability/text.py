@@ -3,16 +3,19 @@ r"""The text form of expressions and declarations, read by recursive descent; no
     expression := term (("+" | "-") term)*
     term       := factor (("*" | "@" | "/") factor)*
     factor     := ("+" | "-") factor | postfix (("^" | "**") factor)?
-    postfix    := atom (".T" | ".I")*
+    postfix    := atom (".T" | ".H" | ".I")*
     atom       := number | name | function "(" expression ")" | "(" expression ")"
 
 Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``sqrt`` (of a scalar or a
 symmetric deterministic matrix), ``transpose``. ``I`` is the identity of the size that fits.
 A name is a declared matrix, a dimension, or else a scalar; undeclared capitals are errors.
 
+``.T`` is the transpose; ``.H`` the adjoint, which is the same for real matrices and the one to
+use where complex ones are declared.
+
 Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric
 Gaussian), ``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several
-are separated by ``;``.
+are separated by ``;``. Complex Gaussian matrices are declared in the same two forms.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
-from sympy.matrices.expressions import Identity, MatrixExpr
+from sympy.matrices.expressions import Identity, MatrixExpr, MatrixSymbol
 
 from .. import notation as papers
 from ..errors import InputError, OutsideTheoryError
@@ -31,7 +34,7 @@ from .declarations import MatrixModel
 from .expression import trace
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[A-Za-z_]\w*'*)|(?P<op>\*\*|\.T\b|\.I\b|[-+*@/^()]))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[A-Za-z_]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
 )
 _MAX_LENGTH, _MAX_DEPTH, _MAX_POWER = 4000, 60, 12
 _ENTRYWISE = {"relu", "tanh", "sin", "cos", "exp", "log", "erf", "sigmoid", "abs", "sign", "max"}
@@ -191,12 +194,20 @@ class _Parser:
 
     def postfix(self) -> Any:
         first, value = self.position, self.atom()
-        while suffix := self.take(".T", ".I"):
-            if suffix == ".T":
-                value = value.T if isinstance(value, MatrixExpr) else value
-            else:
+        while suffix := self.take(".T", ".H", ".I"):
+            if suffix == ".I":
                 value = self.inverse(value, first)
+            elif isinstance(value, MatrixExpr):
+                value = value.T if suffix == ".H" else self.flip(value, first)
         return value
+
+    def flip(self, value: MatrixExpr, first: int) -> MatrixExpr:
+        random = self.model.random
+        for symbol in sorted(value.atoms(MatrixSymbol), key=lambda s: str(s.name)):
+            if symbol.name in random and random[symbol.name].complex_entries:
+                allowed = f"the adjoint .H of {symbol.name}, which has complex entries"
+                raise InputError("transpose", self.since(first), allowed)
+        return value.T
 
     def nest(self) -> None:
         self.depth += 1
@@ -246,7 +257,7 @@ class _Parser:
         if name == "inv":
             return self.inverse(value, first)
         if name == "transpose":
-            return value.T if isinstance(value, MatrixExpr) else value
+            return self.flip(value, first) if isinstance(value, MatrixExpr) else value
         if name == "sqrt":
             return Unit(sp.sqrt(value.coefficient)) if isinstance(value, Unit) else value**sp.S.Half
         where = self.since(first)
@@ -328,6 +339,8 @@ def parse_declarations(
     symmetric: Iterable[str] = (),
     deterministic: Iterable[str] = (),
     commuting: Iterable[str] = (),
+    complex_gaussian: Iterable[str] = (),
+    hermitian: Iterable[str] = (),
 ) -> MatrixModel:
     """A `MatrixModel` from the declarations of the command line.
 
@@ -336,20 +349,24 @@ def parse_declarations(
     (['X'], ['L'])
     """
     model = MatrixModel()
-    for text in _split(gaussian):
-        parts = _parts(text, "gaussian", "NAME:ROWS,COLUMNS[:VARIANCE[:LAW]]", 2, 4)
-        sizes = [_dimension(part.strip(), "gaussian") for part in parts[1].split(",")]
+    for text, complex_entries in _kinds(gaussian, complex_gaussian):
+        option = "complex" if complex_entries else "gaussian"
+        parts = _parts(text, option, "NAME:ROWS,COLUMNS[:VARIANCE[:LAW]]", 2, 4)
+        sizes = [_dimension(part.strip(), option) for part in parts[1].split(",")]
         if len(sizes) > 2:
-            raise InputError("gaussian", repr(text), "the form NAME:ROWS,COLUMNS[:VARIANCE]")
+            raise InputError(option, repr(text), "the form NAME:ROWS,COLUMNS[:VARIANCE]")
+        options = {"law": parts[3] if len(parts) > 3 else "gaussian"}
         variance = _variance(parts[2] if len(parts) > 2 else "1", sizes)
-        law = parts[3] if len(parts) > 3 else "gaussian"
-        model.gaussian(parts[0], sizes[0], sizes[-1], variance, law=law)
-    for text in _split(symmetric):
-        parts = _parts(text, "symmetric", "NAME:SIZE[:VARIANCE[:LAW]]", 2, 4)
-        size = _dimension(parts[1], "symmetric")
+        model.gaussian(
+            parts[0], sizes[0], sizes[-1], variance, complex_entries=complex_entries, **options
+        )
+    for text, complex_entries in _kinds(symmetric, hermitian):
+        option = "hermitian" if complex_entries else "symmetric"
+        parts = _parts(text, option, "NAME:SIZE[:VARIANCE[:LAW]]", 2, 4)
+        size = _dimension(parts[1], option)
         variance = _variance(parts[2] if len(parts) > 2 else "1", [size])
-        law = parts[3] if len(parts) > 3 else "gaussian"
-        model.symmetric(parts[0], size, variance, law=law)
+        options = {"law": parts[3] if len(parts) > 3 else "gaussian"}
+        model.symmetric(parts[0], size, variance, complex_entries=complex_entries, **options)
     for text in _split(deterministic):
         parts = _parts(text, "deterministic", "NAME:SIZE or NAME:ROWS,COLUMNS", 2, 2)
         sizes = [_dimension(part.strip(), "deterministic") for part in parts[1].split(",")]
@@ -359,6 +376,10 @@ def parse_declarations(
     for text in _split(commuting):
         model.commuting(*[part.strip() for part in text.split(",")])
     return model
+
+
+def _kinds(real: Iterable[str], complex_ones: Iterable[str]) -> list[tuple[str, bool]]:
+    return [(t, False) for t in _split(real)] + [(t, True) for t in _split(complex_ones)]
 
 
 def _variance(text: str, sizes: list[Any]) -> sp.Expr:

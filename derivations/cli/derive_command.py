@@ -16,13 +16,15 @@ from . import output
 if TYPE_CHECKING:
     from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
 
+KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
 _FORMS = """\
 expressions:
-  tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.I, + - * / ^,
+  tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.H, X.I, + - * / ^,
   I the identity; declared names are matrices, their dimensions and small letters are scalars
 declarations (separate several with ';' or repeat the option):
   --gaussian "X:M,T:1/T"       independent real Gaussian entries, rows, columns, variance
   --symmetric "W:M:1/M"        symmetric Gaussian matrix
+  --complex, --hermitian       the same two with complex entries (write .H for the adjoint)
   --deterministic "L:M; A:M,T" symmetric matrix; any rectangular matrix
   --commuting "L,W"            these have common eigenvectors (the default is that they do not)
 """
@@ -41,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
     add = parser.add_argument
     add("expression", nargs="?", metavar="EXPR", help='for instance "tr(inv(X*X.T + z*I))"')
     add("--all", action="store_true", help="derive, prove and time the catalogue: a Markdown table")
-    for kind in ("gaussian", "symmetric", "deterministic", "commuting"):
+    for kind in KINDS:
         add(f"--{kind}", action="append", default=[], metavar="DECL")
     add("--scalar", action="append", default=[], metavar="NAME", help="a capital that is a scalar")
     add(
@@ -60,9 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _print_table()
     if arguments.expression is None:
         raise InputError("EXPR", "nothing", "a matrix expression, or the option --all")
-    model = parse_declarations(
-        arguments.gaussian, arguments.symmetric, arguments.deterministic, arguments.commuting
-    )
+    declared = {kind: getattr(arguments, kind) for kind in KINDS}
+    model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
     printers = {"text": _print_text, "latex": _print_latex, "json": _print_json}
