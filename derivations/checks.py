@@ -14,16 +14,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import mpmath
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
 from solvable.analytic.spectrum import Spectrum
-
-Outcome = Literal["pass", "fail", "undecided"]
+from solvable.validation.statistics import Judgement, Outcome
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,7 @@ class Asymptotic:
             usable = [(x, r) for x, r in zip(grid, remainders) if r > floor * abs(self.exact(x))]
             if len(usable) < 2:
                 return Verdict("undecided", "the remainder is below the working precision")
-            (x0, r0), (x1, r1) = usable[-2:]
-            observed = float(mpmath.log(r1 / r0) / mpmath.log(x1 / x0))
+            observed = float(log_slope(*zip(*usable[-2:])))
         message = f"the remainder has slope {observed:.4f}, predicted {self.slope:.4f}"
         outcome: Outcome = "pass" if abs(observed - self.slope) <= self.tolerance else "fail"
         return Verdict(outcome, message, {"slope": observed, "predicted": self.slope})
@@ -213,23 +212,26 @@ class Statistical:
     """The claimed value lies inside the confidence interval of a simulation that is narrow enough.
 
     ``simulate`` returns one sample per seed (or an `Estimate`); ``theory`` turns the claim into
-    the number claimed. The interval covers ``confidence`` and its half-width must be below
-    ``resolution`` × the claim (a wide interval excludes nothing: undecided).
+    the number claimed; ``sizes`` says what is simulated. The interval covers ``confidence`` and its
+    half-width must be below ``resolution`` × the claim (a wide one excludes nothing: undecided).
     """
 
     simulate: Callable[[], Any]
     theory: Callable[[sp.Basic], float]
     confidence: float = 0.99
     resolution: float = 0.1
+    sizes: str = ""
 
     def __call__(self, claim: sp.Basic) -> Verdict:
         from solvable.validation.executors import one_blas_thread
-        from solvable.validation.statistics import Estimate, estimate
+        from solvable.validation.statistics import Estimate, estimate, verdict
 
         with one_blas_thread():
             simulated = self.simulate()
         value = simulated if isinstance(simulated, Estimate) else estimate(simulated)
-        return judge(value, float(self.theory(claim)), self.confidence, self.resolution)
+        claimed = float(self.theory(claim))
+        found = verdict([value], [claimed], resolution=self.resolution, level=1 - self.confidence)
+        return simulated_verdict(found, f"{value.degrees + 1:g}", self.sizes)
 
 
 @dataclass(frozen=True)
@@ -237,40 +239,45 @@ class FiniteSize:
     """As `Statistical`, in the limit of infinite size.
 
     The theory is a limit, approached as 1/size: ``simulate(size)`` gives samples at each of
-    ``sizes``, ``theory(claim, size)`` the claimed value there, and the ratio of the two,
+    ``scales``, ``theory(claim, size)`` the claimed value there, and the ratio of the two,
     extrapolated in 1/size, must be 1.
     """
 
     simulate: Callable[[int], Any]
     theory: Callable[[sp.Basic, int], float]
-    sizes: Sequence[int] = (1, 2, 4)
+    scales: Sequence[int] = (1, 2, 4)
     confidence: float = 0.99
     resolution: float = 0.05
+    sizes: str = ""
 
     def __call__(self, claim: sp.Basic) -> Verdict:
+        from solvable.validation.comparison import Family
         from solvable.validation.executors import one_blas_thread
-        from solvable.validation.statistics import estimate, extrapolate
 
         with one_blas_thread():
-            samples = [self.simulate(size) for size in self.sizes]
-        theory = [float(self.theory(claim, size)) for size in self.sizes]
-        ratios = [estimate(sample) / value for sample, value in zip(samples, theory)]
-        limit = extrapolate(self.sizes, ratios).limit
-        verdict = judge(limit, 1.0, self.confidence, self.resolution)
-        return Verdict(
-            verdict.outcome, "simulation/theory, extrapolated in 1/size: " + verdict.message,
-            verdict.observed,
+            samples = [self.simulate(scale) for scale in self.scales]
+        family = Family(self.scales)
+        family.add("all", samples, [float(self.theory(claim, scale)) for scale in self.scales])
+        found = family.judge(resolution=self.resolution, level=1 - self.confidence)
+        seeds = sorted({len(sample) for sample in samples})
+        times = ", ".join(f"×{scale}" for scale in self.scales)
+        return simulated_verdict(
+            found, " to ".join(map(str, seeds)), f"{self.sizes} at {times}".strip(),
+            "simulation/theory, extrapolated in 1/size,",
         )  # fmt: skip
 
 
-def judge(value: Any, claimed: float, confidence: float, resolution: float) -> Verdict:
-    """The verdict of one `validation.statistics.Estimate` on a claimed number."""
-    from solvable.validation.statistics import verdict
-
-    family = verdict([value], [claimed], resolution=resolution, level=1 - confidence)
-    half = value.half_width(confidence)
-    message = f"simulation {value.mean:.6g} ± {half:.2g}, claimed {claimed:.6g}"
-    observed = {"mean": value.mean, "standard_error": value.error, "claimed": claimed}
-    if family.outcome == "undecided":
-        message += ": the interval is too wide to decide"
-    return Verdict(family.outcome, message, observed)  # type: ignore[arg-type]
+def simulated_verdict(
+    found: Judgement, seeds: str, sizes: str, what: str = "simulation"
+) -> Verdict:
+    """The verdict on simulated numbers, with the intervals and the level that decided it."""
+    rows = list(
+        zip(found.estimates, found.targets, map(found.half_width, range(len(found.targets))))
+    )
+    numbers = ", ".join(f"{e.mean:.6g} ± {half:.2g} (claimed {t:.6g})" for e, t, half in rows)
+    observed = {
+        "mean": [e.mean for e, _, _ in rows], "standard_error": [e.error for e, _, _ in rows],
+        "claimed": list(found.targets), "interval": list(map(found.interval, range(len(rows)))),
+        "confidence": found.confidence, "seeds": seeds, "sizes": sizes,
+    }  # fmt: skip
+    return Verdict(found.outcome, f"{what} {numbers}: {found.message}", observed)

@@ -28,7 +28,7 @@ from solvable.analytic.learners import (
 )
 
 from .cells import Cell, SpectrumSpec
-from .comparison import Comparison, compare, simulate_cases
+from .comparison import Findings, compare, simulate_cases
 from .sweep import Status
 from .theory import theory
 
@@ -155,7 +155,7 @@ QUICK: tuple[StaticCase, ...] = (
 
 def quick_look(
     *, seeds: int = 50, root_seed: int = 0, progress: Callable[[Status], None] | None = None
-) -> Comparison:
+) -> Findings:
     """A few small cases at two scales, in seconds; intervals of a few per cent."""
     drawn = simulate_cases(
         QUICK, scales=(1, 2), seeds=seeds, root_seed=root_seed, progress=progress

@@ -23,7 +23,7 @@ from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import Learner, RidgeRegression, learner_from_dict
 
-from .laws import Law
+from .entries import EntryLaw
 
 SPECTRA = ("PowerLaw", "Flat", "CutoffPowerLaw", "Empirical")
 
@@ -121,8 +121,8 @@ class Cell:
     at: tuple[float, ...] = (0.0,)
     noise: float = 0.0
     feature_variance: float = 1.0
-    feature_law: Law = field(default_factory=Law)
-    data_law: Law = field(default_factory=Law)
+    feature_law: EntryLaw = field(default_factory=EntryLaw)
+    data_law: EntryLaw = field(default_factory=EntryLaw)
     targets: int | str = "average"
     feature_draws: int = 1
     data_draws: int = 1
@@ -151,6 +151,10 @@ class Cell:
                 raise InputError("feature_draws, data_draws", "more than 1", "1 for fresh data")
             if self.targets == "average":
                 raise InputError("targets", "average", "fixed or a count for fresh data")
+
+    def sizes(self) -> str:
+        """N, T and M in words."""
+        return f"N = {self.features}, T = {self.samples}, M = {self.spectrum.build().size}"
 
     def labels(self) -> list[str]:
         """Names of the scored points, such as ``time=10``; different values, different names."""
@@ -193,7 +197,7 @@ class Cell:
             values["learner"] = learner_from_dict(values["learner"])
         for name in ("feature_law", "data_law"):
             if name in values:
-                values[name] = Law(**values[name])
+                values[name] = EntryLaw(**values[name])
         return cls(**values)
 
     @cached_property

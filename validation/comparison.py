@@ -1,26 +1,32 @@
 r"""Compare a theory with simulation over a family of cases, apart from finite-size bias.
 
-A *case* gives a `validation.cells.Cell` for each scale s, with all sizes multiplied by s. Every
-case is simulated at several scales; the ratio of simulation to theory is extrapolated to
-s → ∞ (`validation.statistics.extrapolate`, with an allowance for the 1/s² term) and all cases get
-one verdict (`validation.statistics.verdict`), one for the test and one for the training loss.
+A simulated number is given at several scales s, each a multiple of all sizes. Its *ratio* to theory
+is 1 + c/s + O(1/s²) if theory is right, so the ratios are extrapolated to s → ∞
+(`validation.statistics.extrapolate`, with an allowance for the 1/s² term). A `Family` collects
+ratios; those that share draws are one group. All of them get one verdict
+(`validation.statistics.verdict`): each ratio in its simultaneous interval, and the groups, which
+are independent, together by χ², each represented by the mean of its ratios.
 
-The loss is averaged over targets and noise in closed form and scored exactly, so that the spread
-over seeds is that of features and data alone: small enough that 1/s effects show, and are stated
-(`Row.bias`). Several observables of one case share their draws; then only Holm's test is made.
+A *case* is a point of an experiment that gives a `validation.cells.Cell` for each scale;
+`simulate_cases` and `compare` do all of the above for a list of them, with one verdict on the test
+loss and one on the training loss. There the loss is averaged over targets and noise in closed form
+and scored exactly, so that the spread over seeds is that of features and data alone: small enough
+that 1/s effects show, and are stated (`Ratio.bias`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from solvable.analytic.arguments import count
 from solvable.analytic.errors import InputError
 
 from .cells import Cell
-from .statistics import Estimate, Extrapolation, Verdict, estimate, extrapolate, verdict
+from .statistics import LEVEL, Estimate, Extrapolation, Judgement, estimate, extrapolate, verdict
 from .sweep import Status, sweep
 from .training import simulate
 
@@ -30,43 +36,30 @@ REMAINDER = 0.5
 #: rounding error of a loss, relative to the target power
 ROUNDING = 1e-10
 
+Array = np.ndarray
 Theory = Callable[[Cell], Mapping[str, float]]
 
 
-class Case(Protocol):
-    """A point of an experiment that can be made larger."""
-
-    def cell(self, scale: int) -> Cell:
-        """The cell with all sizes multiplied by ``scale``."""
-
-    def describe(self) -> str:
-        """Short text."""
-
-
 @dataclass(frozen=True)
-class Row:
-    """One loss of one case: theory and simulation at each scale, and the limit of their ratio.
+class Ratio:
+    """One number: theory and simulation at each scale, and the limit of their ratio.
 
-    ``fit`` extrapolates simulation/theory, or the absolute loss where theory is zero. ``point``
-    counts the scored points of the case (ridges, times, numbers of steps).
+    ``fit`` extrapolates simulation/theory, or the simulated number itself where theory is zero.
     """
 
-    case: Case
-    loss: str
-    point: int
-    scales: tuple[int, ...]
+    scales: tuple[float, ...]
     theory: tuple[float, ...]
     simulated: tuple[Estimate, ...]
     fit: Extrapolation
 
     @property
     def vanishes(self) -> bool:
-        """Whether theory says that this loss is exactly zero."""
+        """Whether theory says that this number is exactly zero."""
         return all(value == 0 for value in self.theory)
 
     @property
     def target(self) -> float:
-        """What ``fit.limit`` should be: 1, or 0 where the loss vanishes."""
+        """What ``fit.limit`` should be: 1, or 0 where the number vanishes."""
         return 0.0 if self.vanishes else 1.0
 
     @property
@@ -80,13 +73,92 @@ class Row:
         return self.fit.bias / self.scales[-1]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """All rows, one verdict for the test loss and one for the training loss (if there is one)."""
+class Family:
+    """Ratios at the same scales, decided together.
 
-    rows: tuple[Row, ...]
-    test: Verdict
-    train: Verdict | None
+    >>> family, noise = Family((1, 2)), np.array([-0.01, 0.0, 0.01])
+    >>> ratio = family.add("first", [3.3 + noise, 3.15 + noise], [3.0, 3.0])
+    >>> round(ratio.fit.limit.mean, 12), family.judge(resolution=0.1).outcome
+    (1.0, 'pass')
+    """
+
+    def __init__(self, scales: Sequence[float]) -> None:
+        self.scales = tuple(scales)
+        self.ratios: list[Ratio] = []
+        self.incomplete = 0  # numbers with fewer than two repetitions at some scale
+        self._groups: dict[Hashable, list[list[Array]]] = {}
+
+    def add(self, group: Hashable, samples: Sequence[Any], theory: Sequence[float]) -> Ratio | None:
+        """The ratio of one number, from its repetitions at each scale; None if too few are finite.
+
+        Repetition k of all numbers of a ``group`` belongs to the same draw.
+        """
+        arrays = [np.asarray(values, float) for values in samples]
+        finite = [values[np.isfinite(values)] for values in arrays]
+        if min(map(len, finite)) < 2:
+            self.incomplete += 1
+            return None
+        scaled = [values / value if value else values for values, value in zip(arrays, theory)]
+        simulated = tuple(map(estimate, finite))
+        found = Ratio(self.scales, tuple(map(float, theory)), simulated, self._limit(scaled))
+        self.ratios.append(found)
+        departures = [values - found.target for values in scaled]
+        self._groups.setdefault(group, []).append(departures)
+        return found
+
+    def judge(self, *, resolution: float, level: float = LEVEL) -> Judgement:
+        """The verdict on all ratios; there must be one."""
+        scores = []
+        for departures in self._groups.values():
+            means = [np.mean(values, axis=0) for values in zip(*departures, strict=True)]
+            if min(np.isfinite(mean).sum() for mean in means) > 1:
+                scores.append(self._limit(means).limit.score(0.0, ROUNDING))
+        return verdict(
+            [ratio.fit.limit for ratio in self.ratios],
+            [ratio.target for ratio in self.ratios],
+            resolution=resolution,
+            level=level,
+            floor=ROUNDING,
+            groups=scores,
+        )
+
+    def _limit(self, samples: Sequence[Array]) -> Extrapolation:
+        estimates = [estimate(values[np.isfinite(values)]) for values in samples]
+        return extrapolate(self.scales, estimates, remainder=REMAINDER)
+
+
+# ---- lists of cases ----------------------------------------------------------------------
+
+
+class Scalable(Protocol):
+    """A point of an experiment that can be made larger."""
+
+    def cell(self, scale: int) -> Cell:
+        """The cell with all sizes multiplied by ``scale``."""
+
+    def describe(self) -> str:
+        """Short text."""
+
+
+@dataclass(frozen=True)
+class CaseRatio(Ratio):
+    """The ratio of one loss of one case.
+
+    ``point`` counts the scored points of the case (ridges, times, numbers of steps).
+    """
+
+    case: Scalable
+    loss: str
+    point: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All ratios, one verdict for the test loss and one for the training loss (if there is one)."""
+
+    rows: tuple[CaseRatio, ...]
+    test: Judgement
+    train: Judgement | None
     seeds: tuple[int, ...]
     failures: tuple[str, ...]
 
@@ -101,7 +173,7 @@ class Comparison:
 class Simulated:
     """The repetitions of every case at every scale: ``values[i][j]`` is a list of results."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[Scalable, ...]
     scales: tuple[int, ...]
     cells: tuple[tuple[Cell, ...], ...]
     values: tuple[tuple[Any, ...], ...]
@@ -110,7 +182,7 @@ class Simulated:
 
 
 def simulate_cases(
-    cases: Sequence[Case],
+    cases: Sequence[Scalable],
     *,
     scales: Sequence[int] = SCALES,
     seeds: int = 50,
@@ -139,63 +211,31 @@ def simulate_cases(
     return Simulated(tuple(cases), scales, cells, values, repeats, reasons)
 
 
-def compare(
-    simulated: Simulated,
-    theory: Theory,
-    *,
-    resolution: float = 0.05,
-) -> Comparison:
+def compare(simulated: Simulated, theory: Theory, *, resolution: float = 0.05) -> Findings:
     """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family.
 
     Repetitions that failed are left out and listed, and the comparison does not pass.
     """
+    families = {loss: Family(simulated.scales) for loss in ("excess_loss", "train_loss")}
     rows = []
-    for case, cells, values in zip(simulated.cases, simulated.cells, simulated.values):
-        rows += _rows(case, simulated.scales, cells, values, theory)
-    test, train = (
-        [row for row in rows if row.loss == loss] for loss in ("excess_loss", "train_loss")
-    )
-    return Comparison(
+    for index, (case, cells) in enumerate(zip(simulated.cases, simulated.cells)):
+        predictions = [theory(cell) for cell in cells]
+        points = len(cells[0].at)
+        for position, names in enumerate(zip(*(cell.observables() for cell in cells))):
+            samples = [
+                [run[name] for run in runs if run is not None]
+                for runs, name in zip(simulated.values[index], names)
+            ]
+            claimed = [float(values[name]) for values, name in zip(predictions, names)]
+            loss = names[0].split("[")[0]
+            found = families[loss].add(index, samples, claimed)
+            if found is not None:
+                rows.append(CaseRatio(**vars(found), case=case, loss=loss, point=position % points))
+    test, train = families.values()
+    return Findings(
         rows=tuple(rows),
-        test=_family(test, resolution),
-        train=_family(train, resolution) if train else None,
+        test=test.judge(resolution=resolution),
+        train=train.judge(resolution=resolution) if train.ratios else None,
         seeds=simulated.seeds,
         failures=simulated.failures,
-    )
-
-
-def _rows(
-    case: Case, scales: tuple[int, ...], cells: Sequence[Cell], values: Any, theory: Theory
-) -> list[Row]:
-    """Every observable of one case: the same position in the list of observables at each scale.
-
-    A case of which a scale has fewer than two repetitions (the others failed) has no rows.
-    """
-    rows: list[Row] = []
-    values = [[run for run in runs if run is not None] for runs in values]
-    if min(map(len, values)) < 2:
-        return rows
-    predictions = [theory(cell) for cell in cells]
-    points = len(cells[0].at)
-    for index, name in enumerate(cells[0].observables()):
-        names = [cell.observables()[index] for cell in cells]
-        claimed = tuple(float(p[name]) for p, name in zip(predictions, names))
-        simulated = tuple(
-            estimate([run[name] for run in runs]) for runs, name in zip(values, names)
-        )
-        ratios = [s / c if c else s for s, c in zip(simulated, claimed)]
-        fit = extrapolate(scales, ratios, remainder=REMAINDER)
-        loss = name.split("[")[0]
-        rows.append(Row(case, loss, index % points, scales, claimed, simulated, fit))
-    return rows
-
-
-def _family(rows: Sequence[Row], resolution: float) -> Verdict:
-    """Holm and χ² for rows of different cases; Holm alone where rows share a case."""
-    return verdict(
-        [row.fit.limit for row in rows],
-        [row.target for row in rows],
-        resolution=resolution,
-        floor=ROUNDING,
-        independent=all(row.point == 0 for row in rows),
     )

@@ -22,7 +22,7 @@ from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegre
 
 from .cells import Cell
 from .ensembles import TILE, draw_tile
-from .laws import Law, Role, Seed, Streams
+from .entries import EntryLaw, Role, Seed, Streams
 
 Array = np.ndarray
 
@@ -65,7 +65,7 @@ def realise(cell: Cell, seed: Seed) -> Draw:
     streams, spectrum = Streams.of(seed), cell.spectrum.build()
     eigenvalues = spectrum.eigenvalues()
 
-    def entries(law: Law, role: Role, draws: int, width: int) -> Array:
+    def entries(law: EntryLaw, role: Role, draws: int, width: int) -> Array:
         blocks = [
             draw_tile(law, streams, role, start // TILE, draws, (len(part), width), cell.dtype)
             for start in range(0, spectrum.size, TILE)

@@ -3,12 +3,10 @@ r"""The simulation proof of a derived equation: draw the very same expression at
 All dimensions are multiplied by s, deterministic matrices become Λ ⊗ 1_s (their joint moments,
 commuting or not, stay exactly what they were), Gaussian entries keep their declared variance.
 For real Gaussian matrices a linear statistic Tr f differs from its limit by O(1), in mean and in
-fluctuation, while it is itself of the order of the size; so the relative error of one draw,
-
-    e(s) = √( mean over draws |x/x_∞ − 1|² ),
-
-falls as 1/s if the equation is right and levels off at a constant if it is wrong. The fitted
-slope of log e against log s decides, together with the mean at the largest size.
+fluctuation, while it is itself of the order of the size; so the mean of x/x_∞ is 1 + O(1/s), with a
+spread of O(1/s). It is extrapolated to s → ∞ and judged, real and imaginary parts, as every other
+simulation is (`validation.comparison`). The relative error of one draw, √(mean |x/x_∞ − 1|²), is
+given with its slope against s on logarithmic axes: −1 if the equation is right, 0 if it is wrong.
 """
 
 from __future__ import annotations
@@ -24,9 +22,12 @@ from solvable.analytic.errors import InputError
 from solvable.analytic.free_probability import MatrixModel, SelfConsistentEquations
 from solvable.analytic.free_probability.expression import evaluate
 from solvable.analytic.free_probability.models import expression
+from solvable.analytic.slopes import log_slope
 
-SLOPE, SLOPE_TOLERANCE = -1.0, 0.3
-MAX_SIGMA = 5.0
+from .comparison import Family
+from .statistics import Judgement
+
+RESOLUTION = 0.03  # relative error of a value that the simulation must be able to exclude
 
 
 @dataclass(frozen=True)
@@ -98,32 +99,26 @@ _SCALARS: dict[str, dict[str, complex]] = {
 
 @dataclass(frozen=True)
 class SizeScaling:
-    """Errors at growing size, their slope, and whether they prove the equation."""
+    """The verdict on x/x_∞, and the relative errors of a draw at growing size with their slope."""
 
     scales: tuple[int, ...]
-    theory: tuple[complex, ...]
-    means: tuple[complex, ...]
-    standard_errors: tuple[float, ...]
     errors: tuple[float, ...]
     slope: float
+    judgement: Judgement
 
     @property
     def holds(self) -> bool:
-        """The error falls as 1/size, and the mean at the largest size agrees."""
-        return abs(self.slope - SLOPE) <= SLOPE_TOLERANCE and self.deviation <= MAX_SIGMA
+        """Whether the verdict is a pass."""
+        return self.judgement.passed
 
     @property
-    def deviation(self) -> float:
-        """|mean − theory| at the largest size, in units of standard error plus the O(1/s) shift.
-
-        The systematic shift of real Gaussian matrices is at most of the order of one fluctuation.
-        """
-        gap = abs(self.means[-1] - self.theory[-1])
-        return float(gap / (self.standard_errors[-1] + self.errors[-1] * abs(self.theory[-1]) / 4))
+    def slopes(self) -> str:
+        """The errors and their slope, in words."""
+        rows = ", ".join(f"{s}: {e:.2e}" for s, e in zip(self.scales, self.errors))
+        return f"relative error of a draw by size {rows}; slope {self.slope:.2f} (−1 expected)"
 
     def __str__(self) -> str:
-        rows = ", ".join(f"{s}: {e:.2e}" for s, e in zip(self.scales, self.errors))
-        return f"relative error by size {rows}; slope {self.slope:.2f} (−1 expected)"
+        return f"{self.judgement.message}; {self.slopes}"
 
 
 def draw_matrices(
@@ -204,16 +199,18 @@ def prove_by_simulation(
         raise InputError("scales", scales, "three or more, over a factor of 4 or more")
     if draws < 8:
         raise InputError("draws", draws, "8 or more")
-    expected, means, spreads, errors = [], [], [], []
-    for scale in scales:
-        value = theory(equations, instance, scale)
-        drawn = sample(equations, instance, scale, draws, seed)
-        expected.append(value)
-        means.append(complex(drawn.mean()))
-        spreads.append(float(drawn.std(ddof=1) / np.sqrt(draws)))
-        errors.append(float(np.sqrt(np.mean(np.abs(drawn / value - 1) ** 2))))
-    slope = float(np.polyfit(np.log(scales), np.log(errors), 1)[0])
-    return SizeScaling(scales, tuple(expected), tuple(means), tuple(spreads), tuple(errors), slope)
+    family, ones, zeros = Family(scales), [1.0] * len(scales), [0.0] * len(scales)
+    ratios = [
+        sample(equations, instance, scale, draws, seed) / theory(equations, instance, scale)
+        for scale in scales
+    ]
+    family.add("draws", [ratio.real for ratio in ratios], ones)
+    if any(np.iscomplex(ratio).any() for ratio in ratios):
+        family.add("draws", [ratio.imag for ratio in ratios], zeros)
+    errors = tuple(float(np.sqrt(np.mean(np.abs(ratio - 1) ** 2))) for ratio in ratios)
+    return SizeScaling(
+        scales, errors, log_slope(scales, errors), family.judge(resolution=RESOLUTION)
+    )
 
 
 def unknown_traces(

@@ -13,34 +13,35 @@ a fit whose smallest sizes are not yet on the asymptote leans on the larger ones
 error. The 1/s approach is tested on its own: the slope of log|m(s) − theory| against log s, with
 its error (`fitted_rate`).
 
-*Verdict.* K cells are one question. Each z = (theory − estimate)/error is compared with Student's
-law; the family is rejected if Holm's procedure at level a/2 rejects some cell, or if the sum of
-squared normal scores Σ Φ^{-1}(p/2)² exceeds the χ²_K quantile of level a/2. A true theory is
-then rejected with probability at most a, whatever K is; the first test sees one cell that is far
-off, the second many cells that are a little off. A family that is not rejected passes only if
-each simultaneous (Bonferroni) interval could have excluded a stated relative error; otherwise it
-is *undecided*. A rounding floor may be stated for quantities that are zero in theory.
-
-*Power.* A theory that is off by δ, in units of the standard error, is rejected at level a with
-the probability of a noncentral Student law (`power`), and `repetitions_needed` inverts it.
+*Verdict.* K claims are one question: estimate i has the mean θ_i. Each has a simultaneous interval,
+Student's at confidence 1 − a/2K, and the family is rejected if one of them does not hold its θ_i.
+It is also rejected if the squared normal scores of G independent groups of claims add up to more
+than the χ²_G quantile of level a/2; with only one group, the intervals have all of a. True claims
+are then rejected with probability at most a, whatever K is and however the claims of a group depend
+on each other: the first test sees one claim that is far off, the second many that are a little off.
+A family that is not rejected passes only if each interval could have excluded a stated relative
+error; otherwise it is *undecided*. A rounding floor may be stated for quantities that are zero in
+theory. What is printed is what decided: these intervals, at these levels.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from solvable.analytic.arguments import count as checked_count
 from solvable.analytic.arguments import nonnegative
 from solvable.analytic.errors import InputError
+from solvable.analytic.slopes import slope_weights
 
 Array = np.ndarray
 
-PASS, FAIL, UNDECIDED = "pass", "fail", "undecided"
+Outcome = Literal["pass", "fail", "undecided"]
+LEVEL = 0.01  # probability of rejecting a true theory
 
 
 def _fraction(name: str, value: float) -> float:
@@ -61,10 +62,10 @@ class Estimate:
     error: float
     degrees: float = math.inf
 
-    def half_width(self, confidence: float = 0.99) -> float:
-        """Half the width of Student's interval."""
+    def half_width(self, confidence: float = 0.99, floor: float = 0.0) -> float:
+        """Half the width of Student's interval; ``floor`` as in `score`."""
         level = 1 - _fraction("confidence", confidence)
-        return self.error * student_quantile(level, self.degrees)
+        return math.hypot(self.error, floor) * student_quantile(level, self.degrees)
 
     def interval(self, confidence: float = 0.99) -> tuple[float, float]:
         """Student's interval for the mean."""
@@ -205,167 +206,172 @@ def fitted_rate(
     """
     deviations = np.array([item.mean for item in estimates]) - np.asarray(theory, float)
     errors = np.array([item.error for item in estimates]) / np.abs(deviations)
-    design = np.vander(np.log(np.asarray(sizes, float)), 2)
-    weights = np.linalg.pinv(design / errors[:, None]) / errors
-    slope = float(weights[0] @ np.log(np.abs(deviations)))
-    return Estimate(slope, float(np.linalg.norm(weights[0] * errors)))
+    weights = slope_weights(np.log(np.asarray(sizes, float)), errors)
+    slope = float(weights @ np.log(np.abs(deviations)))
+    return Estimate(slope, float(np.linalg.norm(weights * errors)))
 
 
 # ---------------------------------------------------------------------- verdicts
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Outcome ("pass", "fail", "undecided"), a sentence that says why, and the numbers.
+class Judgement:
+    """The verdict on a family of claims, with all that decided it.
 
-    ``scores`` are the normal scores of the cells, ``half_widths`` those of their simultaneous
-    intervals relative to the theory, ``rejected`` the indices of the cells that Holm rejects.
+    ``outcome`` is "pass", "fail" or "undecided", ``message`` says why in one sentence. Claim i says
+    that ``estimates[i]`` has the mean ``targets[i]``, up to the error ``floors[i]`` of arithmetic;
+    it is rejected if the target is outside of ``interval(i)``, which covers with ``confidence``.
+    ``groups`` independent scores give ``chi_square``, rejected above ``chi_square_limit``; there is
+    no such test where ``groups`` is 0. ``level`` is the probability of rejecting true claims, and
+    ``resolution`` the relative error that each interval must be able to exclude.
     """
 
-    outcome: str
+    outcome: Outcome
     message: str
     level: float
+    confidence: float
+    estimates: tuple[Estimate, ...]
+    targets: tuple[float, ...]
+    floors: tuple[float, ...]
+    groups: int
     chi_square: float
-    chi_square_probability: float
-    scores: tuple[float, ...]
-    half_widths: tuple[float, ...]
-    rejected: tuple[int, ...]
+    chi_square_limit: float
+    resolution: float
 
     @property
     def passed(self) -> bool:
         """Whether the outcome is a pass; undecided is not."""
-        return self.outcome == PASS
+        return self.outcome == "pass"
 
+    def half_width(self, index: int) -> float:
+        """Half the width of the interval that decided claim ``index``."""
+        return self.estimates[index].half_width(self.confidence, self.floors[index])
 
-def holm(probabilities: Any, level: float) -> list[int]:
-    """Indices rejected by Holm's step-down procedure with family-wise error ``level``.
+    def interval(self, index: int) -> tuple[float, float]:
+        """The interval that decided claim ``index``: all of them together cover at the level."""
+        mean, half = self.estimates[index].mean, self.half_width(index)
+        return mean - half, mean + half
 
-    >>> holm([0.001, 0.2, 0.016], 0.05)
-    [0, 2]
-    """
-    probabilities = np.asarray(probabilities, float)
-    rejected: list[int] = []
-    for rank, index in enumerate(np.argsort(probabilities, kind="stable")):
-        if probabilities[index] > level / (len(probabilities) - rank):
-            break
-        rejected.append(int(index))
-    return sorted(rejected)
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Normal scores of the targets."""
+        return tuple(e.score(t, f) for e, t, f in zip(self.estimates, self.targets, self.floors))
+
+    @property
+    def score_limit(self) -> float:
+        """The |score| above which a single claim is rejected."""
+        return student_quantile(1 - self.confidence, math.inf)
+
+    @property
+    def rejected(self) -> tuple[int, ...]:
+        """The claims whose target is outside of their interval."""
+        limit = self.score_limit
+        return tuple(i for i, score in enumerate(self.scores) if abs(score) > limit)
+
+    @property
+    def half_widths(self) -> tuple[float, ...]:
+        """Half-widths relative to the targets; 0 where the target is 0."""
+        return tuple(self.half_width(i) / abs(t) if t else 0.0 for i, t in enumerate(self.targets))
 
 
 def verdict(
     estimates: Sequence[Estimate],
-    theory: Sequence[float],
+    targets: Sequence[float],
     *,
     resolution: float = 0.05,
-    level: float = 0.01,
+    level: float = LEVEL,
     floor: float | Sequence[float] = 0.0,
-    independent: bool = True,
-) -> Verdict:
-    """One verdict for a family of cells.
+    groups: Sequence[float] | None = None,
+) -> Judgement:
+    """One verdict on the claims that the ``estimates`` have the means ``targets``.
 
-    ``resolution`` is the relative error that every interval must be able to exclude; ``level``
-    the probability of rejecting a true theory; ``floor`` an absolute error of arithmetic. Cells
-    that share draws are not ``independent``: only Holm's test is made then, at the full level.
+    Parameters
+    ----------
+    resolution : relative error that every interval must be able to exclude.
+    level : probability of rejecting true claims.
+    floor : absolute error of arithmetic, one number or one for each claim.
+    groups : independent normal scores for the χ² test; by default those of the estimates, which
+        must then be independent. Fewer than two: no χ² test, and the intervals have all the level.
 
-    >>> cells = [Estimate(1.0, 0.01, 49), Estimate(2.0, 0.02, 49)]
-    >>> verdict(cells, [1.01, 1.98]).outcome, verdict(cells, [1.1, 2.0]).outcome
+    >>> pair = [Estimate(1.0, 0.01, 49), Estimate(2.0, 0.02, 49)]
+    >>> verdict(pair, [1.01, 1.98]).outcome, verdict(pair, [1.1, 2.0]).outcome
     ('pass', 'fail')
-    >>> verdict(cells, [1.01, 1.98], resolution=0.01).outcome
+    >>> verdict(pair, [1.01, 1.98], resolution=0.01).outcome
     'undecided'
     """
-    from scipy.special import chdtrc, ndtr
+    from scipy.special import chdtri
 
     level = _fraction("level", level)
-    if not len(estimates) == len(theory) > 0:
-        raise InputError("theory", len(theory), f"one value per estimate ({len(estimates)} ≥ 1)")
-    if not np.isfinite(np.asarray(theory, float)).all():
-        raise InputError("theory", list(theory), "finite values: a pole has no sample mean")
+    if not len(estimates) == len(targets) > 0:
+        raise InputError("targets", len(targets), f"one value per estimate ({len(estimates)} ≥ 1)")
+    if not np.isfinite(np.asarray(targets, float)).all():
+        raise InputError("targets", list(targets), "finite values: a pole has no sample mean")
     floors = np.broadcast_to(np.asarray(floor, float), len(estimates))
-    scores = np.array([e.score(t, f) for e, t, f in zip(estimates, theory, floors)])
-    rejected = holm(2 * ndtr(-np.abs(scores)), level / 2 if independent else level)
-    chi_square = float(np.sum(scores**2))
-    probability = float(chdtrc(len(scores), chi_square)) if math.isfinite(chi_square) else 0.0
-    widths = np.array(
-        [
-            math.hypot(e.half_width(1 - level / len(estimates)), f) / abs(t) if t else 0.0
-            for e, t, f in zip(estimates, theory, floors)
-        ]
-    )
-    outcome, why = _judge(rejected, probability if independent else 1.0, widths, resolution, level)
-    cells = f"{len(scores)} cell" + "s" * (len(scores) > 1)
-    message = (
-        f"{why}: {cells}, largest |z| {np.abs(scores).max():.2f}, χ² {chi_square:.1f} "
-        f"(p = {probability:.2g}), widest interval ± {100 * widths.max():.2g} %"
-    )
-    return Verdict(
-        outcome,
-        message,
+    if groups is None:
+        groups = [e.score(t, f) for e, t, f in zip(estimates, targets, floors)]
+    number = len(groups) if len(groups) > 1 else 0
+    share = level / 2 if number else level
+    found = Judgement(
+        "undecided",
+        "",
         level,
-        chi_square,
-        probability,
-        tuple(scores.tolist()),
-        tuple(widths.tolist()),
-        tuple(rejected),
+        1 - share / len(estimates),
+        tuple(estimates),
+        tuple(map(float, targets)),
+        tuple(floors.tolist()),
+        number,
+        float(np.sum(np.square(groups))) if number else 0.0,
+        float(chdtri(number, share)) if number else math.inf,
+        resolution,
     )
+    outcome, why = _decide(found)
+    return replace(found, outcome=outcome, message=f"{why}: {_thresholds(found)}")
 
 
-def _judge(
-    rejected: list[int], probability: float, widths: Array, resolution: float, level: float
-) -> tuple[str, str]:
+def _decide(found: Judgement) -> tuple[Outcome, str]:
     """Outcome and its reason."""
+    number, rejected = len(found.targets), len(found.rejected)
+    intervals = "interval" + "s" * (number > 1)
     if rejected:
-        return FAIL, f"theory outside the simultaneous interval of {len(rejected)} of the cells"
-    if probability <= level / 2:
-        return FAIL, "deviations of all cells together are too large"
-    wide = int(np.sum(widths > resolution))
+        return "fail", f"theory outside {rejected} of {number} {intervals}"
+    if found.chi_square > found.chi_square_limit:
+        return "fail", "deviations of all cells together are too large"
+    wide = sum(width > found.resolution for width in found.half_widths)
     if wide:
-        return UNDECIDED, f"{wide} intervals cannot exclude an error of {100 * resolution:g} %"
-    return PASS, f"theory inside the {100 * (1 - level):g} % simultaneous intervals"
+        error = f"an error of {100 * found.resolution:g} %"
+        return "undecided", f"{wide} of {number} {intervals} cannot exclude {error}"
+    return "pass", "theory inside " + (f"all {number} intervals" if number > 1 else "the interval")
 
 
-# ------------------------------------------------------------------------- power
+def _thresholds(found: Judgement) -> str:
+    """The numbers that decided, each beside its threshold."""
+    number, scores = len(found.targets), np.abs(found.scores)
+    corrected = f" ({percent(found.confidence)} each, Bonferroni over {number})" * (number > 1)
+    share = 1 - number * (1 - found.confidence)
+    parts = [
+        f"{percent(share)} together{corrected}" if number > 1 else percent(share),
+        f"largest |z| {scores.max():.2f} ≤ {found.score_limit:.2f}"
+        if scores.max() <= found.score_limit
+        else f"largest |z| {scores.max():.2f} > {found.score_limit:.2f}",
+    ]
+    if found.groups:
+        sign = "≤" if found.chi_square <= found.chi_square_limit else ">"
+        parts.append(
+            f"χ² {found.chi_square:.1f} {sign} {found.chi_square_limit:.1f} "
+            f"({found.groups} cells, {percent(share)})"
+        )
+    parts.append(f"widest interval ± {100 * max(found.half_widths):.2g} %")
+    return ", ".join(parts)
 
 
-def power(shift: float, degrees: float, level: float = 0.01) -> float:
-    """Probability that one cell rejects, at ``level``, a theory off by ``shift`` standard errors.
+def percent(confidence: float) -> str:
+    """A confidence with as many digits as tell it from 1.
 
-    >>> round(power(0.0, 49), 6), round(power(4.0, 49), 2)
-    (0.01, 0.9)
+    >>> percent(0.99), percent(1 - 0.005 / 14)
+    ('99 %', '99.964 %')
     """
-    from scipy.special import nctdtr, ndtr
-
-    quantile = student_quantile(level, degrees)
-    if math.isinf(degrees):
-        return float(ndtr(shift - quantile) + ndtr(-shift - quantile))
-    # P(t' > q) + P(t' < −q), the second as the upper tail of the opposite shift
-    return float(2 - nctdtr(degrees, shift, quantile) - nctdtr(degrees, -shift, quantile))
-
-
-def repetitions_needed(
-    spread: float, error: float, *, cells: int = 1, level: float = 0.01, wanted: float = 0.9
-) -> int:
-    """Repetitions that see a relative ``error`` in one of ``cells`` with probability ``wanted``.
-
-    ``spread`` is the relative standard deviation of one repetition.
-
-    >>> repetitions_needed(0.05, 0.02)
-    97
-    """
-    if not (spread > 0 and error > 0):
-        raise InputError("spread, error", (spread, error), "positive numbers")
-    _fraction("wanted", wanted)
-    low, high = 2, 4
-    level = _fraction("level", level) / cells
-
-    def enough(n: int) -> bool:
-        return power(error / spread * math.sqrt(n), n - 1, level) >= wanted
-
-    while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    digits = 1 + max(2, -math.floor(math.log10(1 - confidence)))
+    return f"{100 * confidence:.{digits}g} %"
 
 
 def normality(scores: Sequence[float]) -> float:

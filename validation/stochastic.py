@@ -34,7 +34,7 @@ from .ensembles import (
     scale_modes,
     weighted_targets,
 )
-from .laws import Role, Seed, Streams
+from .entries import Role, Seed, Streams
 from .memory import check_memory
 
 Array = np.ndarray

@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .cells import Cell, SpectrumSpec
-from .laws import Law
+from .entries import EntryLaw
 
 ALPHA, NOISE, MODES = 0.5, 0.1, 320
 
@@ -39,8 +39,8 @@ class LawCase:
     ``dilute`` divides the probability of a non-zero feature entry by the scale.
     """
 
-    feature_law: Law = field(default_factory=Law)
-    data_law: Law = field(default_factory=Law)
+    feature_law: EntryLaw = field(default_factory=EntryLaw)
+    data_law: EntryLaw = field(default_factory=EntryLaw)
     features: int = 40
     samples: int = 80
     ridge: float = 1.0
@@ -50,7 +50,7 @@ class LawCase:
         """The cell with all sizes multiplied by ``scale``; the ridge keeps its place in κ."""
         law = self.feature_law
         if self.dilute:
-            law = Law(law.name, float(law.parameter or 0) / scale)
+            law = EntryLaw(law.name, float(law.parameter or 0) / scale)
         return Cell(
             SpectrumSpec.power_law(alpha=ALPHA, size=scale * MODES),
             scale * self.features,
@@ -72,16 +72,16 @@ class LawCase:
 
 UNIVERSAL: tuple[LawCase, ...] = (
     LawCase(),
-    LawCase(Law("rademacher"), Law("rademacher")),
-    LawCase(Law("uniform"), Law("laplace")),
-    LawCase(Law("laplace"), Law("uniform")),
-    LawCase(Law("student", 8), Law("student", 8)),
-    LawCase(Law("rademacher"), Law(), features=80, samples=40),
-    LawCase(Law(), Law("laplace"), features=80, samples=40),
+    LawCase(EntryLaw("rademacher"), EntryLaw("rademacher")),
+    LawCase(EntryLaw("uniform"), EntryLaw("laplace")),
+    LawCase(EntryLaw("laplace"), EntryLaw("uniform")),
+    LawCase(EntryLaw("student", 8), EntryLaw("student", 8)),
+    LawCase(EntryLaw("rademacher"), EntryLaw(), features=80, samples=40),
+    LawCase(EntryLaw(), EntryLaw("laplace"), features=80, samples=40),
 )
 BROKEN: tuple[LawCase, ...] = (
-    LawCase(Law(), Law("elliptical", 6)),
-    LawCase(Law("rademacher"), Law("elliptical", 3)),
-    LawCase(Law("sparse", 0.02), dilute=True),
-    LawCase(Law(), Law("student", 2.2)),
+    LawCase(EntryLaw(), EntryLaw("elliptical", 6)),
+    LawCase(EntryLaw("rademacher"), EntryLaw("elliptical", 3)),
+    LawCase(EntryLaw("sparse", 0.02), dilute=True),
+    LawCase(EntryLaw(), EntryLaw("student", 2.2)),
 )

@@ -46,6 +46,7 @@ from .. import arguments
 from ..errors import InputError, OutsideTheoryError
 from ..notation import N, P, a, b, lambda_plus, sigma_w, t
 from ..optimum import lowest, minimum
+from ..slopes import log_slope
 from ..spectrum import Spectrum
 from .expansion import Ordering, decay_sum, exact_number
 from .static_laws import bottleneck_law
@@ -325,9 +326,10 @@ class Frontier:
     @property
     def exponents(self) -> tuple[float, float, float]:
         """(time, size, loss) exponents fitted over all budgets: slopes of ln t, ln N, −ln L."""
-        x = np.log(self.compute)
-        fits = [np.polyfit(x, np.log(y), 1)[0] for y in (self.times, self.features, self.loss)]
-        return float(fits[0]), float(fits[1]), float(-fits[2])
+        time, size, loss = (
+            log_slope(self.compute, y) for y in (self.times, self.features, self.loss)
+        )
+        return time, size, -loss
 
 
 def compute_frontier(

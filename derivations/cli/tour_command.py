@@ -11,7 +11,7 @@ import sympy as sp
 from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, static_loss
 from solvable.analytic.resolvent.solution import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
-from solvable.validation.cases import Comparison, quick_look
+from solvable.validation.cases import Findings, quick_look
 from solvable.validation.progress import progress_bar
 
 from .. import catalogue
@@ -108,7 +108,7 @@ def print_evaluation(evaluated: list[tuple[str, ...]]) -> None:
     output.print_table(("N", "T", "ridge", "noise", "κ", "excess loss"), evaluated)
 
 
-def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+def comparison_rows(comparison: Findings) -> list[tuple[str, ...]]:
     """Rows of the last table: one a model and loss."""
     rows: list[tuple[str, ...]] = []
     for row in comparison.rows:
@@ -123,13 +123,13 @@ def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     return rows
 
 
-def verdicts(comparison: Comparison) -> list[tuple[str, Any]]:
+def verdicts(comparison: Findings) -> list[tuple[str, Any]]:
     """The verdict on each kind of loss that was simulated."""
     both = (("test loss", comparison.test), ("training loss", comparison.train))
     return [(label, verdict) for label, verdict in both if verdict is not None]
 
 
-def print_comparison(comparison: Comparison) -> None:
+def print_comparison(comparison: Findings) -> None:
     """Theory beside simulation, and the verdict on all of them together."""
     seeds = " and ".join(map(str, comparison.seeds))
     print(
@@ -147,7 +147,7 @@ def print_comparison(comparison: Comparison) -> None:
 def as_json(
     checked: list[tuple[str, str, Verdict]],
     evaluated: list[tuple[str, ...]],
-    comparison: Comparison,
+    comparison: Findings,
 ) -> dict[str, Any]:
     """The tour as data."""
     keys = ("features", "samples", "ridge", "noise", "kappa", "excess_loss")

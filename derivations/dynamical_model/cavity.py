@@ -22,6 +22,7 @@ import sympy as sp
 
 from solvable.analytic.notation import N, P, kappa, z
 from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.slopes import log_slope
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 from solvable.validation.dense import Draw, realise
@@ -146,7 +147,7 @@ class _Falls:
         """Slope of ln variance against ln size, s = 1, 2, 4, against the claim."""
         sizes = np.array([1, 2, 4])
         spread = [np.var(_forms(self.kind, int(s))) for s in sizes]
-        observed = float(np.polyfit(np.log(sizes), np.log(spread), 1)[0])
+        observed = log_slope(sizes, spread)
         holds = bool(claim.subs(sp.Symbol("r"), observed))
         message = f"variances {[f'{x:.2g}' for x in spread]}: slope {observed:.2f}"
         return Verdict("pass" if holds else "fail", message, {"slope": observed})

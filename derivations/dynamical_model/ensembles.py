@@ -181,6 +181,7 @@ def _simulated_pairs() -> list[Step]:
                     own_features=own_features, own_data=own_data,
                 ),
                 lambda claim: float(point(claim.args[1])),
+                sizes=SETTING.sizes(),
             ),
             Reference(PAPER, "110"), tuple(equation(product, other) for other in wrong),
         )  # fmt: skip

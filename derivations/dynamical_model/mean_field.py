@@ -190,16 +190,18 @@ def _simulated_responses() -> list[Step]:
     return [
         Step("simulated-data-response", equation(R1, 1 - D1 / P),
              "Trace of the P×P resolvent of simulated data and features.",
-             Statistical(lambda: sampled.response(SETTING, "data", FREQUENCY), value), None,
+             Statistical(lambda: sampled.response(SETTING, "data", FREQUENCY), value,
+                         sizes=SETTING.sizes()), None,
              (equation(R1, 1 - D1 / N),)),
         Step("simulated-feature-response", equation(R3, 1 - D1 / N),
              "Trace of the N×N resolvent of simulated data and features.",
-             Statistical(lambda: sampled.response(SETTING, "features", FREQUENCY), value), None,
+             Statistical(lambda: sampled.response(SETTING, "features", FREQUENCY), value,
+                         sizes=SETTING.sizes()), None,
              (equation(R3, 1 - D1 / P),)),
         Step("simulated-transfer", equation(sp.Symbol("H_k"), closed_transfer),
              "Diagonal of the M×M resolvent of simulated data and features.",
              Statistical(lambda: sampled.transfer_function(SETTING, FREQUENCY, mode),
-                         transfer_value), Reference(PAPER, "10"),
+                         transfer_value, sizes=SETTING.sizes()), Reference(PAPER, "10"),
              (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
     ]  # fmt: skip
 

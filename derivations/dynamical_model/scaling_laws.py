@@ -30,6 +30,7 @@ from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, P, a, b, kappa, t
 from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.slopes import log_slope, slope_weights
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled
 
@@ -64,15 +65,11 @@ class Fitted:
     def __call__(self, claim: sp.Basic) -> Verdict:
         """Compare the slope in a log–log plot with the claim at (a, b)."""
         expected = float(claim.args[1].subs({a: self.point[0], b: self.point[1]}))
-        observed = -_slope(self.grid, self.curve(self.grid))
+        observed = -log_slope(self.grid, self.curve(self.grid))
         allowed = min(0.01, 0.004 * abs(expected))
         message = f"slope {observed:.4f} over {len(self.grid)} points, claimed {expected:.4f}"
         outcome = "pass" if abs(observed - expected) <= allowed else "fail"
         return Verdict(outcome, message, {"slope": observed, "claimed": expected})  # type: ignore[arg-type]
-
-
-def _slope(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,8 @@ def _simulated_bottleneck() -> Step:
     return Step(
         "simulated-feature-loss", equation(loss, kappa * h1),
         "60 draws of 64 features, the best linear read-out of the population.",
-        Statistical(lambda: sampled.best_readout(cell, 60), lambda c: float(point(c.args[1]))),
+        Statistical(lambda: sampled.best_readout(cell, 60), lambda c: float(point(c.args[1])),
+                    sizes=cell.sizes()),
         Reference(PAPER, "17"), (equation(loss, kappa**2 * h2), equation(loss, 2 * kappa * h1)),
     )  # fmt: skip
 
@@ -217,7 +215,7 @@ def _crossover_step(name: str, law: Any, point: tuple[Any, Any]) -> Step:
     def slope() -> float:
         exact = static_loss(_law(*point), *pair).excess_loss
         power = float(law.exponents[1 if name == "features" else 2])
-        return float(np.polyfit(np.log(sizes), exact * sizes**power, 1)[0])
+        return float(slope_weights(np.log(sizes)) @ (exact * sizes**power))
 
     def claimed(claim: sp.Basic) -> float:
         power = law.exponents[1 if name == "features" else 2]
@@ -353,7 +351,7 @@ def _simulated_embedding() -> Step:
     return Step(
         "simulated-embedding", equation(loss, sums["feature embedding"]),
         "24 models of 400 features trained on the population to t = 60.",
-        Statistical(lambda: sampled.population_flow(cell, time, 24), value),
+        Statistical(lambda: sampled.population_flow(cell, time, 24), value, sizes=cell.sizes()),
         Reference("phases"), (equation(loss, sums["features"]),),
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def _simulated_training() -> Statistical:
         runs = (simulate(scored, seed_sequence(0, scored, i)) for i in range(60))
         return [run[scored.observables()[1]] for run in runs]
 
-    return Statistical(simulated, theory)
+    return Statistical(simulated, theory, sizes=cell.sizes())
 
 
 @derivation(

@@ -8,7 +8,7 @@ pairings, exactly, order by order in 1/z), and a simulation at growing size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -18,7 +18,7 @@ from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpress
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import FiniteSize, Verdict, passes_if
+from ..checks import FiniteSize, Verdict, passes_if, simulated_verdict
 from ..derivation import Step, equation
 
 ORDER = 4
@@ -77,7 +77,7 @@ def value_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verd
 
 @dataclass(frozen=True)
 class GrowingSize(FiniteSize):
-    """The error of a draw of the expression falls as 1/size (a statistical check)."""
+    """Draws of the expression approach the claimed value (real and imaginary part)."""
 
     name: str = ""
     equations: SelfConsistentEquations = field(kw_only=True)
@@ -88,9 +88,10 @@ class GrowingSize(FiniteSize):
 
         claimed = self.equations.with_value(claim.args[1])
         with one_blas_thread():
-            scaling = prove_by_simulation(claimed, instance(self.name), self.sizes, DRAWS, SEED)
-        errors = list(scaling.errors)
-        return passes_if(scaling.holds, str(scaling), slope=scaling.slope, errors=errors)
+            scaling = prove_by_simulation(claimed, instance(self.name), self.scales, DRAWS, SEED)
+        sizes = f"{self.sizes} at " + ", ".join(f"×{scale}" for scale in self.scales)
+        found = simulated_verdict(scaling.judgement, str(DRAWS), sizes, "ratio to the claim")
+        return replace(found, message=f"{found.message}; {scaling.slopes}")
 
 
 def simulation_check(name: str, equations: SelfConsistentEquations) -> GrowingSize:
@@ -104,7 +105,8 @@ def simulation_check(name: str, equations: SelfConsistentEquations) -> GrowingSi
         value = drawn.theory(equations.with_value(claim.args[1]), drawn.instance(name), size)
         return float(abs(value))
 
-    return GrowingSize(simulate, theory, SCALES, name=name, equations=equations)
+    sizes = ", ".join(f"{d} = {n}" for d, n in drawn.instance(name).dimensions.items())
+    return GrowingSize(simulate, theory, SCALES, sizes=sizes, name=name, equations=equations)
 
 
 def corrupted_pencil(blocks: sp.BlockMatrix) -> sp.BlockMatrix:

@@ -16,6 +16,7 @@ from solvable.analytic.asymptotics.limits import Setting
 from solvable.analytic.asymptotics.static_laws import bottleneck_law, four_regimes
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, T, a, b, lambda_plus, sigma_w
+from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
@@ -67,7 +68,7 @@ def _slope(exponent: Fraction, target: Fraction, resource: str) -> float:
         infinite = mpmath.mpf(10) ** 120
         settings = [(n, infinite) if resource == "features" else (infinite, n) for n in sizes]
         losses = [static_loss(spectrum, *s, digits=25).excess_loss for s in settings]
-        return float(mpmath.log10(losses[1] / losses[0]))
+        return float(log_slope(sizes, losses))
 
 
 def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> Parts:
@@ -254,7 +255,7 @@ class _RegimeCheck:
             if self.limited_by == "variance":
                 limit = self._loss(mpmath.inf, other)
                 values = [v - limit for v in values]
-            observed = float(mpmath.log10(abs(values[1] / values[0])))
+            observed = float(log_slope(sizes, [abs(value) for value in values]))
         return judge(
             abs(observed + claimed) < 0.001,
             f"slope {observed:.4f}, claimed {-claimed:.4f}",

@@ -31,6 +31,7 @@ from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, P, alpha, kappa, kappa_prime, t, z, z_prime
 from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
@@ -298,7 +299,10 @@ def _two_frequencies() -> FiniteSize:
         point = Point(values, spectrum)
         return float(point(claim.args[1].xreplace(divided_differences)))
 
-    return FiniteSize(lambda size: sampled.ridge_product(setting(size), FREQUENCIES, 100), theory)
+    return FiniteSize(
+        lambda size: sampled.ridge_product(setting(size), FREQUENCIES, 100), theory,
+        sizes=setting(1).sizes(),
+    )  # fmt: skip
 
 
 # ---- feature learning --------------------------------------------------------------------
@@ -384,7 +388,7 @@ class _NormGrowth:
     def __call__(self, claim: sp.Basic) -> Verdict:
         """Compare with the claim at β = 2/5."""
         squared = _norm(self.times, (1.5, 1.25))
-        observed = float(np.polyfit(np.log(self.times), np.log(squared), 1)[0])
+        observed = log_slope(self.times, squared)
         claimed = float(claim.args[1].subs(source, sp.Rational(2, 5)))
         outcome = "pass" if abs(observed - claimed) < 0.004 else "fail"
         return Verdict(outcome, f"slope {observed:.4f}, claimed {claimed:.4f}")  # type: ignore[arg-type]
@@ -421,7 +425,7 @@ class _Learned:
         chosen = np.linspace(1125, 1498, 12).astype(int)
         law = PowerLaw(exponent=self.point[1], target_exponent=self.point[0])
         loss = dynamics(law, math.inf, math.inf, clock[chosen + 1]).excess_loss
-        observed = -float(np.polyfit(np.log(elapsed[chosen]), np.log(loss), 1)[0])
+        observed = -log_slope(elapsed[chosen], loss)
         value = sp.Rational(str((self.point[0] - 1) / self.point[1]))
         claimed = float(claim.args[1].subs(source, value))
         outcome = "pass" if abs(observed - claimed) < 0.004 * claimed else "fail"
@@ -457,5 +461,5 @@ def _trained_slope() -> list[dict[sp.Symbol, float]]:
     """The exponent of the trained network over the second half of training, a = 3/2, b = 5/4."""
     path = _train((1.5, 1.25))
     late = path[len(path) // 2 :]
-    observed = -float(np.polyfit(np.log(late[:, 0]), np.log(late[:, 1]), 1)[0])
+    observed = -log_slope(late[:, 0], late[:, 1])
     return [{chi: observed, source: 0.4}]

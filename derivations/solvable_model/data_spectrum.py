@@ -87,7 +87,10 @@ def data_spectrum() -> Parts:
             equation(sp.Symbol("n_x"), _expected_count()),
             f"A power law, α = ½, M = {MODES}, T = {SAMPLES}, N = {FEATURES}: the number of "
             f"eigenvalues of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
-            Statistical(_simulated_count, lambda claim: float(claim.args[1]), resolution=0.05),
+            Statistical(
+                _simulated_count, lambda claim: float(claim.args[1]), resolution=0.05,
+                sizes=f"N = {FEATURES}, T = {SAMPLES}, M = {MODES}",
+            ),
             Reference("talk"),
         ),
     ]  # fmt: skip

@@ -218,7 +218,7 @@ def _any_target() -> list[Step]:
             f"The formula against simulations of the model: α = ½, M = {LATENT}, (N, T) = (30, 60) "
             f"and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} seeds each; the "
             "ratio is extrapolated to infinite size.",
-            FiniteSize(_simulated, _claimed),
+            FiniteSize(_simulated, _claimed, sizes=f"N = 30, T = 60, M = {LATENT}"),
         ),
         Step(
             "training-loss",

@@ -16,7 +16,7 @@ import pytest
 
 from solvable.validation.cells import Cell, SpectrumSpec
 from solvable.validation.ensembles import TILE, TileSum, bare_flops, moments
-from solvable.validation.laws import Law
+from solvable.validation.entries import EntryLaw
 from solvable.validation.memory import peak_bytes
 from solvable.validation.training import simulate
 
@@ -26,7 +26,7 @@ THREADS = os.cpu_count() or 1
 
 def cell_of(modes, law="gaussian", dtype="float64", targets="average"):
     spectrum = SpectrumSpec.power_law(alpha=0.5, size=modes)
-    entries = Law(law)
+    entries = EntryLaw(law)
     return Cell(spectrum, SIZE, SIZE, targets=targets, feature_law=entries, data_law=entries,
                 dtype=dtype)  # fmt: skip
 

@@ -15,13 +15,13 @@ from solvable.analytic.learners import GradientFlow, OnePassSGD, RidgeRegression
 from solvable.validation import memory
 from solvable.validation.cells import Cell, SpectrumSpec
 from solvable.validation.ensembles import TILE, accumulate, bare_flops, moments
-from solvable.validation.laws import Law, Role, Streams
+from solvable.validation.entries import EntryLaw, Role, Streams
 from solvable.validation.memory import BASE, check_memory, peak_bytes
 from solvable.validation.training import simulate
 
 LAWS = [
-    Law(), Law("rademacher"), Law("uniform"), Law("laplace"),
-    Law("student", 5), Law("student", 12), Law("sparse", 0.2),
+    EntryLaw(), EntryLaw("rademacher"), EntryLaw("uniform"), EntryLaw("laplace"),
+    EntryLaw("student", 5), EntryLaw("student", 12), EntryLaw("sparse", 0.2),
 ]  # fmt: skip
 SPECTRUM = SpectrumSpec.power_law(alpha=0.5, size=3 * TILE + 17)
 
@@ -40,13 +40,13 @@ def test_entries_are_standardised_with_the_stated_kurtosis(law, dtype):
 
 
 def test_elliptical_samples_have_unit_second_moment_and_common_norms():
-    cell = Cell(SpectrumSpec.of("Flat", size=4000), 5, 1500, data_law=Law("elliptical", 6))
+    cell = Cell(SpectrumSpec.of("Flat", size=4000), 5, 1500, data_law=EntryLaw("elliptical", 6))
     norms = cell.data_law.column_factors(Streams.of(1), 0, cell.samples)
     assert np.mean(norms**2) == pytest.approx(1, abs=0.1)
     drawn = moments(cell, 1)
     # label second moments of average targets are squared norms of the samples
     assert np.diag(drawn.labels) / 4000 == pytest.approx(norms**2, rel=0.2)
-    assert Law("student", 3).column_factors(Streams.of(1), 0, 10) is None
+    assert EntryLaw("student", 3).column_factors(Streams.of(1), 0, 10) is None
 
 
 def test_streams_do_not_depend_on_order_and_never_repeat():
@@ -111,7 +111,7 @@ def test_single_precision_agrees_to_its_accuracy():
 @pytest.mark.parametrize("targets", ["average", "fixed"])
 def test_single_precision_products_have_single_precision_error(targets):
     """Entries ±1 are exact in both, so that only the products differ."""
-    law = Law("rademacher")
+    law = EntryLaw("rademacher")
     cells = [
         Cell(SPECTRUM, 40, 60, at=(0.0, 0.3), feature_law=law, data_law=law, targets=targets,
              noise=0.1, dtype=dtype)
@@ -126,7 +126,7 @@ def test_single_precision_products_have_single_precision_error(targets):
 def test_cells_go_to_json_and_back_with_the_same_key_everywhere():
     cell = Cell(
         SpectrumSpec.of("Empirical", eigenvalues=np.array([2.0, 1.0])), 3, 4, GradientFlow(),
-        (1, 2), noise=1, feature_law=Law("sparse", 0.5), targets=2, feature_draws=2,
+        (1, 2), noise=1, feature_law=EntryLaw("sparse", 0.5), targets=2, feature_draws=2,
         dtype="float32",
     )  # fmt: skip
     again = Cell.from_dict(json.loads(json.dumps(cell.to_dict())))
@@ -173,7 +173,7 @@ def test_memory_does_not_depend_on_the_number_of_modes():
 
 def test_memory_of_fresh_batches_does_not_grow_with_the_square_of_the_samples():
     learner = OnePassSGD(0.1, batch=32)  # 32000 samples, 256 features
-    streamed = Cell(SPECTRUM, 256, 1, learner, (1000,), targets=4, data_law=Law("laplace"))
+    streamed = Cell(SPECTRUM, 256, 1, learner, (1000,), targets=4, data_law=EntryLaw("laplace"))
     assert (
         peak_bytes(streamed) < BASE + 6 * 8 * 256 * 32000 < peak_bytes(Cell(SPECTRUM, 256, 32000))
     )
@@ -209,11 +209,11 @@ def test_bad_cells_are_refused_by_name():
         lambda: Cell(flat, 0, 5), lambda: Cell(flat, 2.5, 5), lambda: Cell(flat, 2, 5, noise=-1),
         lambda: Cell(flat, 2, 5, dtype="float16"), lambda: Cell(flat, 2, 5, targets="random"),
         lambda: Cell(flat, 2, 5, targets=0), lambda: Cell(flat, 2, 5, feature_variance=0),
-        lambda: Cell(flat, 2, 5, feature_law=Law("elliptical", 3)),
+        lambda: Cell(flat, 2, 5, feature_law=EntryLaw("elliptical", 3)),
         lambda: Cell(flat, 2, 5, OnePassSGD(1)),
         lambda: Cell(flat, 2, 5, OnePassSGD(1), targets=1, feature_draws=2),
-        lambda: Law("cauchy"), lambda: Law("student", 2), lambda: Law("gaussian", 1),
-        lambda: Law("sparse", 1.5), lambda: Law("student"),
+        lambda: EntryLaw("cauchy"), lambda: EntryLaw("student", 2), lambda: EntryLaw("gaussian", 1),
+        lambda: EntryLaw("sparse", 1.5), lambda: EntryLaw("student"),
         lambda: SpectrumSpec.of("Exponential", size=3),
         lambda: SpectrumSpec.of("Flat", size=3, slope=1).build(),
         lambda: Cell.from_dict({"features": 1, "samples": 3}),

@@ -49,7 +49,7 @@ def test_the_scalar_treatment_of_matrices_that_do_not_commute_is_seen():
     )
     numbers = instance(name)
     right = derive(text, declared.declarations())
-    assert prove_by_simulation(right, numbers, (1, 2, 4), 16, seed=1).holds
+    assert prove_by_simulation(right, numbers, (1, 2, 4), 24, seed=1).holds
     theory = right.solve({**numbers.dimensions, **numbers.scalars}, numbers.matrices).value
     diagonal = {
         k: np.linalg.eigvalsh(m)[::-1] if np.ndim(m) == 2 else m

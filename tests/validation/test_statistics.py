@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from solvable.analytic.errors import InputError
 from solvable.validation.statistics import (
@@ -13,10 +14,8 @@ from solvable.validation.statistics import (
     estimate,
     extrapolate,
     fitted_rate,
-    holm,
     normality,
-    power,
-    repetitions_needed,
+    percent,
     verdict,
 )
 
@@ -67,7 +66,8 @@ def test_true_theory_is_rejected_at_most_at_the_stated_level(cells):
 def test_theory_wrong_by_two_per_cent_is_rejected_with_the_stated_power():
     trials, level = 1500, 0.01
     shift = 0.02 / (SPREAD / math.sqrt(REPETITIONS))
-    stated = power(shift, REPETITIONS - 1, level)
+    law, limit = stats.nct(REPETITIONS - 1, shift), stats.t.isf(level / 2, REPETITIONS - 1)
+    stated = law.sf(limit) + law.cdf(-limit)
     wrong = families(0.02, 1, trials, seed=3)
     rejected = np.mean([abs(c[0].score(t[0])) > 2.5758293 for c, t in wrong])
     assert rejected == pytest.approx(
@@ -76,14 +76,6 @@ def test_theory_wrong_by_two_per_cent_is_rejected_with_the_stated_power():
     family = families(0.02, 12, 40, seed=4)
     outcomes = [verdict(*f, level=level, resolution=0.05).outcome for f in family]
     assert outcomes.count("fail") == len(outcomes)  # twelve cells, each off by two errors
-
-
-def test_repetitions_needed_reach_the_wanted_power():
-    for cells in (1, 30):
-        n = repetitions_needed(SPREAD, 0.02, cells=cells, wanted=0.9)
-        level = 0.01 / cells
-        reached, fewer = (power(0.02 / SPREAD * math.sqrt(k), k - 1, level) for k in (n, n - 1))
-        assert reached >= 0.9 > fewer
 
 
 def test_verdict_outcomes_and_their_reasons():
@@ -95,7 +87,7 @@ def test_verdict_outcomes_and_their_reasons():
     assert single.outcome == "fail" and single.rejected == (9,)
     together = verdict(good, [1.021] * 10)  # no cell stands out, all of them do
     assert together.outcome == "fail" and not together.rejected
-    assert verdict(good, [1.021] * 10, independent=False).outcome == "pass"
+    assert verdict(good, [1.021] * 10, groups=()).outcome == "pass"
 
 
 def test_one_large_deviation_among_many_cells_is_expected():
@@ -113,12 +105,28 @@ def test_zero_in_theory_is_judged_by_the_rounding_floor():
     assert Estimate(1.0, 0.0).score(1.0) == 0 and Estimate(1.0, 0.0).score(2.0) == math.inf
 
 
-@given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))
-def test_holm_lies_between_bonferroni_and_no_correction(probabilities, level):
-    rejected = set(holm(probabilities, level))
-    n = len(probabilities)
-    assert {i for i, p in enumerate(probabilities) if p <= level / n} <= rejected
-    assert rejected <= {i for i, p in enumerate(probabilities) if p <= level}
+@given(
+    st.lists(st.tuples(st.floats(-6, 6), st.floats(0.01, 5), st.integers(1, 200)), min_size=1,
+             max_size=30),
+    st.floats(0.001, 0.2), st.booleans(),
+)  # fmt: skip
+def test_what_is_printed_is_what_decided(claims, level, independent):
+    """The outcome follows from the intervals, χ² and their thresholds; they use up the level."""
+    estimates = [Estimate(-score * error, error, n) for score, error, n in claims]
+    groups = None if independent else ()
+    found = verdict(estimates, [0.0] * len(claims), level=level, groups=groups)
+    outside = [i for i in range(len(claims)) if abs(estimates[i].mean) > found.half_width(i)]
+    assert list(found.rejected) == outside
+    failed = bool(outside) or found.chi_square > found.chi_square_limit
+    assert found.outcome == ("fail" if failed else "pass")
+    spent = len(claims) * (1 - found.confidence)
+    if found.groups:
+        spent += stats.chi2.sf(found.chi_square_limit, found.groups)
+    assert spent == pytest.approx(level, rel=1e-6)
+    for i in range(len(claims)):
+        low, high = found.interval(i)
+        assert (low <= 0 <= high) == (i not in outside)
+    assert percent(found.confidence) in found.message
 
 
 @settings(max_examples=50)
@@ -197,7 +205,7 @@ def test_bad_input_is_named():
         lambda: verdict(one, [1.0, 2.0]), lambda: verdict([], []),
         lambda: verdict(one, [math.inf]), lambda: verdict(one, [1.0], level=1.5),
         lambda: extrapolate([50], one), lambda: extrapolate([50, 50], one * 2),
-        lambda: repetitions_needed(0, 0.02), lambda: normality([0.1]),
+        lambda: normality([0.1]),
         lambda: one[0].half_width(99),
     ):  # fmt: skip
         with pytest.raises(InputError):

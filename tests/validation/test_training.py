@@ -20,7 +20,7 @@ from solvable.analytic.learners import (
 )
 from solvable.validation import dense
 from solvable.validation.cells import Cell, SpectrumSpec
-from solvable.validation.laws import Law, Role, Streams
+from solvable.validation.entries import EntryLaw, Role, Streams
 from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
 from solvable.validation.training import factorise, simulate
 
@@ -51,9 +51,14 @@ def test_every_rule_equals_explicit_matrices(learner, features, samples, spectru
 @pytest.mark.parametrize("law", ["gaussian", "rademacher", "uniform", "laplace"])
 @pytest.mark.parametrize("targets", ["average", "fixed"])
 def test_every_law_and_target_equals_explicit_matrices(law, targets):
-    for data_law in (Law(law), Law("student", 5), Law("sparse", 0.3), Law("elliptical", 4)):
+    for data_law in (
+        EntryLaw(law),
+        EntryLaw("student", 5),
+        EntryLaw("sparse", 0.3),
+        EntryLaw("elliptical", 4),
+    ):
         agree(Cell(EASY, 12, 20, at=(0, 0.1), noise=0.2, targets=targets,
-                   feature_law=Law(law), data_law=data_law))  # fmt: skip
+                   feature_law=EntryLaw(law), data_law=data_law))  # fmt: skip
 
 
 @pytest.mark.parametrize(("feature_draws", "data_draws"), [(3, 1), (1, 3), (2, 2)])
@@ -113,7 +118,7 @@ def test_descent_tends_to_flow_at_first_order_in_the_rate():
 SGD, STEPS = OnePassSGD(0.4, batch=3), (0, 1, 5, 12)
 
 
-@pytest.mark.parametrize("law", [Law(), Law("laplace")], ids=lambda law: law.name)
+@pytest.mark.parametrize("law", [EntryLaw(), EntryLaw("laplace")], ids=lambda law: law.name)
 def test_one_pass_sgd_equals_steps_on_explicit_batches(law):
     cell = Cell(EASY, 8, 36, SGD, STEPS, noise=0.2, targets="fixed", data_law=law)
     drawn = dense.realise(cell, 5)

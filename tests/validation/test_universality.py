@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solvable.validation.comparison import compare, simulate_cases
-from solvable.validation.laws import Law
+from solvable.validation.entries import EntryLaw
 from solvable.validation.statistics import estimate
 from solvable.validation.sweep import seed_sequence
 from solvable.validation.theory import theory
@@ -31,7 +31,7 @@ def test_the_law_of_the_entries_changes_the_finite_size_bias():
     """The 1/s term depends on the kurtosis: ±1 entries have less of it than Laplace entries."""
     bias = {}
     for name in ("rademacher", "laplace"):
-        cell = LawCase(Law(name), Law(name), features=20, samples=40).cell(1)
+        cell = LawCase(EntryLaw(name), EntryLaw(name), features=20, samples=40).cell(1)
         label = cell.observables()[0]
         runs = [simulate(cell, seed_sequence(0, cell, k))[label] for k in range(600)]
         bias[name] = estimate(np.array(runs) / theory(cell)[label] - 1)

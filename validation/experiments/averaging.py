@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from ..cells import Cell, SpectrumSpec
-from ..laws import Law
+from ..entries import EntryLaw
 from .dynamic import TIME_AXES, Sheet, flow, task, theory
 from .experiment import (
     Axes,
@@ -145,10 +145,10 @@ WHITE = Experiment(
 
 
 LAWS = {
-    "Rademacher": Law("rademacher"),
-    "Laplace": Law("laplace"),
-    "Student t₅": Law("student", 5.0),
-    "multivariate Student t₄": Law("elliptical", 4.0),
+    "Rademacher": EntryLaw("rademacher"),
+    "Laplace": EntryLaw("laplace"),
+    "Student t₅": EntryLaw("student", 5.0),
+    "multivariate Student t₄": EntryLaw("elliptical", 4.0),
 }
 
 
@@ -162,7 +162,7 @@ def _universality(p: Parameters) -> Plan:
     for label in p.laws:
         points = []
         for t, ridge in zip(p.T, ridges):
-            features = LAWS[label] if "features" in p.entries else Law()
+            features = LAWS[label] if "features" in p.entries else EntryLaw()
             cell = Cell(spectrum, p.N, t, at=(ridge,), noise=p.noise,
                         feature_law=features, data_law=LAWS[label])  # fmt: skip
             value = float(static_theory(spectrum, p.N, t, noise=p.noise, ridge=ridge))

@@ -18,6 +18,7 @@ import numpy as np
 
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
+from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 
 from ..cells import Cell
@@ -35,7 +36,6 @@ from .experiment import (
     Series,
     above,
     below,
-    log_slope,
     near,
 )
 
@@ -272,7 +272,7 @@ COMPUTE = Experiment(
     constants={"a": 2.0, "b": 1.5, "times": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)},
     axes=Axes("compute C = N t", "test loss"),
     build=_compute,
-    quick=Budget(0.125, 10, {"N": (160, 320, 640, 1280), "M": 4000}, 0.1),
+    quick=Budget(0.125, 20, {"N": (160, 320, 640, 1280), "M": 4000}, 0.1),
     thorough=Budget(1.0, 32),
 )
 

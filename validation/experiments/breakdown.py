@@ -14,6 +14,8 @@ from functools import partial
 
 import numpy as np
 
+from solvable.analytic.slopes import log_slope
+
 from ..cells import Cell
 from .experiment import (
     Axes,
@@ -25,7 +27,6 @@ from .experiment import (
     Parameters,
     Plan,
     below,
-    log_slope,
     near,
 )
 from .static import line_grid, power_law, ridge_series, theory

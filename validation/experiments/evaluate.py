@@ -29,14 +29,13 @@ import numpy as np
 from solvable.analytic.arguments import count, positive
 from solvable.analytic.errors import InputError
 
-from .. import statistics
+from ..comparison import Family
 from ..executors import require_memory
 from ..memory import peak_bytes
-from ..statistics import Estimate, estimate, extrapolate
+from ..statistics import Estimate, Outcome, estimate
 from ..sweep import Failure, SweepResult
-from .experiment import Budget, Experiment, Fact, Guide, Measured, Outcome, Plan, Series
+from .experiment import Budget, Experiment, Fact, Guide, Measured, Plan, Series
 
-LEVEL = 0.01  # probability of rejecting a true theory
 REFERENCE_SIZE = 100  # cells with min(N, T) at least this have the fewest repetitions
 MOST_REPETITIONS = 64  # times as many as those, at most
 
@@ -150,7 +149,7 @@ def evaluate(
     result = run(imported(experiment.simulate), cells, counts)
     split = len(small.cells)
     halves = (result.values[:split], result.values[split:])
-    series, measured, decided, family = [], {}, [], _Family(scale)
+    series, measured, decided, family = [], {}, [], Family((scale / 2, scale))
     for low, high in zip(small.series, large.series):
         evidence, samples = _series(low, high, halves, family)
         series.append(evidence)
@@ -176,41 +175,8 @@ def _describe(failure: Failure, cells: Sequence[Any]) -> str:
     return f"{cells[failure.cell]} with seed {failure.seed}: {failure.reason}"
 
 
-class _Family:
-    """Ratios to theory as s → ∞: of every tested point, and one for every cell."""
-
-    def __init__(self, scale: float) -> None:
-        self.sizes = (scale / 2, scale)
-        self.points: list[Estimate] = []
-        self.cells: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        self.incomplete = 0
-
-    def add(self, cell: int, samples: tuple[np.ndarray, np.ndarray]) -> Estimate | None:
-        """The limit of one point, from its ratios to theory at the two scales."""
-        limit = self._limit(samples)
-        if limit is not None:
-            self.points.append(limit)
-            self.cells.setdefault(cell, []).append(samples)
-        return limit
-
-    def cell_limits(self) -> list[Estimate]:
-        """One estimate per cell: the mean over its points, seed by seed."""
-        averaged = (
-            tuple(np.mean([sample[half] for sample in samples], axis=0) for half in (0, 1))
-            for samples in self.cells.values()
-        )
-        return [limit for pair in averaged if (limit := self._limit(pair)) is not None]
-
-    def _limit(self, samples: Any) -> Estimate | None:
-        finite = [values[np.isfinite(values)] for values in samples]
-        if min(len(values) for values in finite) < 2:
-            self.incomplete += 1
-            return None
-        return extrapolate(self.sizes, [estimate(values) for values in finite]).limit
-
-
 def _series(
-    low: Series, high: Series, halves: tuple[Any, Any], family: _Family
+    low: Series, high: Series, halves: tuple[Any, Any], family: Family
 ) -> tuple[SeriesEvidence, Measured]:
     """Evidence of one series; the family grows by its tested points."""
     points, rows = [], []
@@ -223,8 +189,8 @@ def _series(
         ]
         limit = None
         if small.tested and large.tested:
-            ratios = (values[0] / small.theory, values[1] / large.theory)
-            limit = family.add(large.cell, ratios)
+            found = family.add(large.cell, values, (small.theory, large.theory))
+            limit = found and found.fit.limit
         finite = values[1][np.isfinite(values[1])]
         simulated = estimate(finite) if len(finite) > 1 else Estimate(math.nan, math.nan)
         score = None if limit is None else limit.score(1.0)
@@ -241,7 +207,7 @@ def _series(
 
 def _judge(
     experiment: Experiment,
-    family: _Family,
+    family: Family,
     facts: Sequence[Fact],
     failures: Sequence[Failure],
     resolution: float,
@@ -249,7 +215,8 @@ def _judge(
     """Outcome and a sentence."""
     outcome, message = _compare(family, resolution)
     if experiment.expected == "rejection":
-        outcome = {"fail": "pass", "pass": "fail"}.get(outcome, outcome)
+        opposite: dict[Outcome, Outcome] = {"fail": "pass", "pass": "fail"}
+        outcome = opposite.get(outcome, outcome)
         message = f"a theory that does not apply must be rejected; {message}"
     wrong = [fact for fact in facts if fact.outcome == "fail"]
     parts = [message] if message else []
@@ -262,26 +229,16 @@ def _judge(
         outcome = "undecided"
     if failures:
         parts.append(f"{len(failures)} repetitions failed, first: {failures[0].reason}")
-    return outcome, "; ".join(parts)  # type: ignore[return-value]
+    return outcome, "; ".join(parts)
 
 
-def _compare(family: _Family, resolution: float) -> tuple[str, str]:
-    """The comparison with theory: cells by Holm and χ², points by Holm, each at half the level."""
-    cells = family.cell_limits()
-    if not cells:
-        missing = ("undecided", "no point has enough repetitions")
+def _compare(family: Family, resolution: float) -> tuple[Outcome, str]:
+    """The comparison with theory of all tested points."""
+    if not family.ratios:
+        missing: tuple[Outcome, str] = ("undecided", "no point has enough repetitions")
         return missing if family.incomplete else ("pass", "")
-    judged = statistics.verdict(cells, [1.0] * len(cells), level=LEVEL / 2, resolution=resolution)
-    outcome, message = judged.outcome, judged.message
-    if len(family.points) > len(cells):
-        scores = np.array([limit.score(1.0) for limit in family.points])
-        probabilities = statistics.tail_probability(scores, math.inf)
-        rejected = statistics.holm(probabilities, LEVEL / 2)
-        message += f"; {len(scores)} points, largest |z| {np.abs(scores).max():.2f}"
-        if rejected:
-            outcome = "fail"
-            message += f", {len(rejected)} rejected"
-    return outcome, message
+    judged = family.judge(resolution=resolution)
+    return judged.outcome, judged.message
 
 
 def summary(evidence: Evidence) -> Mapping[str, Any]:

@@ -18,8 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..statistics import Outcome
+
 Array = np.ndarray
-Outcome = Literal["pass", "fail", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -255,8 +256,3 @@ def grid(low: float, high: float, count: int) -> tuple[int, ...]:
     """
     values = np.unique(np.rint(np.geomspace(low, high, count)).astype(int))
     return tuple(int(value) for value in values)
-
-
-def log_slope(x: Array, y: Array) -> float:
-    """Least-squares slope of log y against log x."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

@@ -13,6 +13,8 @@ from functools import partial
 
 import numpy as np
 
+from solvable.analytic.slopes import log_slope
+
 from ..cells import Cell
 from .experiment import (
     Axes,
@@ -25,7 +27,6 @@ from .experiment import (
     Plan,
     above,
     below,
-    log_slope,
     near,
 )
 from .ridgeless import plateau

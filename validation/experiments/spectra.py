@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw, Spectrum
 
 from .experiment import (
@@ -179,8 +180,8 @@ DATA = Experiment(
     constants={"alpha": 0.5},
     axes=AXES,
     build=_data,
-    quick=Budget(0.25, 16, {"T": (160, 400)}),
-    thorough=Budget(1.0, 64),
+    quick=Budget(0.25, 64, {"T": (160, 400)}),
+    thorough=Budget(1.0, 96),
     simulate="solvable.validation.experiments.spectra:simulate",
 )
 
@@ -223,8 +224,8 @@ FEATURES = Experiment(
     constants={"alpha": 0.5},
     axes=AXES,
     build=_features,
-    quick=Budget(0.15, 16, {"smaller": (200, 500)}),
-    thorough=Budget(1.0, 64),
+    quick=Budget(0.15, 48, {"smaller": (200, 500)}),
+    thorough=Budget(1.0, 96),
     simulate="solvable.validation.experiments.spectra:simulate",
 )
 
@@ -252,10 +253,7 @@ def _extension(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     """Number of non-zero eigenvalues of either map, and the ReLU's power law beyond M."""
     counts, relu = measured[""].mean, measured["ReLU map"]
     before, after = relu.x <= p.M / 2, relu.x >= p.M
-    slopes = [
-        float(np.polyfit(np.log(relu.x[part]), np.log(relu.mean[part]), 1)[0])
-        for part in (before, after)
-    ]
+    slopes = [log_slope(relu.x[part], relu.mean[part]) for part in (before, after)]
     return [
         near(
             "non-zero eigenvalues of the linear map relative to the input dimension",
@@ -288,8 +286,8 @@ RELU = Experiment(
     constants={"alpha": 0.5},
     axes=AXES,
     build=_nonlinear,
-    quick=Budget(1 / 32, 8),
-    thorough=Budget(1 / 8, 32),
+    quick=Budget(1 / 32, 64),
+    thorough=Budget(1 / 8, 96),
     simulate="solvable.validation.experiments.spectra:simulate",
 )
 

@@ -136,7 +136,7 @@ RULES = Experiment(
     },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
     build=_rules,
-    quick=Budget(0.3, 10, resolution=0.1),
+    quick=Budget(0.3, 32, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 
@@ -195,7 +195,7 @@ SGD = Experiment(
     },
     axes=Axes("steps", "loss"),
     build=_sgd,
-    quick=Budget(0.5, 10, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
+    quick=Budget(0.5, 20, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
     thorough=Budget(1.0, 256, resolution=0.1),
 )
 
@@ -241,7 +241,7 @@ GAP = Experiment(
     constants={"a": 1.5, "b": 1.25, "noise": 0.0, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
     build=_gap,
-    quick=Budget(0.25, 10, resolution=0.1),
+    quick=Budget(0.25, 16, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 

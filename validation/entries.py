@@ -53,10 +53,10 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True)
-class Law:
+class EntryLaw:
     """A standardised law of entries, with its parameter where it has one.
 
-    >>> Law("student", 5.0).kurtosis
+    >>> EntryLaw("student", 5.0).kurtosis
     9.0
     """
 
