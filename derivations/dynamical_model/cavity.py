@@ -150,7 +150,8 @@ class _Falls:
         observed = log_slope(sizes, spread)
         holds = bool(claim.subs(sp.Symbol("r"), observed))
         message = f"variances {[f'{x:.2g}' for x in spread]}: slope {observed:.2f}"
-        return Verdict("pass" if holds else "fail", message, {"slope": observed})
+        found = {"slope": observed, "seeds": "60", "sizes": f"{_setting(1)[0].sizes()}, ×2, ×4"}
+        return Verdict("pass" if holds else "fail", message, found)
 
 
 def _concentration(kind: str) -> Step:
@@ -171,7 +172,8 @@ def _mean_form(kind: str) -> Step:
     return Step(
         f"response-{kind}", equation(response, 1 - D1 / size_letter),
         "Mean of 1/(1 + q) over draws, extrapolated in the size.",
-        FiniteSize(lambda size: (1 / (1 + _forms(kind, size))).mean(axis=1), _value),
+        FiniteSize(lambda size: (1 / (1 + _forms(kind, size))).mean(axis=1), _value,
+                   sizes=_setting(1)[0].sizes()),
         Reference(PAPER, "11"), (equation(response, wrong),),
     )  # fmt: skip
 
@@ -181,6 +183,7 @@ def _field_variance() -> Step:
     return Step(
         "variance-of-the-field", equation(ratio, 1),
         "The squared projection of a sample that was left out is the test error, 4000 draws.",
-        Statistical(_field_ratios, lambda claim: _value(claim, 1)), Reference(PAPER, "30"),
+        Statistical(_field_ratios, lambda claim: _value(claim, 1), sizes=_setting(1)[0].sizes()),
+        Reference(PAPER, "30"),
         (equation(ratio, (1 - D1 / P) ** 2),),
     )  # fmt: skip

@@ -11,6 +11,7 @@ system (2) of two-point functions, whose 2×2 form holds no response function at
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import sympy as sp
 
@@ -24,10 +25,11 @@ from solvable.analytic.notation import N, P, T, kappa, kappa_prime, z, z_prime
 from solvable.analytic.resolvent.solution import self_consistent_equation, solve
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled
+from solvable.validation.cells import Cell
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Exact, Numeric, Point, Statistical, Verdict
+from ..checks import Exact, FiniteSize, Numeric, Point, Verdict
 from ..derivation import Step, equation
 from .notation import (
     C0,
@@ -76,12 +78,17 @@ SETTING = sampled.task()
 FREQUENCY = 0.05
 
 
-def _at_setting(frequency: float = FREQUENCY) -> Point:
-    """κ of equation (1) and the sizes of the simulated setting."""
-    spectrum = SETTING.spectrum.build()
-    solution = solve(spectrum, SETTING.features, SETTING.samples, frequency).value
-    values = {kappa: solution, N: SETTING.features, P: SETTING.samples, z: frequency}
+def _at(cell: Cell, frequency: float) -> Point:
+    """κ of equation (1) and the sizes of a simulated model."""
+    spectrum = cell.spectrum.build()
+    solution = solve(spectrum, cell.features, cell.samples, frequency).value
+    values = {kappa: solution, N: cell.features, P: cell.samples, z: frequency}
     return Point(values, spectrum)
+
+
+def _larger(size: int) -> Cell:
+    """The setting with all sizes multiplied."""
+    return sampled.task(60 * size, 90 * size, 150 * size)
 
 
 @cache
@@ -177,32 +184,36 @@ def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
 
 
 def _simulated_responses() -> list[Step]:
-    point, mode = _at_setting(), 3
-    eigenvalue = SETTING.spectrum.build().eigenvalue(mode)
-    closed_transfer = kappa / (z * (kappa + lam))
+    mode, closed_transfer = 3, kappa / (z * (kappa + lam))
 
-    def transfer_value(claim: sp.Basic) -> float:
-        return float(point(claim.args[1].xreplace({lam: sp.Float(eigenvalue)})))
+    def frequency(size: int) -> float:
+        """Scaled so that D₁/P stays about the same."""
+        return FREQUENCY * size**-1.25
 
-    def value(claim: sp.Basic) -> float:
-        return float(point(claim.args[1]))
+    def value(claim: sp.Basic, size: int) -> float:
+        cell = _larger(size)
+        known = {lam: sp.Float(cell.spectrum.build().eigenvalue(mode))}
+        return float(_at(cell, frequency(size))(claim.args[1].xreplace(known)))
+
+    def simulated(one: Any) -> FiniteSize:
+        return FiniteSize(
+            lambda size: one(_larger(size), frequency(size)), value, (1, 2),
+            resolution=0.1, sizes=SETTING.sizes(),
+        )  # fmt: skip
 
     return [
         Step("simulated-data-response", equation(R1, 1 - D1 / P),
              "Trace of the P×P resolvent of simulated data and features.",
-             Statistical(lambda: sampled.response(SETTING, "data", FREQUENCY), value,
-                         sizes=SETTING.sizes()), None,
+             simulated(lambda cell, z: sampled.response(cell, "data", z)), None,
              (equation(R1, 1 - D1 / N),)),
         Step("simulated-feature-response", equation(R3, 1 - D1 / N),
              "Trace of the N×N resolvent of simulated data and features.",
-             Statistical(lambda: sampled.response(SETTING, "features", FREQUENCY), value,
-                         sizes=SETTING.sizes()), None,
+             simulated(lambda cell, z: sampled.response(cell, "features", z)), None,
              (equation(R3, 1 - D1 / P),)),
         Step("simulated-transfer", equation(sp.Symbol("H_k"), closed_transfer),
              "Diagonal of the M×M resolvent of simulated data and features.",
-             Statistical(lambda: sampled.transfer_function(SETTING, FREQUENCY, mode),
-                         transfer_value, sizes=SETTING.sizes()), Reference(PAPER, "10"),
-             (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
+             simulated(lambda cell, z: sampled.transfer_function(cell, z, mode, 150)),
+             Reference(PAPER, "10"), (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
     ]  # fmt: skip
 
 

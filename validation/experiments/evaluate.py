@@ -189,8 +189,8 @@ def _series(
         ]
         limit = None
         if small.tested and large.tested:
-            found = family.add(large.cell, values, (small.theory, large.theory))
-            limit = found and found.fit.limit
+            ratio = family.add(large.cell, values, (small.theory, large.theory))
+            limit = None if ratio is None else ratio.fit.limit
         finite = values[1][np.isfinite(values[1])]
         simulated = estimate(finite) if len(finite) > 1 else Estimate(math.nan, math.nan)
         score = None if limit is None else limit.score(1.0)
