@@ -216,7 +216,8 @@ class _Model:
         errors = ROUNDING * losses
         step, last = float(np.min(critical)), math.inf
         if np.any(diverges):
-            rate = self.learner.growth_rate(self.spectrum, float(np.max(self.features)), step)
+            sizes = (float(np.max(size)) for size in (self.features, self.samples))
+            rate = self.learner.growth_rate(self.spectrum, *sizes, step)
             last = LARGEST_EXPONENT / rate if rate else math.inf
             losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
@@ -299,13 +300,7 @@ class _Model:
     def _losses(self, times: np.ndarray, accuracy: Any, critical: float) -> tuple[np.ndarray, ...]:
         """Losses (excess, train) at positive times and their rounding errors, *(2, …, times)*."""
         if not isinstance(self.learner, Filter):
-            from .volterra import one_pass_loss
-
-            excess, rounding = one_pass_loss(
-                self.spectrum, self.features, times, self.learner, self.noise, accuracy,
-                critical, mp=self.mp,
-            )  # fmt: skip
-            return np.stack([excess, excess + self.noise]), np.stack([rounding, rounding])
+            return self.learner.losses(self, times, accuracy, critical)
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
         out = tuple(np.zeros((2, *lead, len(times)), dtype=kind) for _ in "12")

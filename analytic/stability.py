@@ -10,11 +10,14 @@ the left side of the second equation falls to 1 and its right side from ∞ to 0
 to ∞. (N = T = ∞: λ_max = λ_1.)
 
 Gradient descent of step η contracts every mode if ηλ_max < 2, heavy ball of momentum β if
-ηλ_max < 2(1 + β). One-pass SGD of batch B (T = ∞) also amplifies its own noise: the loss obeys a
-Volterra equation whose kernel K_j = Σ s²(1 − ηs)^{2j} over the eigenvalues s sums to
-Σ_j K_j = d(y)/η² with −z(y) = 2/η, so that it is stable as long as
+ηλ_max < 2(1 + β). Stochastic gradient descent also amplifies its own noise: with q(x) = 1 − 2ηx +
+cη²x² and the strength g (`stochastic_gradient`) the noise of one step returns, over all later ones,
+as g Σ_j Σ_x x² q(x)^j = (g/cη²) d(y) with −z(y) = 2/(cη), so that it is stable as long as
 
-    d(y) < B,      critical at   Σ λ/(y−λ) = B,   η_c = 2/(y (1 + B/N)).
+    d(y) < d_c = cη²/g,     critical at   d(y) = d_c,   η_c = 2/(c y (1 + d_c/N)(1 + d_c/T)).
+
+On fresh samples d_c = B + 1. All of these are edges of the mean field, sharp for infinite sizes: at
+finite sizes a random model may diverge below them, or train above.
 """
 
 from __future__ import annotations
@@ -107,21 +110,24 @@ def spectral_edge(spectrum: Spectrum, features: float, samples: float) -> float:
     return branch_point(spectrum, features, samples)[1]
 
 
-def critical_sgd_step(spectrum: Spectrum, features: float, batch: float) -> float:
-    """The step size above which one-pass SGD of batch size B diverges.
+def critical_sgd_step(
+    spectrum: Spectrum, features: float, samples: float, curvature: float, degrees: float
+) -> float:
+    """The step size above which stochastic gradient descent of given c and d_c = cη²/g diverges.
 
-    Where the noise would only diverge beyond the step 2/λ_max of gradient descent, that one.
+    Where the noise would only diverge beyond the step 2/(cλ_max), at which q(λ_max) = 1, that one.
 
     >>> from solvable.analytic.spectrum import Flat
-    >>> critical_sgd_step(Flat(10), math.inf, 5)  # Σ ηλ/(2 − ηλ) = 10 η/(2 − η) = 5
-    0.6666666666666666
+    >>> critical_sgd_step(Flat(10), math.inf, math.inf, 6 / 5, 6)  # η²(10 + 6)/5 = 2η
+    0.625
     """
-    edge, largest = branch_point(spectrum, features, math.inf)
+    edge, largest = branch_point(spectrum, features, samples)
     sums = exterior_sums(spectrum)
-    if edge > float(spectrum.eigenvalue(1)) and sums(edge)[0] <= batch:
-        return 2 / largest
-    y = _bisect(lambda y: sums(y)[0] > batch, float(spectrum.eigenvalue(1)))
-    return 2 / (y * (1 + batch / float(features)))
+    if degrees == math.inf or (edge > float(spectrum.eigenvalue(1)) and sums(edge)[0] <= degrees):
+        return 2 / (curvature * largest)
+    y = _bisect(lambda y: sums(y)[0] > degrees, float(spectrum.eigenvalue(1)))
+    responses = (1 + degrees / float(features)) * (1 + degrees / float(samples))
+    return 2 / (curvature * y * responses)
 
 
 def exterior_kappa(

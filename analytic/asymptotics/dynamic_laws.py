@@ -66,7 +66,7 @@ __all__ = [
 step, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
 compute = sp.Symbol("C", positive=True)  #: N t
 total_loss = sp.Symbol("Lambda", positive=True)  #: Σ_n L_n of one-pass SGD
-repetition = sp.Symbol("q", positive=True)  #: (η/B) Σ λ/(2 − ηλ), below 1 in stable SGD
+repetition = sp.Symbol("q", positive=True)  #: (η/B) Σ λ/(2 − (1 + 1/B)ηλ), < 1 if stable
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Training rules: contours against their filters, stability, and the Volterra equation."""
+"""Training rules: contours against their filters, and stability."""
 
 import math
 
@@ -13,16 +13,9 @@ from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall,
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 from solvable.analytic.stability import (
     branch_point,
-    critical_sgd_step,
     exterior_kappa,
     exterior_sums,
     spectral_edge,
-)
-from solvable.analytic.volterra import (
-    forcing_and_kernel,
-    growth_factor,
-    one_pass_loss,
-    volterra_recursion,
 )
 
 FLOWS = [GradientFlow(), GradientFlow(decay=1e-6), GradientFlow(decay=0.3)]
@@ -165,16 +158,6 @@ def test_edge_is_symmetric_and_infinite_spectra_are_summed():
     )
 
 
-@pytest.mark.parametrize("n", [12, math.inf])
-def test_critical_sgd_step_is_where_the_kernel_sums_to_one(n):
-    spectrum = PowerLaw(alpha=0.5, size=60)
-    critical = critical_sgd_step(spectrum, n, 3)
-    assert critical < 2 / spectral_edge(spectrum, n, math.inf)
-    _, kernel = forcing_and_kernel(spectrum, n, critical, 4000)
-    total = critical**2 / 3 * kernel.sum()
-    assert total == pytest.approx(1, rel=0.02 if n == math.inf else 1e-8)
-
-
 def test_exterior_solution_is_continuous_with_the_edge():
     spectrum = PowerLaw(alpha=0.5, size=60)
     y, largest = branch_point(spectrum, 20, 50)
@@ -183,62 +166,3 @@ def test_exterior_solution_is_continuous_with_the_edge():
     assert k * (1 - d1 / 20) * (1 - d1 / 50) == pytest.approx(-1.5 * largest, rel=1e-12)
     slope = [exterior_kappa(spectrum, 20, 50, -(1 + h) * largest)[0] + y for h in (1e-6, 4e-6)]
     assert slope[1] / slope[0] == pytest.approx(2, rel=0.01)  # a square root: a branch point
-
-
-# ---- one-pass SGD ---------------------------------------------------------------------
-
-
-def test_forcing_and_kernel_of_one_random_matrix():
-    """F and K as averages over random feature matrices."""
-    rng = np.random.default_rng(3)
-    spectrum = PowerLaw(alpha=0.5, target_exponent=1.4, size=60)
-    values, power = spectrum.eigenvalues(), spectrum.target_power()
-    samples = []
-    for _ in range(400):
-        u = rng.standard_normal((40, 60)) * np.sqrt(values)
-        s, vectors = np.linalg.eigh(u.T @ u / 40)
-        overlap = vectors**2 * power[:, None]
-        samples.append(
-            [(overlap.sum(0) * (1 - 0.5 * s) ** (2 * n)).sum() for n in (1, 10)]
-            + [(s**2 * (1 - 0.5 * s) ** (2 * n)).sum() for n in (0, 10)]
-        )
-    mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / 20
-    forcing, kernel = forcing_and_kernel(spectrum, 40, 0.5, 11)
-    theory = np.array([forcing[1], forcing[10], kernel[0], kernel[10]])
-    # the theory is the limit of large sizes: 1/N² corrections beside the statistical error
-    assert np.all(np.abs(mean - theory) < 3 * error + 5e-3 * theory), (mean, theory, error)
-
-
-@pytest.mark.parametrize("n", [30, math.inf])
-@pytest.mark.parametrize("noise", [0.0, 0.5])
-def test_division_equals_recursion(n, noise):
-    spectrum, rule = PowerLaw(alpha=0.25, target_exponent=1.5, size=100), OnePassSGD(0.4, 8)
-    forcing, kernel = forcing_and_kernel(spectrum, n, 0.4, 301)
-    recursion = volterra_recursion(forcing, kernel, 0.4, 8, noise)
-    steps = np.array([1.0, 2, 3, 20, 34, 35, 100, 300])
-    critical = rule.critical_step(spectrum, n, math.inf)
-    loss, rounding = one_pass_loss(spectrum, n, steps, rule, noise, 1e-15, critical)
-    assert np.max(np.abs(loss / recursion[steps.astype(int)] - 1)) < 1e-12
-    assert np.all(rounding < 1e-12)
-    unfair = volterra_recursion(forcing, kernel, 0.4, 16, noise)
-    assert np.max(np.abs(loss / unfair[steps.astype(int)] - 1)) > 1e-2
-
-
-def test_diverging_sgd_grows_by_its_growth_factor():
-    spectrum, rule = PowerLaw(alpha=0.25, size=100), OnePassSGD(1.5, 4)
-    factor = growth_factor(spectrum, 50, rule)
-    critical = rule.critical_step(spectrum, 50, math.inf)
-    assert critical < 1.5 and factor > 1
-    forcing, kernel = forcing_and_kernel(spectrum, 50, 1.5, 121)
-    recursion = volterra_recursion(forcing, kernel, 1.5, 4)
-    assert recursion[120] / recursion[119] == pytest.approx(factor, rel=1e-6)
-    loss, _ = one_pass_loss(spectrum, 50, np.array([10.0, 120.0]), rule, 0.0, 1e-15, critical)
-    assert np.allclose(loss, recursion[[10, 120]], rtol=1e-10)
-
-
-def test_large_batches_are_GradientDescent_on_the_population():
-    spectrum = PowerLaw(alpha=0.5, target_exponent=1.5, size=100)
-    forcing, _ = forcing_and_kernel(spectrum, 30, 0.5, 51)
-    rule = OnePassSGD(0.5, 1e12)
-    loss, _ = one_pass_loss(spectrum, 30, np.array([10.0, 50.0]), rule, 0.0, 1e-15, 1.0)
-    assert np.allclose(loss, forcing[[10, 50]], rtol=1e-9)
