@@ -15,7 +15,9 @@ spectrum. For an isotropic target, w_J² = σ_w² for every mode, and h_q is no 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -27,89 +29,177 @@ from .notation import J, M
 if TYPE_CHECKING:
     from .spectrum import Spectrum
 
+GUARD_BITS = 10
 
-class DegreesOfFreedom(sp.Function):
-    r"""D_q(κ) = Σ_J (λ_J/(λ_J+κ))^q.
+
+class SpectrumTerm(sp.Function):
+    """A spectrum inside a sympy expression: its kind, and its parameters as sympy numbers.
+
+    Symbols among the parameters are substituted as anywhere else.
+
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> from solvable.analytic.notation import alpha
+    >>> sp.sympify(PowerLaw(alpha)).subs(alpha, 1).value()
+    PowerLaw(exponent=2, size=inf, target_exponent=2, scale=1, target_variance=1)
+    """
+
+    def value(self) -> Spectrum:
+        """The spectrum."""
+        return self._imp_(self.args[0].name, *map(_plain, self.args[1:]))
+
+    @staticmethod
+    def _imp_(kind: str, *values: Any) -> Spectrum:
+        from .spectrum import from_dict
+        from .spectrum.protocol import KINDS
+
+        names = KINDS[kind].__init__.__annotations__
+        known = [None if value == () else value for value in values]
+        return from_dict({"kind": kind, **dict(zip((n for n in names if n != "return"), known))})
+
+    def _code(self, printer: Any) -> str:
+        kind, *values = self.args
+        return f"SpectrumTerm({', '.join([repr(kind.name), *map(printer._print, values)])})"
+
+    _pythoncode = _numpycode = _mpmathcode = _lambdacode = _code
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{self.args[0].name}({', '.join(map(printer._print, self.args[1:]))})"
+
+
+def _plain(value: sp.Basic) -> Any:
+    if isinstance(value, sp.Tuple):
+        return tuple(map(_plain, value)) or None
+    if value.is_Rational:
+        return Fraction(int(value.p), int(value.q))
+    return math.inf if value is sp.oo else value
+
+
+class ModeFunction(sp.Function):
+    """A function f_q(κ) or f_q(κ, spectrum) of κ, whose derivative is one of the same family.
+
+    With numbers for all arguments `evalf` gives its value to any precision; functions that
+    `sympy.lambdify` returns evaluate it in numpy and mpmath.
+    """
+
+    nargs = (2, 3)
+    letter = ""
+
+    @property
+    def spectrum(self) -> tuple[sp.Basic, ...]:
+        """The spectrum, as the arguments that follow κ."""
+        return tuple(self.args[2:])
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[1].is_positive else None
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        return evaluated(self, prec)
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{self.letter}_{self.args[0]}({printer._print(self.args[1])})"
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.pretty_symbology import pretty_symbol
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        name = f"{self.letter}_{self.args[0]}"
+        inner = prettyForm(*printer._print(self.args[1]).parens())
+        return prettyForm(
+            *prettyForm(pretty_symbol(name) if printer._use_unicode else name).right(inner)
+        )
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        body = rf"{self.letter}_{{{printer._print(self.args[0])}}}"
+        power = f"^{{{exp}}}" if exp else ""
+        return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
+
+
+def evaluated(function: sp.Function, prec: int) -> sp.Expr | None:
+    """`evalf` by the function's ``_imp_``; None while symbols are left or no spectrum is known."""
+    *numbers, spectrum = function.args
+    if function.free_symbols or not isinstance(spectrum, SpectrumTerm):
+        return None
+    with mpmath.workprec(prec + GUARD_BITS):
+        values = [mpmath.mpmathify(x._to_mpmath(prec + GUARD_BITS)) for x in numbers]
+        return sp.Expr._from_mpmath(function._imp_(*values, spectrum.value()), prec)
+
+
+def _needed(spectrum: Spectrum | None, letter: str) -> Spectrum:
+    if spectrum is None:
+        raise InputError("spectrum", None, f"a spectrum, to evaluate {letter}: make the formula "
+                         "with one, or substitute with `with_spectrum`")  # fmt: skip
+    return spectrum
+
+
+class DegreesOfFreedom(ModeFunction):
+    r"""D_q(κ) = Σ_J (λ_J/(λ_J+κ))^q; of a given spectrum with a third argument.
 
     >>> from solvable.analytic.notation import kappa
     >>> D1 = DegreesOfFreedom(1, kappa)
     >>> D1.diff(kappa)
     (-D_1(kappa) + D_2(kappa))/kappa
+    >>> from solvable.analytic.spectrum import Flat
+    >>> DegreesOfFreedom(1, kappa, Flat(6)).subs(kappa, sp.Rational(1, 2)).evalf(5)
+    4.0000
     """
 
-    nargs = 2
+    letter = "D"
 
     def fdiff(self, argindex: int = 2) -> sp.Expr:
         """The derivative with respect to κ."""
-        q, x = self.args
+        q, x, *spectrum = self.args
         if argindex != 2:
             raise sp.ArgumentIndexError(self, argindex)
-        return -q * (DegreesOfFreedom(q, x) - DegreesOfFreedom(q + 1, x)) / x
+        return -q * (self - DegreesOfFreedom(q + 1, x, *spectrum)) / x
 
-    def _eval_rewrite_as_Sum(self, q: Any, x: Any, **_: Any) -> sp.Expr:
+    @staticmethod
+    def _imp_(q: Any, kappa: Any, spectrum: Spectrum | None = None) -> Any:
+        return _needed(spectrum, f"D_{int(q)}").degrees_of_freedom(kappa, int(q))
+
+    def _eval_rewrite_as_Sum(self, q: Any, x: Any, *_: Any, **__: Any) -> sp.Expr:
         eigenvalue = sp.Function("lambda", positive=True)(J)
         return sp.Sum((eigenvalue / (eigenvalue + x)) ** q, (J, 1, M))
 
-    def _eval_is_positive(self) -> bool | None:
-        return True if self.args[1].is_positive else None
 
-    def _sympystr(self, printer: Any) -> str:
-        return f"D_{self.args[0]}({printer._print(self.args[1])})"
-
-    def _pretty(self, printer: Any) -> Any:
-        return _pretty("D", self, printer)
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        body = rf"D_{{{printer._print(self.args[0])}}}"
-        power = f"^{{{exp}}}" if exp else ""
-        return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
-
-
-class TargetSum(sp.Function):
-    r"""h_q(κ) = Σ_J w_J² λ_J/(λ_J+κ)^q.
+class TargetSum(ModeFunction):
+    r"""h_q(κ) = Σ_J w_J² λ_J/(λ_J+κ)^q; of a given spectrum with a third argument.
 
     >>> from solvable.analytic.notation import kappa
     >>> TargetSum(1, kappa).diff(kappa)
     -h_2(kappa)
     """
 
-    nargs = 2
+    letter = "h"
 
     def fdiff(self, argindex: int = 2) -> sp.Expr:
         """The derivative with respect to κ."""
-        q, x = self.args
+        q, *rest = self.args
         if argindex != 2:
             raise sp.ArgumentIndexError(self, argindex)
-        return -q * TargetSum(q + 1, x)
+        return -q * TargetSum(q + 1, *rest)
 
-    def _eval_rewrite_as_Sum(self, q: Any, x: Any, **_: Any) -> sp.Expr:
+    @staticmethod
+    def _imp_(q: Any, kappa: Any, spectrum: Spectrum | None = None) -> Any:
+        return _needed(spectrum, f"h_{int(q)}").target_sum(kappa, int(q))
+
+    def _eval_rewrite_as_Sum(self, q: Any, x: Any, *_: Any, **__: Any) -> sp.Expr:
         eigenvalue = sp.Function("lambda", positive=True)(J)
         weight = sp.Function("w")(J)
         return sp.Sum(weight**2 * eigenvalue / (eigenvalue + x) ** q, (J, 1, M))
 
-    def _eval_is_positive(self) -> bool | None:
-        return True if self.args[1].is_positive else None
 
-    def _sympystr(self, printer: Any) -> str:
-        return f"h_{self.args[0]}({printer._print(self.args[1])})"
+def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
+    """The expression with every D_q(κ) and h_q(κ) taken of this spectrum.
 
-    def _pretty(self, printer: Any) -> Any:
-        return _pretty("h", self, printer)
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        body = rf"h_{{{printer._print(self.args[0])}}}"
-        power = f"^{{{exp}}}" if exp else ""
-        return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
-
-
-def _pretty(letter: str, function: sp.Function, printer: Any) -> Any:
-    from sympy.printing.pretty.pretty_symbology import pretty_symbol
-    from sympy.printing.pretty.stringpict import prettyForm
-
-    order, argument = function.args
-    name = pretty_symbol(f"{letter}_{order}") if printer._use_unicode else f"{letter}_{order}"
-    inner = prettyForm(*printer._print(argument).parens())
-    return prettyForm(*prettyForm(name).right(inner))
+    >>> from solvable.analytic.notation import kappa
+    >>> from solvable.analytic.spectrum import Flat
+    >>> sp.lambdify(kappa, with_spectrum(DegreesOfFreedom(1, kappa), Flat(6)))(1.0)
+    np.float64(3.0)
+    """
+    return expression.replace(
+        lambda x: isinstance(x, ModeFunction) and len(x.args) == 2,
+        lambda x: x.func(*x.args, spectrum),
+    )
 
 
 def isotropic(expression: sp.Expr, target_variance: sp.Expr) -> sp.Expr:
@@ -145,17 +235,10 @@ def evaluate(expression: sp.Expr, values: Mapping[Any, Any], spectrum: Spectrum 
     expression = sp.sympify(expression)
     replacements: dict[sp.Expr, Any] = {}
     # innermost first: the argument of one sum may hold no other sum
-    for atom in expression.atoms(DegreesOfFreedom, TargetSum):
-        if spectrum is None:
-            raise InputError("spectrum", spectrum, f"a spectrum, to evaluate {atom}")
-        order, argument = atom.args
+    for atom in expression.atoms(ModeFunction):
+        order, argument, *own = atom.args
         point = mpmath.mpmathify(evaluate(argument, values, spectrum))
-        family = (
-            spectrum.degrees_of_freedom
-            if isinstance(atom, DegreesOfFreedom)
-            else spectrum.target_sum
-        )
-        replacements[atom] = family(point, int(order))
+        replacements[atom] = atom._imp_(order, point, own[0].value() if own else spectrum)
     known = {sp.sympify(symbol): mpmath.mpmathify(value) for symbol, value in values.items()}
     atoms = {**replacements, **{s: v for s, v in known.items() if s in expression.free_symbols}}
     dummies = {atom: sp.Dummy() for atom in atoms}

@@ -26,8 +26,9 @@ from solvable.analytic.learners import (
     OnePassSGD,
     RidgeRegression,
 )
+from solvable.analytic.spectrum import PowerLaw
 
-from .cells import Cell, SpectrumSpec
+from .cells import Cell
 from .comparison import Findings, compare, simulate_cases
 from .sweep import Status
 from .theory import theory
@@ -59,10 +60,10 @@ class StaticCase:
         from solvable.analytic.optimal_ridge import optimal_ridge
 
         fraction = RIDGES[choice("ridge", self.ridge, RIDGES)]
-        spectrum = SpectrumSpec.power_law(alpha=self.alpha, size=scale * self.modes)
+        spectrum = PowerLaw(alpha=self.alpha, size=scale * self.modes)
         sizes, ridge = (scale * self.features, scale * self.samples), 0.0
         if fraction:
-            best = optimal_ridge(spectrum.build(), *sizes, noise=self.noise)
+            best = optimal_ridge(spectrum, *sizes, noise=self.noise)
             ridge = fraction * float(best.ridge)
         return Cell(spectrum, *sizes, RidgeRegression(), (ridge,), noise=self.noise)
 
@@ -90,7 +91,7 @@ class DynamicCase:
         if isinstance(learner, GradientFlow):
             learner = replace(learner, decay=learner.decay / slower)
         times = tuple(round(t * slower) if learner.discrete else t * slower for t in self.at)
-        spectrum = SpectrumSpec.power_law(
+        spectrum = PowerLaw(
             exponent=EXPONENT, target_exponent=TARGET_EXPONENT, size=scale * MODES
         )
         return Cell(

@@ -22,67 +22,10 @@ import numpy as np
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import Learner, RidgeRegression, learner_from_dict
+from solvable.analytic.spectrum import Spectrum
+from solvable.analytic.spectrum import from_dict as spectrum_from_dict
 
 from .entries import EntryLaw
-
-SPECTRA = ("PowerLaw", "Flat", "CutoffPowerLaw", "Empirical")
-
-
-@dataclass(frozen=True)
-class SpectrumSpec:
-    """Name and parameters of an `analytic.spectrum` class, as plain data.
-
-    >>> SpectrumSpec.power_law(alpha=0.5, size=2000).parameters
-    (('alpha', 0.5), ('size', 2000))
-    """
-
-    kind: str
-    parameters: tuple[tuple[str, Any], ...]
-
-    def __post_init__(self) -> None:
-        choice("spectrum", self.kind, SPECTRA)
-
-    @classmethod
-    def of(cls, kind: str, **parameters: Any) -> SpectrumSpec:
-        """``SpectrumSpec.of("Flat", size=100)``; arrays become tuples, 1 and 1.0 are one value."""
-        plain = {name: _plain(name, value) for name, value in parameters.items()}
-        return cls(kind, tuple(sorted(plain.items())))
-
-    @classmethod
-    def power_law(cls, **parameters: Any) -> SpectrumSpec:
-        """λ_J = λ₊J^{-b}: keywords of `analytic.spectrum.PowerLaw`."""
-        return cls.of("PowerLaw", **parameters)
-
-    def build(self) -> Any:
-        """The `analytic.spectrum.Spectrum`; it must have finitely many modes to be simulated."""
-        from solvable.analytic import spectrum
-
-        parameters = {
-            name: np.asarray(value) if isinstance(value, tuple) else value
-            for name, value in self.parameters
-        }
-        try:
-            built = getattr(spectrum, self.kind)(**parameters)
-        except TypeError as error:
-            raise InputError(
-                "spectrum", dict(self.parameters), f"parameters of {self.kind}"
-            ) from error
-        if built.size == float("inf"):
-            raise InputError("size", built.size, "a finite number of modes, to be simulated")
-        return built
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in self.parameters}
-        return {"kind": self.kind, **values}
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Numpy scalars and arrays as Python numbers and tuples; every number but a size a float."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return tuple(np.asarray(value, float).tolist())
-    value = value.item() if isinstance(value, np.generic) else value
-    return float(value) if isinstance(value, int) and name != "size" else value
 
 
 def _shortest(value: float) -> str:
@@ -109,12 +52,13 @@ class Cell:
         their data (same features); their predictions are averaged (ensembling, bagging).
     dtype : arithmetic of the entries and of the products, "float64" or "float32".
 
-    >>> cell = Cell(SpectrumSpec.power_law(alpha=0.5, size=300), features=20, samples=40)
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> cell = Cell(PowerLaw(alpha=0.5, size=300), features=20, samples=40)
     >>> Cell.from_dict(cell.to_dict()) == cell
     True
     """
 
-    spectrum: SpectrumSpec
+    spectrum: Spectrum
     features: int
     samples: int
     learner: Learner = field(default_factory=RidgeRegression)
@@ -129,6 +73,7 @@ class Cell:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        count("size", self.spectrum.size)
         for name in ("features", "samples", "feature_draws", "data_draws"):
             object.__setattr__(self, name, count(name, getattr(self, name)))
         if self.targets not in ("average", "fixed"):
@@ -154,7 +99,7 @@ class Cell:
 
     def sizes(self) -> str:
         """N, T and M in words."""
-        return f"N = {self.features}, T = {self.samples}, M = {self.spectrum.build().size}"
+        return f"N = {self.features}, T = {self.samples}, M = {self.spectrum.size}"
 
     def labels(self) -> list[str]:
         """Names of the scored points, such as ``time=10``; different values, different names."""
@@ -191,8 +136,7 @@ class Cell:
         for name in ("spectrum", "features", "samples"):
             if name not in values:
                 raise InputError(name, "missing", "a value")
-        spectrum = dict(values["spectrum"])
-        values["spectrum"] = SpectrumSpec.of(spectrum.pop("kind"), **spectrum)
+        values["spectrum"] = spectrum_from_dict(values["spectrum"])
         if "learner" in values:
             values["learner"] = learner_from_dict(values["learner"])
         for name in ("feature_law", "data_law"):

@@ -62,7 +62,7 @@ class Draw:
 
 def realise(cell: Cell, seed: Seed) -> Draw:
     """Explicit u, with entries of variance σ_u², and x, from the counters of ``seed``."""
-    streams, spectrum = Streams.of(seed), cell.spectrum.build()
+    streams, spectrum = Streams.of(seed), cell.spectrum
     eigenvalues = spectrum.eigenvalues()
 
     def entries(law: EntryLaw, role: Role, draws: int, width: int) -> Array:

@@ -95,7 +95,7 @@ def moments(cell: Cell, seed: Seed, *, threads: int = 1) -> Moments:
 def accumulate(cell: Cell, seed: Seed, *, threads: int = 1) -> Sums:
     """One pass over the modes, last tile first."""
     streams = Streams.of(seed)
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
     averaged = cell.targets == "average"
     width = columns if averaged else explicit_targets(cell)
@@ -247,7 +247,7 @@ class TileSum:
 def bare_flops(cell: Cell) -> float:
     """Floating-point operations of the products that the moments consist of."""
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
-    size = cell.spectrum.build().size
+    size = cell.spectrum.size
     if cell.targets == "average":
         return float(size) * (4 * rows * columns + rows**2 + columns**2)
     drawn = 2 * explicit_targets(cell) * (rows + columns)

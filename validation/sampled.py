@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic.learners import RidgeRegression
+from solvable.analytic.spectrum import PowerLaw
 
-from .cells import Cell, SpectrumSpec
+from .cells import Cell
 from .dense import Draw, realise
 from .executors import one_blas_thread
 from .sweep import seed_sequence
@@ -31,10 +32,10 @@ def task(
 ) -> Cell:  # fmt: skip
     """A model of finite size with λ_k = k^{-b} and w_k² λ_k = k^{-a}.
 
-    >>> task(6, 9, 15, 1.25, 1.5).spectrum.build().size
+    >>> task(6, 9, 15, 1.25, 1.5).spectrum.size
     15
     """
-    law = SpectrumSpec.power_law(exponent=b, target_exponent=a, size=modes)
+    law = PowerLaw(exponent=b, target_exponent=a, size=modes)
     return Cell(law, features, samples, noise=noise)
 
 

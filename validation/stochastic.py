@@ -118,7 +118,7 @@ def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
 
 def joint_covariance(cell: Cell, streams: Streams) -> Array:
     """Γ = [u; w] Λ [u; w]ᵀ, shaped (N + D, N + D), in one pass over the modes."""
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     width = cell.features + explicit_targets(cell)
     total = TileSum(width, width, cell.dtype)
     for start in range((spectrum.size - 1) // TILE * TILE, -1, -TILE):

@@ -16,7 +16,7 @@ def curve(cell: Cell, at: Any = None) -> DynamicLoss:
     if at is not None and cell.learner.scored == "ridge":
         at = np.asarray(at, float) / (cell.feature_variance * cell.features * cell.samples)
     return dynamics(
-        cell.spectrum.build(), cell.features, np.inf if cell.learner.fresh else cell.samples,
+        cell.spectrum, cell.features, np.inf if cell.learner.fresh else cell.samples,
         cell.scored() if at is None else np.asarray(at, float), learner=cell.learner,
         noise=cell.noise, ensemble=cell.feature_draws, bags=cell.data_draws,
     )  # fmt: skip
@@ -25,8 +25,8 @@ def curve(cell: Cell, at: Any = None) -> DynamicLoss:
 def theory(cell: Cell) -> dict[str, float]:
     """Excess and training loss under the names of `Cell.observables`.
 
-    >>> from solvable.validation.cells import SpectrumSpec
-    >>> law = SpectrumSpec.power_law(alpha=0.5, size=2000)
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> law = PowerLaw(alpha=0.5, size=2000)
     >>> round(theory(Cell(law, 100, 400))["excess_loss[ridge=0]"], 9)
     0.405638916
     """

@@ -168,8 +168,8 @@ def _diagonal(a: Array, b: Array) -> Array:
 def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     """One repetition of a cell: draw, train, score. Keys are `Cell.observables`.
 
-    >>> from solvable.validation.cells import SpectrumSpec
-    >>> cell = Cell(SpectrumSpec.of("Flat", size=30), features=10, samples=20)
+    >>> from solvable.analytic.spectrum import PowerLaw, Flat
+    >>> cell = Cell(Flat(size=30), features=10, samples=20)
     >>> sorted(simulate(cell, 1))
     ['excess_loss[ridge=0]', 'train_loss[ridge=0]']
     """

@@ -26,7 +26,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .cells import Cell, SpectrumSpec
+from solvable.analytic.spectrum import PowerLaw
+
+from .cells import Cell
 from .entries import EntryLaw
 
 ALPHA, NOISE, MODES = 0.5, 0.1, 320
@@ -52,7 +54,7 @@ class LawCase:
         if self.dilute:
             law = EntryLaw(law.name, float(law.parameter or 0) / scale)
         return Cell(
-            SpectrumSpec.power_law(alpha=ALPHA, size=scale * MODES),
+            PowerLaw(alpha=ALPHA, size=scale * MODES),
             scale * self.features,
             scale * self.samples,
             at=(self.ridge * scale ** (1 - ALPHA),),

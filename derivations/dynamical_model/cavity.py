@@ -131,7 +131,7 @@ def _field_ratios() -> np.ndarray:
 def _value(claim: sp.Basic, size: int) -> float:
     """The claim's right side at the sizes and the frequency of ``size``."""
     cell, frequency = _setting(size)
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     root = solve(spectrum, cell.features, cell.samples, frequency).value
     values = {kappa: root, N: cell.features, P: cell.samples, z: frequency}
     return float(Point(values, spectrum)(claim.args[1]))

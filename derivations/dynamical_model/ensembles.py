@@ -163,7 +163,7 @@ def _square_of_grid(features: int, data: int) -> sp.Expr:
 
 def _simulated_pairs() -> list[Step]:
     """Pairs of simulated ridge regressions at one real frequency against the closed forms."""
-    spectrum = SETTING.spectrum.build()
+    spectrum = SETTING.spectrum
     root = solve(spectrum, SETTING.features, SETTING.samples, FREQUENCY).value
     values = {kappa: root, N: SETTING.features, P: SETTING.samples, noise: SETTING.noise}
     point = Point(values, spectrum)

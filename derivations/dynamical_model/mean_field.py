@@ -80,7 +80,7 @@ FREQUENCY = 0.05
 
 def _at(cell: Cell, frequency: float) -> Point:
     """κ of equation (1) and the sizes of a simulated model."""
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     solution = solve(spectrum, cell.features, cell.samples, frequency).value
     values = {kappa: solution, N: cell.features, P: cell.samples, z: frequency}
     return Point(values, spectrum)
@@ -192,7 +192,7 @@ def _simulated_responses() -> list[Step]:
 
     def value(claim: sp.Basic, size: int) -> float:
         cell = _larger(size)
-        known = {lam: sp.Float(cell.spectrum.build().eigenvalue(mode))}
+        known = {lam: sp.Float(cell.spectrum.eigenvalue(mode))}
         return float(_at(cell, frequency(size))(claim.args[1].xreplace(known)))
 
     def simulated(one: Any) -> FiniteSize:

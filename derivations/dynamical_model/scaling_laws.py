@@ -163,7 +163,7 @@ def bottleneck_exponents() -> Parts:
 def _simulated_bottleneck() -> Step:
     """Loss of N = 64 features trained on the population: κh₁ against the bias κ²h₂."""
     cell = sampled.task(64, 1, 1200, b=1.2, a=3.4)
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     root = solve(spectrum, cell.features, math.inf, 0.0).value
     point = Point({kappa: root}, spectrum)
     return Step(

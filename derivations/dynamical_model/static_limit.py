@@ -110,7 +110,7 @@ def _flow_residual(claim: sp.Basic) -> float:
 
 def _simulated_training() -> Statistical:
     frequency, cell = 0.02, sampled.task(noise=0.1)
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
 
     def theory(claim: sp.Basic) -> float:
         root = solve(spectrum, cell.features, cell.samples, frequency).value

@@ -293,7 +293,7 @@ def _two_frequencies() -> FiniteSize:
 
     def theory(claim: sp.Basic, size: int) -> float:
         here = setting(size)
-        spectrum = here.spectrum.build()
+        spectrum = here.spectrum
         first, second = (solve(spectrum, here.features, here.samples, q).value for q in FREQUENCIES)
         values = {kappa: first, kappa_prime: second, N: here.features, P: here.samples}
         point = Point(values, spectrum)

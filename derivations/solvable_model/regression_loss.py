@@ -57,12 +57,12 @@ def at_equal_frequencies(correlation_function: sp.Expr) -> sp.Expr:
 @cache
 def _simulated(size: int) -> np.ndarray:
     """Excess losses over seeds at (N, T) = size × (30, 60)."""
-    from solvable.validation.cells import Cell, SpectrumSpec
+    from solvable.validation.cells import Cell
     from solvable.validation.sweep import seed_sequence
     from solvable.validation.training import simulate
 
     cell = Cell(
-        spectrum=SpectrumSpec.power_law(alpha=0.5, size=LATENT), features=30 * size,
+        spectrum=PowerLaw(alpha=0.5, size=LATENT), features=30 * size,
         samples=60 * size, at=(RIDGE,), noise=NOISE,
     )  # fmt: skip
     (name,) = (name for name in cell.observables() if name.startswith("excess_loss"))

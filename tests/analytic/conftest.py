@@ -1,30 +1,18 @@
-"""The spectra over which every property of the theory is tested."""
+"""The spectra over which every property of the theory is tested: the examples of every kind."""
 
-from fractions import Fraction
+import math
 
-import numpy as np
 import pytest
 
-from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.spectrum import KINDS
 
-_values = np.sort(np.random.default_rng(11).gamma(0.5, size=40))[::-1]
-
-FINITE = {
-    "power law": PowerLaw(0.5, size=300),
-    "power law, own target": PowerLaw(Fraction(1, 4), size=200, target_exponent=Fraction(3, 2)),
-    "power law, b < 1": PowerLaw(exponent=0.75, size=150, scale=2.5, target_variance=0.5),
-    "flat": Flat(60, scale=0.75, target_variance=2),
-    "cutoff": CutoffPowerLaw(1, 20, 80, target_exponent=1.5),
-    "empirical": Empirical(_values, target_power=_values**2 * 3),
-    "empirical, isotropic": Empirical([1, 0.5, 0.5, 0.125, 0.01, 0.01, 0], target_variance=4),
+SPECTRA = {
+    f"{name} {i}": example
+    for name, kind in KINDS.items()
+    for i, example in enumerate(kind.examples())
 }
-INFINITE = {
-    "infinite power law": PowerLaw(0.5),
-    "infinite power law, steep": PowerLaw(2, scale=0.5),
-    "infinite power law, own target": PowerLaw(exponent=1.25, target_exponent=2.75, scale=3),
-    "infinite power law, coinciding poles": PowerLaw(exponent=1.2, target_exponent=3.4),
-}
-SPECTRA = {**FINITE, **INFINITE}
+FINITE = {name: x for name, x in SPECTRA.items() if x.size < math.inf}
+INFINITE = {name: x for name, x in SPECTRA.items() if x.size == math.inf}
 
 
 @pytest.fixture(params=SPECTRA.values(), ids=SPECTRA, scope="session")

@@ -23,9 +23,17 @@ def modes(spectrum):
 
 
 def sizes(spectrum):
-    """N and T: small, of the order of the number of modes, large, infinite."""
+    """N and T: small, of the order of the number of modes, large, infinite.
+
+    Those whose κ is below the range of float64 are left out.
+    """
     m = modes(spectrum)
-    return np.array([1.0, 2.5, m / 3, m - 1, m, m + 1, 3 * m, 1e3 * m, math.inf])
+    all_sizes = [1.0, 2.5, m / 3, m - 1, m, m + 1, 3 * m, 1e3 * m, math.inf]
+    return np.array([n for n in all_sizes if n >= spectrum.size or in_range(spectrum, n)])
+
+
+def in_range(spectrum, n):
+    return n == math.inf or float(spectrum.eigenvalue(n)) > 1e-250
 
 
 def equation(spectrum, k, n, t):

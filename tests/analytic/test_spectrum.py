@@ -57,18 +57,22 @@ def test_modes_descend_and_come_in_blocks(finite_spectrum):
     assert float(finite_spectrum.eigenvalue(mpmath.mpf(m))) == pytest.approx(values[-1], rel=1e-14)
 
 
-def test_infinite_spectra_are_limits_of_finite_ones(infinite_spectrum):
+@pytest.mark.parametrize("law", [x for x in PowerLaw.examples() if x.size == math.inf])
+def test_infinite_power_laws_are_limits_of_finite_ones(law):
     """Σ_{J>M} λ/(λ+κ) ~ M^{1−b} λ₊/((b−1)κ): the observed slope is 1 − b."""
-    b, scale = float(infinite_spectrum.exponent), float(infinite_spectrum.scale)
+    b, scale = float(law.exponent), float(law.scale)
     sizes = 10.0 ** np.arange(5, 10)
     with mpmath.workdps(50):
         one = mpmath.mpf(1)
-        whole = infinite_spectrum.degrees_of_freedom(one)
-        parts = [PowerLaw(exponent=infinite_spectrum.exponent, size=m, scale=scale) for m in sizes]
+        whole = law.degrees_of_freedom(one)
+        parts = [PowerLaw(exponent=law.exponent, size=m, scale=scale) for m in sizes]
         gaps = [float(whole - part.degrees_of_freedom(one)) for part in parts]
     slope = np.polyfit(np.log(sizes), np.log(gaps), 1)[0]
     assert slope == pytest.approx(1 - b, abs=0.005), f"slope {slope:.4f}, expected {1 - b}"
     assert gaps[-1] == pytest.approx(scale / (b - 1) * sizes[-1] ** (1 - b), rel=0.01)
+
+
+def test_infinite_spectra_are_listed_in_blocks(infinite_spectrum):
     with pytest.raises(InputError, match="stop"):
         infinite_spectrum.eigenvalues()
     assert len(infinite_spectrum.eigenvalues(5, 12)) == 7
@@ -204,7 +208,7 @@ def test_exponents_are_exact_numbers():
         (lambda: PowerLaw(1, target_variance=-1), "target_variance = -1"),
         (lambda: Flat(0), "size = 0"),
         (lambda: Empirical([]), "eigenvalues"),
-        (lambda: Empirical([1, 2]), "eigenvalues.*descending"),
+        (lambda: Empirical(np.array([[1.0, 0.5]])), "eigenvalues = an array of shape"),
         (lambda: Empirical([1, -1]), "eigenvalues = -1"),
         (lambda: Empirical([0, 0]), "eigenvalues"),
         (lambda: Empirical([2, 1], target_power=[1]), "target_power"),

@@ -14,7 +14,8 @@ import time
 import numpy as np
 import pytest
 
-from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.analytic.spectrum import PowerLaw
+from solvable.validation.cells import Cell
 from solvable.validation.ensembles import TILE, TileSum, bare_flops, moments
 from solvable.validation.entries import EntryLaw
 from solvable.validation.memory import peak_bytes
@@ -25,7 +26,7 @@ THREADS = os.cpu_count() or 1
 
 
 def cell_of(modes, law="gaussian", dtype="float64", targets="average"):
-    spectrum = SpectrumSpec.power_law(alpha=0.5, size=modes)
+    spectrum = PowerLaw(alpha=0.5, size=modes)
     entries = EntryLaw(law)
     return Cell(spectrum, SIZE, SIZE, targets=targets, feature_law=entries, data_law=entries,
                 dtype=dtype)  # fmt: skip
@@ -131,7 +132,7 @@ def test_a_million_modes(benchmark):
 
 def test_many_ridges_cost_little_more_than_one(benchmark):
     """All ridges come from one factorisation."""
-    spectrum = SpectrumSpec.power_law(alpha=0.5, size=4 * TILE)
+    spectrum = PowerLaw(alpha=0.5, size=4 * TILE)
     one, many = (
         Cell(spectrum, 150, 300, at=tuple(np.geomspace(1e-3, 1e3, count))) for count in (1, 100)
     )

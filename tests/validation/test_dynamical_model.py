@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.cases import DYNAMIC, DynamicCase
-from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.cells import Cell
 from solvable.validation.comparison import compare, simulate_cases
 from solvable.validation.executors import process_pool
 from solvable.validation.theory import theory
 
-SPECTRUM = SpectrumSpec.power_law(exponent=1.25, target_exponent=1.5, size=200)
+SPECTRUM = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
 REFERENCE = [  # N, P, t, σ_ε², excess loss, training loss
     (60, 120, 10, 0.0, 0.5915381394696, 0.4479990032734),
     (60, 120, 1000, 0.0, 0.5585404227196, 0.1522909792756),

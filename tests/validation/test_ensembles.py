@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientFlow, OnePassSGD, RidgeRegression
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw, from_dict
 from solvable.validation import memory
-from solvable.validation.cells import Cell, SpectrumSpec
-from solvable.validation.ensembles import TILE, accumulate, bare_flops, moments
+from solvable.validation.cells import Cell
+from solvable.validation.ensembles import TILE, bare_flops, moments
 from solvable.validation.entries import EntryLaw, Role, Streams
 from solvable.validation.memory import BASE, check_memory, peak_bytes
 from solvable.validation.training import simulate
@@ -23,7 +24,7 @@ LAWS = [
     EntryLaw(), EntryLaw("rademacher"), EntryLaw("uniform"), EntryLaw("laplace"),
     EntryLaw("student", 5), EntryLaw("student", 12), EntryLaw("sparse", 0.2),
 ]  # fmt: skip
-SPECTRUM = SpectrumSpec.power_law(alpha=0.5, size=3 * TILE + 17)
+SPECTRUM = PowerLaw(alpha=0.5, size=3 * TILE + 17)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -40,7 +41,7 @@ def test_entries_are_standardised_with_the_stated_kurtosis(law, dtype):
 
 
 def test_elliptical_samples_have_unit_second_moment_and_common_norms():
-    cell = Cell(SpectrumSpec.of("Flat", size=4000), 5, 1500, data_law=EntryLaw("elliptical", 6))
+    cell = Cell(Flat(size=4000), 5, 1500, data_law=EntryLaw("elliptical", 6))
     norms = cell.data_law.column_factors(Streams.of(1), 0, cell.samples)
     assert np.mean(norms**2) == pytest.approx(1, abs=0.1)
     drawn = moments(cell, 1)
@@ -71,7 +72,7 @@ def test_fewer_modes_are_a_prefix_of_more_modes():
     """With a negligible tail, cutting the spectrum elsewhere leaves the same realisation."""
     steep = {"exponent": 9.0, "target_exponent": 9.0}
     short, long = (
-        moments(Cell(SpectrumSpec.power_law(size=size, **steep), 6, 8), 3)
+        moments(Cell(PowerLaw(size=size, **steep), 6, 8), 3)
         for size in (TILE, 2 * TILE)
     )
     assert np.allclose(short.kernel, long.kernel, rtol=1e-9, atol=1e-9)
@@ -82,7 +83,7 @@ def test_moments_are_symmetric_and_positive():
     for matrix in (drawn.features, drawn.labels):
         assert np.array_equal(matrix, matrix.T)
         assert np.linalg.eigvalsh(matrix).min() > -1e-12
-    assert drawn.power == pytest.approx(SPECTRUM.build().total_target_power(), rel=1e-12)
+    assert drawn.power == pytest.approx(SPECTRUM.total_target_power(), rel=1e-12)
     joint = np.block([[drawn.features, drawn.cross], [drawn.cross.T, drawn.labels]])
     assert joint.shape == (100, 100)
 
@@ -125,7 +126,7 @@ def test_single_precision_products_have_single_precision_error(targets):
 
 def test_cells_go_to_json_and_back_with_the_same_key_everywhere():
     cell = Cell(
-        SpectrumSpec.of("Empirical", eigenvalues=np.array([2.0, 1.0])), 3, 4, GradientFlow(),
+        Empirical(eigenvalues=np.array([2.0, 1.0])), 3, 4, GradientFlow(),
         (1, 2), noise=1, feature_law=EntryLaw("sparse", 0.5), targets=2, feature_draws=2,
         dtype="float32",
     )  # fmt: skip
@@ -165,7 +166,7 @@ def test_sizes_that_cannot_fit_are_refused_with_the_number():
 
 def test_memory_does_not_depend_on_the_number_of_modes():
     few, many = (
-        peak_bytes(Cell(SpectrumSpec.power_law(alpha=1.0, size=size), 2000, 2000), threads=2)
+        peak_bytes(Cell(PowerLaw(alpha=1.0, size=size), 2000, 2000), threads=2)
         for size in (10**4, 10**6)
     )
     assert few == many < 1.5 * 2**30
@@ -196,15 +197,15 @@ def test_available_memory_is_the_smaller_of_machine_and_group(tmp_path, monkeypa
 
 
 def test_bare_flops_count_the_products():
-    cell = Cell(SpectrumSpec.of("Flat", size=7), 3, 5)
+    cell = Cell(Flat(size=7), 3, 5)
     assert bare_flops(cell) == 7 * (4 * 15 + 9 + 25)
-    assert bare_flops(Cell(SpectrumSpec.of("Flat", size=7), 3, 5, targets="fixed")) == (
+    assert bare_flops(Cell(Flat(size=7), 3, 5, targets="fixed")) == (
         7 * (2 * 15 + 9 + 2 * 8)
     )
 
 
 def test_bad_cells_are_refused_by_name():
-    flat = SpectrumSpec.of("Flat", size=10)
+    flat = Flat(size=10)
     for make in (
         lambda: Cell(flat, 0, 5), lambda: Cell(flat, 2.5, 5), lambda: Cell(flat, 2, 5, noise=-1),
         lambda: Cell(flat, 2, 5, dtype="float16"), lambda: Cell(flat, 2, 5, targets="random"),
@@ -214,11 +215,11 @@ def test_bad_cells_are_refused_by_name():
         lambda: Cell(flat, 2, 5, OnePassSGD(1), targets=1, feature_draws=2),
         lambda: EntryLaw("cauchy"), lambda: EntryLaw("student", 2), lambda: EntryLaw("gaussian", 1),
         lambda: EntryLaw("sparse", 1.5), lambda: EntryLaw("student"),
-        lambda: SpectrumSpec.of("Exponential", size=3),
-        lambda: SpectrumSpec.of("Flat", size=3, slope=1).build(),
+        lambda: from_dict({"kind": "Exponential", "size": 3}),
+        lambda: from_dict({"kind": "Flat", "size": 3, "slope": 1}),
         lambda: Cell.from_dict({"features": 1, "samples": 3}),
         lambda: Cell.from_dict({"spectrum": flat.to_dict(), "features": 1, "width": 3}),
-        lambda: accumulate(Cell(SpectrumSpec.power_law(alpha=1.0), 2, 2), 0),
+        lambda: Cell(PowerLaw(alpha=1.0), 2, 2),
     ):  # fmt: skip
         with pytest.raises(InputError):
             make()

@@ -7,8 +7,9 @@ import pytest
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import Flat, PowerLaw
 from solvable.validation.cases import QUICK, STATIC, StaticCase, quick_look
-from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.cells import Cell
 from solvable.validation.comparison import compare, simulate_cases
 from solvable.validation.executors import process_pool
 from solvable.validation.statistics import estimate, fitted_rate, normality
@@ -24,7 +25,7 @@ REFERENCE = [  # N, T, γ, σ_ε², excess loss; b = a = 3/2, M = 2000
 
 @pytest.mark.parametrize(("features", "samples", "ridge", "noise", "expected"), REFERENCE)
 def test_theory_of_a_cell_is_the_reference_value(features, samples, ridge, noise, expected):
-    spectrum = SpectrumSpec.power_law(alpha=0.5, size=2000)
+    spectrum = PowerLaw(alpha=0.5, size=2000)
     cell = Cell(spectrum, features, samples, at=(ridge,), noise=noise)
     assert theory(cell)[f"excess_loss[ridge={ridge:g}]"] == pytest.approx(expected, rel=1e-12)
     scaled = Cell(spectrum, features, samples, at=(4 * ridge,), noise=noise, feature_variance=4)
@@ -61,12 +62,12 @@ def wrong(name):
 
     def normalised_ridge(cell):
         ridge = cell.at[0] * cell.samples
-        value = static_loss(cell.spectrum.build(), cell.features, cell.samples,
+        value = static_loss(cell.spectrum, cell.features, cell.samples,
                             ridge=ridge, noise=cell.noise)  # fmt: skip
         return dict(zip(cell.observables(), (value.excess_loss, value.train_loss), strict=True))
 
     def noise_in_features(cell):
-        value = static_loss(cell.spectrum.build(), cell.samples, cell.features,
+        value = static_loss(cell.spectrum, cell.samples, cell.features,
                             ridge=cell.at[0], noise=cell.noise)  # fmt: skip
         return dict(zip(cell.observables(), (value.excess_loss, value.train_loss), strict=True))
 
@@ -121,7 +122,7 @@ def test_a_vanishing_loss_is_judged_absolutely():
 
 
 def test_theory_refuses_what_it_does_not_cover():
-    spectrum = SpectrumSpec.of("Flat", size=10)
+    spectrum = Flat(size=10)
     for cell in (Cell(spectrum, 3, 4, feature_draws=2),):
         with pytest.raises(InputError):
             theory(cell)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.executors import (
     SerialExecutor,
     dask_cluster,
@@ -147,9 +148,8 @@ def test_cells_differ_by_type_and_fields_and_tasks_by_function_and_seed():
 
 def test_cells_of_the_model_use_their_own_key():
     from solvable.validation.cells import Cell as ModelCell
-    from solvable.validation.cells import SpectrumSpec
 
-    cell = ModelCell(SpectrumSpec.power_law(alpha=0.5, size=300), features=20, samples=40)
+    cell = ModelCell(PowerLaw(alpha=0.5, size=300), features=20, samples=40)
     assert digest(cell) == cell.key
 
 

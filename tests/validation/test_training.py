@@ -18,14 +18,15 @@ from solvable.analytic.learners import (
     RidgeRegression,
     learner_from_dict,
 )
+from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import dense
-from solvable.validation.cells import Cell, SpectrumSpec
+from solvable.validation.cells import Cell
 from solvable.validation.entries import EntryLaw, Role, Streams
 from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
 from solvable.validation.training import factorise, simulate
 
-ISOTROPIC = SpectrumSpec.power_law(alpha=0.5, size=60)
-EASY = SpectrumSpec.power_law(exponent=1.2, target_exponent=2.0, size=700)
+ISOTROPIC = PowerLaw(alpha=0.5, size=60)
+EASY = PowerLaw(exponent=1.2, target_exponent=2.0, size=700)
 AT = {"ridge": (0, 0.01, 0.5), "time": (0, 1, 30.0, 300.0), "step": (0, 1, 7, 40)}
 #: every rule at its example, and at its defaults where it has them
 FILTERS = [kind(*kind.example) for kind in RULES.values() if issubclass(kind, Filter)]
@@ -78,7 +79,7 @@ def test_a_wrong_rule_does_not_agree(learner):
 
 
 def test_ridgeless_reveals_the_rank_when_there_are_few_modes():
-    few = SpectrumSpec.power_law(alpha=1.5, size=15)
+    few = PowerLaw(alpha=1.5, size=15)
     agree(Cell(few, 40, 30, noise=0.3), tolerance=1e-7)
     noiseless = simulate(Cell(few, 40, 30), 1)
     assert abs(noiseless["excess_loss[ridge=0]"]) < 1e-10  # nothing is lost beyond M

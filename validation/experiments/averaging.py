@@ -10,7 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from ..cells import Cell, SpectrumSpec
+from solvable.analytic.spectrum import Flat
+
+from ..cells import Cell
 from ..entries import EntryLaw
 from .dynamic import TIME_AXES, Sheet, flow, task, theory
 from .experiment import (
@@ -98,7 +100,7 @@ ENSEMBLE = Experiment(
 def _white(p: Parameters) -> Plan:
     """λ = 1 and M modes: N = νM features; the target power is 1 in total."""
     sheet = Sheet.empty()
-    spectrum = SpectrumSpec.of("Flat", size=p.M, target_variance=1 / p.M)
+    spectrum = Flat(size=p.M, target_variance=1 / p.M)
     line = np.geomspace(min(p.times) / 2, max(p.times) * 1.5, 100)
     for nu in p.nu:
         for members in p.members:
@@ -110,7 +112,7 @@ def _white(p: Parameters) -> Plan:
 def _white_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
     """With unlimited data the plateaus are 1 − ν, and (1 − ν)² for an infinite ensemble."""
     size = 10**6
-    spectrum = SpectrumSpec.of("Flat", size=size, target_variance=1 / size)
+    spectrum = Flat(size=size, target_variance=1 / size)
     facts = []
     for nu in p.nu:
         for members, expected in ((1, 1 - nu), (10**9, (1 - nu) ** 2)):

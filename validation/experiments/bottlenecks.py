@@ -45,9 +45,8 @@ from .experiment import (
 def _early(p: Parameters) -> Plan:
     sheet, spectrum = Sheet.empty(), task(p.a, p.b, p.M)
     guides, x = [], np.geomspace(min(p.N), max(p.N) * 1.1, 60)
-    built = spectrum.build()
-    curves = dynamics(built, x, p.P, p.times).excess_loss
-    limits = dynamics(built, [1e6, math.inf], p.P, p.times).excess_loss
+    curves = dynamics(spectrum, x, p.P, p.times).excess_loss
+    limits = dynamics(spectrum, [1e6, math.inf], p.P, p.times).excess_loss
     for index, time in enumerate(p.times):
         cells = [flow(spectrum, n, p.P, p.times) for n in p.N]
         sheet.against_size(f"t = {time:g}", p.N, cells, index, (x, curves[:, index]))
@@ -103,7 +102,6 @@ EARLY = Experiment(
 def _late_series(p: Parameters, a: float, b: float, narrow: str, cells: list[Cell]) -> Series:
     """Trained to the end, N or P the bottleneck and the other ``p.excess`` times as large."""
     spectrum = task(a, b, p.M)
-    built = spectrum.build()
 
     def sizes(m: Any) -> tuple[Any, Any]:
         return (m, p.excess * m) if narrow == "N" else (p.excess * m, m)
@@ -112,12 +110,12 @@ def _late_series(p: Parameters, a: float, b: float, narrow: str, cells: list[Cel
     for m in p.m:
         n, size = (int(v) for v in sizes(m))
         cell = Cell(spectrum, n, size)
-        value = float(static_loss(built, n, size).excess_loss)
+        value = float(static_loss(spectrum, n, size).excess_loss)
         points.append(Point(m, len(cells), cell.observables()[0], value, m >= SMALLEST))
         cells.append(cell)
     x = np.geomspace(min(p.m) * 0.8, max(p.m) * 1.2, 60)
     label = f"against {narrow}, a = {a:g}, b = {b:g}"
-    line = np.asarray(static_loss(built, *sizes(x)).excess_loss)
+    line = np.asarray(static_loss(spectrum, *sizes(x)).excess_loss)
     return Series(label, tuple(points), (x, line))
 
 
@@ -221,8 +219,8 @@ class Surface:
 
 def _surface(p: Parameters) -> Surface:
     """Of the simulated models: P samples, widths and times around those simulated."""
-    built = task(p.a, p.b, p.M).build()
-    return Surface.of(built, p.P, (2, 4 * max(p.N)), (min(p.times) / 4, max(p.times) * 4))
+    spectrum = task(p.a, p.b, p.M)
+    return Surface.of(spectrum, p.P, (2, 4 * max(p.N)), (min(p.times) / 4, max(p.times) * 4))
 
 
 def _compute(p: Parameters) -> Plan:

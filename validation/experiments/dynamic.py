@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic.learners import GradientFlow, OnePassSGD
+from solvable.analytic.spectrum import PowerLaw, Spectrum
 
-from ..cells import Cell, SpectrumSpec
+from ..cells import Cell
 from ..theory import curve as theory
 from .experiment import Array, Axes, Point, Series
 
@@ -23,9 +24,9 @@ SMALLEST = 10  # min(N, P) below which the expansion in its inverse is not trust
 LEAST_TRAINING = 0.05  # of the initial loss: an exponentially small residual is not self-averaging
 
 
-def task(a: float, b: float, size: int) -> SpectrumSpec:
+def task(a: float, b: float, size: int) -> Spectrum:
     """λ_k = k^{-b}, target power w_k²λ_k = k^{-a}, k = 1 … M."""
-    return SpectrumSpec.power_law(exponent=b, target_exponent=a, size=size)
+    return PowerLaw(exponent=b, target_exponent=a, size=size)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Sheet:
     @staticmethod
     def initial(cell: Cell) -> float:
         """Loss before training, Σ w²λ + σ_ε²."""
-        return float(cell.spectrum.build().total_target_power()) + cell.noise
+        return float(cell.spectrum.total_target_power()) + cell.noise
 
     def against_size(
         self, label: str, x: Sequence[float], cells: Sequence[Cell], index: int = 0,
@@ -88,13 +89,13 @@ class Sheet:
         self.series.append(Series(label, tuple(points), line))
 
 
-def flow(spectrum: SpectrumSpec, n: int, p: int, times: Sequence[float], **options: Any) -> Cell:
+def flow(spectrum: Spectrum, n: int, p: int, times: Sequence[float], **options: Any) -> Cell:
     """Gradient flow on N features and P samples."""
     return Cell(spectrum, n, p, GradientFlow(), tuple(times), **options)
 
 
 def one_pass(
-    spectrum: SpectrumSpec, n: int, steps: Sequence[int], rate: float, batch: int, noise: float = 0
+    spectrum: Spectrum, n: int, steps: Sequence[int], rate: float, batch: int, noise: float = 0
 ) -> Cell:
     """One-pass SGD on w_k fixed at the roots of their variances; ``samples`` plays no part."""
     rule = OnePassSGD(rate, batch)

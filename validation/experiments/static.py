@@ -14,8 +14,9 @@ import numpy as np
 from solvable.analytic.learners import RidgeRegression
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw, Spectrum
 
-from ..cells import Cell, SpectrumSpec
+from ..cells import Cell
 from .experiment import Array, Axes, Point, Series
 
 LOSS_AXES_T = Axes("training set size T", "test loss")
@@ -25,9 +26,9 @@ SMALLEST = 10  # min(N, T) below which the expansion in its inverse is not trust
 ROUNDING_SHARE = 0.01  # of the loss that the simulation's rounding error may be
 
 
-def power_law(alpha: float, size: int) -> SpectrumSpec:
+def power_law(alpha: float, size: int) -> Spectrum:
     """λ_J = J^{-(1+α)}, J = 1 … M, with isotropic weights."""
-    return SpectrumSpec.power_law(alpha=alpha, size=size)
+    return PowerLaw(alpha=alpha, size=size)
 
 
 def paper_loss(cell: Cell, index: int = 0) -> Any:
@@ -36,27 +37,26 @@ def paper_loss(cell: Cell, index: int = 0) -> Any:
     return lambda observables: factor * observables[name]
 
 
-def theory(spectrum: SpectrumSpec, n: Any, t: Any, *, noise: float = 0.0, ridge: Any = 0) -> Array:
+def theory(spectrum: Spectrum, n: Any, t: Any, *, noise: float = 0.0, ridge: Any = 0) -> Array:
     """Test loss in the paper's normalisation; ``ridge`` is a number ≥ 0 or ``"optimal"``."""
     size = dict(spectrum.parameters)["size"]
-    built = spectrum.build()
     sizes = np.asarray(n, float), np.asarray(t, float)
     if isinstance(ridge, str):
-        found = optimal_ridge(built, *sizes, noise=noise)
+        found = optimal_ridge(spectrum, *sizes, noise=noise)
     else:
-        found = static_loss(built, *sizes, ridge=ridge, noise=noise)
+        found = static_loss(spectrum, *sizes, ridge=ridge, noise=noise)
     return np.asarray(found.excess_loss) / (2 * size)
 
 
-def best_ridges(spectrum: SpectrumSpec, n: Any, t: Any, noise: float = 0.0) -> list[float]:
+def best_ridges(spectrum: Spectrum, n: Any, t: Any, noise: float = 0.0) -> list[float]:
     """γ⋆ of the theory, for each of the sizes."""
     n, t = np.broadcast_arrays(np.asarray(n, float), np.asarray(t, float))
-    return np.asarray(optimal_ridge(spectrum.build(), n, t, noise=noise).ridge).tolist()
+    return np.asarray(optimal_ridge(spectrum, n, t, noise=noise).ridge).tolist()
 
 
 def ridge_series(
     label: str,
-    spectrum: SpectrumSpec,
+    spectrum: Spectrum,
     points: Sequence[tuple[float, int, int]],
     cells: list[Cell],
     *,
@@ -97,7 +97,7 @@ def testable(cell: Cell, loss: float) -> bool:
     at_pole = ridge == 0 and max(n, t) < POLE_MARGIN * min(n, t) and min(n, t) <= cell_size(cell)
     if at_pole or not (np.isfinite(loss) and loss > 0):
         return False
-    spectrum = cell.spectrum.build()
+    spectrum = cell.spectrum
     kappa = float(static_loss(spectrum, n, t, ridge=ridge).kappa)
     smallest = max(kappa, float(spectrum.eigenvalue(spectrum.size)))
     rounding = np.finfo(float).eps * float(spectrum.total_target_power() / smallest)
