@@ -52,9 +52,8 @@ class SpectrumTerm(sp.Function):
         from .spectrum import from_dict
         from .spectrum.protocol import KINDS
 
-        names = KINDS[kind].__init__.__annotations__
         known = [None if value == () else value for value in values]
-        return from_dict({"kind": kind, **dict(zip((n for n in names if n != "return"), known))})
+        return from_dict({"kind": kind, **dict(zip(KINDS[kind].parameter_names(), known))})
 
     def _code(self, printer: Any) -> str:
         kind, *values = self.args
@@ -69,6 +68,8 @@ class SpectrumTerm(sp.Function):
 def _plain(value: sp.Basic) -> Any:
     if isinstance(value, sp.Tuple):
         return tuple(map(_plain, value)) or None
+    if value.is_Integer:
+        return int(value)
     if value.is_Rational:
         return Fraction(int(value.p), int(value.q))
     return math.inf if value is sp.oo else value

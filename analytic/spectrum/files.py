@@ -157,9 +157,7 @@ def _dashed(name: str) -> str:
 
 def kinds_help() -> str:
     """The kinds of spectra and their parameters, as typed on the command line."""
-    from inspect import signature
-
     return "\n".join(
-        f"  {_dashed(name)}:{','.join(f'{p}=' for p in signature(kind).parameters)}"
+        f"  {_dashed(name)}:{','.join(f'{p}=' for p in kind.parameter_names())}"
         for name, kind in sorted(KINDS.items())
     )

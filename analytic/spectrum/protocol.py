@@ -34,7 +34,7 @@ import sympy as sp
 from .. import arguments
 from ..errors import InputError
 from ..formula import is_mp
-from ..notation import J, M
+from ..notation import M
 from ..power_sums.exponents import exact
 
 if TYPE_CHECKING:
@@ -182,11 +182,15 @@ class Spectrum(ABC):
 
     # ---- as data ------------------------------------------------------------------------
 
+    @classmethod
+    def parameter_names(cls) -> dict[str, str]:
+        """Each argument that makes a spectrum of this kind → the field that keeps it."""
+        return {f.metadata.get("argument", f.name): f.name for f in fields(cls)}  # type: ignore[arg-type]
+
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The arguments that make this spectrum, by name."""
-        names = {f.metadata.get("argument", f.name): f.name for f in fields(self)}  # type: ignore[arg-type]
-        return {argument: getattr(self, name) for argument, name in names.items()}
+        return {name: getattr(self, kept) for name, kept in self.parameter_names().items()}
 
     @cached_property
     def free_symbols(self) -> frozenset[sp.Symbol]:
@@ -276,6 +280,3 @@ def converter(*values: Any) -> Callable[[Any], Any]:
 def isotropic_pair(name: str, target: Any, own: Any) -> Any:
     """The law of the target: that of the eigenvalues, unless it has its own."""
     return own if target is None else parameter(arguments.number, name, target)
-
-
-__all__ = ["CHUNK", "KINDS", "MODE", "WEIGHT", "J", "M", "Spectrum", "from_dict", "parameter"]
