@@ -1,12 +1,12 @@
 r"""The loss of ridge regression on random features, in closed form.
 
-With κ from equation (1), R₃ = 1 − D₁/N, R₁ = 1 − D₁/T, E = D₁ − D₂ and the weight
-m = R₃/(R₃ + E/N), the excess loss Σ λ_J E[v_J²] is
+With κ from equation (1), R₃ = 1 − D₁/N, R₁ = 1 − D₁/T, s = D₁ − D₂ and the weight
+m = R₃/(R₃ + s/N), the excess loss Σ λ_J E[v_J²] is
 
-    L + σ_ε² = (κ² h₂ m + κ h₁ (1 − m) + σ_ε²)/Q,      Q = R₁ + (E/T) m,          (4)
+    L + σ_ε² = (κ² h₂ m + κ h₁ (1 − m) + σ_ε²)/Q,      Q = R₁ + (s/T) m,          (4)
 
 for any target power and label noise σ_ε², and the mean squared training residual is
-R₁² (L + σ_ε²). Both terms of every sum are positive, and 1 − Q = (D₂ + E (1 − m))/T, so
+R₁² (L + σ_ε²). Both terms of every sum are positive, and 1 − Q = (D₂ + s (1 − m))/T, so
 
     L = (κ² h₂ m + κ h₁ (1 − m) + σ_ε² (1 − Q))/Q
 
@@ -43,7 +43,7 @@ from .spectrum import Spectrum
 GUARD_DIGITS = 12
 
 _kappa, _d2, _spread, _h1, _h2, _mixing, _r1, _inverse_t, _noise = sp.symbols(
-    "kappa D_2 E h_1 h_2 m R_1 tau sigma2", positive=True
+    "kappa D_2 s h_1 h_2 m R_1 tau sigma2", positive=True
 )
 _absorbed = _inverse_t * (_d2 + _spread * (1 - _mixing))  # 1 − Q
 _error = _kappa**2 * _h2 * _mixing + _kappa * _h1 * (1 - _mixing)
@@ -68,7 +68,7 @@ DENOMINATOR = Formula(
 def excess_loss_formula() -> sp.Expr:
     """The excess loss (4) as a sympy expression in N, T, κ, D₁, D₂, h₁, h₂ and σ_ε.
 
-    The very formulas that the numbers come from, with R₁, R₃, E and m written out.
+    The very formulas that the numbers come from, with R₁, R₃, s and m written out.
 
     >>> from solvable.analytic.notation import kappa
     >>> excess_loss_formula().has(DegreesOfFreedom(2, kappa))
@@ -88,10 +88,10 @@ def excess_loss_formula() -> sp.Expr:
 
 @cache
 def abbreviated_loss() -> tuple[sp.Eq, ...]:
-    """The loss (4) as it is written in the module's docstring: E, m, Q, and L in terms of them.
+    """The loss (4) as it is written in the module's docstring: s, m, Q, and L in terms of them.
 
     >>> print(abbreviated_loss()[2])
-    Eq(Q, E*m/T + R_1)
+    Eq(Q, R_1 + m*s/T)
     """
     d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
     h1, h2 = (TargetSum(q, kappa) for q in (1, 2))

@@ -1,12 +1,37 @@
 """The symbols of both papers, made once, with their assumptions and printed as the papers do.
 
-`P` is the dynamical paper's letter for the number of samples that the solvable-model
-paper calls `T`; `kappa` solves equation (1); `z` is ridge or frequency.
+The number of samples is `T` throughout (the dynamical paper's letter for it is P); `kappa` solves
+equation (1); `z` is ridge or frequency; primes mark the second of two frequencies.
 """
 
 from __future__ import annotations
 
-from sympy import Symbol
+from typing import Any
+
+from sympy import IndexedBase, Symbol, symbols
+
+
+class Letter(Symbol):
+    """A symbol whose LaTeX is not made from its name: see `letter`."""
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        body = _LATEX[self.name]
+        return f"{body}^{{{exp}}}" if exp else body
+
+
+_LATEX: dict[str, str] = {}
+
+
+def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
+    """The symbol ``name``, typeset as ``latex``.
+
+    >>> letter("L_∞", r"L_{\\infty}") ** 2
+    L_∞**2
+    """
+    if _LATEX.setdefault(name, latex) != latex:
+        raise ValueError(f"{name} is typeset in two ways")
+    return Letter(name, **assumptions)
+
 
 N = Symbol("N", positive=True)  #: number of features (model size)
 T = Symbol("T", positive=True)  #: number of samples
@@ -28,7 +53,17 @@ lambda_plus = Symbol("lambda_+", positive=True)  #: largest eigenvalue
 
 sigma_w = Symbol("sigma_w", positive=True)  #: standard deviation of the target weights
 sigma_eps = Symbol("sigma_epsilon", nonnegative=True)  #: standard deviation of the label noise
+noise = sigma_eps**2  #: variance of the label noise
 sigma_u = Symbol("sigma_u", positive=True)  #: standard deviation of the feature matrix
 
 J = Symbol("J", integer=True, positive=True)  #: mode index
 k = Symbol("k", integer=True, positive=True)  #: mode index, dynamical paper
+
+loss = Symbol("L")  #: excess loss Σ λ v², v the error of the learned weights
+train_loss = Symbol("Lhat")  #: mean squared residual on the training data
+smaller, larger = symbols("m n", positive=True)  #: min(N, T) and max(N, T)
+
+lam = IndexedBase("lambda", positive=True)[k]  #: λ_k
+target = IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
+R1, R3, R1_prime, R3_prime = symbols("R_1 R_3 R_1' R_3'", positive=True)  #: data's, features'
+C0, C1, C2, C3 = symbols("C_0:4")  #: two-point functions of the four fields of the chain

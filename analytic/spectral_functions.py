@@ -24,7 +24,7 @@ import mpmath
 import sympy as sp
 
 from .errors import InputError
-from .notation import J, M
+from .notation import J, M, kappa, kappa_prime
 
 if TYPE_CHECKING:
     from .spectrum import Spectrum
@@ -201,6 +201,12 @@ def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
         lambda x: isinstance(x, ModeFunction) and len(x.args) == 2,
         lambda x: x.func(*x.args, spectrum),
     )
+
+
+#: the sums at κ, and primed at κ'
+D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
+h1, h2 = TargetSum(1, kappa), TargetSum(2, kappa)
+D1_prime, h1_prime = DegreesOfFreedom(1, kappa_prime), TargetSum(1, kappa_prime)
 
 
 def isotropic(expression: sp.Expr, target_variance: sp.Expr) -> sp.Expr:

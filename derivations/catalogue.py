@@ -12,41 +12,30 @@ The function's docstring is the summary; it returns the steps and the conclusion
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-
-import sympy as sp
+from typing import Any
 
 from solvable.analytic.errors import InputError
 
 from .bibliography import Reference
 from .derivation import Derivation, Step
 
-MODULES = (
-    "solvable.derivations.solvable_model.regression",
-    "solvable.derivations.solvable_model.self_consistent_kernel",
-    "solvable.derivations.solvable_model.regression_loss",
-    "solvable.derivations.solvable_model.ridgeless",
-    "solvable.derivations.solvable_model.optimal_regularisation",
-    "solvable.derivations.solvable_model.data_spectrum",
-    "solvable.derivations.matrices.random_matrices",
-    "solvable.derivations.dynamical_model.mean_field",
-    "solvable.derivations.dynamical_model.cavity",
-    "solvable.derivations.dynamical_model.static_limit",
-    "solvable.derivations.dynamical_model.early_time",
-    "solvable.derivations.dynamical_model.generalisation_gap",
-    "solvable.derivations.dynamical_model.ensembles",
-    "solvable.derivations.dynamical_model.white_spectrum",
-    "solvable.derivations.dynamical_model.optimisers",
-    "solvable.derivations.dynamical_model.scaling_laws",
-    "solvable.derivations.dynamical_model.dimension_free",
-    "solvable.derivations.relatives.dynamical_relatives",
-    "solvable.derivations.relatives.limiting_forms",
-    "solvable.derivations.relatives.competing_poles",
-    "solvable.derivations.relatives.equiparameterisation",
-    "solvable.derivations.relatives.static_relatives",
-)
+#: the rooms in the order of the catalogue; each names the order of its modules, others follow
+ROOMS = ("solvable_model", "matrices", "dynamical_model", "relatives")
+
+
+def modules() -> list[str]:
+    """The modules of all rooms: first those that a room orders (its ``ORDER``), then the others."""
+    found = []
+    for room in ROOMS:
+        package = importlib.import_module(f"{__package__}.{room}")
+        names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+        ordered = [*package.ORDER, *sorted(set(names) - set(package.ORDER))]
+        found += [f"{package.__name__}.{name}" for name in ordered]
+    return found
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,7 @@ class Parts:
     """What a building function returns."""
 
     steps: Sequence[Step]
-    conclusion: sp.Basic
+    conclusion: Any
     assumptions: Sequence[str] = ()
     notes: Sequence[str] = ()
 
@@ -91,9 +80,9 @@ def derivation(
 @cache
 def entries() -> dict[str, Entry]:
     """All entries of the catalogue, in the order of its modules."""
-    for module in MODULES:
+    place = {module: index for index, module in enumerate(modules())}
+    for module in place:
         importlib.import_module(module)
-    place = {module: index for index, module in enumerate(MODULES)}
     ordered = sorted(_entries.values(), key=lambda entry: place.get(entry.build.__module__, 0))
     return {entry.name: entry for entry in ordered}
 

@@ -1,16 +1,23 @@
-"""Checks: four ways to find out whether a claim is true, and their verdicts.
+"""Checks: how a claim is found to be true or false, and the verdicts.
 
-* exact: the residual of the equation is zero after simplification;
-* numeric: both sides agree to a stated number of digits at admissible points;
-* asymptotic: the remainder of an expansion falls with the predicted slope;
-* statistical: the claimed value lies inside the confidence interval of a simulation.
+* `Exact`: the residual of the equation is zero identically; `Solves`: a claimed value put into
+  given equations leaves zero;
+* `Numeric`: both sides agree to a stated number of digits at admissible points; `Agrees`: the
+  numbers that the claim states are those of an independent computation;
+* `Asymptotic`: the remainder of an expansion falls with the predicted slope; `Slope`: a claimed
+  exponent is the slope of a measured curve;
+* `Inequality`: the claim holds at every one of computed points;
+* `Statistical`, `FiniteSize`: the claimed value lies inside the interval of a simulation;
+* `Both`: several of these.
 
-A check is a callable that takes the claim. Its verdict is pass, fail or undecided, and
-undecided (no admissible point, an interval too wide to mean anything) is not a pass.
+Two more belong to matrices: `OnMatrices` and `Planar`, in the room of that name. A check is a
+callable that takes the claim. Its verdict is pass, fail or undecided, and undecided (no admissible
+point, an interval too wide to mean anything) is not a pass.
 """
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +31,8 @@ from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
 from solvable.analytic.spectrum import Spectrum
 from solvable.validation.statistics import Judgement, Outcome
+
+from .relations import AtMost, Greater, Less
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,8 @@ class Verdict:
         return self.outcome == "pass"
 
 
-Check = Callable[[sp.Basic], Verdict]
+#: a claim in, a verdict out; the claim is a `Relation`, so that it has lhs and rhs
+Check = Callable[[Any], Verdict]
 
 
 def passes_if(condition: bool, message: str, **observed: Any) -> Verdict:
@@ -48,67 +58,80 @@ def passes_if(condition: bool, message: str, **observed: Any) -> Verdict:
     return Verdict("pass" if condition else "fail", message, observed)
 
 
-def _sides(claim: sp.Basic) -> tuple[sp.Expr, sp.Expr]:
-    if not isinstance(claim, sp.Eq):
-        raise TypeError(f"this check takes an equation, not {claim}")
-    return claim.lhs, claim.rhs
+# ---- algebra -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Exact:
     """left − right is zero identically, modulo the substitutions ``using`` (made in order).
 
-    ``simplify`` turns the residual into a normal form; the default, `sympy.simplify`,
-    may be replaced by a stronger or faster one.
+    ``value`` computes independently what takes the place of the left side; ``residual`` gives
+    other expressions of the claim that must vanish. ``simplify`` brings a residual to normal form.
 
     >>> from solvable.analytic.notation import N, T
-    >>> Exact()(sp.Eq((N + T)**2, N**2 + 2*N*T + T**2, evaluate=False)).outcome
+    >>> Exact()(Equality((N + T)**2, N**2 + 2*N*T + T**2)).outcome
     'pass'
-    >>> Exact()(sp.Eq((N + T)**2, N**2 + T**2, evaluate=False)).outcome
+    >>> Exact()(Equality((N + T)**2, N**2 + T**2)).outcome
     'fail'
     """
 
     using: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = ()
     simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
+    value: Callable[[], sp.Expr] | None = None
+    residual: Callable[[Any], sp.Expr | Sequence[sp.Expr]] | None = None
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        left, right = _sides(claim)
-        residual = (left - right).subs(self.using).doit()
+    def __call__(self, claim: Any) -> Verdict:
+        if self.residual:
+            found = self.residual(claim)
+        else:
+            found = (self.value() if self.value else claim.lhs) - claim.rhs
+        residuals = [found] if isinstance(found, sp.Basic) else list(found)
+        for index, residual in enumerate(residuals):
+            verdict = self._vanishes(sp.sympify(residual).subs(self.using).doit())
+            if not verdict.passed:
+                where = f"number {index + 1}: " if len(residuals) > 1 else ""
+                return Verdict(verdict.outcome, where + verdict.message, verdict.observed)
+        count = "residual is" if len(residuals) == 1 else f"{len(residuals)} residuals are"
+        return Verdict("pass", f"{count} identically zero")
+
+    def _vanishes(self, residual: sp.Expr) -> Verdict:
         if nonzero_at_random(residual):
             return Verdict("fail", f"residual is {residual}"[:400], {"residual": residual})
         residual = self.simplify(residual)
         if residual == 0:
-            return Verdict("pass", "residual is identically zero")
+            return Verdict("pass", "")
         if residual.equals(0) is False or residual.is_zero is False:
             return Verdict("fail", f"residual is {residual}", {"residual": residual})
         return Verdict("undecided", f"cannot decide whether {residual} is zero")
 
 
-@dataclass(frozen=True)
-class Equals:
-    """The claim's right side is, identically, what ``derived`` computes independently."""
+def rational(expression: sp.Expr) -> sp.Expr:
+    """Normal form of a rational function, every D_q and h_q being one symbol.
 
-    derived: Callable[[], sp.Expr]
-    using: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = ()
-    simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        _, right = _sides(claim)
-        return Exact(self.using, self.simplify)(sp.Eq(self.derived(), right, evaluate=False))
+        >>> from solvable.analytic.slopes import log_slope
+    from solvable.analytic.spectral_functions import D1, D2
+        >>> rational((D1**2 - D2**2) / (D1 - D2) - D1 - D2)
+        0
+    """
+    sums = expression.atoms(DegreesOfFreedom, TargetSum)
+    names = {function: sp.Dummy() for function in sums}
+    back = {name: function for function, name in names.items()}
+    return sp.cancel(sp.together(expression.xreplace(names))).xreplace(back)
 
 
 def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:
     """Whether the expression is clearly not zero at a random point with positive coordinates.
 
-    Functions of the symbols, such as D₁(κ), count as independent coordinates.
+    Functions of the symbols, such as D₁(κ), and sums count as independent coordinates.
 
     >>> from solvable.analytic.notation import N, T
     >>> nonzero_at_random((N + T)**2 - N**2 - T**2)
     True
     """
     generator = random.Random(seed)
-    functions = residual.atoms(DegreesOfFreedom, TargetSum, AppliedUndef)
+    functions = residual.atoms(DegreesOfFreedom, TargetSum, AppliedUndef, sp.Sum)
     plain = residual.xreplace({function: sp.Dummy(positive=True) for function in functions})
+    plain = plain.xreplace({x: sp.Dummy(positive=True) for x in plain.atoms(sp.Indexed)})
     values = {
         symbol: sp.Integer(generator.randint(2, 9))
         if symbol.is_integer
@@ -122,6 +145,51 @@ def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:
         return False
 
 
+def proportional(reference: sp.Eq) -> Callable[[Any], sp.Expr]:
+    """The residual that vanishes if the claim is the ``reference`` equation times a number.
+
+    >>> z = sp.Symbol("z")
+    >>> check = Exact(residual=proportional(sp.Eq(2 * z, 4)))
+    >>> [check(Equality(z, right)).outcome for right in (2, 3, z)]
+    ['pass', 'fail', 'fail']
+    """
+
+    def residual(claim: Any) -> sp.Expr:
+        ratio = (claim.lhs - claim.rhs) / (reference.lhs - reference.rhs)
+        atoms = ratio.atoms(sp.Sum) or set()
+        plain = ratio.xreplace({x: sp.Dummy(positive=True) for x in atoms})
+        plain = plain.xreplace({x: sp.Dummy(positive=True) for x in plain.atoms(sp.Indexed)})
+        plain = sp.cancel(sp.together(plain))
+        return sp.Integer(1) if plain == 0 else sp.Add(*map(plain.diff, plain.free_symbols))
+
+    return residual
+
+
+@dataclass(frozen=True)
+class Solves:
+    """The claim ``unknown = value`` is put into ``equations``, which must all hold identically.
+
+    >>> x, y = sp.symbols("x y", positive=True)
+    >>> [Solves([sp.Eq(x**2, 4)])(Equality(x, y)).outcome for y in (2, -2, 3)]
+    ['pass', 'pass', 'fail']
+    """
+
+    equations: Sequence[Any]
+    using: Mapping[Any, Any] = field(default_factory=dict)
+
+    def __call__(self, claim: Any) -> Verdict:
+        value = {claim.lhs: claim.rhs}
+
+        def residuals(_: Any) -> list[sp.Expr]:
+            left = [sp.simplify((e.lhs - e.rhs).xreplace(value)) for e in self.equations]
+            return [residual.xreplace(dict(self.using)) for residual in left]
+
+        return Exact(residual=residuals)(claim)
+
+
+# ---- numbers -----------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Point:
     """A point at which a claim is evaluated: values of symbols, and a spectrum for the sums."""
@@ -132,6 +200,20 @@ class Point:
     def __call__(self, expression: sp.Expr) -> Any:
         """The expression at this point, as an mpmath number at the current precision."""
         return evaluate(expression, self.values, self.spectrum)
+
+    def right(self, claim: Any) -> float:
+        """The right side of a claim at this point."""
+        return float(self(claim.rhs))
+
+
+def _worst(pairs: Sequence[tuple[Any, Any]], absolute: bool) -> Any:
+    """The largest difference, relative to the larger of the two unless ``absolute``."""
+    worst = mpmath.mpf(0)
+    for x, y in pairs:
+        scale = 1 if absolute else max(abs(x), abs(y)) or 1
+        error = abs(x - y) / scale
+        worst = max(worst, mpmath.inf if mpmath.isnan(error) else error)
+    return worst
 
 
 @dataclass(frozen=True)
@@ -147,64 +229,138 @@ class Numeric:
     digits: int = 20
     absolute: bool = False
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        left, right = _sides(claim)
+    def __call__(self, claim: Any) -> Verdict:
         with mpmath.workdps(self.digits + 15):
             points = self.points() if callable(self.points) else self.points
             if not points:
                 return Verdict("undecided", "no admissible point")
-            pairs = [(point(left), point(right)) for point in points]
-            errors = [self._error(x, y) for x, y in pairs]
-            worst = max(errors, key=lambda e: mpmath.inf if mpmath.isnan(e) else e)
+            pairs = [(point(claim.lhs), point(claim.rhs)) for point in points]
+            worst = _worst(pairs, self.absolute)
             agreed = self.digits if worst == 0 else int(mpmath.floor(-mpmath.log10(worst)))
+            holds = worst <= mpmath.mpf(10) ** (-self.digits)
         message = f"{len(points)} points agree to {agreed} digits or more ({self.digits} asked)"
-        if not worst <= mpmath.mpf(10) ** (-self.digits):
+        if not holds:
             message = f"the sides differ by {mpmath.nstr(worst, 3)} (10^-{self.digits} allowed)"
-            return Verdict("fail", message, {"error": float(worst)})
-        return Verdict("pass", message, {"error": float(worst), "points": len(points)})
+        return passes_if(holds, message, error=float(worst), points=len(points))
 
-    def _error(self, x: Any, y: Any) -> Any:
-        scale = 1 if self.absolute else max(abs(x), abs(y))
-        return abs(x - y) / scale if scale else mpmath.mpf(0)
+
+@dataclass(frozen=True)
+class Agrees:
+    """The numbers that the claim states are, within ``tolerance``, those of another computation.
+
+    ``independent`` computes the other numbers (one or several), ``claimed`` reads the claim.
+    """
+
+    independent: Callable[[], Any]
+    claimed: Callable[[Any], Any]
+    tolerance: float = 1e-10
+    absolute: bool = False
+
+    def __call__(self, claim: Any) -> Verdict:
+        with mpmath.workdps(15 + max(0, int(-mpmath.log10(self.tolerance)))):
+            claimed, found = _numbers(self.claimed(claim)), _numbers(self.independent())
+            if not found:
+                return Verdict("undecided", "nothing was computed")
+            error = float(_worst(list(zip(claimed, found, strict=True)), self.absolute))
+            shown = " against ".join(
+                ", ".join(mpmath.nstr(x, 8) for x in side[:6]) for side in (claimed, found)
+            )
+        message = f"{shown}: off by {error:.1e} ({self.tolerance:.0e} allowed)"
+        return passes_if(error <= self.tolerance, message, error=error)
+
+
+def _numbers(value: Any) -> list[Any]:
+    many = isinstance(value, list | tuple) or getattr(value, "ndim", 0)
+    return [mpmath.mpmathify(x) for x in (value if many else [value])]
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """The claimed inequality holds at every one of computed points.
+
+    ``points`` gives a list of substitutions; none at all is undecided.
+    """
+
+    points: Callable[[], Sequence[Mapping[sp.Symbol, float]]] = field(repr=False)
+
+    def __call__(self, claim: Any) -> Verdict:
+        compare = {Less: operator.lt, AtMost: operator.le, Greater: operator.gt}[type(claim)]
+        points = self.points()
+        truths = [compare(*(float(side.subs(point)) for side in claim.args)) for point in points]
+        message = f"true at {sum(truths)} of {len(truths)} points"
+        if not truths:
+            return Verdict("undecided", message)
+        return passes_if(all(truths), message)
+
+
+# ---- rates -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Asymptotic:
     """``exact(x)`` minus the claim's right side falls like x^slope along ``grid``.
 
-    ``variable`` is the symbol in the claim; ``values`` are further symbols' values. The
-    fitted slope of log |remainder| against log x must be within ``tolerance`` of ``slope``;
-    the local slope at the end of the grid is used, where the asymptotic regime is.
+    ``variable`` is the symbol in the claim; ``values`` are further symbols' values, or a function
+    of x that gives them; ``written`` writes the right side out in these symbols. The slope of
+    log |remainder| against log x at the end of the grid, where the asymptotic regime is, must be
+    within ``tolerance`` of ``slope``.
     """
 
     exact: Callable[[Any], Any]
     variable: sp.Symbol
     grid: Sequence[float]
     slope: float
-    values: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+    values: Mapping[Any, Any] | Callable[[Any], Mapping[Any, Any]] = field(default_factory=dict)
     tolerance: float = 0.02
     digits: int = 40
     spectrum: Spectrum | None = None
+    written: Callable[[Any], sp.Expr] = lambda right: right
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        _, right = _sides(claim)
+    def __call__(self, claim: Any) -> Verdict:
+        right = self.written(claim.rhs)
         with mpmath.workdps(self.digits):
-            grid = [mpmath.mpf(x) for x in self.grid]
-            remainders = [
-                abs(
-                    self.exact(x)
-                    - evaluate(right, {**self.values, self.variable: x}, self.spectrum)
-                )
-                for x in grid
-            ]
             floor = mpmath.mpf(10) ** (8 - self.digits)
-            usable = [(x, r) for x, r in zip(grid, remainders) if r > floor * abs(self.exact(x))]
+            usable = []
+            for x in map(mpmath.mpf, self.grid):
+                others = self.values(x) if callable(self.values) else self.values
+                values = {**others, self.variable: x}
+                exact = self.exact(x)
+                remainder = abs(exact - evaluate(right, values, self.spectrum))
+                if remainder > floor * abs(exact):
+                    usable.append((x, remainder))
             if len(usable) < 2:
                 return Verdict("undecided", "the remainder is below the working precision")
             observed = float(log_slope(*zip(*usable[-2:])))
         message = f"the remainder has slope {observed:.4f}, predicted {self.slope:.4f}"
-        outcome: Outcome = "pass" if abs(observed - self.slope) <= self.tolerance else "fail"
-        return Verdict(outcome, message, {"slope": observed, "predicted": self.slope})
+        close = abs(observed - self.slope) <= self.tolerance
+        return passes_if(close, message, slope=observed, predicted=self.slope)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The claimed exponent is ``sign`` × the log–log slope of curves, one at each of some points.
+
+    ``curves`` pairs values of the claim's symbols with a function that gives (x, y). The
+    slope may be off by ``tolerance`` of the exponent, and by no more than 0.01.
+    """
+
+    curves: Sequence[tuple[Mapping[Any, Any], Callable[[], tuple[Any, Any]]]]
+    tolerance: float = 0.004
+    sign: int = -1
+
+    def __call__(self, claim: Any) -> Verdict:
+        observed, holds, words = [], True, []
+        for point, curve in self.curves:
+            expected = float(claim.rhs.subs(point))
+            x, y = curve()
+            observed.append(self.sign * float(log_slope(x, [abs(value) for value in y])))
+            holds &= abs(observed[-1] - expected) <= min(0.01, self.tolerance * abs(expected))
+            where = "".join(f", {symbol} = {value}" for symbol, value in point.items())
+            words.append(f"{observed[-1]:.4f}, claimed {expected:.4f}{where}")
+        return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed)
+
+
+# ---- simulations -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -217,12 +373,12 @@ class Statistical:
     """
 
     simulate: Callable[[], Any]
-    theory: Callable[[sp.Basic], float]
+    theory: Callable[[Any], float]
     confidence: float = 0.99
     resolution: float = 0.1
     sizes: str = ""
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
+    def __call__(self, claim: Any) -> Verdict:
         from solvable.validation.executors import one_blas_thread
         from solvable.validation.statistics import Estimate, estimate, verdict
 
@@ -244,13 +400,13 @@ class FiniteSize:
     """
 
     simulate: Callable[[int], Any]
-    theory: Callable[[sp.Basic, int], float]
+    theory: Callable[[Any, int], float]
     scales: Sequence[int] = (1, 2, 4)
     confidence: float = 0.99
     resolution: float = 0.05
     sizes: str = ""
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
+    def __call__(self, claim: Any) -> Verdict:
         from solvable.validation.comparison import Family
         from solvable.validation.executors import one_blas_thread
 
@@ -281,3 +437,18 @@ def simulated_verdict(
         "confidence": found.confidence, "seeds": seeds, "sizes": sizes,
     }  # fmt: skip
     return Verdict(found.outcome, f"{what} {numbers}: {found.message}", observed)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Every one of ``checks`` passes; the first that does not decides."""
+
+    checks: Sequence[Check]
+
+    def __call__(self, claim: Any) -> Verdict:
+        verdicts = []
+        for check in self.checks:
+            verdicts.append(check(claim))
+            if not verdicts[-1].passed:
+                return verdicts[-1]
+        return Verdict("pass", "; ".join(verdict.message for verdict in verdicts))

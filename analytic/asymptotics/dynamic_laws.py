@@ -1,18 +1,18 @@
-r"""Laws of the dynamics: what limits the loss at time t with N features and P samples.
+r"""Laws of the dynamics: what limits the loss at time t with N features and T samples.
 
 For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞, no label noise, every bottleneck contributes a power
-law c · t^{-p} N^{-q} P^{-s}, possibly times a logarithm:
+law c · t^{-p} N^{-q} T^{-s}, possibly times a logarithm:
 
     time                 Σ k^{-a} e^{−2tk^{-b}}                 t^{-(a−1)/b}
     features             κh₁, D₁(κ) = N                         N^{-min(a−1, b)}
-    data                 κ²h₂/(1 − D₂/P), D₁(κ) = P             P^{-min(a−1, 2b)}
+    data                 κ²h₂/(1 − D₂/T), D₁(κ) = T             T^{-min(a−1, 2b)}
     feature embedding    (1/N) Σ_k w_k² Σ_j λ_j e^{−2λ_jt}      N^{-1} t^{-(b−1)/b}       a − 1 > b
-    data reuse           (1/P) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt} P^{-1} t^{-(2b−1)/b}      a − 1 > 2b
+    data reuse           (1/T) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt} T^{-1} t^{-(2b−1)/b}      a − 1 > 2b
     batch noise (SGD)    (η²/B)/(1−q) Σ_n L_n Σ_j λ_j² e^{−2ηλ_jn}  n^{-(2b−1)/b}      a − 1 > b
 
 Time, features and data are the leading Mellin poles of the exact sums (`expansion`, `laws`), so
 that min(…) and the logarithm where two poles meet are found, not written. The embedding, reuse and
-noise terms are the universal first corrections in 1/N, 1/P, η/B at late times: fast modes k are
+noise terms are the universal first corrections in 1/N, 1/T, η/B at late times: fast modes k are
 learned, w_k²λ_k²λ_j g_kj² → w_k²λ_j e^{−2λ_jt}, and the sum over k converges for easy tasks only.
 
 Compute C = N t. The loss is max_i C^{−p_i x − q_i (1−x)} on t = C^x, N = C^{1−x}, a concave problem
@@ -44,7 +44,7 @@ import sympy as sp
 
 from .. import arguments
 from ..errors import InputError, OutsideTheoryError
-from ..notation import N, P, a, b, lambda_plus, sigma_w, t
+from ..notation import N, T, a, b, lambda_plus, sigma_w, t
 from ..optimum import lowest, minimum
 from ..slopes import log_slope
 from ..spectrum import Spectrum
@@ -71,7 +71,7 @@ repetition = sp.Symbol("q", positive=True)  #: (η/B) Σ λ/(2 − (1 + 1/B)ηλ
 
 @dataclass(frozen=True)
 class BottleneckLaw:
-    """coefficient · t^{−p} N^{−q} P^{−s} · log^k, with ``powers`` = (p, q, s).
+    """coefficient · t^{−p} N^{−q} T^{−s} · log^k, with ``powers`` = (p, q, s).
 
     ``coefficient`` and ``powers`` are sympy expressions in a and b; ``log`` counts powers of the
     logarithm of the resource; ``point`` is the (a, b) for which the term is the leading one.
@@ -85,8 +85,8 @@ class BottleneckLaw:
 
     @property
     def expression(self) -> sp.Expr:
-        """The law in t, N, P, a and b."""
-        resources = (t, N, P)
+        """The law in t, N, T, a and b."""
+        resources = (t, N, T)
         monomial = sp.Mul(*[x ** (-p) for x, p in zip(resources, self.powers, strict=True)])
         used = [x for x, p in zip(resources, self.powers, strict=True) if p != 0]
         return self.coefficient * monomial * sp.log(used[0]) ** self.log
@@ -106,7 +106,7 @@ class BottleneckLaw:
         return sp.limit(self.coefficient.subs(b, self.point[b]), a, self.point[a])
 
     def __call__(self, *, time: Any = 1, features: Any = 1, samples: Any = 1) -> Any:
-        """The value at numbers or arrays of t, N, P."""
+        """The value at numbers or arrays of t, N, T."""
         value: Any = float(self.prefactor)
         resources = [np.asarray(x, dtype=float) for x in (time, features, samples)]
         for resource, power in zip(resources, self.exponents, strict=True):
@@ -128,7 +128,7 @@ def _point(target_exponent: Any, exponent: Any) -> dict[sp.Symbol, Any]:
 
 @cache
 def time_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
-    """N, P → ∞: Σ k^{-a} e^{−2tk^{-b}} at late times, up to terms smaller than any power.
+    """N, T → ∞: Σ k^{-a} e^{−2tk^{-b}} at late times, up to terms smaller than any power.
 
     >>> print(time_law(1.5, 1.25).expression)
     gamma(a/b - 1/b)/(2**((a - 1)/b)*b*t**((a - 1)/b))
@@ -143,7 +143,7 @@ def time_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 
 @cache
 def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
-    """t, P → ∞: the static loss at N features, leading term.
+    """t, T → ∞: the static loss at N features, leading term.
 
     >>> feature_law(3.4, 1.2).exponents[1]  # b, where the dynamical paper prints min(a − 1, 2b)
     6/5
@@ -153,9 +153,9 @@ def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 
 @cache
 def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
-    """t, N → ∞: the static loss at P samples, leading term.
+    """t, N → ∞: the static loss at T samples, leading term.
 
-    >>> data_law(1.5, 1.25).exponents[2]  # at a − 1 = 2b a logarithm stands beside P^{-2b}
+    >>> data_law(1.5, 1.25).exponents[2]  # at a − 1 = 2b a logarithm stands beside T^{-2b}
     1/2
     """
     return _static("data", 2, _point(target_exponent, exponent))
@@ -164,7 +164,7 @@ def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 def _static(resource: str, index: int, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
     """The winning pole of `static_laws.bottleneck_law`, at λ₊ = σ_w = 1.
 
-    Of the data's series the terms that vanish at N/P → ∞ may come first, if a − 1 ≥ b.
+    Of the data's series the terms that vanish at N/T → ∞ may come first, if a − 1 ≥ b.
     """
     hidden = resource == "data" and point[a] - 1 >= point[b]
     law = bottleneck_law(resource, point[b], point[a], terms=3 if hidden else 1)
@@ -218,7 +218,7 @@ def bottleneck_laws(
 
 
 def _unlimited_data(target_exponent: Any, exponent: Any, one_pass: bool) -> list[BottleneckLaw]:
-    """The laws at P = ∞."""
+    """The laws at T = ∞."""
     point = _point(target_exponent, exponent)
     laws = [time_law(target_exponent, exponent), feature_law(target_exponent, exponent)]
     if point[a] - 1 > point[b]:

@@ -104,6 +104,21 @@ class SpectralTrace(sp.Function):
             return f"{special[0]}_{special[1]}({printer._print(special[2])})"
         return "Tr[" + " . ".join(printer._print(f) for f in self.factors) + "]"
 
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm, stringPict
+
+        special = self.standard()
+        if special and self._is_default(special[0]):
+            name, inner = printer._print(sp.Symbol(f"{special[0]}_{special[1]}")), [special[2]]
+        else:
+            name, inner = prettyForm("Tr"), list(self.factors)
+        parts: list[Any] = [printer._print(inner[0])]
+        for factor in inner[1:]:
+            parts += [" · ", printer._print(factor)]
+        body = prettyForm(*stringPict.next(*parts))
+        brackets = "()" if name != prettyForm("Tr") else "[]"
+        return prettyForm(*name.right(prettyForm(*body.parens(*brackets))))
+
     def _is_default(self, kind: str) -> bool:
         names = [letter.name for letter in self.letters]
         return "lambda" in names and len(names) == (1 if kind == "D" else 2)

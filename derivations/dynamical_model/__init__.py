@@ -2,9 +2,15 @@
 
 `mean_field`: the chain, its response and correlation functions, system (2) of two-point functions.
 `cavity`: why the mean-field equations hold. `static_limit`: t → ∞ and ridge regression.
-`early_time`: the universal 1/N and 1/P corrections. `generalisation_gap`: test against training
+`early_time`: the universal 1/N and 1/T corrections. `generalisation_gap`: test against training
 loss. `ensembles`: ensembling and bagging. `white_spectrum`: isotropic data and the density of time
 scales. `optimisers`: gradient descent, momentum, one-pass SGD. `scaling_laws`: exponents,
 prefactors, compute-optimal training. `dimension_free`: why the latent dimension does not matter.
-`notation` and `simulation` hold the letters and the small experiments that they share.
+`mode_sums` and `simulation` hold the sums and the small experiments that they share. The paper's P,
+the number of samples, is T here as everywhere.
 """
+
+ORDER = (
+    "mean_field", "cavity", "static_limit", "early_time", "generalisation_gap", "ensembles",
+    "white_spectrum", "optimisers", "scaling_laws", "dimension_free",
+)  # fmt: skip

@@ -1,14 +1,14 @@
-r"""Appendix D: early in training, corrections are 1/N and 1/P whatever the task.
+r"""Appendix D: early in training, corrections are 1/N and 1/T whatever the task.
 
-To first order in ν = 1/N and τ = 1/P, with the sums over modes j of the unperturbed problem,
+To first order in 1/N and 1/T, with the sums over modes j of the unperturbed problem,
 
-    H_k(t) = e^{−λt} + (ν + τ) Σ_j f_kj(t),
+    H_k(t) = e^{−λt} + (1/N + 1/T) Σ_j f_kj(t),
     f_kj(t) = λ_kλ_j [ (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j)² − t e^{−λ_kt}/(λ_k−λ_j) ],
 
-and the loss is L(t) = Σ w²λ e^{−2λt} + ν A(t) + τ B(t), g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j),
+and the loss is L(t) = Σ w²λ e^{−2λt} + A(t)/N + B(t)/T, g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j),
 
     A = 2 Σ_k w_k²λ_k e^{−λ_kt} Σ_j f_kj + Σ_kj w_k²λ_k² λ_j g_kj²,
-    B = 2 Σ_k w_k²λ_k e^{−λ_kt} Σ_j f_kj + Σ_kj w_k²λ_k λ_j² g_kj² + σ² Σ_j (1 − e^{−λ_jt})².
+    B = 2 Σ_k w_k²λ_k e^{−λ_kt} Σ_j f_kj + Σ_kj w_k²λ_k λ_j² g_kj² + σ_ε² Σ_j (1 − e^{−λ_jt})².
 
 While λ_j t ≪ 1 for the modes j that carry the trace c = Σλ_j, f becomes the paper's (83).
 """
@@ -22,24 +22,22 @@ from typing import Any
 import sympy as sp
 
 from solvable.analytic.dynamics import dynamics
-from solvable.analytic.notation import M, N, P, k, kappa, t, z
+from solvable.analytic.notation import M, N, T, k, kappa, lam, noise, t, target, z
 from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, Verdict
-from ..derivation import Step, equation
+from ..checks import Asymptotic, Exact, rational
+from ..derivation import Step
+from ..relations import Series, equation
 from .mean_field import PAPER
-from .notation import lam, noise, rational, target
 
 mode, other = sp.symbols("lambda_k lambda_j", positive=True)
-order = sp.Symbol("epsilon", positive=True)  # bookkeeping of 1/N and 1/P
-nu, tau = sp.symbols("nu tau", positive=True)
+order = sp.Symbol("epsilon", positive=True)  # bookkeeping of 1/N and 1/T
 trace = sp.Symbol("c", positive=True)
-perturbation = sp.Symbol("f_kj")
-spread = sp.Symbol("g_kj")
+pair = sp.Function("f_kj")
+loss = sp.Function("L")(t)
 
-LOSS = sp.Symbol("L")
 index = sp.Symbol("j", integer=True, positive=True)
 lam_other = lam.base[index]  # λ_j
 f_pair, g_pair = sp.IndexedBase("f")[k, index], sp.IndexedBase("g")[k, index]
@@ -77,77 +75,80 @@ def filter_pair() -> sp.Expr:
 
 @derivation(
     "early-time",
-    "Universal 1/N and 1/P corrections early in training",
+    "Universal 1/N and 1/T corrections early in training",
     Reference(PAPER, "83"),
 )  # fmt: skip
 def early_time() -> Parts:
-    """Expanding the self-consistent equations in 1/N and 1/P gives the first corrections of
-    the transfer functions and of the loss in closed form: the same power of N and P for every
+    """Expanding the self-consistent equations in 1/N and 1/T gives the first corrections of
+    the transfer functions and of the loss in closed form: the same power of N and T for every
     task, with a coefficient that grows with time."""
     image, value = transformed_correction(), correction()
     printed = other / mode * (1 - sp.exp(-mode * t) - mode * t * sp.exp(-mode * t))
+    leading = sp.limit(value / other, other, 0) * other
     early = sp.series(value, t, 0, 4).removeO()
+    first, limit, rate = loss_coefficients()[0], limiting_loss(), 1 / N + 1 / T
+    halved = sp.Sum(target**2 * lam * sp.exp(-lam * t), (k, 1, M))  # t for 2t
+    universal = Step(
+        "universal", Series(loss, limit, rate),
+        "The distance to the limit N, T → ∞ is of first order in 1/N = 1/T, at t = 3, for a task "
+        "with a = 1.3, b = 1.25.",
+        _remainder(-1.0, 1.3, 1.25), Reference(PAPER, "83"),
+        (Series(loss, halved, rate), Series(loss, 2 * limit, rate)),
+    )  # fmt: skip
+    others = ((2.0, 1.25), (4.0, 2.0))
     steps = [
-        Step("correction-in-frequency", equation(perturbation, image),
-             "R₁R₃ = 1 − (1/N + 1/P) Σ λ_j/(z+λ_j) to first order, put into H_k.",
-             _FirstOrder(), None,
-             (equation(perturbation, -image), equation(perturbation, image * (z + mode)))),
-        Step("correction-in-time", equation(perturbation, value),
-             "Residues at −λ_j and −λ_k; the transform of the claim is the correction above.",
-             _Transforms(image), None,
-             (equation(perturbation, 2 * value), equation(perturbation, printed))),
-        Step("paper-form", equation(sp.limit(value / other, other, 0) * other, printed),
-             "λ_j t ≪ 1 in the modes that carry c = Σ λ_j.", Exact(), Reference(PAPER, "83"),
-             (equation(sp.limit(value / other, other, 0) * other,
-                       other / mode * (1 - sp.exp(-mode * t))),)),
-        Step("start", equation(early.coeff(t, 2), mode * other / 2),
-             "Both begin as λ_kλ_j t²/2: the correction sets in with the square of time.",
-             Exact(), None, (equation(early.coeff(t, 2), mode * other),)),
-        Step("small-width-loss", equation(LOSS, corrected_loss()),
-             "ν = 1/N, τ = 1/P; the exact loss minus the claim is of second order in 1/N = 1/P.",
-             _remainder(2.0), Reference(PAPER, "83"),
-             (equation(LOSS, limiting_loss()),
-              equation(LOSS, limiting_loss() + (nu + tau) * loss_coefficients()[0]))),
-        *_universality(),
+        Step("correction-in-frequency", equation(pair(z), image),
+             "R₁R₃ = 1 − (1/N + 1/T) Σ λ_j/(z+λ_j) to first order, put into H_k: the correction of "
+             "H_k is (1/N + 1/T) Σ_j f_kj.",
+             Exact(value=_first_order), None,
+             (equation(pair(z), -image), equation(pair(z), image * (z + mode)))),
+        Step("correction-in-time", equation(pair(t), value),
+             "Residues at −λ_j and −λ_k; the transform of the claim is @correction-in-frequency.",
+             Exact(residual=lambda claim: _transform(claim.rhs) - image, simplify=rational), None,
+             (equation(pair(t), 2 * value), equation(pair(t), printed))),
+        Step("paper-form", Series(pair(t), printed, other**2),
+             "λ_j t ≪ 1 in the modes that carry c = Σ λ_j: summed over j, λ_j becomes c.",
+             Exact(value=lambda: leading), Reference(PAPER, "83"),
+             (Series(pair(t), other / mode * (1 - sp.exp(-mode * t)), other**2),)),
+        Step("start", Series(pair(t), mode * other * t**2 / 2, t**3),
+             "@correction-in-time and @paper-form begin alike: the correction sets in with the "
+             "square of time.", Exact(value=lambda: early.coeff(t, 2) * t**2)),
+        Step("small-width-loss", Series(loss, corrected_loss(), rate**2),
+             "f_kj from @correction-in-time and g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j), the "
+             "inverse transform of 1/((z+λ_k)(z+λ_j)); the exact loss at 1/N = 1/T.",
+             _remainder(-2.0), Reference(PAPER, "83"),
+             (Series(loss, limit, rate**2), Series(loss, limit + rate * first, rate**2))),
+        universal,
+        *(universal.evidence(f"universal-{kind}", f"The same for a = {a}, b = {b}.",
+                             _remainder(-1.0, a, b))
+          for kind, (a, b) in zip(("moderate", "easy"), others)),
     ]  # fmt: skip
-    total = equation(
-        sp.Symbol("H_k"), sp.exp(-mode * t) + (1 / N + 1 / P) * trace * printed / other
-    )
     return Parts(
-        steps, total, ("1/N and 1/P small at fixed t; λ_j t ≪ 1 for the form with c = Σ λ",),
-        ("(83) is exact in λ_k t but of first order in λ_j t; f_kj holds at every fixed t.",),
+        steps, steps[4].claim, ("1/N and 1/T small at fixed t; λ_j t ≪ 1 for @paper-form",),
+        ("The paper's (83) is exact in λ_k t but of first order in λ_j t; @correction-in-time "
+         "holds at every fixed t.",),
     )  # fmt: skip
 
 
-class _FirstOrder:
-    """The claim is the derivative of H_k(z) at ν = 0, with R₁R₃ solved self-consistently."""
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """Compare with implicit differentiation of ρ = (1 − ε λ_jρ/(z+λ_jρ)) at one mode j."""
-        rho = sp.Function("rho")(order)
-        relation = rho - 1 + order * other * rho / (z + other * rho)
-        slope = sp.solve(sp.diff(relation, order), sp.Derivative(rho, order))[0]
-        slope = slope.subs(rho, 1).subs(order, 0)
-        derivative = sp.diff(1 / (z + mode * kappa), kappa).subs(kappa, 1) * slope
-        return Exact()(equation(claim.args[1], derivative))
+def _first_order() -> sp.Expr:
+    """∂H_k/∂ε with ρ = R₁R₃ = 1 − ε λ_jρ/(z+λ_jρ) solved by implicit differentiation."""
+    rho = sp.Function("rho")(order)
+    relation = rho - 1 + order * other * rho / (z + other * rho)
+    slope = sp.solve(sp.diff(relation, order), sp.Derivative(rho, order))[0]
+    slope = slope.subs(rho, 1).subs(order, 0)
+    return sp.diff(1 / (z + mode * kappa), kappa).subs(kappa, 1) * slope
 
 
-class _Transforms:
-    """The Laplace transform of the claim is ``image``: every exponential is transformed."""
-
-    def __init__(self, image: sp.Expr) -> None:
-        self.image = image
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """Transform term by term: t^n e^{−at} ↦ n!/(z+a)^{n+1}."""
-        total = sp.Integer(0)
-        for term in sp.Add.make_args(sp.expand_mul(claim.args[1])):
-            slope = sp.simplify(sp.diff(term, t) / term)  # n/t − rate
-            power = sp.limit(t * slope, t, 0)
-            rate = sp.simplify(power / t - slope)
-            constant = sp.simplify(term * sp.exp(rate * t) / t**power)
-            total += constant * sp.gamma(power + 1) / (z + rate) ** (power + 1)
-        return Exact(simplify=rational)(equation(total, self.image))
+def _transform(value: sp.Expr) -> sp.Expr:
+    """The Laplace transform, term by term: t^n e^{−at} ↦ n!/(z+a)^{n+1}."""
+    total = sp.Integer(0)
+    for term in sp.Add.make_args(sp.expand_mul(value)):
+        slope = sp.simplify(sp.diff(term, t) / term)  # n/t − rate
+        power = sp.limit(t * slope, t, 0)
+        rate = sp.simplify(power / t - slope)
+        constant = sp.simplify(term * sp.exp(rate * t) / t**power)
+        total += constant * sp.gamma(power + 1) / (z + rate) ** (power + 1)
+    return total
 
 
 def _law(a: float, b: float) -> PowerLaw:
@@ -164,7 +165,7 @@ def limiting_loss() -> sp.Expr:
 
 
 def loss_coefficients() -> tuple[sp.Expr, sp.Expr]:
-    """A(t) and B(t), the coefficients of 1/N and 1/P in the loss."""
+    """A(t) and B(t), the coefficients of 1/N and 1/T in the loss."""
     bias = _pairs(2 * target**2 * lam * sp.exp(-lam * t) * f_pair)
     label = noise * sp.Sum((1 - sp.exp(-lam_other * t)) ** 2, (index, 1, M))
     variance_n = _pairs(target**2 * lam**2 * lam_other * g_pair**2)
@@ -173,13 +174,13 @@ def loss_coefficients() -> tuple[sp.Expr, sp.Expr]:
 
 
 def corrected_loss() -> sp.Expr:
-    """The loss to first order in ν = 1/N and τ = 1/P."""
+    """The loss to first order in 1/N and 1/T."""
     first, second = loss_coefficients()
-    return limiting_loss() + nu * first + tau * second
+    return limiting_loss() + first / N + second / T
 
 
-def _explicit(expression: sp.Expr, law: PowerLaw) -> sp.Expr:
-    """The sums written out for the modes of ``law``: a function of ν, τ and t."""
+def explicit(expression: sp.Expr, law: PowerLaw) -> sp.Expr:
+    """The sums written out for the modes of ``law``: a function of N, T and t."""
     values, powers = (list(map(float, x)) for x in (law.eigenvalues(), law.target_power()))
     written = sp.sympify(expression).subs(M, MODES).doit()
     numbers: dict[sp.Expr, sp.Expr] = {noise: sp.Float(NOISE)}
@@ -206,33 +207,15 @@ def _at(form: Callable[[], sp.Expr], x: float, y: float) -> sp.Expr:
     return form().subs({mode: x, other: y}) if x != y else _diagonal(form).subs(mode, x)
 
 
-def _remainder(slope: float, a: float = 1.5, b: float = 1.25) -> Callable[[sp.Basic], Verdict]:
-    """|exact − claim| against ν along N = P = 1/ν, in a claim that holds ν, τ and t."""
+def _remainder(slope: float, a: float = 1.5, b: float = 1.25) -> Asymptotic:
+    """|exact − claim| at t = 3 against N = T."""
 
     @cache
-    def exact(inverse: Any) -> Any:
-        size = float(1 / inverse)
-        return dynamics(_law(a, b), size, size, TIME, noise=NOISE).excess_loss
+    def exact(size: Any) -> Any:
+        return dynamics(_law(a, b), float(size), float(size), TIME, noise=NOISE).excess_loss
 
-    grid = (1e-3, 5e-4) if slope > 1 else (1e-5, 5e-6)
-    check = Asymptotic(exact, nu, grid, slope, {}, 0.03, 16)
-
-    def run(claim: sp.Basic) -> Verdict:
-        return check(equation(0, _explicit(claim.args[1], _law(a, b)).subs({tau: nu, t: TIME})))
-
-    return run
-
-
-def _universality() -> list[Step]:
-    """The distance to the limit N, P → ∞ falls as 1/N for hard and easy tasks alike."""
-    steps = []
-    for a, b in ((1.3, 1.25), (2.0, 1.25), (4.0, 2.0)):
-        limit = limiting_loss()
-        wrong = sp.Sum(target**2 * lam * sp.exp(-lam * t), (k, 1, M))  # t for 2t
-        steps.append(Step(
-            f"universal-a{a}-b{b}", equation(LOSS, limit),
-            "Loss at t = 3 minus its limit is of first order in 1/N = 1/P.",
-            _remainder(1.0, a, b), Reference(PAPER, "83"),
-            (equation(LOSS, wrong), equation(LOSS, 2 * limit)),
-        ))  # fmt: skip
-    return steps
+    grid = (1e3, 2e3) if slope < -1 else (1e5, 2e5)
+    return Asymptotic(
+        exact, N, grid, slope, lambda x: {T: x, t: TIME}, 0.03, 16,
+        written=lambda right: explicit(right, _law(a, b)),
+    )  # fmt: skip

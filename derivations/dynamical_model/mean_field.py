@@ -1,6 +1,6 @@
 r"""Sections 3, A and B: the chain, its mean-field equations, and their solution in Fourier space.
 
-    v¹ = Ψv⁰,  v² = Ψᵀv¹/P,  v³ = Av²,  v⁴ = Aᵀv³/N,  v̇⁰ = −v⁴.
+    v¹ = Ψv⁰,  v² = Ψᵀv¹/T,  v³ = Av²,  v⁴ = Aᵀv³/N,  v̇⁰ = −v⁴.
 
 Each random matrix acts on the chain as a Gaussian field plus a linear response (equations (30)
 to (33)). Solving the five linear relations of one mode gives the transfer function H_k; the two
@@ -13,51 +13,59 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import mpmath
 import sympy as sp
 
-from solvable.analytic.free_probability.declarations import Eigenvalue
-from solvable.analytic.free_probability.models import (
-    gradient_flow_two_point,
-    random_feature_resolvent,
+from solvable.analytic import correlation as evaluated
+from solvable.analytic.free_probability.models import random_feature_resolvent
+from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
+from solvable.analytic.notation import (
+    C0,
+    C1,
+    C2,
+    C3,
+    R1,
+    R3,
+    M,
+    N,
+    R1_prime,
+    R3_prime,
+    T,
+    kappa,
+    kappa_prime,
+    lam,
+    noise,
+    sigma_eps,
+    target,
+    z,
+    z_prime,
 )
-from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
-from solvable.analytic.notation import N, P, T, kappa, kappa_prime, z, z_prime
 from solvable.analytic.resolvent.solution import self_consistent_equation, solve
+from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Exact, FiniteSize, Numeric, Point, Verdict
-from ..derivation import Step, equation
-from .notation import (
-    C0,
-    C1,
-    C2,
-    C3,
-    D1,
-    R1,
-    R3,
-    Agrees,
-    Equivalent,
-    R1p,
-    R3p,
-    Solves,
-    T_lam,
-    T_lam2,
-    T_target,
-    T_target_lam,
+from ..checks import Agrees, Both, Exact, FiniteSize, Point, Solves, proportional, rational
+from ..derivation import Step
+from ..relations import Equivalent, Expectation, Relation, equation
+from ..solvable_model.regression_loss import two_point_from_the_matrices
+from .mode_sums import (
+    SUMMANDS,
+    S_lam,
+    S_lam2,
+    S_target,
+    S_target_lam,
+    U_lam,
+    U_lam2,
+    U_target,
+    U_target_lam,
     atomic,
     divided_differences,
-    h1,
-    lam,
-    mode_sums,
     modes,
-    noise,
     primed,
-    rational,
-    target,
     transfer,
 )
 
@@ -72,8 +80,9 @@ CHAIN = [
     equation(v2, u2 + lam * R1 * v0),
     equation(v4, u4 + R3 * v2),
 ]
-FIELDS = [equation(v1, u1 + R02 * v1 / P), equation(v3, u3 + R24 * v3 / N)]
+FIELDS = [equation(v1, u1 + R02 * v1 / T), equation(v3, u3 + R24 * v3 / N)]
 
+H = sp.Symbol("H_k")
 SETTING = sampled.task()
 FREQUENCY = 0.05
 
@@ -82,7 +91,7 @@ def _at(cell: Cell, frequency: float) -> Point:
     """κ of equation (1) and the sizes of a simulated model."""
     spectrum = cell.spectrum
     solution = solve(spectrum, cell.features, cell.samples, frequency).value
-    values = {kappa: solution, N: cell.features, P: cell.samples, z: frequency}
+    values = {kappa: solution, N: cell.features, T: cell.samples, z: frequency}
     return Point(values, spectrum)
 
 
@@ -94,7 +103,7 @@ def _larger(size: int) -> Cell:
 @cache
 def mode_solution() -> dict[sp.Symbol, sp.Expr]:
     """v⁰, v², v⁴ of one mode in terms of the target and the fields."""
-    solution = sp.solve(CHAIN, [v0, v2, v4], dict=True)[0]
+    solution = sp.solve([line.difference for line in CHAIN], [v0, v2, v4], dict=True)[0]
     return {field: sp.factor(value) for field, value in solution.items()}
 
 
@@ -115,16 +124,20 @@ def responses() -> tuple[sp.Expr, sp.Expr]:
 )  # fmt: skip
 def dynamical_response() -> Parts:
     """Each mode of the residual obeys a linear chain driven by Gaussian fields. Its solution
-    gives the transfer function H_k = 1/(iω + λ_k R₁R₃); the two responses close on
-    themselves, and with κ = iω/(R₁R₃) they are one equation, the resolvent's."""
+    gives the transfer function H_k = 1/(z + λ_k R₁R₃), z = iω; the two responses close on
+    themselves, and with κ = z/(R₁R₃) they are one equation, @resolvent/equation."""
     solution = mode_solution()
-    r1 = sp.solve(FIELDS[0], v1)[0].diff(u1)
-    r3 = sp.solve(FIELDS[1], v3)[0].diff(u3)
+    r1 = sp.solve(FIELDS[0].difference, v1)[0].diff(u1)
+    r3 = sp.solve(FIELDS[1].difference, v3)[0].diff(u3)
     transferred = transfer * (target - u4 - R3 * u2)
-    data = equation(R1, 1 - modes(lam * R1 * R3 * transfer) / P)
-    features = equation(R3, 1 - modes(lam * R1 * R3 * transfer) / N)
-    product = equation(z, kappa * (1 - D1 / N) * (1 - D1 / P))
+    product = equation(z, kappa * (1 - D1 / N) * (1 - D1 / T))
     engine = in_spectral_functions(random_feature_resolvent().relations[0])
+    one = Step(
+        "one-equation", product,
+        "κR₁R₃ = z with R₁ = 1 − D₁/T and R₃ = 1 − D₁/N, from @occupation.",
+        Exact({z: self_consistent_equation().rhs}), Reference(PAPER, "11"),
+        (equation(z, kappa * (1 - D1 / N) * (1 - D1 / N)),),
+    )  # fmt: skip
     steps = [
         Step("residual", equation(v0, sp.factor(transferred)),
              "The three linear relations of a mode, solved for v⁰.",
@@ -135,86 +148,106 @@ def dynamical_response() -> Parts:
              "The same solution for v².", Solves(CHAIN, {v0: solution[v0], v4: solution[v4]}),
              Reference(PAPER, "133"),
              (equation(v2, z * transfer * u2 + R1 * transfer * (target - u4)),)),
-        Step("data-response", equation(R1, r1), "v¹ = u¹ + R₀₂v¹/P solved for ∂v¹/∂u¹.",
-             Solves([equation(R1 * (1 - R02 / P), 1)]), Reference(PAPER, "31"),
-             (equation(R1, 1 / (1 - 1 / P)), equation(R1, 1 / (1 + R02 / P)))),
-        Step("feature-response", equation(R3, r3), "v³ = u³ + R₂₄v³/N solved for ∂v³/∂u³.",
+        Step("data-response", equation(R1, r1), "v¹ = u¹ + R₀₂v¹/T solved for R₁ = ∂v¹/∂u¹.",
+             Solves([equation(R1 * (1 - R02 / T), 1)]), Reference(PAPER, "31"),
+             (equation(R1, 1 / (1 - 1 / T)), equation(R1, 1 / (1 + R02 / T)))),
+        Step("feature-response", equation(R3, r3), "v³ = u³ + R₂₄v³/N solved for R₃ = ∂v³/∂u³.",
              Solves([equation(R3 * (1 - R24 / N), 1)]), Reference(PAPER, "32"),
-             (equation(R3, 1 / (1 - R24 / P)),)),
-        *_closure_steps(data, features),
-        Step("one-equation", product, "κ R₁R₃ = z with R₁ = 1 − D₁/P and R₃ = 1 − D₁/N.",
-             Exact({z: self_consistent_equation().rhs.subs(T, P)}), Reference(PAPER, "11"),
-             (equation(z, kappa * (1 - D1 / N) * (1 - D1 / N)),)),
-        Step("from-the-matrices", product,
-             "The matrix calculus applied to (z + AᵀA ΨΨᵀ)^{-1}, with no mean-field assumption.",
-             Equivalent(equation(*(side.subs(T, P) for side in engine.args))), None,
-             (equation(z, kappa * (1 - D1 / N)), equation(z, kappa * (1 - 2 * D1 / N)))),
+             (equation(R3, 1 / (1 - R24 / T)),)),
+        *_closure_steps(),
+        one,
+        one.evidence(
+            "from-the-matrices",
+            "The matrix calculus applied to (z + AᵀA ΨᵀΨ)^{-1}, with no mean-field assumption.",
+            Exact(residual=proportional(engine)), None,
+            (equation(z, kappa * (1 - D1 / N)), equation(z, kappa * (1 - 2 * D1 / N))),
+        ),
         *_simulated_responses(),
     ]  # fmt: skip
     return Parts(
-        steps, product, ("M, N, P large; entries of Ψ Λ^{-1/2} and A independent, unit variance",),
-        ("(31): R₁ needs the response R₀₂ inside the bracket; without it data-response fails.",
-         "(33): the printed λ_k before R₃u² has no place in v⁰, whose u² already carries the "
-         "variance λ_k C₁/P; the step residual rejects it.",
-         "(133): the printed v² lacks the λ_k of λ_k R₁v⁰; the step projection rejects it."),
+        steps, product,
+        ("M, N, T large; entries of ΨΛ^{-1/2} (T×M) and A (N×M) independent, unit variance",),
+        ("The paper's (31): R₁ needs the response R₀₂ inside the bracket; without it the check of "
+         "@data-response fails.",
+         "The paper's (33): the printed λ_k before R₃u² has no place in v⁰, whose u² already "
+         "carries the variance λ_k C₁/T; the check of @residual rejects it.",
+         "The paper's (133): the printed v² lacks the λ_k of λ_k R₁v⁰; the check of @projection "
+         "rejects it."),
     )  # fmt: skip
 
 
-def _closure_steps(data: sp.Eq, features: sp.Eq) -> list[Step]:
+def _closure_steps() -> list[Step]:
     """R₀₂ and R₂₄ of the mode's solution close the responses on themselves."""
     outer, inner = responses()
     shared = sp.Symbol("X")  # Σ λR₁R₃H, the sum in both closed forms
+    total = modes(lam * R1 * R3 * transfer)
     return [
-        Step("data-closed", data, "R₀₂ = Σλ ∂v⁰/∂u² of the mode's solution closes R₁.",
-             Equivalent(equation(R1 * (1 - outer / P), 1)), Reference(PAPER, "11"),
-             (equation(R1, 1 - modes(R1 * R3 * transfer) / P),
-              equation(R1, 1 - modes(lam * R1 * R3 * transfer) / N))),
-        Step("feature-closed", features, "R₂₄ = Σ ∂v²/∂u⁴ of the mode's solution closes R₃.",
-             Equivalent(equation(R3 * (1 - inner / N), 1)), Reference(PAPER, "32"),
-             (equation(R3, 1 - modes(lam * R1 * R3 * transfer) / P),)),
-        Step("conservation", equation(N * (1 - R3), P * (1 - R1)),
-             "Both brackets subtract the same sum over modes.",
-             Exact({R1: 1 - shared / P, R3: 1 - shared / N}), Reference(PAPER, "68"),
-             (equation(P * (1 - R3), N * (1 - R1)),)),
-        Step("occupation", equation(lam * R1 * R3 * transfer, lam / (lam + kappa)),
-             "With κ = z/(R₁R₃) the summand is the resolvent's.",
-             Exact({kappa: z / (R1 * R3)}, atomic), None,
-             (equation(lam * R1 * R3 * transfer, kappa / (lam + kappa)),)),
+        Step("data-closed", equation(R1, 1 - total / T),
+             "R₀₂ = Σλ ∂v⁰/∂u² of @residual closes @data-response.",
+             Exact(residual=proportional(equation(R1 * (1 - outer / T), 1))),
+             Reference(PAPER, "11"),
+             (equation(R1, 1 - modes(R1 * R3 * transfer) / T), equation(R1, 1 - total / N))),
+        Step("feature-closed", equation(R3, 1 - total / N),
+             "R₂₄ = Σ ∂v²/∂u⁴ of @projection closes @feature-response.",
+             Exact(residual=proportional(equation(R3 * (1 - inner / N), 1))),
+             Reference(PAPER, "32"), (equation(R3, 1 - total / T),)),
+        Step("conservation", equation(N * (1 - R3), T * (1 - R1)),
+             "@data-closed and @feature-closed subtract the same sum over modes.",
+             Exact({R1: 1 - shared / T, R3: 1 - shared / N}), Reference(PAPER, "68"),
+             (equation(T * (1 - R3), N * (1 - R1)),)),
+        Step("occupation", equation(lam * R1 * R3 * H, lam / (lam + kappa)),
+             "H_k = 1/(z + λ_kR₁R₃) is the transfer function; with κ = z/(R₁R₃) the summand is "
+             "that of D₁(κ).", Exact({H: transfer, kappa: z / (R1 * R3)}, atomic),
+             Reference(PAPER, "10"), (equation(lam * R1 * R3 * H, kappa / (lam + kappa)),)),
     ]  # fmt: skip
 
 
 def _simulated_responses() -> list[Step]:
-    mode, closed_transfer = 3, kappa / (z * (kappa + lam))
+    """The three resolvents of Ψ (T×M) and A (N×M), averaged over draws."""
+    mode = 3
+    psi, a = sp.MatrixSymbol("Psi", T, M), sp.MatrixSymbol("A", N, M)
+    scale = 1 / (N * T * z)
+    data = (sp.Identity(T) + scale * psi * a.T * a * psi.T).I
+    features = (sp.Identity(N) + scale * a * psi.T * psi * a.T).I
+    full = (z * sp.Identity(M) + a.T * a * psi.T * psi / (N * T)).I
 
     def frequency(size: int) -> float:
-        """Scaled so that D₁/P stays about the same."""
+        """Scaled so that D₁/T stays about the same."""
         return FREQUENCY * size**-1.25
 
-    def value(claim: sp.Basic, size: int) -> float:
+    def value(claim: Relation, size: int) -> float:
         cell = _larger(size)
         known = {lam: sp.Float(cell.spectrum.eigenvalue(mode))}
-        return float(_at(cell, frequency(size))(claim.args[1].xreplace(known)))
+        return float(_at(cell, frequency(size))(claim.rhs.xreplace(known)))
 
-    def simulated(one: Any) -> FiniteSize:
-        return FiniteSize(
-            lambda size: one(_larger(size), frequency(size)), value, (1, 2),
-            resolution=0.1, sizes=SETTING.sizes(),
+    def step(name: str, average: sp.Expr, right: sp.Expr, wrong: sp.Expr, one: Any,
+             why: str) -> Step:  # fmt: skip
+        left = Expectation(average)
+        check = FiniteSize(
+            lambda size: one(_larger(size), frequency(size)), value, (1, 2), resolution=0.1,
+            sizes=SETTING.sizes(),
         )  # fmt: skip
+        reason = f"{why}; {SETTING.sizes()} and twice as large."
+        return Step(name, Equivalent(left, right), reason, check, Reference(PAPER, "10"),
+                    (Equivalent(left, wrong),))  # fmt: skip
 
     return [
-        Step("simulated-data-response", equation(R1, 1 - D1 / P),
-             "Trace of the P×P resolvent of simulated data and features.",
-             simulated(lambda cell, z: sampled.response(cell, "data", z)), None,
-             (equation(R1, 1 - D1 / N),)),
-        Step("simulated-feature-response", equation(R3, 1 - D1 / N),
-             "Trace of the N×N resolvent of simulated data and features.",
-             simulated(lambda cell, z: sampled.response(cell, "features", z)), None,
-             (equation(R3, 1 - D1 / P),)),
-        Step("simulated-transfer", equation(sp.Symbol("H_k"), closed_transfer),
-             "Diagonal of the M×M resolvent of simulated data and features.",
-             simulated(lambda cell, z: sampled.transfer_function(cell, z, mode, 150)),
-             Reference(PAPER, "10"), (equation(sp.Symbol("H_k"), 1 / (z + lam)),)),
+        step("simulated-data-response", sp.Trace(data) / T, 1 - D1 / T, 1 - D1 / N,
+             lambda cell, z: sampled.response(cell, "data", z),
+             "R₁ is the trace of the T×T resolvent"),
+        step("simulated-feature-response", sp.Trace(features) / N, 1 - D1 / N, 1 - D1 / T,
+             lambda cell, z: sampled.response(cell, "features", z),
+             "R₃ is the trace of the N×N resolvent"),
+        step("simulated-transfer", sp.Trace(full * unit_projector()), kappa / (z * (kappa + lam)),
+             1 / (z + lam), lambda cell, z: sampled.transfer_function(cell, z, mode, 150),
+             "H_k is a diagonal entry of the M×M resolvent, that of the unit vector e_k, k = 3"),
     ]  # fmt: skip
+
+
+def unit_projector() -> sp.MatrixExpr:
+    """e_k e_kᵀ, the projector on mode k."""
+    unit = sp.MatrixSymbol("e_k", M, 1)
+    return unit * unit.T
 
 
 # ---- two-point functions -----------------------------------------------------------------
@@ -223,58 +256,52 @@ def _simulated_responses() -> list[Step]:
 def covariance(field: sp.Symbol) -> sp.Expr:
     """⟨v v'⟩ of one mode: products of the coefficients with the variances of w, u², u⁴."""
     value = sp.expand(mode_solution()[field])
-    variances = {target: target**2, u2: lam * C1 / P, u4: C3 / N}
+    variances = {target: target**2, u2: lam * C1 / T, u4: C3 / N}
     return sp.Add(*[
         sp.simplify(value.coeff(source, 1)) * primed(sp.simplify(value.coeff(source, 1))) * variance
         for source, variance in variances.items()
     ])  # fmt: skip
 
 
-S_lam, S_lam2, S_target, S_target_lam = mode_sums("S")
-SUMS = {
-    S_lam: lam, S_lam2: lam**2, S_target: target**2 * lam, S_target_lam: target**2 * lam**2,
-}  # fmt: skip
-
-
-def system() -> list[sp.Eq]:
+def system() -> list[Relation]:
     """System (2): equations (35) of the paper with the sums S[f] = Σ f H H'."""
     driven = C0 + noise / (z * z_prime)
     return [
-        equation(C0, S_target + S_lam * C3 / N + R3 * R3p * S_lam2 * C1 / P),
-        equation(C1, R1 * R1p * driven),
-        equation(C2, z * z_prime * S_lam * C1 / P
-                 + R1 * R1p * (S_target_lam + S_lam2 * C3 / N)),
-        equation(C3, R3 * R3p * C2),
+        equation(C0, S_target + S_lam * C3 / N + R3 * R3_prime * S_lam2 * C1 / T),
+        equation(C1, R1 * R1_prime * driven),
+        equation(C2, z * z_prime * S_lam * C1 / T
+                 + R1 * R1_prime * (S_target_lam + S_lam2 * C3 / N)),
+        equation(C3, R3 * R3_prime * C2),
     ]  # fmt: skip
 
 
-E = sp.Symbol("E")
+X = sp.Symbol("X")  #: zz'C₀ + σ_ε²
 REDUCED = [
-    equation(E, noise + kappa * kappa_prime * (T_target + T_lam * C3 / N) + T_lam2 * E / P),
-    equation(C3, T_target_lam + T_lam * E / P + T_lam2 * C3 / N),
+    equation(X, noise + kappa * kappa_prime * (U_target + U_lam * C3 / N) + U_lam2 * X / T),
+    equation(C3, U_target_lam + U_lam * X / T + U_lam2 * C3 / N),
 ]
 
 
 @cache
 def two_point_solution() -> dict[sp.Symbol, sp.Expr]:
-    """E = z z'C₀ + σ² and C₃, solved from the 2×2 system."""
-    solution = sp.solve(REDUCED, [E, C3], dict=True)[0]
+    """X = z z'C₀ + σ_ε² and C₃, solved from the 2×2 system."""
+    solution = sp.solve([line.difference for line in REDUCED], [X, C3], dict=True)[0]
     return {unknown: sp.factor(value) for unknown, value in solution.items()}
 
 
 def _eliminated() -> dict[sp.Symbol, sp.Expr]:
-    """C₀ … C₃ of system (2) in terms of E and C₃ of the 2×2 system, and S[f] through T[f]."""
+    """C₀ … C₃ of system (2) in terms of X and C₃ of the 2×2 system, and S[f] through U[f]."""
     factor = kappa * kappa_prime / (z * z_prime)
     sums = {
-        S_lam: factor * T_lam, S_lam2: factor * T_lam2,
-        S_target: factor * T_target, S_target_lam: factor * T_target_lam,
+        S_lam: factor * U_lam, S_lam2: factor * U_lam2,
+        S_target: factor * U_target, S_target_lam: factor * U_target_lam,
     }  # fmt: skip
-    brackets = {R3: z / (kappa * R1), R3p: z_prime / (kappa_prime * R1p)}
+    brackets = {R3: z / (kappa * R1), R3_prime: z_prime / (kappa_prime * R1_prime)}
     first = two_point_solution()
     fields = {
-        C0: (first[E] - noise) / (z * z_prime),
-        C1: R1 * R1p * first[E] / (z * z_prime),
-        C2: first[C3] * (kappa * kappa_prime * R1 * R1p) / (z * z_prime),
+        C0: (first[X] - noise) / (z * z_prime),
+        C1: R1 * R1_prime * first[X] / (z * z_prime),
+        C2: first[C3] * (kappa * kappa_prime * R1 * R1_prime) / (z * z_prime),
         C3: first[C3],
     }
     return {**sums, **brackets, **fields}
@@ -287,60 +314,69 @@ def _eliminated() -> dict[sp.Symbol, sp.Expr]:
 )  # fmt: skip
 def two_point_function() -> Parts:
     """The covariances of the four Gaussian fields close into a linear system for the two-point
-    functions C₀ … C₃. Written with κ and κ' it has two unknowns, E = zz'C₀ + σ² and C₃, and
+    functions C₀ … C₃. Written with κ and κ' it has two unknowns, X = zz'C₀ + σ_ε² and C₃, and
     holds no response function, so that t → ∞ (z → 0) is no special case."""
     equations = system()
-    first = two_point_solution()
-    eliminated = _eliminated()
+    value = two_point_solution()[X]
     isotropic = sp.factor(
-        first[E].subs({noise: 0, T_target: T_lam, T_target_lam: T_lam2}, simultaneous=True)
+        value.subs({sigma_eps: 0, U_target: U_lam, U_target_lam: U_lam2}, simultaneous=True)
     )
+    solved = sp.Function("X")
+    mirrored = isotropic.subs({N: T, T: N}, simultaneous=True)
+    reduced = Both([Exact(residual=lambda _: _residuals(equations)), Exact(two_point_solution())])
+    error = Step(
+        "error", equation(X, value), "@reduced-error and @reduced-features solved.",
+        Solves([_without_features()]), Reference(PAPER, "35"),
+        (equation(X, value.subs(sigma_eps, 0)), equation(X, 2 * value)),
+    )  # fmt: skip
     steps = [
         *_covariance_steps(equations),
         *_divided_difference_steps(),
         Step("reduced-error", REDUCED[0],
-             "System (2) with R₁R₃ = z/κ: the responses cancel in E = zz'C₀ + σ².",
-             _Reduction(equations, eliminated), None,
-             (equation(E, noise + kappa * kappa_prime * (T_target + T_lam * C3 / N) + T_lam2 * E),
-              equation(E, kappa * kappa_prime * (T_target + T_lam * C3 / N) + T_lam2 * E / P))),
-        Step("reduced-features", REDUCED[1], "And in C₃.",
-             _Reduction(equations, eliminated), None,
-             (equation(C3, T_target_lam + T_lam * E / P + T_lam2 * C3 / P),)),
-        Step("error", equation(E, first[E]), "The 2×2 system solved.",
-             Solves([_without_features()]), Reference(PAPER, "35"),
-             (equation(E, first[E].subs(noise, 0)), equation(E, 2 * first[E]))),
-        Step("duality", equation(isotropic, isotropic.subs({N: P, P: N}, simultaneous=True)),
-             "Isotropic target, no noise: N and P may be exchanged, at any pair of frequencies.",
-             Exact(), None,
-             (equation(first[E], first[E].subs({N: P, P: N}, simultaneous=True)),)),
-        _one_frequency_step(first[E]),
-        Step("from-the-matrices", equation((first[E] - noise) / (z * z_prime), _engine_value()),
-             "The matrix calculus applied to E v(z)ᵀΛ v(z'), v = (z + AᵀA ΨΨᵀ)^{-1}(w − AᵀAΨε/z).",
-             Exact(simplify=rational), Reference(PAPER, "35"),
-             (equation((first[E] - noise) / (z * z_prime), _engine_value().subs(P, N)),)),
-        _evaluation_step(first[E]),
-        _time_domain_step(first[E]),
+             "@excess-error and @projected-gradient with the filters C₁ = R₁R₁'X/(zz'), "
+             "C₃ = R₃R₃'C₂ and R₁R₃ = z/κ: the responses cancel in X = zz'C₀ + σ_ε².",
+             reduced, None,
+             (equation(X, noise + kappa * kappa_prime * (U_target + U_lam * C3 / N) + U_lam2 * X),
+              equation(X, kappa * kappa_prime * (U_target + U_lam * C3 / N) + U_lam2 * X / T))),
+        Step("reduced-features", REDUCED[1], "And in C₃.", reduced, None,
+             (equation(C3, U_target_lam + U_lam * X / T + U_lam2 * C3 / T),)),
+        error,
+        error.evidence(
+            "from-the-matrices",
+            "The matrix calculus applied to E v(z)ᵀΛv(z'), v = (z + AᵀA ΨᵀΨ)^{-1}(w − AᵀAΨᵀε/z).",
+            Exact(simplify=rational, value=lambda: z * z_prime * _engine_value() + noise),
+            Reference(PAPER, "35"), (equation(X, value.subs(T, N)),),
+        ),
+        _evaluated(error),
+        _stepped(error),
+        Step("duality", equation(solved(N, T), solved(T, N)),
+             "Isotropic target, no noise: N and T may be exchanged, at any pair of frequencies.",
+             Exact({solved(N, T): isotropic, solved(T, N): mirrored}), None,
+             (equation(solved(N, T), solved(T, T)), equation(solved(N, T), 2 * solved(T, N)))),
+        _one_frequency_step(value),
     ]  # fmt: skip
     return Parts(
-        steps, equation(C0, (first[E].xreplace(divided_differences) - noise) / (z * z_prime)),
-        ("as for the response functions; label noise independent, of variance σ²",),
-        ("(104): the matrix that multiplies the data's fields carries 1/P like its partner "
-         "carries 1/N; without it the step reduced-error fails.",),
+        steps, error.claim,
+        ("as for the response functions; label noise independent, of variance σ_ε²",),
+        ("The paper's (104): the matrix that multiplies the data's fields carries 1/T like its "
+         "partner carries 1/N; without it the check of @reduced-error fails.",),
     )  # fmt: skip
 
 
-def _without_features() -> sp.Eq:
-    """The 2×2 system with C₃ eliminated by its own equation: one equation for E."""
-    c3 = sp.solve(REDUCED[1], C3)[0]
-    return equation(E, REDUCED[0].rhs.xreplace({C3: c3}))
+def _without_features() -> Relation:
+    """The 2×2 system with C₃ eliminated by its own equation: one equation for X."""
+    c3 = sp.solve(REDUCED[1].difference, C3)[0]
+    return equation(X, REDUCED[0].rhs.xreplace({C3: c3}))
 
 
-def _covariance_steps(equations: list[sp.Eq]) -> list[Step]:
+def _covariance_steps(equations: list[Relation]) -> list[Step]:
     """⟨v⁰v⁰'⟩ and ⟨v²v²'⟩ of one mode, summed as C₀ = Σ λ⟨v⁰v⁰'⟩ and C₂ = Σ⟨v²v²'⟩."""
     pair = transfer * primed(transfer)
-    summand = {symbol: factor * pair for symbol, factor in SUMS.items()}
+    summand = {symbol: factor * pair for symbol, factor in SUMMANDS.items()}
 
-    def step(name: str, result: sp.Eq, weight: sp.Expr, field: sp.Symbol, *wrong: sp.Eq) -> Step:
+    def step(
+        name: str, result: Relation, weight: sp.Expr, field: sp.Symbol, *wrong: Relation
+    ) -> Step:
         per_mode = weight * covariance(field)
         return Step(
             name, result, "Variances of the fields times squared coefficients, summed over modes.",
@@ -349,20 +385,20 @@ def _covariance_steps(equations: list[sp.Eq]) -> list[Step]:
 
     return [
         step("excess-error", equations[0], lam, v0,
-             equation(C0, S_target + S_lam * C3 / N + R3 * R3p * S_lam * C1 / P),
-             equation(C0, S_target + S_lam * C3 / N + S_lam2 * C1 / P)),
+             equation(C0, S_target + S_lam * C3 / N + R3 * R3_prime * S_lam * C1 / T),
+             equation(C0, S_target + S_lam * C3 / N + S_lam2 * C1 / T)),
         step("projected-gradient", equations[2], sp.Integer(1), v2,
-             equation(C2, S_lam * C1 / P + R1 * R1p * (S_target_lam + S_lam2 * C3 / N)),
-             equation(C2, z * z_prime * S_lam * C1 / P
-                      + R1 * R1p * (S_target + S_lam * C3 / N))),
+             equation(C2, S_lam * C1 / T + R1 * R1_prime * (S_target_lam + S_lam2 * C3 / N)),
+             equation(C2, z * z_prime * S_lam * C1 / T
+                      + R1 * R1_prime * (S_target + S_lam * C3 / N))),
     ]  # fmt: skip
 
 
 def _divided_difference_steps() -> list[Step]:
     pair = (lam + kappa) * (lam + kappa_prime)
     claims = {
-        "sum-of-eigenvalues": (T_lam, lam, equation(T_lam, divided_differences[T_lam])),
-        "sum-of-squares": (T_lam2, lam**2, equation(T_lam2, divided_differences[T_lam2])),
+        "sum-of-eigenvalues": (U_lam, lam, equation(U_lam, divided_differences[U_lam])),
+        "sum-of-squares": (U_lam2, lam**2, equation(U_lam2, divided_differences[U_lam2])),
     }
     summands = {D1: lam / (lam + kappa), primed(D1): lam / (lam + kappa_prime)}
     return [
@@ -373,112 +409,89 @@ def _divided_difference_steps() -> list[Step]:
     ]  # fmt: skip
 
 
-class _Reduction:
-    """A claim of the 2×2 system holds for the solution that also satisfies all of system (2)."""
-
-    def __init__(self, equations: list[sp.Eq], eliminated: dict[sp.Symbol, sp.Expr]) -> None:
-        self.equations, self.eliminated = equations, eliminated
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """The verdict on a claim of the 2×2 system."""
-        for item in self.equations:
-            verdict = Exact({}, sp.simplify)(
-                equation(*(side.xreplace(self.eliminated).xreplace(self.eliminated)
-                           for side in item.args))
-            )  # fmt: skip
-            if not verdict.passed:
-                return verdict
-        return Exact(two_point_solution())(claim)
+def _residuals(equations: list[Relation]) -> list[sp.Expr]:
+    """What the solution of the 2×2 system leaves in the four equations of the full one."""
+    names = _eliminated()
+    return [
+        item.lhs.xreplace(names).xreplace(names) - item.rhs.xreplace(names).xreplace(names)
+        for item in equations
+    ]
 
 
 def _one_frequency_step(error: sp.Expr) -> Step:
-    """C₁ is a divided difference of a function of one frequency, F = R₁(κh₁ + σ²)/z."""
-    brackets = {R1: 1 - D1 / P, R3: 1 - D1 / N}
-    response, frequency = brackets[R1], kappa * brackets[R1] * brackets[R3]
-    single = response * (kappa * h1 + noise) / frequency
-
-    def other(expression: sp.Expr) -> sp.Expr:
-        return expression.subs(kappa, kappa_prime)
+    """C₁ is a divided difference of a function of one frequency, F = R₁(κh₁ + σ_ε²)/z."""
+    single = R1 * (kappa * h1 + noise) / z
 
     def difference(function: sp.Expr, sign: int = -1) -> sp.Expr:
-        return sign * (function - other(function)) / (frequency - other(frequency))
+        second = function.xreplace({h1: h1_prime}).xreplace({kappa: kappa_prime})
+        return sign * (function - primed(second)) / (z - z_prime)
 
-    responses_over_frequencies = response * other(response) / (frequency * other(frequency))
-    value = responses_over_frequencies * error.xreplace(divided_differences)
+    value = R1 * R1_prime / (z * z_prime) * error.xreplace(divided_differences)
+    brackets = [
+        (C1, value), (z, kappa * R1 * R3), (z_prime, kappa_prime * R1_prime * R3_prime),
+        (R1, 1 - D1 / T), (R3, 1 - D1 / N), (R1_prime, 1 - D1_prime / T),
+        (R3_prime, 1 - D1_prime / N),
+    ]  # fmt: skip
     return Step(
-        "one-frequency", equation(value, difference(single)),
-        "C₁(z,z') = −(F − F')/(z − z') with F = R₁(κh₁ + σ²)/z, z = κR₁R₃.",
-        Exact(simplify=rational), Reference(PAPER, "35"),
-        (equation(value, difference(single, 1)), equation(value, difference(single / response))),
+        "one-frequency", equation(C1, difference(single)),
+        "With C₁ = R₁R₁'X/(zz') and z = κR₁R₃, @error is a divided difference: two sums with one "
+        "frequency are enough.",
+        Exact(brackets, rational), Reference(PAPER, "35"),
+        (equation(C1, difference(single, 1)), equation(C1, difference(single / R1))),
     )  # fmt: skip
 
 
 @cache
 def _engine_value() -> sp.Expr:
-    """The two-point function as the matrix calculus returns it, in the sums T[f]."""
-    value = gradient_flow_two_point().value
-    mode, weight = Eigenvalue("lambda"), Eigenvalue("lambda_W")
-    shared = (mode + kappa) * (mode + kappa_prime)
-    names = {
-        mode: T_lam, mode**2: T_lam2, mode * weight: T_target, mode**2 * weight: T_target_lam,
-    }  # fmt: skip
-    traces = {
-        trace: names[sp.cancel(trace.factors[0] * shared)] for trace in value.atoms(SpectralTrace)
-    }
-    value = value.xreplace(traces).subs(T, P)
-    sigma = next(letter for letter in value.free_symbols if letter.name == "sigma")
-    return value.subs(sigma, sp.sqrt(noise))
+    """The two-point function as the matrix calculus returns it, in the sums U[f]."""
+    names = {evaluated.A: U_target, evaluated.B: U_lam, evaluated.D: U_lam2,
+             evaluated.E: U_target_lam}  # fmt: skip
+    return two_point_from_the_matrices().xreplace(names)
 
 
-def _evaluation_step(error: sp.Expr) -> Step:
+def _evaluated(error: Step) -> Step:
     """C₀ in the cancellation-free form that `analytic.correlation` evaluates."""
-    from solvable.analytic import correlation as evaluated
+    spectrum = PowerLaw(exponent=1.25, target_exponent=1.5, size=40)
+    form = evaluated.two_point_formula()[0].expression.xreplace({
+        evaluated.R1: 1 - D1 / T, evaluated.R1_PRIME: 1 - D1_prime / T,
+        evaluated.R3: 1 - D1 / N, evaluated.R3_PRIME: 1 - D1_prime / N,
+        evaluated.A: divided_differences[U_target], evaluated.B: divided_differences[U_lam],
+        evaluated.D: divided_differences[U_lam2], evaluated.H1: h1,
+        evaluated.NU: 1 / N, evaluated.TAU: 1 / T, evaluated.NOISE: noise,
+    })  # fmt: skip
 
-    def form(samples: sp.Symbol) -> sp.Expr:
-        brackets = {
-            evaluated.R1: 1 - D1 / samples, evaluated.R1_PRIME: 1 - primed(D1) / samples,
-            evaluated.R3: 1 - D1 / N, evaluated.R3_PRIME: 1 - primed(D1) / N,
-        }  # fmt: skip
-        sums = {
-            evaluated.A: divided_differences[T_target], evaluated.B: divided_differences[T_lam],
-            evaluated.D: divided_differences[T_lam2], evaluated.H1: h1,
-            evaluated.NU: 1 / N, evaluated.TAU: 1 / samples, evaluated.NOISE: noise,
-        }  # fmt: skip
-        return evaluated.two_point_formula()[0].expression.xreplace({**brackets, **sums})
-
-    def points() -> list[Point]:
-        spectrum = PowerLaw(exponent=1.25, target_exponent=1.5, size=40)
+    def at_points(expression: sp.Expr) -> list[Any]:
         pairs = ((5, 9, 0.3, 0.7), (20, 6, 0.01, 2))
-        return [_pair(spectrum, *pair) for pair in pairs]
+        return [_pair(spectrum, *pair)(expression) for pair in pairs]
 
-    value = ((error - noise) / (z * z_prime)).xreplace(divided_differences)
-    return Step(
-        "evaluation", equation(value, form(P)),
-        "The form without differences that is evaluated is the same function.",
-        Numeric(points, 20), Reference(PAPER, "35"), (equation(value, form(N)),),
+    return error.evidence(
+        "evaluation",
+        "The form without differences in which C₀ is evaluated is the same function.",
+        Agrees(lambda: at_points(form * z * z_prime + noise),
+               lambda claim: at_points(claim.rhs.xreplace(divided_differences)), 1e-20),
+        Reference(PAPER, "35"),
     )  # fmt: skip
 
 
 def _pair(
     spectrum: PowerLaw, features: int, samples: int, first: float, second: float, sigma: float = 0.2
 ) -> Point:
-    """Values of every letter at two real frequencies."""
-    import mpmath
-
+    """Values of every letter at two real frequencies; ``sigma`` is σ_ε²."""
     kappas = [solve(spectrum, features, samples, mpmath.mpf(q)).value for q in (first, second)]
     values = {
-        kappa: kappas[0], kappa_prime: kappas[1], N: features, P: samples, noise: sigma,
-        z: first, z_prime: second,
+        kappa: kappas[0], kappa_prime: kappas[1], N: features, T: samples,
+        sigma_eps: mpmath.sqrt(sigma), z: first, z_prime: second,
     }  # fmt: skip
     return Point(values, spectrum)
 
 
-def _time_domain_step(error: sp.Expr) -> Step:
+def _stepped(error: Step) -> Step:
     """Σ C₀(n,m) xⁿyᵐ of gradient descent is C₀(z,z')/(η²xy) at z = (1/x − 1)/η."""
     size, features, samples, sigma, eta, x, y = 12, 5, 7, 0.25, 0.5, 0.25, 0.2
     spectrum = PowerLaw(exponent=1.25, target_exponent=1.5, size=size)
     first, second = (1 / x - 1) / eta, (1 / y - 1) / eta
 
+    @cache
     def stepped() -> float:
         from solvable.validation.time_stepping import gradient_descent_update, solve_mean_field
 
@@ -487,16 +500,17 @@ def _time_domain_step(error: sp.Expr) -> Step:
             features=features, samples=samples, noise=sigma,
         )  # fmt: skip
         powers = [[x**n * y**m for m in range(31)] for n in range(31)]
-        return float((solution.correlations[0] * powers).sum()) * eta**2 * x * y
+        generated = float((solution.correlations[0] * powers).sum())
+        return first * second * generated * eta**2 * x * y + sigma
 
-    def claimed(claim: sp.Basic) -> object:
+    def claimed(claim: Relation) -> Any:
         point = _pair(spectrum, features, samples, first, second, sigma)
-        return point(claim.args[1].xreplace(divided_differences))
+        return point(claim.rhs.xreplace(divided_differences))
 
-    return Step(
-        "time-domain", equation(C0, (error - noise) / (z * z_prime)),
-        "Generating function of gradient descent stepped by the mean-field equations in time.",
-        Agrees(stepped, claimed, 10), Reference(PAPER, "35"),
-        (equation(C0, error / (z * z_prime)),
-         equation(C0, (error.subs(P, N) - noise) / (z * z_prime))),
+    return error.evidence(
+        "time-domain",
+        "The generating function of C₀ of gradient descent, stepped by the mean-field equations in "
+        "time.",
+        Agrees(stepped, claimed), Reference(PAPER, "35"),
+        (equation(X, error.claim.rhs + noise), equation(X, error.claim.rhs.subs(T, N))),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 r"""Appendices F and I: white data, densities of time scales, and the limits ν ≪ 1, ν ≫ 1.
 
-For λ_k = 1, with ν = N/M and α = P/M, ρ = R₁R₃ and ρH = 1 − zH turn the self-consistent equations
+For λ_k = 1, with ν = N/M and α = T/M, ρ = R₁R₃ and ρH = 1 − zH turn the self-consistent equations
 into one cubic for the transfer function,
 
     1/H − z = (1 − (1 − zH)/α) (1 − (1 − zH)/ν).
@@ -17,19 +17,19 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from solvable.analytic.notation import alpha, t, z
+from solvable.analytic.notation import R1, R3, alpha, t, z
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, Verdict
-from ..derivation import Step, equation
+from ..checks import Agrees, Asymptotic, Both, Exact, Solves, proportional
+from ..derivation import Step
+from ..relations import Relation, Series, equation
 from .mean_field import PAPER
-from .notation import R1, R3, Agrees, Equivalent, Identity, Solves
 
 nu = sp.Symbol("nu", positive=True)  #: N/M
-H = sp.Symbol("H")
+H = sp.Symbol("H")  # H(z)
+H_time, density_of = sp.Function("H")(t), sp.Function("rho")
 scale, lower, upper = sp.symbols("s s_- s_+", positive=True)  #: time scale u = 1/τ, and its edges
-SCALED = sp.Symbol("x", positive=True)  # t/ν
 root = sp.Symbol("q", positive=True)  # √ν or √α in exact checks
 
 
@@ -66,58 +66,57 @@ def white_spectrum() -> Parts:
     a quadratic, whose solution is a plateau for few features and two time scales for many."""
     absorbed = 1 - z * H
     cubic = equation(1 / H - z, (1 - absorbed / alpha) * (1 - absorbed / nu))
-    roots = sp.solve(equation(R3 * nu * (z + R3), nu * (z + R3) - R3), R3)
+    quadratic = equation(R3 * nu * (z + R3), nu * (z + R3) - R3)
+    roots = sp.solve(quadratic.difference, R3)
     other, physical = sorted(roots, key=lambda x: float(x.subs({nu: 2, z: 100})))
     few = (1 - nu) + nu * sp.exp(-t / nu)
     many = sp.exp(-t) * sp.cosh(t / sp.sqrt(nu))
-    split = (sp.exp(-t * (1 - 1 / sp.sqrt(nu))) + sp.exp(-t * (1 + 1 / sp.sqrt(nu)))) / 2
     shared = {R1: 1 - absorbed / alpha, R3: 1 - absorbed / nu}
+
+    def split(width: sp.Expr) -> sp.Expr:
+        return (sp.exp(-t * (1 - width)) + sp.exp(-t * (1 + width))) / 2
+
+    branch = Agrees(lambda: 1, lambda claim: claim.rhs.subs({nu: 2, z: 10**8}).evalf(30), 1e-6)
     steps = [
         Step("cubic", cubic, "1/H = z + R₁R₃ with λ_kR₁R₃H = 1 − zH in both responses.",
-             Equivalent(equation(1 / H - z, (R1 * R3).xreplace(shared))), Reference(PAPER, "118"),
+             Exact(residual=proportional(equation(1 / H - z, (R1 * R3).xreplace(shared)))),
+             Reference(PAPER, "118"),
              (equation(1 / H - z, (1 - absorbed / alpha) ** 2),
               equation(1 / H, (1 - absorbed / alpha) * (1 - absorbed / nu)))),
         Step("unlimited-data", equation(R3, physical),
-             "α → ∞: the root of the quadratic that tends to 1 at high frequency.",
-             _Root(), Reference(PAPER, "119"),
+             "α → ∞: the root of R₃ν(z + R₃) = ν(z + R₃) − R₃ that tends to 1 at high frequency.",
+             Both((Solves([quadratic]), branch)), Reference(PAPER, "119"),
              (equation(R3, other),
               equation(R3, ((1 - 1 / nu - z) + sp.sqrt((1 - 1 / nu - z) ** 2 - 4 * z)) / 2))),
-        Step("moments", equation(sp.Symbol("H"), _series(8)),
-             "The cubic at α → ∞ expanded in 1/z: Narayana numbers, non-crossing pairings.",
-             _SolvesCubic(), None, (equation(sp.Symbol("H"), _series(8) + z**-4),)),
-        Step("few-features", equation(H, few),
-             "ν ≪ 1 at fixed t/ν: a fraction ν of the directions is learned at rate 1/ν.",
-             _Limit(scaled=True), Reference(PAPER, "121"),
-             (equation(H, (1 - nu) + nu * sp.exp(-t)),
-              equation(H, nu + (1 - nu) * sp.exp(-t / nu)))),
-        Step("many-features", equation(H, many),
-             "ν ≫ 1: the spread of the rates about 1 has variance 1/ν.",
-             _Limit(scaled=False), Reference(PAPER, "122"),
-             (equation(H, sp.exp(-t) * sp.cosh(t / nu)), equation(H, sp.exp(-t)))),
-        Step("two-time-scales", equation(split, many),
-             "The intermediate form has the exponents 1 ± 1/√ν.",
-             Identity({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp))),
+        Step("moments", Series(H, _series(8), z**-9),
+             "@cubic at α → ∞ expanded in 1/z: Narayana numbers, non-crossing pairings.",
+             Exact(residual=_orders), None, (Series(H, _series(8) + z**-4, z**-9),)),
+        Step("few-features", Series(H_time, few, nu**2),
+             "ν ≪ 1 at fixed t/ν: a fraction ν of the directions is learned at rate 1/ν. Here "
+             "t = 3ν/2, the exact H(t) being Σ (−t)ⁿ m_n/n! with the moments m_n of @moments.",
+             Asymptotic(lambda x: transfer_white(1.5 * x, 1 / x), nu, (1e-3, 1e-4), 2.0,
+                        lambda x: {t: 1.5 * x}, 0.02, 30),
+             Reference(PAPER, "121"),
+             (Series(H_time, (1 - nu) + nu * sp.exp(-t), nu**2),
+              Series(H_time, nu + (1 - nu) * sp.exp(-t / nu), nu**2))),
+        Step("many-features", Series(H_time, many, nu**-2),
+             "ν ≫ 1 at fixed t: the spread of the rates about 1 has variance 1/ν. Here t = 3/2.",
+             Asymptotic(lambda x: transfer_white(1.5, 1 / x), nu, (1e3, 1e4), -2.0, {t: 1.5},
+                        0.02, 30),
              Reference(PAPER, "122"),
-             (equation((sp.exp(-t * (1 - 1 / nu)) + sp.exp(-t * (1 + 1 / nu))) / 2, many),)),
+             (Series(H_time, sp.exp(-t) * sp.cosh(t / nu), nu**-2),
+              Series(H_time, sp.exp(-t), nu**-2))),
+        Step("two-time-scales", Series(H_time, split(1 / sp.sqrt(nu)), nu**-2),
+             "@many-features as a sum of exponentials with the rates 1 ± 1/√ν.",
+             Exact({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp)), lambda: many),
+             Reference(PAPER, "122"), (Series(H_time, split(1 / nu), nu**-2),)),
     ]  # fmt: skip
     return Parts(
-        steps, equation(H, sp.Piecewise((few, nu < 1), (many, True))),
-        ("M, N, P large at fixed ν = N/M and α = P/M",),
-        ("(122): the intermediate exponents are 1 ± 1/√ν; with other powers of ν the two "
-         "exponentials do not add up to the hyperbolic cosine.",
-         "(121) errs by O(ν²) at fixed t/ν, (122) by O(1/ν²) at fixed t."),
+        steps, (steps[3].claim, steps[4].claim),
+        ("M, N, T large at fixed ν = N/M and α = T/M",),
+        ("The paper's (122): the intermediate exponents are 1 ± 1/√ν; with other powers of ν the "
+         "two exponentials do not add up to the hyperbolic cosine.",),
     )  # fmt: skip
-
-
-class _Root:
-    """The claim solves R₃ = 1 − R₃/(ν(z+R₃)) and tends to 1 for z → ∞."""
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """Insert the claim and take its limit."""
-        verdict = Solves([equation(R3 * nu * (z + R3), nu * (z + R3) - R3)])(claim)
-        if verdict.passed and sp.limit(claim.args[1].subs(nu, 2), z, sp.oo) != 1:
-            return Verdict("fail", "not the branch that tends to 1 at high frequency")
-        return verdict
 
 
 def _series(terms: int) -> sp.Expr:
@@ -128,44 +127,12 @@ def _series(terms: int) -> sp.Expr:
     ])  # fmt: skip
 
 
-class _SolvesCubic:
-    """The claimed series in 1/z satisfies the cubic at α → ∞ to the order it is given."""
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """Insert and collect the orders that the truncation leaves exact."""
-        small = sp.Symbol("y", positive=True)
-        value = sp.expand(claim.args[1].subs(z, 1 / small))
-        residual = sp.expand((1 - value / small) - value * (1 - (1 - value / small) / nu))
-        kept = [sp.simplify(residual.coeff(small, n)) for n in range(8)]
-        wrong = [n for n, x in enumerate(kept) if x != 0]
-        if wrong:
-            return Verdict("fail", f"order z^-{wrong[0]} does not cancel", {"orders": wrong})
-        return Verdict("pass", "8 orders in 1/z cancel")
-
-
-class _Limit:
-    """The remainder of the claim is of second order in ν (few features) or 1/ν (many)."""
-
-    def __init__(self, scaled: bool) -> None:
-        self.scaled = scaled
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        """Slope of |H − claim| at fixed t/ν or at fixed t."""
-        small = sp.Symbol("epsilon", positive=True)
-        value = claim.args[1]
-        if self.scaled:
-            value = value.subs(t, nu * SCALED).subs({nu: small, SCALED: sp.Rational(3, 2)})
-
-            def exact(x: Any) -> Any:
-                return transfer_white(mpmath.mpf(3) / 2 * x, 1 / x)
-        else:
-            value = value.subs({nu: 1 / small, t: sp.Rational(3, 2)})
-
-            def exact(x: Any) -> Any:
-                return transfer_white(mpmath.mpf(3) / 2, x)
-
-        grid = (1e-3, 1e-4)
-        return Asymptotic(exact, small, grid, 2.0, {}, 0.02, 30)(equation(0, value))
+def _orders(claim: Relation) -> list[sp.Expr]:
+    """What the claimed series leaves in the cubic at α → ∞, order by order in 1/z."""
+    small = sp.Symbol("y", positive=True)
+    value = sp.expand(claim.rhs.subs(z, 1 / small))
+    residual = sp.expand((1 - value / small) - value * (1 - (1 - value / small) / nu))
+    return [residual.coeff(small, n) for n in range(8)]
 
 
 @derivation(
@@ -178,61 +145,58 @@ def time_scale_density() -> Parts:
     on the negative frequency axis. For white data and unlimited features: Marchenko–Pastur."""
     low, high = edges()
     quadratic = equation(z * H**2 / alpha + (z + 1 - 1 / alpha) * H, 1)
-    at_cut = quadratic.subs(z, -scale)
-    discriminant = sp.discriminant(at_cut.lhs - at_cut.rhs, H)
+    discriminant = sp.discriminant(quadratic.difference.subs(z, -scale), H)
     product = (upper - scale) * (scale - lower)
-    density = alpha * sp.sqrt(product) / (2 * sp.pi * scale)
-    squared = sp.expand(density.subs({lower: low, upper: high}) ** 2)
-    imaginary = -discriminant / (2 * scale / alpha) ** 2 / sp.pi**2
+    delta = sp.Symbol("Delta")
+    rho = density_of(scale)
+    value = alpha * sp.sqrt(product) / (2 * sp.pi * scale)
     printed = alpha * sp.sqrt((scale - upper) * (scale - lower)) / (2 * sp.pi * scale)
+    imaginary = -discriminant / (2 * scale / alpha) ** 2 / sp.pi**2
+    ends = {lower: low, upper: high}
+    density = Step(
+        "density", equation(rho, value),
+        "ρ(s) = −Im H(−s + i0)/π, from @cut: ρ² = −Δ/(2πs/α)²; at α = 2 its integral is 1.",
+        Both((Exact(residual=lambda claim: claim.rhs.subs(ends) ** 2 - imaginary,
+                    simplify=lambda x: sp.simplify(sp.expand(x))),
+              Agrees(lambda: 1, lambda claim: _integral(claim, lambda s: 1), 1e-12))),
+        Reference(PAPER, "95"), (equation(rho, printed),),
+    )  # fmt: skip
+    wrong = (equation(rho, 2 * value), equation(rho, value.subs(alpha, 1)))
     steps = [
         Step("quadratic", quadratic, "ν → ∞: R₃ = 1, and R₁ = 1/H − z closes on itself.",
-             Equivalent(equation(H * (1 / H - z), H * (1 - (1 - z * H) / alpha))), None,
-             (equation(z * H**2 / alpha + (z + 1 + 1 / alpha) * H, 1),)),
-        Step("cut", equation(-discriminant, product.subs({lower: low, upper: high})),
-             "Between s₋ and s₊ the discriminant at z = −s is negative: H is complex there.",
-             Identity({alpha: root**2}, sp.factor), Reference(PAPER, "95"),
-             (equation(discriminant, product.subs({lower: low, upper: high})),)),
-        Step("density", equation(sp.Symbol("rho") ** 2, squared),
-             "ρ(s) = −Im H(−s + i0)/π, squared: (−discriminant)/(2πs/α)².",
-             Exact({sp.Symbol("rho"): sp.sqrt(imaginary)}, lambda x: sp.simplify(sp.expand(x))),
-             Reference(PAPER, "95"),
-             (equation(sp.Symbol("rho") ** 2,
-                       sp.expand(printed.subs({lower: low, upper: high}) ** 2)),)),
-        *_density_numbers(density),
+             Exact(residual=proportional(equation(H * (1 / H - z), H * (1 - (1 - z * H) / alpha)))),
+             None, (equation(z * H**2 / alpha + (z + 1 + 1 / alpha) * H, 1),)),
+        Step("cut", equation(delta, -product),
+             "The discriminant of @quadratic at z = −s, with s± = (1 ± α^{-1/2})²: between s₋ and "
+             "s₊ it is negative and H is complex.",
+             Exact([(delta, discriminant), *ends.items(), (alpha, root**2)], sp.factor),
+             Reference(PAPER, "95"), (equation(delta, product),)),
+        density,
+        density.evidence(
+            "transform", "∫ρ(s) e^{−st} ds at t = 3, α = 2, against the series of moments, "
+            "@white-spectrum/moments.",
+            Agrees(lambda: transfer_white(3, 0.5),
+                   lambda c: _integral(c, lambda s: mpmath.exp(-3 * s)), 1e-12),
+            Reference(PAPER, "88"), wrong,
+        ),
     ]  # fmt: skip
     return Parts(
-        steps, equation(sp.Symbol("rho"), density),
-        ("α = P/M; for α < 1 a further weight 1 − α at s = 0: directions that no sample shows",),
-        ("(95): under the root stands (s₊ − s)(s − s₋), which is positive between the edges; with "
-         "the printed sign the density is imaginary there.",),
+        steps, density.claim,
+        ("α = T/M; for α < 1 a further weight 1 − α at s = 0: directions that no sample shows",),
+        ("The paper's (95): under the root stands (s₊ − s)(s − s₋), which is positive between the "
+         "edges; with the printed sign the density is imaginary there.",),
     )  # fmt: skip
 
 
-def _density_numbers(density: sp.Expr) -> list[Step]:
-    """Norm and transform of the claimed density by quadrature."""
+def _integral(claim: Relation, weight: Any) -> Any:
+    """∫ρ(s) weight(s) ds of the claimed density at α = 2, by quadrature."""
+    low, high = ((1 - 1 / mpmath.sqrt(2)) ** 2, (1 + 1 / mpmath.sqrt(2)) ** 2)
+    function = sp.lambdify(scale, claim.rhs.subs({alpha: 2, lower: low, upper: high}), "mpmath")
+    # s = middle + half·sin θ removes the square-root edges
+    middle, half = (low + high) / 2, (high - low) / 2
 
-    def integral(claim: sp.Basic, weight: Any) -> Any:
-        low, high = ((1 - 1 / mpmath.sqrt(2)) ** 2, (1 + 1 / mpmath.sqrt(2)) ** 2)
-        values = {alpha: 2, lower: low, upper: high}
-        function = sp.lambdify(scale, claim.args[1].subs(values), "mpmath")
-        # s = middle + half·sin θ removes the square-root edges
-        middle, half = (low + high) / 2, (high - low) / 2
+    def smooth(theta: Any) -> Any:
+        s = middle + half * mpmath.sin(theta)
+        return mpmath.re(function(s)) * weight(s) * half * mpmath.cos(theta)
 
-        def smooth(theta: Any) -> Any:
-            s = middle + half * mpmath.sin(theta)
-            return mpmath.re(function(s)) * weight(s) * half * mpmath.cos(theta)
-
-        return mpmath.quad(smooth, [-mpmath.pi / 2, 0, mpmath.pi / 2])
-
-    rho = sp.Symbol("rho")
-    wrong = (equation(rho, 2 * density), equation(rho, density.subs(alpha, 1)))
-    return [
-        Step("normalised", equation(rho, density), "∫ρ ds = 1 at α = 2.",
-             Agrees(lambda: 1, lambda c: integral(c, lambda s: 1), 12), None, wrong),
-        Step("transform", equation(rho, density),
-             "∫ρ(s) e^{−st} ds at t = 3, α = 2, against the series of moments.",
-             Agrees(lambda: transfer_white(3, 0.5),
-                    lambda c: integral(c, lambda s: mpmath.exp(-3 * s)), 12),
-             Reference(PAPER, "88"), wrong),
-    ]  # fmt: skip
+    return mpmath.quad(smooth, [-mpmath.pi / 2, 0, mpmath.pi / 2])

@@ -7,14 +7,16 @@ broken at the terms of its sums, and scaled to the line if it is still too wide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import sympy as sp
 
+from solvable.analytic.typesetting import latex
+
 from ..bibliography import PAPERS, Reference
-from ..derivation import Derivation, Step
-from ..typesetting import latex
-from ..unicode_text import escape
+from ..derivation import Derivation, Step, referring
+from ..relations import Relation
+from .prose import escape
 
 WIDE = 90  # characters on a line beyond which an equation is broken
 
@@ -30,16 +32,18 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 """
 
 
-def display(claim: sp.Basic) -> str:
+def display(claim: Relation) -> str:
     """The claim as the body of a displayed equation, broken into lines where it is long."""
-    if not isinstance(claim, sp.Eq) or _width(latex(claim)) <= WIDE:
+    if _width(latex(claim)) <= WIDE:
         return rf"\fit{{{latex(claim)}}}"
-    left, lines = latex(claim.lhs), _lines(claim.rhs)
+    lines = _lines(claim.rhs)
+    lines += [rf"+ O\!\left({latex(order)}\right)" for order in claim.args[2:]]
+    left = latex(claim.lhs)
     if _width(left) > WIDE // 3:  # the left side on lines of its own
         first = r" \\ & ".join(_lines(claim.lhs))
-        body = rf"& {first} \\ & \quad = {lines[0]}"
+        body = rf"& {first} \\ & \quad {claim.tex} {lines[0]}"
     else:
-        body = rf"{left} = {{}} & {lines[0]}"
+        body = rf"{left} {claim.tex} {{}} & {lines[0]}"
     body += "".join(rf" \\ & \qquad {line}" for line in lines[1:])
     return rf"\fit{{\begin{{aligned}} {body} \end{{aligned}}}}"
 
@@ -72,36 +76,71 @@ def _cite(reference: Reference) -> str:
     return rf"\cite{place}{{{reference.paper}}}"
 
 
-def _step(step: Step, prefix: str) -> str:
+def _prose(text: str, derivation: Derivation, included: Container[str]) -> str:
+    """The text with references to the claims of this derivation and of those in the document."""
+    from ..catalogue import load
+
+    def number(other: str | None, step: str) -> str:
+        home = load(other) if other else derivation
+        if other is None or other in included:
+            name = home[step].supports or step
+            section = rf" of section~\ref{{{other}}}" if other else ""
+            return rf"\eqref{{{home.name}:{name}}}{section}"
+        return f"({home.number(step)}) of “{home.title}”"
+
+    return referring(text, escape, number)
+
+
+def _step(step: Step, derivation: Derivation, included: Container[str]) -> str:
     source = f" {_cite(step.source)}" if step.source else ""
     title = step.name.replace("-", " ")
+    reason = _prose(step.reason, derivation, included) + source
+    if step.supports:
+        reference = rf"\eqref{{{derivation.name}:{step.supports}}}"
+        return rf"\paragraph{{Evidence for~{reference}, {escape(title)}.}}{chr(10)}{reason}"
+    body = display(step.claim)
+    if step.claim in derivation.conclusion:
+        body = rf"\boxed{{{body}}}"
     return "\n".join(
         [
             rf"\paragraph{{{escape(title[:1].upper() + title[1:])}.}}",
-            escape(step.reason) + source,
-            rf"\begin{{equation}}\label{{{prefix}:{step.name}}}",
-            display(step.claim),
+            reason,
+            rf"\begin{{equation}}\label{{{derivation.name}:{step.name}}}",
+            body,
             r"\end{equation}",
         ]
     )
 
 
-def section(derivation: Derivation) -> str:
-    """One derivation as a section."""
+def _conclusion(derivation: Derivation) -> list[str]:
+    """Where the conclusion was reached, or the conclusion itself if no step claims it."""
+    lines = [r"\paragraph{Conclusion.}"]
+    stated = [derivation.concluding(relation) for relation in derivation.conclusion]
+    if any(stated):
+        labels = (rf"\eqref{{{derivation.name}:{step.name}}}" for step in stated if step)
+        lines.append("Equation " + " and ".join(labels) + ".")
+    for relation, step in zip(derivation.conclusion, stated):
+        if not step:
+            body = rf"\boxed{{{display(relation)}}}"
+            lines += [r"\begin{equation}", body, r"\end{equation}"]
+    return lines
+
+
+def section(derivation: Derivation, included: Container[str] = ()) -> str:
+    """One derivation as a section of a document in which those of ``included`` are too."""
     lines = [rf"\section{{{escape(derivation.title)}}}\label{{{derivation.name}}}"]
     cites = ", ".join(map(_cite, derivation.references))
-    lines.append(escape(derivation.summary) + (f" After {cites}." if cites else ""))
+    summary = _prose(derivation.summary, derivation, included)
+    lines.append(summary + (f" After {cites}." if cites else ""))
     if derivation.assumptions:
-        items = "\n".join(rf"\item {escape(text)}" for text in derivation.assumptions)
+        items = "\n".join(
+            rf"\item {_prose(text, derivation, included)}" for text in derivation.assumptions
+        )
         lines += ["", r"\noindent Assumptions:", rf"\begin{{itemize}}{items}\end{{itemize}}"]
-    lines += [_step(step, derivation.name) for step in derivation.steps]
-    lines += [
-        r"\paragraph{Conclusion.}",
-        r"\begin{equation}",
-        r"\boxed{" + display(derivation.conclusion) + "}",
-        r"\end{equation}",
-    ]
-    lines += [rf"\paragraph{{Note.}} {escape(note)}" for note in derivation.notes]
+    lines += [_step(step, derivation, included) for step in derivation.steps]
+    lines += _conclusion(derivation)
+    for note in derivation.notes:
+        lines.append(rf"\paragraph{{Note.}} {_prose(note, derivation, included)}")
     return "\n".join(lines)
 
 
@@ -110,7 +149,8 @@ def article(
     title: str = "Solvable models of neural scaling laws: derivations",
 ) -> str:
     """A complete article: the derivations as numbered sections, and the references."""
-    body = "\n\n".join(map(section, derivations))
+    included = {derivation.name for derivation in derivations}
+    body = "\n\n".join(section(derivation, included) for derivation in derivations)
     return "\n".join(
         [
             _PREAMBLE,

@@ -1,1 +1,3 @@
 """Derivations about random matrices themselves: expressions, their equations, their proofs."""
+
+ORDER = ("random_matrices",)

@@ -13,7 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from ..checks import Verdict
+from ..checks import Verdict, passes_if
+from ..relations import Expectation, Minimiser
 
 
 def draw(rows: int, columns: int, generator: random.Random) -> sp.Matrix:
@@ -32,6 +33,8 @@ def explicit(expression: Any, matrices: Mapping[Any, Any], sizes: Mapping[Any, i
     if not expression.args:
         return expression.subs(sizes)
     parts = [explicit(part, matrices, sizes) for part in expression.args]
+    if isinstance(expression, Expectation):
+        return parts[0]
     if isinstance(expression, sp.Trace):
         return parts[0].trace()
     if isinstance(expression, sp.Transpose):
@@ -80,33 +83,30 @@ class OnMatrices:
     ``definitions`` maps the name of a matrix to the expression that it abbreviates.
     ``averaged`` maps names of random matrices on the left side to the variance of their
     entries: those are averaged over.
-    ``stationary`` names a matrix with respect to which the left side (a number) must be
-    stationary when the right side (a matrix) is put in its place.
+    A claimed `Minimiser` must make the gradient of the (convex) function vanish.
     """
 
     sizes: Mapping[sp.Symbol, int]
     definitions: Mapping[str, sp.MatrixExpr] = field(default_factory=dict)
     averaged: Mapping[str, sp.Expr] = field(default_factory=dict)
-    stationary: str | None = None
     seeds: Sequence[int] = (0, 1, 2)
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        if not isinstance(claim, sp.Eq):
-            raise TypeError(f"this check takes an equation, not {claim}")
+    def __call__(self, claim: Any) -> Verdict:
         for seed in self.seeds:
-            residual = self._residual(claim.lhs, claim.rhs, random.Random(seed))
+            residual = self._residual(claim, random.Random(seed))
             if any(sp.simplify(entry) != 0 for entry in residual):
-                return Verdict("fail", f"the sides differ on the matrices of seed {seed}")
-        return Verdict("pass", f"exact on {len(self.seeds)} draws of random rational matrices")
+                return passes_if(False, f"the sides differ on the matrices of seed {seed}")
+        return passes_if(True, f"exact on {len(self.seeds)} draws of random rational matrices")
 
-    def _residual(self, left: Any, right: Any, generator: random.Random) -> list[sp.Expr]:
-        everything = [left, right, *self.definitions.values()]
+    def _residual(self, claim: Any, generator: random.Random) -> list[sp.Expr]:
+        everything = [claim.lhs, claim.rhs, *self.definitions.values()]
+        variable = claim.args[2].name if isinstance(claim, Minimiser) else None
         matrices: dict[str, Any] = {}
         variances: dict[sp.Symbol, sp.Expr] = {}
         scalars = self._scalars(everything, generator)
         for symbol in sorted(_atoms(everything, sp.MatrixSymbol), key=lambda s: s.name):
             rows, columns = (int(sp.sympify(n).subs(self.sizes)) for n in symbol.shape)
-            if symbol.name in self.averaged or symbol.name == self.stationary:
+            if symbol.name in self.averaged or symbol.name == variable:
                 entries = sp.Matrix(rows, columns, lambda i, j: sp.Dummy(f"e{i}{j}"))
                 matrices[symbol.name] = entries
                 if symbol.name in self.averaged:
@@ -116,11 +116,12 @@ class OnMatrices:
                 matrices[symbol.name] = draw(rows, columns, generator)
         for name, definition in self.definitions.items():
             matrices[name] = explicit(definition, matrices, scalars)
-        x, y = (explicit(side, matrices, scalars) for side in (left, right))
-        if self.stationary:
-            unknowns = list(matrices[self.stationary])
-            solution = dict(zip(unknowns, y))
-            return [sp.diff(_number(x), unknown).subs(solution) for unknown in unknowns]
+        x, y = (explicit(side, matrices, scalars) for side in claim.args[:2])
+        if variable:
+            unknowns = list(matrices[variable])
+            return [
+                sp.diff(_number(y), unknown).subs(dict(zip(unknowns, x))) for unknown in unknowns
+            ]
         if variances:
             return [gaussian_average(_number(x), variances) - _number(y)]
         return list(x - y) if isinstance(x, sp.MatrixBase) else [x - y]

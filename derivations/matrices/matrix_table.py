@@ -5,7 +5,6 @@ Times are processor seconds of one process, measured while the table is made.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import sympy as sp
 
 from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations, derive
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
+from solvable.analytic.typesetting import one_line
 
 HEADER = (
     "| expression | derived equations | blocks | unknowns | derived in | planar | simulation |\n"
@@ -23,8 +23,6 @@ HEADER = (
 )
 LONGEST = 110
 Result = TypeVar("Result")
-_GREEK = {"kappa": "κ", "lambda": "λ", "sigma": "σ"}
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,11 @@ class Row:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def plain(expression: sp.Basic) -> str:
-    """A formula in plain text with Greek letters and subscripts."""
-    text = str(expression).replace("**", "^").replace("*", " ")
-    for name, letter in _GREEK.items():
-        text = re.sub(rf"\b{name}(?![a-z])", letter, text)
-    return re.sub(r"\b([Dh])_(\d)", lambda m: m.group(1) + m.group(2).translate(_SUBSCRIPTS), text)
-
-
 def equation_text(equations: SelfConsistentEquations) -> str:
     """The relations and the value, or what they are if they are long."""
     parts = []
     for relation in equations.relations:
-        text = f"{plain(relation.lhs)} = {plain(relation.rhs)}"
+        text = f"{one_line(relation.lhs)} = {one_line(relation.rhs)}"
         if len(text) > LONGEST:
             unknown = equations.unknown_symbols[0]
             degree = sp.degree(sp.expand(relation.lhs - relation.rhs), unknown)
@@ -79,7 +69,7 @@ def equation_text(equations: SelfConsistentEquations) -> str:
     if equations.linear:
         sizes = [len(system.unknowns) for system in equations.linear]
         parts.append(" and ".join(f"{n}×{n}" for n in sizes) + " linear")
-    value = plain(equations.value)
+    value = one_line(equations.value)
     if equations.output_symbol is None:
         parts.append(f"→ {value}" if len(value) <= LONGEST else "a closed form")
     return "; ".join(f"`{part}`" if "=" in part or "→" in part else part for part in parts)
@@ -95,7 +85,8 @@ def rows() -> Iterator[Row]:
     """Derive and prove every expression."""
     from solvable.validation.matrix_expressions import SizeScaling, instance, prove_by_simulation
 
-    from .random_matrices import DRAWS, ORDER, SCALES, SEED
+    from .planar import ORDER
+    from .random_matrices import DRAWS, SCALES, SEED
 
     def simulated(name: str, equations: SelfConsistentEquations) -> SizeScaling:
         return prove_by_simulation(equations, instance(name), SCALES, DRAWS, SEED)

@@ -7,21 +7,23 @@ pairings, exactly, order by order in 1/z), and a simulation at growing size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
 from solvable.analytic.free_probability import SelfConsistentEquations
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
+from solvable.analytic.typesetting import as_mathematics, one_line
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import FiniteSize, Verdict, passes_if, simulated_verdict
-from ..derivation import Step, equation
+from ..checks import Agrees, FiniteSize, Verdict, simulated_verdict
+from ..derivation import Step
+from ..relations import Definition, Equivalent, Expectation, Relation, as_relation, equation
+from .planar import ORDER, Planar
 
-ORDER = 4
 SCALES, DRAWS, SEED = (1, 2, 4), 24, 1
 PENCIL_TOLERANCE = 1e-9
 
@@ -36,43 +38,34 @@ _REFERENCES = {
 }
 
 
-def pencil_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verdict]:
-    """The claimed pencil's Schur complement is the expression, on random matrices."""
-
-    def check(claim: sp.Basic) -> Verdict:
-        if not isinstance(claim.args[1], sp.BlockMatrix):
-            return Verdict("fail", "the claim is not a block matrix")
-        error = equations.pencil.check_matrix(claim.args[1])
-        message = f"the Schur complement and the expression differ by {error:.1e} (relative)"
-        return passes_if(error < PENCIL_TOLERANCE, message, error=error)
-
-    return check
+def shown(expression: sp.Basic) -> Any:
+    """The expression with Λ for the covariance that is typed L, L being the loss."""
+    letters = {x: sp.MatrixSymbol("Lambda", *x.shape) for x in expression.atoms(sp.MatrixSymbol)
+               if x.name == "L"}  # fmt: skip
+    return expression.xreplace(letters)
 
 
-def _planar(equations: SelfConsistentEquations) -> Verdict:
-    comparison = equations.prove_planar(ORDER)
-    if comparison.holds:
-        last = comparison.orders[-1]
-        return Verdict("pass", f"equal to the sums over planar pairings to order {last} in 1/z")
-    if not comparison.orders:
-        return Verdict("undecided", "no order could be compared")
-    return Verdict("fail", f"differs from the pairings at order {comparison.first_failure}")
+def typed(expression: sp.Basic) -> Any:
+    """The inverse of `shown`."""
+    letters = {x: sp.MatrixSymbol("L", *x.shape) for x in expression.atoms(sp.MatrixSymbol)
+               if x.name == "Lambda"}  # fmt: skip
+    return expression.xreplace(letters)
 
 
-def relation_check(equations: SelfConsistentEquations, index: int) -> Callable[[sp.Basic], Verdict]:
-    """With the claim as relation ``index`` the moments equal the sums over planar pairings."""
+def pencil_step(equations: SelfConsistentEquations, reason: str) -> Step:
+    """Q, whose Schur complement is the expression, on random matrices."""
+    blocks = shown(equations.pencil.block_matrix())
+    q = sp.Symbol("Q")
 
-    def check(claim: sp.Basic) -> Verdict:
-        relations = list(equations.relations)
-        relations[index] = claim
-        return _planar(equations.with_relations(*relations))
+    def error(claim: Relation) -> float:
+        whole = isinstance(claim.rhs, sp.BlockMatrix)
+        return equations.pencil.check_matrix(typed(claim.rhs)) if whole else float("inf")
 
-    return check
-
-
-def value_check(equations: SelfConsistentEquations) -> Callable[[sp.Basic], Verdict]:
-    """With the claimed value the moments equal the sums over planar pairings."""
-    return lambda claim: _planar(equations.with_value(claim.args[1]))
+    return Step(
+        "pencil", Definition(q, blocks), reason,
+        Agrees(lambda: 0, error, PENCIL_TOLERANCE, absolute=True), Reference("linear-pencils"),
+        (Definition(q, corrupted_pencil(blocks)),),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,13 +73,13 @@ class GrowingSize(FiniteSize):
     """Draws of the expression approach the claimed value (real and imaginary part)."""
 
     name: str = ""
-    equations: SelfConsistentEquations = field(kw_only=True)
+    equations: Any = None
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         from solvable.validation.executors import one_blas_thread
         from solvable.validation.matrix_expressions import instance, prove_by_simulation
 
-        claimed = self.equations.with_value(claim.args[1])
+        claimed = self.equations.with_value(claim.rhs)
         with one_blas_thread():
             scaling = prove_by_simulation(claimed, instance(self.name), self.scales, DRAWS, SEED)
         sizes = f"{self.sizes} at " + ", ".join(f"×{scale}" for scale in self.scales)
@@ -101,8 +94,8 @@ def simulation_check(name: str, equations: SelfConsistentEquations) -> GrowingSi
     def simulate(size: int) -> Any:
         return drawn.sample(equations, drawn.instance(name), size, DRAWS, SEED)
 
-    def theory(claim: sp.Basic, size: int) -> float:
-        value = drawn.theory(equations.with_value(claim.args[1]), drawn.instance(name), size)
+    def theory(claim: Relation, size: int) -> float:
+        value = drawn.theory(equations.with_value(claim.rhs), drawn.instance(name), size)
         return float(abs(value))
 
     sizes = ", ".join(f"{d} = {n}" for d, n in drawn.instance(name).dimensions.items())
@@ -122,7 +115,7 @@ def corrupted_pencil(blocks: sp.BlockMatrix) -> sp.BlockMatrix:
     return sp.BlockMatrix(rows)
 
 
-def _corrupted(relation: sp.Eq, size: sp.Expr) -> sp.Eq:
+def _corrupted(relation: Any, size: sp.Expr) -> Relation:
     """A wrong equation: one side raised by one part in ``size`` (or by one, if the other is 0)."""
     if relation.rhs == 0:
         return equation(relation.lhs + 1, 0)
@@ -133,16 +126,11 @@ def build(expression: MatrixExpression) -> Parts:
     """The derivation of one expression."""
     equations = expression.derive()
     size = equations.model.dimensions()[0]
-    blocks = equations.pencil.block_matrix()
     steps = [
-        Step(
-            "pencil",
-            equation(sp.Symbol("Q"), blocks),
+        pencil_step(
+            equations,
             "A block matrix, linear in the random matrices, whose Schur complement is the "
             "expression; its expectation obeys the Dyson equation G = (F − Σ(G))^{-1}.",
-            pencil_check(equations),
-            Reference("linear-pencils"),
-            wrong=(equation(sp.Symbol("Q"), corrupted_pencil(blocks)),),
         )
     ]
     for index, relation in enumerate(equations.relations):
@@ -150,43 +138,44 @@ def build(expression: MatrixExpression) -> Parts:
         steps.append(
             Step(
                 f"self-consistency{suffix}",
-                relation,
+                as_relation(relation),
                 "The traces of the block resolvent close; what is linear is eliminated, and the "
                 "shift of the deterministic resolvent is the unknown that remains.",
-                relation_check(equations, index),
+                Planar.relation(equations, index),
                 wrong=(_corrupted(relation, size),),
             )
         )
-    result = equation(equations.expression, equations.value)
-    wrong = equation(equations.expression, equations.value * (1 + 1 / size))
-    steps.append(
-        Step(
-            "value",
-            result,
-            "The expression in terms of the unknowns. Its moments are sums over non-crossing "
-            f"pairings, here to {ORDER} orders beyond the first, exactly.",
-            value_check(equations),
-            wrong=(wrong,),
-        )
+    average = Expectation(shown(equations.expression))
+    value = Step(
+        "value",
+        Equivalent(average, equations.value),
+        "The expression in terms of the unknowns. Its moments are sums over non-crossing "
+        f"pairings, here to {ORDER} orders beyond the first, exactly.",
+        Planar.value(equations),
+        wrong=(Equivalent(average, equations.value * (1 + 1 / size)),),
     )
-    steps.append(
-        Step(
-            "simulation",
-            result,
-            "The same expression drawn at growing size: the error of a draw falls as 1/size.",
-            simulation_check(expression.name, equations),
-            wrong=(equation(equations.expression, equations.value * sp.Rational(6, 5)),),
-        )
+    simulated = value.evidence(
+        "simulation",
+        "The same expression drawn at growing size, extrapolated.",
+        simulation_check(expression.name, equations),
+        wrong=(Equivalent(average, equations.value * sp.Rational(6, 5)),),
     )
     return Parts(
-        steps,
-        result,
+        [*steps, value, simulated],
+        value.claim,
         assumptions=(
             "independent real Gaussian entries",
             "all dimensions large at fixed ratios; corrections are smaller by 1/dimension",
+            "Tr is the plain trace; tr = Tr/dimension where an expression is typed",
         ),
-        notes=tuple(f"{u.symbol}: {u.meaning}" for u in equations.unknowns),
+        notes=tuple(f"{one_line(u.symbol)} = {_meaning(u.meaning)}" for u in equations.unknowns),
     )
+
+
+def _meaning(text: str) -> str:
+    """What an unknown stands for, the covariance being Λ."""
+    text = re.sub(r"\bL\b", "Λ", text.replace("[Q^-1]", "[Q⁻¹]"))
+    return as_mathematics(re.sub(r"sqrt\(([^()]*)\)", r"\1^{1/2}", text))
 
 
 def _register(expression: MatrixExpression) -> None:

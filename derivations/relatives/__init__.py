@@ -1,1 +1,6 @@
-"""Results of neighbouring papers, and what follows from both core papers together."""
+"""Neighbouring papers, limits and laws as corollaries of both models."""
+
+ORDER = (
+    "dynamical_relatives", "limiting_forms", "competing_poles", "equiparameterisation",
+    "static_relatives",
+)  # fmt: skip

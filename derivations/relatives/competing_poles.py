@@ -4,7 +4,6 @@ form."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -15,96 +14,73 @@ import sympy as sp
 from solvable.analytic.asymptotics.limits import Setting
 from solvable.analytic.asymptotics.static_laws import bottleneck_law, four_regimes
 from solvable.analytic.loss import static_loss
-from solvable.analytic.notation import N, T, a, b, lambda_plus, sigma_w
-from solvable.analytic.slopes import log_slope
+from solvable.analytic.notation import N, T, a, b, lambda_plus, loss, sigma_w
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.typesetting import one_line
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Check, Exact, Verdict
-from ..derivation import Step, equation
+from ..checks import Asymptotic, Exact, Slope
+from ..derivation import Step
+from ..relations import Series, equation
+from .limiting_forms import order_of
 
-LOSS = sp.Symbol("L")
 EXPONENT = sp.Symbol("r", real=True)
 #: one task of each kind for b: hard (ζ pole), at the crossover, easy (Γ pole), for q = 1, 2
 TASKS = ((Fraction(3, 2), Fraction(5, 4)), (Fraction(5), Fraction(6, 5)))
 
 
-def right_side(claim: sp.Basic) -> Any:
-    """The right side of a claimed equation."""
-    assert isinstance(claim, sp.Eq)
-    return claim.rhs
+def _exact_curve(resource: str, task: tuple[Fraction, Fraction]) -> Callable[[], Any]:
+    """The exact loss with one finite resource n at n = 10¹⁶ and 10¹⁷."""
+    spectrum = PowerLaw(exponent=task[1], target_exponent=task[0])
 
+    @cache
+    def curve() -> Any:
+        with mpmath.workdps(50):
+            sizes = [mpmath.mpf(10) ** e for e in (16, 17)]
+            infinite = mpmath.mpf(10) ** 120
+            pairs = [(n, infinite) if resource == "features" else (infinite, n) for n in sizes]
+            return sizes, [static_loss(spectrum, *p, digits=25).excess_loss for p in pairs]
 
-def judge(passed: bool, message: str, observed: dict[str, Any] | None = None) -> Verdict:
-    """A verdict from a truth value."""
-    return Verdict("pass" if passed else "fail", message, observed or {})
-
-
-@dataclass(frozen=True)
-class ExponentCheck:
-    """The claimed exponent is the slope of the exact loss at huge sizes, for every task."""
-
-    resource: str
-    tolerance: float = 0.001
-    tasks: tuple[tuple[Fraction, Fraction], ...] = TASKS
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        worst, slopes = 0.0, {}
-        for target, exponent in self.tasks:
-            claimed = float(right_side(claim).subs({a: target, b: exponent}))
-            observed = _slope(exponent, target, self.resource)
-            slopes[f"a={target}, b={exponent}"] = observed
-            worst = max(worst, abs(observed + claimed))
-        return judge(worst <= self.tolerance, f"slopes of the exact loss {slopes}", slopes)
-
-
-@cache
-def _slope(exponent: Fraction, target: Fraction, resource: str) -> float:
-    """d ln L/d ln n of the exact loss with one finite resource, between n = 10¹⁶ and 10¹⁷."""
-    spectrum = PowerLaw(exponent=exponent, target_exponent=target)
-    with mpmath.workdps(50):
-        sizes = [mpmath.mpf(10) ** e for e in (16, 17)]
-        infinite = mpmath.mpf(10) ** 120
-        settings = [(n, infinite) if resource == "features" else (infinite, n) for n in sizes]
-        losses = [static_loss(spectrum, *s, digits=25).excess_loss for s in settings]
-        return float(log_slope(sizes, losses))
+    return curve
 
 
 def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> Parts:
     size = {"features": N, "data": T}[resource]
     hard, easy = (bottleneck_law(resource, e, x) for x, e in TASKS)
     crossing = _crossing(resource)
+    crossed = crossing.loss.resolved()
+    cases = [(dict(zip((a, b), task)), _exact_curve(resource, task)) for task in TASKS]
     steps = [
         Step(
             "competing-poles",
             equation(EXPONENT, hard.general),
-            "κ ∝ n^{-b} turns each Mellin pole of the target sum into a power of n. The ζ pole is "
-            "the tail of the target beyond mode n, the first Γ pole the remainder of the modes "
-            "that are learnt; the slower one wins.",
-            ExponentCheck(resource),
+            f"L falls as {size}^{{-r}}: κ ∝ n^{{-b}} turns each Mellin pole of the target sum "
+            "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ pole the "
+            "remainder of the modes that are learnt; the slower one wins.",
+            Slope(cases, tolerance=0.001),
             source,
             (equation(EXPONENT, wrong),),
         ),
         *[
             Step(
                 f"{name}-task",
-                equation(LOSS, law.prefactor * size**-law.exponent),
+                Series(
+                    loss, law.prefactor * size**-law.exponent, order_of(law.loss.terms[1], size)
+                ),
                 f"The leading term for {name} tasks, with its prefactor.",
                 _prefactor_check(law, resource, task),
-                None,
-                (equation(LOSS, 2 * law.prefactor * size**-law.exponent),),
             )
             for name, law, task in (("hard", hard, TASKS[0]), ("easy", easy, TASKS[1]))
         ],
         Step(
             "crossover",
-            equation(LOSS, crossing.loss.resolved().expression),
-            f"At {sp.sstr(hard.crossover)} both poles coincide: their double pole is a logarithm. "
-            "The first terms are shown; the remainder falls with the next power.",
+            Series(loss, crossed.expression, order_of(crossed.remainder, size)),
+            f"At {one_line(hard.crossover.lhs)} = {one_line(hard.crossover.rhs)} both poles "
+            "coincide: their double pole is a logarithm.",
             _crossing_check(crossing, resource),
             None,
-            (equation(LOSS, crossing.loss.resolved().terms[0].expression(size)),),
+            (Series(loss, crossed.terms[0].expression(size), order_of(crossed.remainder, size)),),
         ),
     ]
     return Parts(
@@ -145,7 +121,7 @@ def _values(task: tuple[Any, Any]) -> dict[sp.Symbol, Any]:
     }
 
 
-def _prefactor_check(law: Any, resource: str, task: tuple[Fraction, Fraction]) -> Check:
+def _prefactor_check(law: Any, resource: str, task: tuple[Fraction, Fraction]) -> Asymptotic:
     size = {"features": N, "data": T}[resource]
     after = law.loss.terms[1]
     slope = float(after.power.subs({a: task[0], b: task[1]}))
@@ -155,7 +131,7 @@ def _prefactor_check(law: Any, resource: str, task: tuple[Fraction, Fraction]) -
     return Asymptotic(_exact_loss(resource, task), size, grid, slope, values, digits=160)
 
 
-def _crossing_check(law: Any, resource: str) -> Check:
+def _crossing_check(law: Any, resource: str) -> Asymptotic:
     size = {"features": N, "data": T}[resource]
     point = law.loss.ordering.point
     task = Fraction(str(point[a])), Fraction(str(point[b]))
@@ -208,66 +184,55 @@ def four_scaling_regimes() -> Parts:
     """A plateau scales with its own resource with an exponent of the spectrum (resolution-limited);
     it is approached as the first power of the other resource whatever the spectrum
     (variance-limited). Bahri et al. find α_D = α_P, which is the isotropic target."""
-    regimes = four_regimes(Fraction(3, 2))
     spectrum = PowerLaw(alpha=Fraction(1, 2))
-    steps = []
-    for regime in regimes:
+    steps, exponents = [], {}
+    for regime in four_regimes(Fraction(3, 2)):
         kind = "features" if regime.resource == N else "data"
-        name = f"{regime.limited_by}-{kind}"
+        exponent = sp.Symbol(f"r_{regime.resource}^{'res' if regime.exponent != 1 else 'var'}")
+        exponents[exponent] = regime.exponent
         steps.append(
             Step(
-                name,
-                equation(EXPONENT, regime.exponent),
-                f"{regime.quantity} falls as {regime.resource}^-({regime.exponent}).",
-                _RegimeCheck(kind, regime.limited_by, spectrum),
+                f"{regime.limited_by}-{kind}",
+                equation(exponent, regime.exponent),
+                f"{regime.quantity} falls as the power −r of {regime.resource}: slope of the exact "
+                "loss between 10¹² and 10¹³.",
+                Slope(
+                    [({b: spectrum.exponent}, _plateau(kind, regime.limited_by, spectrum))],
+                    tolerance=0.001,
+                ),
                 Reference("explaining"),
-                (equation(EXPONENT, regime.exponent + sp.Rational(1, 2)),),
+                (equation(exponent, regime.exponent + sp.Rational(1, 2)),),
             )
         )
-    equal = equation(regimes[0].exponent, regimes[2].exponent)
+    features, data = (sp.Symbol(f"r_{size}^res") for size in (N, T))
+    equal = equation(features, data)
     steps.append(
         Step(
             "same-exponent",
             equal,
             "Isotropic target: both resources have the exponent of the spectrum.",
-            Exact(),
+            Exact(exponents),
             Reference("explaining"),
-            (equation(regimes[0].exponent, 2 * regimes[2].exponent),),
+            (equation(features, 2 * data),),
         )
     )
     return Parts(steps, equal, ("isotropic target, zero ridge, M = ∞, no noise",))
 
 
-@dataclass(frozen=True)
-class _RegimeCheck:
-    """The slope of the plateau, or of the approach to it, in the exact loss."""
+def _plateau(resource: str, limited_by: str, spectrum: PowerLaw) -> Callable[[], Any]:
+    """The plateau, or the approach to it, in the exact loss."""
 
-    resource: str
-    limited_by: str
-    spectrum: PowerLaw
+    def at(size: Any, other: Any) -> Any:
+        sizes = (size, other) if resource == "features" else (other, size)
+        return Setting(spectrum, *sizes).exact().excess_loss
 
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        claimed = float(right_side(claim).subs(b, self.spectrum.exponent))
+    @cache
+    def curve() -> Any:
         with mpmath.workdps(60):
             sizes = [mpmath.mpf(10) ** e for e in (12, 13)]
-            other = mpmath.mpf(20) if self.limited_by == "variance" else mpmath.inf
-            values = [self._loss(n, other) for n in sizes]
-            if self.limited_by == "variance":
-                limit = self._loss(mpmath.inf, other)
-                values = [v - limit for v in values]
-            observed = float(log_slope(sizes, [abs(value) for value in values]))
-        return judge(
-            abs(observed + claimed) < 0.001,
-            f"slope {observed:.4f}, claimed {-claimed:.4f}",
-            {"slope": observed},
-        )
+            if limited_by != "variance":
+                return sizes, [at(n, mpmath.inf) for n in sizes]
+            limit = at(mpmath.inf, mpmath.mpf(20))
+            return sizes, [at(n, mpmath.mpf(20)) - limit for n in sizes]
 
-    def _loss(self, size: Any, other: Any) -> Any:
-        sizes = (size, other) if self.resource == "features" else (other, size)
-        return _loss_of(self.spectrum, *sizes)
-
-
-@cache
-def _loss_of(spectrum: PowerLaw, features: Any, samples: Any) -> Any:
-    """The exact loss without noise; the checks of wrong claims ask for the same values again."""
-    return Setting(spectrum, features, samples).exact().excess_loss
+    return curve

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any
 
 import mpmath
 import sympy as sp
@@ -25,17 +23,18 @@ from solvable.analytic.asymptotics.allocation import (
 )
 from solvable.analytic.asymptotics.allocation import ratio as size_ratio
 from solvable.analytic.loss import static_loss
-from solvable.analytic.notation import N, alpha, t
+from solvable.analytic.notation import N, alpha, loss, t
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Check, Exact, Numeric, Point, Verdict
-from ..derivation import Step, equation
-from .competing_poles import judge, right_side
+from ..checks import Agrees, Exact
+from ..derivation import Step
+from ..relations import Relation, equation
 
-LOSS = sp.Symbol("L")
+returns = sp.Function("g")  #: d ln G/d ln r
+rho = sp.Function("rho")(alpha, size_ratio)
 
 
 @derivation(
@@ -50,69 +49,62 @@ def equiparameterisation() -> Parts:
     ridge the best ratio keeps away from the peak at N = T."""
     below = allocation.ridgeless_loss("N")
     closed = sp.solve(allocation.stationarity(below), size_ratio)[0]
-    loss = allocation.reduced_optimal_loss()
+    reduced = allocation.reduced_optimal_loss()
     unequal = allocation.allocate(Fraction(1, 2), 1, 2).ratio
-    returns = size_ratio * sp.diff(loss, size_ratio) / loss
+    slope = size_ratio * sp.diff(reduced, size_ratio) / reduced
+    half = {alpha: Fraction(1, 2), p: 1, q: 2}
     steps = [
         Step(
             "equal-powers",
-            equation(returns.subs(size_ratio, 1), alpha / 2),
-            "N ↔ T symmetry: at N = T the returns on both resources agree, d ln G/d ln r = α/2, "
-            "for every α. Equal powers in the budget mean N = T.",
-            Numeric(_alphas, digits=18),
+            equation(returns(alpha, 1), alpha / 2),
+            "With g = d ln G/d ln r: by the symmetry N ↔ T the returns on both resources agree at "
+            "N = T, for every α. Equal powers in the budget mean N = T.",
+            Agrees(
+                lambda: [slope.subs({alpha: x, size_ratio: 1}).evalf(30) for x in EXPONENTS],
+                lambda claim: [claim.rhs.subs(alpha, x) for x in EXPONENTS],
+                1e-18,
+            ),
             Reference("solvable-model"),
-            (equation(returns.subs(size_ratio, 1), alpha),),
+            (equation(returns(alpha, 1), alpha),),
         ),
         Step(
             "at-one",
-            equation(returns.subs(alpha, 1), size_ratio / (1 + size_ratio)),
+            equation(returns(1, size_ratio), size_ratio / (1 + size_ratio)),
             "α = 1: G = k (1 + r), so r/(1 + r) = q/(p + q) and N/T = q/p.",
-            Exact(),
+            Exact(value=lambda: slope.subs(alpha, 1)),
         ),
         Step(
             "unequal-powers",
-            equation(size_ratio, sp.Float(unequal, 12)),
-            "α = ½ under N T² = C: the law (1/N + 1/T)^α would give N/T = 2.",
-            _RatioCheck("optimal", {}),
+            equation(size_ratio, sp.Float(unequal, 6)),
+            "α = ½ under N T² = C: where the exact loss at the optimal ridge is least. The law "
+            "(1/N + 1/T)^α would give N/T = 2.",
+            Agrees(lambda: _best_ratio("optimal"), lambda claim: float(claim.rhs), 2e-3),
             None,
             (equation(size_ratio, sp.Integer(2)),),
         ),
         Step(
             "without-ridge",
             equation(size_ratio, closed),
-            "Zero ridge, N < T: G = k/(1 − r).",
-            _RatioCheck("zero", {alpha: Fraction(1, 2), p: 1, q: 2}),
+            "Zero ridge, N < T: G = k/(1 − r); at α = ½ under N T² = C where the exact loss is "
+            "least.",
+            Agrees(
+                lambda: _best_ratio("zero"), lambda claim: float(claim.rhs.subs(half)), 2e-3
+            ),
             None,
             (equation(size_ratio, q / p),),
         ),
-    ]
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[0].claim,
-        ("isotropic target, M = ∞, N and T large, no noise", "r = N/T, budget N^p T^q = C"),
+        (
+            "isotropic target, M = ∞, N and T large, no noise",
+            "r = N/T, L = N^{-α} G(r), budget N^p T^q = C",
+        ),
     )
 
 
-def _alphas() -> list[Point]:
-    return [Point({alpha: mpmath.mpf(x) / 3}) for x in (1, 2, 4, 7)]
-
-
-@dataclass(frozen=True)
-class _RatioCheck:
-    """The claimed N/T minimises the exact loss (at the optimal or at zero ridge) under N T² = C."""
-
-    ridge: str
-    values: dict[sp.Symbol, Any]
-    tolerance: float = 0.002
-
-    def __call__(self, claim: sp.Basic) -> Verdict:
-        claimed = float(right_side(claim).subs(self.values))
-        observed = _best_ratio(self.ridge)
-        return judge(
-            abs(observed / claimed - 1) < self.tolerance,
-            f"exact minimum at N/T = {observed:.5f}, claimed {claimed:.5f}",
-            {"ratio": observed},
-        )
+EXPONENTS = [sp.Rational(x, 3) for x in (1, 2, 4, 7)]
 
 
 @cache
@@ -144,62 +136,47 @@ def phenomenological_law() -> Parts:
     """[(N_c/N)^{α_N/α_T} + T_c/T]^{α_T} has both terms equal at N(T) = N_c (T/T_c)^{α_T/α_N}. The
     model has α_N = α_T = α and N_c = T_c; its loss at the optimal ridge is the law times a factor
     that depends on N/T and α only, and is 1 at α = 1."""
-    form, relation = kaplan_form(), kaplan_relation()
-    first, second = form.base.args
+    relation = kaplan_relation()
+    first, second = kaplan_form().base.args
     error = allocation.law_error()
-    one = allocation.law_error().subs(alpha, 1)
-    equal = sp.Symbol("rho", positive=True)
+
+    def imbalance(claim: Relation) -> sp.Expr:
+        """ln(first term/second term) at the claimed N(T)."""
+        return sp.expand(sp.expand_log(sp.log((first / second).subs(N, claim.rhs)), force=True))
+
+    def factors(claim: Relation) -> list[float]:
+        return [float(sp.N(claim.rhs.subs({alpha: x, size_ratio: r}))) for x, r in PLACES]
+
     steps = [
         Step(
             "balance",
             equation(N, relation),
             "Where (N_c/N)^{α_N/α_T} = T_c/T.",
-            _balance_check(first, second),
+            Exact(residual=imbalance),
             Reference("solvable-model", "6"),
             (equation(N, 1 / relation),),
         ),
         Step(
-            "exact-at-one",
-            equation(one, 1),
-            "α = 1: the law is exact at the optimal ridge.",
-            Exact(),
-            Reference("zhang"),
+            "factor",
+            equation(rho, error),
+            "ρ = L⋆/[k (1/N + 1/T)^α] as a function of r = N/T; the exact loss approaches it "
+            "as the sizes grow.",
+            Agrees(lambda: [_exact_factor(float(x), float(r)) for x, r in PLACES], factors, 1e-3),
+            Reference("talk"),
+            (equation(rho, sp.Integer(1)),),
         ),
         Step(
-            "factor",
-            equation(equal, error),
-            "L*/[k (1/N + 1/T)^α] as a function of r = N/T; the exact loss approaches it "
-            "as the sizes grow.",
-            _factor_check(),
-            Reference("talk"),
-            (equation(equal, sp.Integer(1)),),
+            "exact-at-one",
+            equation(sp.Function("rho")(1, size_ratio), 1),
+            "α = 1: the law is exact at the optimal ridge.",
+            Exact(value=lambda: error.subs(alpha, 1)),
+            Reference("zhang"),
         ),
     ]
-    return Parts(steps, steps[-1].claim, ("isotropic target, M = ∞, N and T large, no noise",))
+    return Parts(steps, steps[1].claim, ("isotropic target, M = ∞, N and T large, no noise",))
 
 
-def _balance_check(first: sp.Expr, second: sp.Expr) -> Check:
-    def check(claim: sp.Basic) -> Verdict:
-        residual = sp.expand_log(sp.log((first / second).subs(N, right_side(claim))), force=True)
-        zero = sp.simplify(sp.expand(residual)) == 0
-        return judge(
-            zero,
-            "ln(first term/second term) at N(T) " + ("vanishes" if zero else f"is {residual}"),
-        )
-
-    return check
-
-
-def _factor_check() -> Check:
-    def check(claim: sp.Basic) -> Verdict:
-        rows = []
-        for exponent, r in ((Fraction(1, 2), 1), (Fraction(1, 2), 3), (Fraction(2), 1)):
-            claimed = float(sp.N(right_side(claim).subs({alpha: exponent, size_ratio: r})))
-            rows.append((claimed, _exact_factor(float(exponent), float(r))))
-        worst = max(abs(x / y - 1) for x, y in rows)
-        return judge(worst < 1e-3, f"claimed and exact factors {rows}", {"worst": worst})
-
-    return check
+PLACES = ((Fraction(1, 2), 1), (Fraction(1, 2), 3), (Fraction(2), 1))  # (α, N/T)
 
 
 @cache
@@ -221,13 +198,22 @@ def time_and_features() -> Parts:
     """Minimise A t^{-r_t} + B N^{-r_N} under N^p t^q = C: in logarithms the condition of equal
     returns is linear, so exponents and prefactors follow for every budget."""
     best = allocation.time_allocation()
-    paper = r_t * r_N / (r_t + r_N)
+    exponent = r_t * r_N / (r_t + r_N)
+    r_C = sp.Symbol("r_C")
+
+    def optimum(which: str) -> Agrees:
+        return Agrees(
+            lambda: _numerical_optimum()[which],
+            lambda claim: float(claim.rhs.subs(SOMEWHERE)),
+            1e-5,
+        )
+
     steps = [
         Step(
             "features",
             equation(N, best.features),
             "The optimum of the linear system.",
-            _optimum_check("features"),
+            optimum("features"),
             Reference("dynamical-model", "154"),
             (equation(N, 2 * best.features),),
         ),
@@ -235,25 +221,25 @@ def time_and_features() -> Parts:
             "time",
             equation(t, best.time),
             "The time that the budget leaves.",
-            _optimum_check("time"),
+            optimum("time"),
             Reference("dynamical-model", "155"),
             (equation(t, 2 * best.time),),
         ),
         Step(
             "loss",
-            equation(LOSS, best.loss),
-            "The loss there: one of the two terms times 1 + p r_t/(q r_N).",
-            _optimum_check("loss"),
+            equation(loss, best.loss),
+            "The loss at @features and @time: one of the two terms times 1 + p r_t/(q r_N).",
+            optimum("loss"),
             Reference("dynamical-model", "156"),
-            (equation(LOSS, 2 * best.loss),),
+            (equation(loss, 2 * best.loss),),
         ),
         Step(
             "exponent",
-            equation(-best.exponents()[2].subs({p: 1, q: 1}), paper),
-            "For C = N t the exponent of the paper.",
-            Exact(),
+            equation(r_C, exponent),
+            "L ~ C^{-r_C}, for C = N t the exponent of the paper.",
+            Exact(value=lambda: -best.exponents()[2].subs({p: 1, q: 1})),
             Reference("dynamical-model", "156"),
-            (equation(-best.exponents()[2].subs({p: 1, q: 1}), 2 * paper),),
+            (equation(r_C, 2 * exponent),),
         ),
     ]
     return Parts(steps, steps[2].claim, ("L = A t^{-r_t} + B N^{-r_N}, budget N^p t^q = C",))
@@ -261,16 +247,6 @@ def time_and_features() -> Parts:
 
 #: a point at which the optimum is also found numerically
 SOMEWHERE = {A: 0.7, B: 1.3, r_t: 0.4, r_N: 0.8, p: 1, q: 2, C: 1e6}
-
-
-def _optimum_check(which: str) -> Check:
-    def check(claim: sp.Basic) -> Verdict:
-        exact, claimed = _numerical_optimum()[which], float(right_side(claim).subs(SOMEWHERE))
-        off = abs(claimed / exact - 1)
-        message = f"claimed {claimed:.8g}, numerical minimum {exact:.8g}"
-        return judge(off < 1e-5, message, {"off": off})
-
-    return check
 
 
 @cache

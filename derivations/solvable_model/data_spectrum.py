@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import sympy as sp
 
-from solvable.analytic.notation import M, T, kappa, z
+from solvable.analytic.notation import M, N, T, kappa, letter, z
 from solvable.analytic.resolvent.density import eigenvalue_count, eigenvalue_density
 from solvable.analytic.resolvent.solution import self_consistent_equation
-from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectral_functions import D1
 from solvable.analytic.spectrum import Flat, PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Check, Exact, Statistical, Verdict, passes_if
-from ..derivation import Step, equation
+from ..checks import Agrees, Exact, Statistical
+from ..derivation import Step
+from ..relations import Equivalent, Expectation, equation
 
 SEEDS, MODES, SAMPLES, FEATURES = 40, 400, 60, 90
 POINTS = (0.3, 0.7, 1.3)
@@ -35,7 +37,7 @@ def data_spectrum() -> Parts:
     data give the Marchenko–Pastur law; a power law ends after min(N, T, M) eigenvalues."""
     x, c = sp.symbols("x c", positive=True)  # c = M/T
     law = self_consistent_equation(T)  # N = ∞: one bracket
-    white = law.subs(DegreesOfFreedom(1, kappa), M / (1 + kappa)).subs(M, c * T)
+    white = law.subs(D1, M / (1 + kappa)).subs(M, c * T)
     free_kappa = sp.Symbol("kappa_w")
     quadratic = sp.numer(sp.together((white.rhs - white.lhs).subs(kappa, free_kappa)))
     roots = sp.solve(quadratic.subs(z, -x), free_kappa)
@@ -45,25 +47,27 @@ def data_spectrum() -> Parts:
     imaginary, modulus = sp.sqrt(-discriminant) / 2, polynomial.TC()
     density = sp.simplify(T * x * imaginary / modulus / (sp.pi * x))
     edges = sp.solve(discriminant, x)
+    values = {c: sp.Rational(*WHITE), T: WHITE[1]}
+    counted = letter("#{μ > 1/100}", r"\#\{\mu>1/100\}")
     steps = [
         Step(
             "one-bracket",
             law,
             "The covariance xxᵀ/T of T samples is the case N = ∞.",
-            _is_limit_of_two_brackets,
+            Exact(value=lambda: sp.limit(self_consistent_equation().rhs, N, sp.oo)),
         ),
         Step(
             "white-data",
             equation(quadratic.subs(free_kappa, kappa), 0),
             "λ = 1 for all modes: D₁ = M/(1+κ), c = M/T, and the equation is quadratic in κ.",
-            _solved_by(roots[0], x),
+            Exact([(z, -x), (kappa, roots[0])]),
         ),
         Step(
             "edges",
             equation(sp.Symbol("x_+"), sp.simplify(edges[-1])),
             "κ is complex, and the density not zero, where the discriminant is negative: "
             "between x = (1 ± √c)²; this is the upper edge.",
-            Exact({sp.Symbol("x_+"): (1 + sp.sqrt(c)) ** 2}),
+            Exact(value=lambda: (1 + sp.sqrt(c)) ** 2),
             Reference("marchenko-pastur"),
         ),
         Step(
@@ -71,24 +75,32 @@ def data_spectrum() -> Parts:
             equation(sp.Function("n")(x), density),
             "n(x) = Im D₁/(πx) with D₁ = T(1 − z/κ): the Marchenko–Pastur density, here per "
             "unit x for all nonzero eigenvalues.",
-            _density_check(x, c),
+            Agrees(
+                _solved_density,
+                lambda claim: [float(claim.rhs.subs({**values, x: point})) for point in POINTS],
+                1e-9,
+            ),
             Reference("marchenko-pastur"),
         ),
         Step(
             "rank",
-            equation(sp.Symbol("n_0"), sp.Min(sp.Symbol("N"), T, M)),
-            "The number of eigenvalues above any x > 0 follows from ln det; as x → 0 it is "
+            equation(sp.Limit(sp.Function("n_>")(x), x, 0), sp.Min(N, T, M)),
+            "n_>(x), the number of eigenvalues above x > 0, follows from ln det; as x → 0 it is "
             "min(N, T, M): the larger of N and T cannot extend the spectrum further.",
-            _rank_check,
+            Agrees(
+                _counted,
+                lambda claim: [float(claim.rhs.subs({N: n, T: t, M: 50})) for n, t in PAIRS],
+                1e-3,
+            ),
             Reference("talk"),
         ),
         Step(
             "simulation",
-            equation(sp.Symbol("n_x"), _expected_count()),
+            Equivalent(Expectation(counted), _expected_count()),
             f"A power law, α = ½, M = {MODES}, T = {SAMPLES}, N = {FEATURES}: the number of "
-            f"eigenvalues of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
+            f"eigenvalues μ of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
             Statistical(
-                _simulated_count, lambda claim: float(claim.args[1]), resolution=0.05,
+                _simulated_count, lambda claim: float(claim.rhs), resolution=0.05,
                 sizes=f"N = {FEATURES}, T = {SAMPLES}, M = {MODES}",
             ),
             Reference("talk"),
@@ -96,50 +108,26 @@ def data_spectrum() -> Parts:
     ]  # fmt: skip
     return Parts(
         steps,
-        equation(sp.Function("n")(x), density),
+        steps[3].claim,
         assumptions=("the conclusion: white data, N = ∞, c = M/T, x between the edges",),
     )
 
 
-def _is_limit_of_two_brackets(claim: sp.Basic) -> Verdict:
-    two = self_consistent_equation()
-    residual = sp.simplify(sp.limit(two.rhs, sp.Symbol("N", positive=True), sp.oo) - claim.args[1])
-    return passes_if(residual == 0, f"lim N → ∞ differs by {residual}")
+WHITE, PAIRS = (40, 160), ((20, 30), (30, 20), (90, 70))  # (M, T), and pairs (N, T) at M = 50
 
 
-def _solved_by(root: sp.Expr, x: sp.Symbol) -> Check:
-    def check(claim: sp.Basic) -> Verdict:
-        residual = sp.simplify((claim.args[0] - claim.args[1]).subs({z: -x}).subs(kappa, root))
-        return passes_if(residual == 0, f"the root put in leaves {residual}")
-
-    return check
+def _solved_density() -> list[float]:
+    modes, samples = WHITE
+    return [float(eigenvalue_density(Flat(modes), math.inf, samples, x)) for x in POINTS]
 
 
-def _density_check(x: sp.Symbol, c: sp.Symbol) -> Check:
-    def check(claim: sp.Basic) -> Verdict:
-        modes, samples = 40, 160
-        values = {c: Fraction(modes, samples), T: samples}
-        worst = 0.0
-        for point in POINTS:
-            claimed = float(claim.args[1].subs(values).subs(x, point))
-            solved = float(eigenvalue_density(Flat(modes), math.inf, samples, point))
-            worst = max(worst, abs(claimed / solved - 1))
-        message = f"solver and closed form differ by {worst:.1e}"
-        return passes_if(worst < 1e-9, message, error=worst)
-
-    return check
-
-
-def _rank_check(claim: sp.Basic) -> Verdict:
+@cache
+def _counted() -> list[float]:
     spectrum = PowerLaw(alpha=Fraction(1, 2), size=50)
-    errors = []
-    for n, t in ((20, 30), (30, 20), (90, 70)):
-        counted = float(eigenvalue_count(spectrum, n, t, 1e-9))
-        claimed = claim.args[1].subs({sp.Symbol("N"): n, T: t, M: 50})
-        errors.append(abs(counted - float(claimed)))
-    return passes_if(max(errors) < 1e-3, f"counted to {max(errors):.1e} for three pairs (N, T)")
+    return [float(eigenvalue_count(spectrum, n, t, 1e-9)) for n, t in PAIRS]
 
 
+@cache
 def _spectrum() -> PowerLaw:
     return PowerLaw(alpha=0.5, size=MODES)
 
@@ -148,6 +136,7 @@ def _expected_count() -> sp.Float:
     return sp.Float(float(eigenvalue_count(_spectrum(), FEATURES, SAMPLES, 0.01)), 6)
 
 
+@cache
 def _simulated_count() -> np.ndarray:
     scale = np.sqrt(_spectrum().eigenvalues())[:, None]
     counts = []

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sympy as sp
 
-from solvable.analytic.notation import gamma, sigma_eps, sigma_w
+from solvable.analytic.notation import gamma, letter, sigma_eps, sigma_w
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..derivation import Step, equation
+from ..derivation import Step
 from ..matrices.matrix_derivation import OnMatrices
+from ..relations import Expectation, Minimiser, equation
 
 M, N, T, T_hat = (sp.Symbol(name, integer=True, positive=True) for name in ("M", "N", "T", "That"))
 x, u, phi = sp.MatrixSymbol("x", M, T), sp.MatrixSymbol("u", N, M), sp.MatrixSymbol("varphi", N, T)
@@ -27,7 +28,7 @@ SIZES = {M: 3, N: 2, T: 2, T_hat: 2}
 
 
 def norm(matrix: sp.MatrixExpr) -> sp.Expr:
-    """‖A‖² = tr A Aᵀ."""
+    """‖A‖² = Tr A Aᵀ."""
     return sp.Trace(matrix * matrix.T)
 
 
@@ -76,13 +77,14 @@ def ridge_regression() -> Parts:
         ),
         Step(
             "optimum",
-            equation(training_loss, optimum),
-            "The training loss (left) is a convex quadratic in θ, so that it has one minimum, "
-            "where its gradient vanishes: θ⋆ (right). The talk prints the residual as "
+            Minimiser(optimum, training_loss, theta),
+            "The training loss is a convex quadratic in θ, so that it has one minimum, θ⋆, "
+            "where its gradient vanishes. The talk prints the residual as "
             "θφ − y + ε and the solution as (y + ε)φᵀq, which belongs to θφ − (y + ε); the "
             "sign of ε is immaterial after averaging.",
-            OnMatrices(SIZES, {"q": kernel.I}, stationary="theta"),
+            with_q,
             talk,
+            (Minimiser((w * x - epsilon) * phi.T * q, training_loss, theta),),
         ),
         Step(
             "error-is-linear",
@@ -93,9 +95,9 @@ def ridge_regression() -> Parts:
         ),
         Step(
             "average-over-noise-and-target",
-            equation(norm(error) / (2 * T_hat), averaged),
+            equation(Expectation(norm(error) / (2 * T_hat)), averaged),
             "w and ε are independent and centred, with variances σ_w²/M and σ_ε² per entry, "
-            "so that the average of the loss (left) over both is a sum of two squared norms.",
+            "so that the average over both is a sum of two squared norms.",
             OnMatrices(SIZES, {"q": kernel.I}, {"w": target_variance, "epsilon": sigma_eps**2}),
             talk,
         ),
@@ -109,7 +111,7 @@ def ridge_regression() -> Parts:
     ]
     return Parts(
         steps,
-        equation(sp.Symbol("L"), population_loss(covariance)),
+        equation(letter("L(u, x)", "L(u,x)"), population_loss(covariance)),
         assumptions=(
             "w and ε have independent, centred entries, and are independent of x and u",
             "γ > 0, or φφᵀ is invertible",

@@ -1,4 +1,7 @@
-"""The test loss in closed form, from the two-point function at equal frequencies."""
+"""The test loss: the two-point function at equal frequencies.
+
+L is the excess loss Σ λ_J v_J² in the limit of large size, where it does not fluctuate.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,40 @@ from solvable.analytic.loss import (
     isotropic_loss_formula,
     static_loss,
 )
-from solvable.analytic.notation import M, N, T, kappa, kappa_prime, sigma_eps, sigma_w, z, z_prime
+from solvable.analytic.notation import (
+    R1,
+    R3,
+    M,
+    N,
+    T,
+    kappa,
+    kappa_prime,
+    letter,
+    loss,
+    noise,
+    sigma_eps,
+    sigma_w,
+    train_loss,
+    z,
+    z_prime,
+)
 from solvable.analytic.resolvent import solution as resolvent
-from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate, isotropic
+from solvable.analytic.spectral_functions import D1, D2, evaluate, h1, h2, isotropic
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.typesetting import absorb_sign
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Check, Equals, Exact, FiniteSize, Numeric, Point, Verdict
-from ..derivation import Step, equation
-from ..typesetting import absorb_sign
+from ..checks import Agrees, Asymptotic, Exact, FiniteSize, Point, rational
+from ..derivation import Step
+from ..relations import Definition, Equivalent, Expectation, Relation, Series, equation
 from .points import ISOTROPIC
 
-D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
-h1, h2 = TargetSum(1, kappa), TargetSum(2, kappa)
-LOSS = sp.Symbol("L")
-TRAIN_LOSS = sp.Symbol("Lhat")
 SEEDS, LATENT, RIDGE, NOISE = 40, 600, 0.1, 0.05
+#: 1/N, 1/T and σ_ε² in the place of the letters of `analytic.correlation`
+PLAIN = {correlation.NU: 1 / N, correlation.TAU: 1 / T, correlation.NOISE: noise}
+noise_loss = sp.Symbol("L_epsilon")
+v_norm = letter("Σ_J λ_J v_J²", r"\sum_J \lambda_J v_J^2")  #: excess loss of one draw
 
 
 def at_equal_frequencies(correlation_function: sp.Expr) -> sp.Expr:
@@ -48,7 +68,7 @@ def at_equal_frequencies(correlation_function: sp.Expr) -> sp.Expr:
         c.S_TARGET: shrink * h2, c.S_MODE: shrink * mode, c.S_MODE2: shrink * D2,
         c.S_TARGET2: shrink * (h1 - kappa * h2),
         c.R1: r1, c.R1_PRIME: r1, c.R3: r3, c.R3_PRIME: r3,
-        c.NU: 1 / N, c.TAU: 1 / T, c.NOISE: sigma_eps**2, c.z_prime: z,
+        **PLAIN, z_prime: z,
     }  # fmt: skip
     value = (z**2 * correlation_function).subs(sums, simultaneous=True)
     return sp.factor(sp.cancel(value.subs(z, kappa * r1 * r3)))
@@ -69,13 +89,13 @@ def _simulated(size: int) -> np.ndarray:
     return np.array([simulate(cell, seed_sequence(0, cell, i))[name] for i in range(SEEDS)])
 
 
-def _claimed(claim: sp.Basic, size: int) -> float:
+def _claimed(claim: Relation, size: int) -> float:
     """The claim's right side at the cell that is simulated."""
     spectrum = PowerLaw(alpha=0.5, size=LATENT)
     n, t = 30 * size, 60 * size
     k = resolvent.solve(spectrum, n, t, RIDGE / n / t).value
     values = {N: n, T: t, kappa: float(k), sigma_eps: NOISE**0.5, sigma_w: 1}
-    return float(evaluate(claim.args[1].subs(written_out()), values, spectrum))
+    return float(evaluate(claim.rhs.subs(written_out()), values, spectrum))
 
 
 @cache
@@ -94,7 +114,8 @@ def two_point_from_the_matrices() -> sp.Expr:
     sums = {
         trace: names[sp.cancel(trace.factors[0] * shared)] for trace in value.atoms(SpectralTrace)
     }
-    return value.xreplace(sums)
+    value = value.xreplace(sums)
+    return value.subs({s: sigma_eps for s in value.free_symbols if s.name == "sigma"})
 
 
 def _in_shared_sums(expression: sp.Expr) -> sp.Expr:
@@ -120,38 +141,28 @@ def _in_shared_sums(expression: sp.Expr) -> sp.Expr:
     return expression.subs(sums).subs(responses).subs(frequencies)
 
 
-def _against_the_matrices(index: int) -> Check:
+def _against_the_matrices(index: int) -> Exact:
     """C₀ of the system with the claim as its line ``index`` is what the matrices give."""
 
-    def check(claim: sp.Basic) -> Verdict:
-        system = correlation.correlation_system()
-        system[index] = claim
+    def residual(claim: Relation) -> sp.Expr:
+        system = [line.subs(PLAIN) for line in correlation.correlation_system()]
+        system[index] = sp.Eq(claim.lhs, claim.rhs, evaluate=False)
         ((c0, *_),) = sp.linsolve(system, correlation.C)
-        noise = sp.Symbol("sigma", positive=True)
-        derived = two_point_from_the_matrices()
-        derived = derived.subs({s: noise for s in derived.free_symbols if s.name == "sigma"})
-        ours = _in_shared_sums(c0.subs(correlation.NOISE, noise**2))
-        difference = equation(ours, _in_shared_sums(derived))
-        return Exact(simplify=lambda e: sp.cancel(sp.together(e)))(difference)
+        return _in_shared_sums(c0) - _in_shared_sums(two_point_from_the_matrices())
 
-    return check
+    return Exact(residual=residual, simplify=lambda e: sp.cancel(sp.together(e)))
 
 
-def _evaluated_losses() -> list[Point]:
-    """Points that carry the loss of the solver at ridge 1/10."""
+def _losses(value: Any) -> list[Any]:
+    """``value(point, loss)`` where the solver's loss at ridge 1/10 is known."""
     out = []
     for spectrum in ISOTROPIC:
         for n, t in ((3, 40), (40, 3), (4, 4)):
             ridge = mpmath.mpf(1) / 10
             result = static_loss(spectrum, n, t, ridge=ridge, digits=mpmath.mp.dps)
-            values = {N: n, T: t, kappa: result.kappa, LOSS: result.excess_loss, sigma_w: 1}
-            out.append(Point(values, spectrum))
+            point = Point({N: n, T: t, kappa: result.kappa, sigma_w: 1}, spectrum)
+            out.append(value(point, result.excess_loss))
     return out
-
-
-def rational(expression: sp.Expr) -> sp.Expr:
-    """Normal form of a rational expression."""
-    return sp.cancel(sp.together(expression))
 
 
 def written_out() -> list[tuple[sp.Expr, sp.Expr]]:
@@ -159,8 +170,8 @@ def written_out() -> list[tuple[sp.Expr, sp.Expr]]:
     spread, mixing, quotient, _ = abbreviated_loss()
     return [
         *((line.lhs, line.rhs) for line in (quotient, mixing, spread)),
-        (sp.Symbol("R_3", positive=True), 1 - D1 / N),
-        (sp.Symbol("R_1", positive=True), 1 - D1 / T),
+        (R3, 1 - D1 / N),
+        (R1, 1 - D1 / T),
     ]
 
 
@@ -180,58 +191,70 @@ def _system() -> list[Step]:
     paper = Reference("dynamical-model", "35")
     lines = zip(_NAMES, correlation.correlation_system(), _REASONS)
     return [
-        Step(name, line, reason, _against_the_matrices(index), paper)
+        Step(name, line.subs(PLAIN), reason, _against_the_matrices(index), paper)
         for index, (name, line, reason) in enumerate(lines)
     ]
 
 
 def _abbreviations() -> list[Step]:
-    """E, m and Q of equation (4)."""
+    """s, m and Q of equation (4), in which the loss is the system's."""
     return [
-        Step(f"abbreviation-{line.lhs}", line, _ABBREVIATED, Exact(written_out()))
-        for line in abbreviated_loss()[:-1]
-    ]
+        Step(f"abbreviation-{line.lhs}", Definition(line.lhs, line.rhs), _ABBREVIATED,
+             Exact(residual=_with_abbreviation(index), simplify=rational))
+        for index, line in enumerate(abbreviated_loss()[:-1])
+    ]  # fmt: skip
+
+
+def _with_abbreviation(index: int) -> Any:
+    """What the claimed abbreviation changes in the loss of the system."""
+
+    def residual(claim: Relation) -> sp.Expr:
+        names = written_out()
+        names[2 - index] = (claim.lhs, claim.rhs)
+        return abbreviated_loss()[-1].rhs.subs(names) - _loss_from_the_system()
+
+    return residual
 
 
 def _any_target() -> list[Step]:
     """The loss for any target power and noise, derived twice and simulated."""
-    loss = abbreviated_loss()[-1]
+    formula = abbreviated_loss()[-1].rhs
     _, c1 = correlation.correlation_solution()
+    excess = Step(
+        "excess-loss",
+        equation(loss, formula),
+        "The system @error-of-the-weights to @feature-projection is solved at z' = z, with "
+        "S[f] = (κ/z)² Σ f/(λ+κ)² and z = κR₁R₃ from @resolvent/equation: z²C₀(z, z) is the "
+        "excess loss of ridge regression.",
+        Exact(written_out(), rational, _loss_from_the_system),
+    )
     return [
-        Step(
-            "excess-loss",
-            loss,
-            "The system is solved at z' = z, with S[f] = (κ/z)² Σ f/(λ+κ)² and z = κR₁R₃ from "
-            "equation (1): z²C₀(z, z) is the excess loss of ridge regression.",
-            Equals(_loss_from_the_system, written_out(), rational),
-        ),
-        Step(
+        excess,
+        excess.evidence(
             "from-the-matrices",
-            loss,
             "The matrix calculus, applied to Tr Λ(1−K)W(1−K)ᵀ + σ_ε² Tr Λuᵀqφφᵀqu, K = uᵀqφxᵀ, "
             "as ridge regression leaves it, gives the same by itself.",
-            Equals(_loss_from_the_matrices, written_out(), rational),
+            Exact(written_out(), rational, _loss_from_the_matrices),
         ),
         Step(
-            "simulation",
-            loss,
-            f"The formula against simulations of the model: α = ½, M = {LATENT}, (N, T) = (30, 60) "
-            f"and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} seeds each; the "
-            "ratio is extrapolated to infinite size.",
-            FiniteSize(_simulated, _claimed, sizes=f"N = 30, T = 60, M = {LATENT}"),
+            "average",
+            Equivalent(Expectation(v_norm), loss),
+            f"v is the error of the learned weights of a draw. Simulated at α = ½, M = {LATENT}, "
+            f"(N, T) = (30, 60) and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} "
+            "seeds each, L from @excess-loss; the ratio is extrapolated to infinite size.",
+            FiniteSize(
+                _simulated, lambda claim, size: _claimed(claim.subs(loss, formula), size),
+                sizes=f"N = 30, T = 60, M = {LATENT}",
+            ),
         ),
         Step(
             "training-loss",
-            equation(TRAIN_LOSS, sp.Symbol("R_1", positive=True) ** 2 * (LOSS + sigma_eps**2)),
+            equation(train_loss, R1**2 * (loss + noise)),
             "z²C₁(z, z) is the mean squared residual on the training data: the excess loss and "
             "the noise, reduced by the square of the data's response R₁ = 1 − D₁/T.",
-            Equals(
-                lambda: at_equal_frequencies(c1),
-                [(LOSS, loss.rhs), *written_out()],
-                rational,
-            ),
+            Exact([(loss, formula), *written_out()], rational, lambda: at_equal_frequencies(c1)),
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _isotropic_target() -> list[Step]:
@@ -239,27 +262,32 @@ def _isotropic_target() -> list[Step]:
     symmetric = isotropic_loss_formula()
     noiseless = isotropic(excess_loss_formula().subs(sigma_eps, 0), sigma_w**2)
     mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
+    dual = sp.Function("L")
+    result = Step(
+        "isotropic-target",
+        equation(loss, symmetric),
+        "For isotropic weights h₁ = σ_w² D₁ and h₂ = σ_w² (D₁ − D₂)/κ; without noise the "
+        "loss becomes symmetric in N and T.",
+        Exact(simplify=rational, value=lambda: noiseless),
+        Reference("zhang"),
+    )
     return [
-        Step(
-            "isotropic-target",
-            equation(LOSS, symmetric),
-            "For isotropic weights h₁ = σ_w² D₁ and h₂ = σ_w² (D₁ − D₂)/κ; without noise the "
-            "loss becomes symmetric in N and T.",
-            Equals(lambda: noiseless, simplify=rational),
-            Reference("zhang"),
+        result,
+        result.evidence(
+            "evaluation",
+            "The solver, which uses the general form @excess-loss, for several spectra.",
+            Agrees(
+                lambda: _losses(lambda _, exact: exact),
+                lambda claim: _losses(lambda point, _: point(claim.rhs)),
+                1e-25,
+            ),
         ),
         Step(
             "duality",
-            equation(symmetric, mirrored),
-            "N ↔ T leaves the noiseless isotropic loss as it is.",
-            Exact(),
+            equation(dual(N, T), dual(T, N)),
+            "N ↔ T leaves @isotropic-target as it is.",
+            Exact({dual(N, T): symmetric, dual(T, N): mirrored}),
             Reference("zhang"),
-        ),
-        Step(
-            "evaluation",
-            equation(LOSS, symmetric),
-            "The solver, which uses the general form, against this one, for several spectra.",
-            Numeric(_evaluated_losses, digits=25),
         ),
     ]
 
@@ -271,12 +299,13 @@ def _isotropic_target() -> list[Step]:
     Reference("dynamical-model", "35"),
 )
 def test_loss() -> Parts:
-    """System (2) at two equal frequencies is solved; its first component, times z², is the
-    excess loss. For isotropic weights without noise it becomes the symmetric form (3)."""
+    """The linear system of two-point functions is solved at two equal frequencies; its first
+    component, times z², is the excess loss. For isotropic weights without noise it becomes
+    symmetric in N and T, @isotropic-target."""
     steps = [*_system(), *_abbreviations(), *_any_target(), *_isotropic_target()]
     return Parts(
         steps,
-        equation(LOSS, isotropic_loss_formula()),
+        tuple(step.claim for step in steps if step.name in ("excess-loss", "isotropic-target")),
         assumptions=("N and T are large, at any ratio to one another and to M",),
         notes=(
             "This is the excess loss Σ λ_J E[v_J²] in per-mode normalisation; the loss of the "
@@ -285,7 +314,9 @@ def test_loss() -> Parts:
     )
 
 
-_ABBREVIATED = "An abbreviation: R₃ = 1 − D₁/N and R₁ = 1 − D₁/T are the response functions."
+_ABBREVIATED = (
+    "An abbreviation in @excess-loss; R₃ = 1 − D₁/N and R₁ = 1 − D₁/T are the response functions."
+)
 _NAMES = ("error-of-the-weights", "training-residual", "pull-back", "feature-projection")
 _REASONS = (
     "The error of the learned weights: what no training has removed, and the variance that "
@@ -305,75 +336,67 @@ _REASONS = (
 def label_noise() -> Parts:
     """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and
     its 1/T fall-off beyond the latent dimension, with and without ridge."""
-    noise = sp.cancel(
-        sp.together(sp.expand(excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0)))
-    )
-    noise = sp.factor(noise)
+    full = excess_loss_formula()
+    part = sp.factor(sp.cancel(sp.together(sp.expand(full - full.subs(sigma_eps, 0)))))
     d1, d2 = sp.symbols("d1 d2")
-    free_form = noise.subs({D1: d1, D2: d2})
-    few_features = absorb_sign(sp.factor(free_form.subs(d1, N).simplify()))
+    free_form = part.subs({D1: d1, D2: d2})
+    few_features = free_form.subs(d1, N)
     few_samples = sp.factor(free_form.subs(d1, T).simplify()).subs(d2, D2)
     latent = absorb_sign(sp.factor(sp.limit(free_form.subs(d2, d1), d1, M)))
     spread = T - D2
     steps = [
         Step(
             "noise-part",
-            equation(sp.Symbol("L_epsilon"), noise),
-            "The excess loss is linear in σ_ε²; this is its noise part at any ridge.",
-            Equals(
-                lambda: excess_loss_formula() - excess_loss_formula().subs(sigma_eps, 0),
-                simplify=rational,
-            ),
+            equation(noise_loss, part),
+            "The excess loss @test-loss/excess-loss is linear in σ_ε²; this is its noise part at "
+            "any ridge.",
+            Exact(simplify=rational, value=lambda: full - full.subs(sigma_eps, 0)),
         ),
         Step(
             "few-features",
-            equation(few_features, sigma_eps**2 * N / (T - N)),
+            equation(noise_loss, noise * N / (T - N)),
             "N < T and N < M without ridge: D₁ = N.",
-            Exact(),
+            Exact(value=lambda: few_features),
             Reference("solvable-model", "186"),
         ),
         Step(
             "few-samples",
-            equation(few_samples, sigma_eps**2 * (T / spread - 1 + T / (N - T))),
-            "T < N and T < M without ridge: D₁ = T, and s = D₁ − D₂ = Σ λκ/(λ+κ)².",
-            Exact(),
+            equation(noise_loss, noise * (T / spread - 1 + T / (N - T))),
+            "T < N and T < M without ridge: D₁ = T, and D₁ − D₂ = Σ λκ/(λ+κ)².",
+            Exact(value=lambda: few_samples),
             Reference("solvable-model", "186"),
         ),
         Step(
             "beyond-the-latent-space",
-            equation(latent, sigma_eps**2 * M / (T - M)),
+            equation(noise_loss, noise * M / (T - M)),
             "N, T > M without ridge: κ → 0 and D₁ = D₂ = M. The noise falls as 1/T, whatever "
             "the spectrum: beyond the latent space there is nothing left to learn but noise.",
-            Exact(),
+            Exact(value=lambda: latent),
             Reference("solvable-model", "186"),
         ),
         Step(
             "universal-with-ridge",
-            equation(LOSS, _leading_noise()),
+            Series(noise_loss, noise * D2 / T, T**-2),
             "At fixed κ (a ridge that grows in proportion to T) and N = T → ∞ the noise part "
-            "still falls as 1/T, with D₂ in the place of M; the next term is of order T⁻².",
-            _noise_asymptotics(noise),
+            "still falls as 1/T, with D₂ in the place of M.",
+            _noise_asymptotics(part),
             Reference("solvable-model", "188"),
         ),
     ]
     return Parts(
         steps,
-        equation(sp.Symbol("L_epsilon"), latent),
+        steps[3].claim,
         assumptions=("the conclusion: N, T > M and no ridge",),
         notes=("The loss of the solvable-model paper is half of the excess loss given here.",),
     )
 
 
-def _leading_noise() -> sp.Expr:
-    return sigma_eps**2 * D2 / T
-
-
-def _noise_asymptotics(noise: sp.Expr) -> Asymptotic:
+def _noise_asymptotics(part: sp.Expr) -> Asymptotic:
     spectrum = PowerLaw(alpha=1, size=50)
     values = {kappa: mpmath.mpf(1) / 1000, sigma_eps: 1}
 
     def exact(t: Any) -> Any:
-        return evaluate(noise, {**values, N: t, T: t}, spectrum)
+        return evaluate(part, {**values, N: t, T: t}, spectrum)
 
     grid = [mpmath.mpf(10) ** k for k in range(4, 9)]
     return Asymptotic(exact, T, grid, -2.0, values=values, spectrum=spectrum)

@@ -13,17 +13,18 @@ from solvable.analytic.free_probability.spectral_trace import in_spectral_functi
 from solvable.analytic.notation import M, N, T, kappa, z
 from solvable.analytic.resolvent import solution as resolvent
 from solvable.analytic.resolvent.solution import self_consistent_equation
-from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectral_functions import D1, D2
 from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation
-from ..checks import Asymptotic, Exact, Numeric
-from ..derivation import Step, equation
-from ..matrices.random_matrices import corrupted_pencil, pencil_check, relation_check, value_check
+from ..checks import Asymptotic, Exact, Numeric, rational
+from ..derivation import Step
+from ..matrices.planar import Planar
+from ..matrices.random_matrices import pencil_step, shown
+from ..relations import Equivalent, Expectation, Series, equation
 from .points import solved
 
-D1, D2 = DegreesOfFreedom(1, kappa), DegreesOfFreedom(2, kappa)
 SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=400)
 
 
@@ -36,7 +37,7 @@ def _degrees_at_ridge(point: Any) -> Any:
 
 
 def large_z_expansion(order: int) -> sp.Expr:
-    """κ(z) to z^{-order}, by iterating equation (1) with D₁ = Σ_k (−1)^k tr Λ^{k+1}/κ^{k+1}."""
+    """κ(z) to z^{-order}, by iterating equation (1) with D₁ = Σ_k (−1)^k Tr Λ^{k+1}/κ^{k+1}."""
     traces = sp.symbols(f"t_1:{order + 2}", positive=True)
     k = z
     for _ in range(order + 2):
@@ -63,35 +64,67 @@ def resolvent_equation() -> Parts:
     slope = sp.diff(sp.log(law.rhs), kappa) * kappa
     spread = D1 - D2
     positive = 1 + spread / N / (1 - D1 / N) + spread / T / (1 - D1 / T)
-    expansion = large_z_expansion(1)
     traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
+    frequency = sp.Function("z")
+    derived = random_feature_resolvent()
+    relation, value = (
+        in_spectral_functions(part) for part in (derived.relations[0].rhs, derived.value)
+    )
+    resolvent_trace = Expectation(shown(derived.expression))
+    defining = Step(
+        "equation", equation(z, relation),
+        "The block traces of E Q^{-1} solve the Dyson equation G = (F − Σ(G))^{-1}. Eliminating "
+        "all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves one equation for the "
+        "renormalised ridge κ(z), z = γ/(σ_u² N T).",
+        Planar.relation(derived, 0), Reference("dynamical-model", "32"),
+    )  # fmt: skip
     steps = [
-        *from_matrices(),
-        Step(
-            "equation",
-            law,
-            "The renormalised ridge κ(z) solves this equation; z = γ/(σ_u² N T).",
+        pencil_step(
+            derived,
+            "The resolvent of AᵀA Λ^{1/2}ZZᵀΛ^{1/2} (A has entries of variance 1/N, Z of "
+            "variance 1/T) is a block of the inverse of Q, which is linear in A and Z.",
+        ),
+        defining,
+        defining.evidence(
+            "same-equation", "It is the equation that all evaluations solve.",
+            Exact(simplify=rational, value=lambda: law.rhs),
+        ),
+        defining.evidence(
+            "solutions", "Values of κ(z) from the solver, for several spectra and sizes.",
             Numeric(solved(), digits=25),
-            Reference("dynamical-model", "32"),
+        ),
+        Step(
+            "expected-resolvent",
+            Equivalent(resolvent_trace, value),
+            "Its trace in terms of κ, checked against all non-crossing pairings up to the "
+            "fourth order in 1/z.",
+            Planar.value(derived),
+        ),
+        Step(
+            "degrees-of-freedom",
+            Equivalent(M - z * M * resolvent_trace, D1),
+            "Σ μ/(μ+z) over the eigenvalues μ of the random matrix: the degrees of freedom at "
+            "ridge z are those of Λ at the renormalised ridge κ.",
+            Exact({resolvent_trace: value}, rational),
         ),
         Step(
             "duality",
-            equation(law.rhs, mirrored),
-            "The equation is symmetric under N ↔ T: features and samples play the same role.",
-            Exact(),
+            equation(frequency(kappa, N, T), frequency(kappa, T, N)),
+            "@equation is symmetric under N ↔ T: features and samples play the same role.",
+            Exact({frequency(kappa, N, T): law.rhs, frequency(kappa, T, N): mirrored}),
         ),
         Step(
             "uniqueness",
-            equation(slope, positive),
+            equation(kappa / z * sp.Derivative(frequency(kappa), kappa), positive),
             "d ln z/d ln κ is a sum of positive terms wherever D₁ < min(N, T): z rises "
             "strictly with κ, so that each ridge has exactly one κ.",
-            Exact(),
+            Exact(value=lambda: slope),
         ),
         Step(
             "ridgeless-limit",
-            equation(D1, N),
+            Series(D1, N, z),
             "For N < T and N < M the bracket 1 − D₁/N must vanish as z → 0: κ tends to the "
-            "solution of D₁(κ) = N (for T < N, of D₁(κ) = T), linearly in z.",
+            "solution of D₁(κ) = N (for T < N, of D₁(κ) = T).",
             Asymptotic(
                 _degrees_at_ridge, z, [mpmath.mpf(10) ** -k for k in range(6, 12)], 1.0,
                 values={N: 20},
@@ -99,9 +132,9 @@ def resolvent_equation() -> Parts:
         ),
         Step(
             "large-ridge",
-            equation(kappa, expansion),
-            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = tr Λᵏ; the "
-            "first omitted term is of order z⁻² (checked for a power law of 400 modes, α = ½).",
+            Series(kappa, large_z_expansion(1), z**-2),
+            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = Tr Λᵏ "
+            "(checked for a power law of 400 modes, α = ½).",
             Asymptotic(
                 _kappa_at, z, [mpmath.mpf(10) ** k for k in range(3, 8)], -2.0,
                 values={N: 20, T: 50, **traces},
@@ -110,56 +143,9 @@ def resolvent_equation() -> Parts:
     ]  # fmt: skip
     return Parts(
         steps,
-        law,
+        defining.claim,
         assumptions=(
             "u and x have independent Gaussian entries (only their variances matter)",
             "N and T are large; corrections to averages fall as 1/N and 1/T",
         ),
     )
-
-
-def from_matrices() -> list[Step]:
-    """Equation (1) as the outcome of the matrix calculus, and its identity with ours."""
-    derived = random_feature_resolvent()
-    relation = in_spectral_functions(derived.relations[0])
-    trace, value = derived.expression, in_spectral_functions(derived.value)
-    pencil = derived.pencil.block_matrix()
-    return [
-        Step(
-            "pencil",
-            equation(sp.Symbol("Q"), pencil),
-            "The resolvent of AᵀA Λ^{1/2}ZZᵀΛ^{1/2} (A has entries of variance 1/N, Z of "
-            "variance 1/T) is a block of the inverse of Q, which is linear in A and Z.",
-            pencil_check(derived),
-            Reference("linear-pencils"),
-            wrong=(equation(sp.Symbol("Q"), corrupted_pencil(pencil)),),
-        ),
-        Step(
-            "from-the-matrices",
-            derived.relations[0],
-            "The block traces of E Q^{-1} solve the Dyson equation G = (F − Σ(G))^{-1}. "
-            "Eliminating all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves "
-            "one equation.",
-            relation_check(derived, 0),
-        ),
-        Step(
-            "expected-resolvent",
-            equation(trace, derived.value),
-            "Its trace in terms of κ, checked against all non-crossing pairings up to the "
-            "fourth order in 1/z.",
-            value_check(derived),
-        ),
-        Step(
-            "same-equation",
-            equation(relation.rhs, self_consistent_equation().rhs),
-            "What the matrix calculus returns is the equation that all evaluations solve.",
-            Exact(),
-        ),
-        Step(
-            "degrees-of-freedom",
-            equation(M - z * M * value, D1),
-            "Σ μ/(μ+z) over the eigenvalues μ of the random matrix is D₁(κ): the degrees of "
-            "freedom at ridge z are those of Λ at the renormalised ridge κ.",
-            Exact(),
-        ),
-    ]
