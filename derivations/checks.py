@@ -270,7 +270,7 @@ class Agrees:
 
 
 def _numbers(value: Any) -> list[Any]:
-    many = isinstance(value, list | tuple) or getattr(value, "ndim", 0)
+    many = isinstance(value, list | tuple) or bool(getattr(value, "ndim", 0))
     return [mpmath.mpmathify(x) for x in (value if many else [value])]
 
 

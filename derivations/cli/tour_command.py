@@ -16,8 +16,8 @@ from solvable.validation.progress import progress_bar
 
 from .. import catalogue
 from ..checks import FiniteSize, Statistical, Verdict
-from ..derivation import equation
 from ..export.plain import pretty
+from ..relations import equation
 from . import options as types
 from . import output
 

@@ -70,7 +70,8 @@ def generalisation_gap() -> Parts:
     steps = [
         Step("gap-in-frequency", equation(driven - C1, gap),
              "C₁ = R₁R₁'(C₀ + σ_ε²/(zz')) with R₁ = 1/(1 − R₀₂/T).",
-             Exact({C0: (C1 / (R1 * R1_prime)).xreplace(inverse) - noise / (z * z_prime)}, rational),
+             Exact({C0: (C1 / (R1 * R1_prime)).xreplace(inverse) - noise / (z * z_prime)},
+                   rational),
              Reference(PAPER, "18"),
              (equation(driven - C1, -gap), equation(driven - C1, reused))),
         Step("gap-in-time", equation(excess, -2 * once / T + twice / T**2),

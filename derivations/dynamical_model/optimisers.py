@@ -111,8 +111,8 @@ def gradient_descent() -> Parts:
         steps, heavy_ball.claim,
         ("training from rest: v_{−1} = v_0 = w",),
         ("The paper's (141): the denominator needs λ_k beside ηR₁R₃, and the numerator is "
-         "(μ − β)w, the momentum analogue of the z w⋆ of its (136); the printed one fails the check of "
-         "@heavy-ball.",),
+         "(μ − β)w, the momentum analogue of the z w⋆ of the paper's (136); the printed one fails "
+         "the check of @heavy-ball.",),
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def _prose(text: str, derivation: Derivation, included: Container[str]) -> str:
             name = home[step].supports or step
             section = rf" of section~\ref{{{other}}}" if other else ""
             return rf"\eqref{{{home.name}:{name}}}{section}"
-        return f"({home.number(step)}) of “{home.title}”"
+        return f"({home.number(step)}) of ``{escape(home.title)}''"
 
     return referring(text, escape, number)
 

@@ -77,9 +77,9 @@ def as_text(derivation: Derivation) -> str:
         lines += _step(step, derivation)
     lines.append("")
     for relation in derivation.conclusion:
-        step = derivation.concluding(relation)
-        stated = f"({derivation.number(step.name)}) {step.name}." if step else ""
-        lines += [f"Conclusion: {stated}".strip(), *([] if step else ["", pretty(relation)])]
+        source = derivation.concluding(relation)
+        stated = f"({derivation.number(source.name)}) {source.name}." if source else ""
+        lines += [f"Conclusion: {stated}".strip(), *([] if source else ["", pretty(relation)])]
     for note in derivation.notes:
         lines += ["", _wrapped("Note. " + prose(note, derivation))]
     return "\n".join(lines)

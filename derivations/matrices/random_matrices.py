@@ -178,7 +178,10 @@ def _meaning(text: str) -> str:
     return as_mathematics(re.sub(r"sqrt\(([^()]*)\)", r"\1^{1/2}", text))
 
 
-def _register(expression: MatrixExpression) -> None:
+def register(expression: MatrixExpression) -> None:
+    """Enter the derivation of an expression in the catalogue."""
+    EXPRESSIONS.setdefault(expression.name, expression)
+
     def parts() -> Parts:
         return build(expression)
 
@@ -191,4 +194,4 @@ def _register(expression: MatrixExpression) -> None:
 
 
 for _expression in EXPRESSIONS.values():
-    _register(_expression)
+    register(_expression)

@@ -56,8 +56,8 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
             "competing-poles",
             equation(EXPONENT, hard.general),
             f"L falls as {size}^{{-r}}: κ ∝ n^{{-b}} turns each Mellin pole of the target sum "
-            "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ pole the "
-            "remainder of the modes that are learnt; the slower one wins.",
+            "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ "
+            "pole the remainder of the modes that are learnt; the slower one wins.",
             Slope(cases, tolerance=0.001),
             source,
             (equation(EXPONENT, wrong),),

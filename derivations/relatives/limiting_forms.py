@@ -7,7 +7,7 @@ power of the first term left out.  A wrong coefficient in the last term is rejec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -348,32 +348,33 @@ def _ratios(exponent: Fraction) -> list[Any]:
 
 def _table() -> list[Step]:
     """The ratio at three m for each α, every one to within 0.6 units of its last digit."""
-    steps = []
-    for name, (exponent, quoted) in zip(("half", "one", "two"), QUOTED.items()):
-        units = [mpmath.mpf(10) ** -len(text.partition(".")[2]) for text in quoted]
-        ratios = sp.Matrix([[sp.Function("rho")(m) for m in SIZES]])
+    return [
+        _row(name, exponent, quoted)
+        for name, (exponent, quoted) in zip(("half", "one", "two"), QUOTED.items())
+    ]
 
-        def in_units(values: Any, units: list[Any] = units) -> list[Any]:
-            return [mpmath.mpmathify(x) / unit for x, unit in zip(values, units)]
 
-        steps.append(
-            Step(
-                f"table-alpha-{name}",
-                equation(
-                    ratios, sp.Matrix([[sp.Float(v, len(v.replace(".", ""))) for v in quoted]])
-                ),
-                f"M = 2000, α = {exponent}: exact over fit at three m.",
-                Agrees(
-                    lambda e=exponent, u=in_units: u(_ratios(e)),
-                    lambda claim, u=in_units: u(claim.rhs),
-                    0.6,
-                    absolute=True,
-                ),
-                None,
-                (equation(ratios, sp.Matrix([[2 * sp.Float(v) for v in quoted]])),),
-            )
-        )
-    return steps
+def _row(name: str, exponent: Fraction, quoted: Sequence[str]) -> Step:
+    units = [mpmath.mpf(10) ** -len(text.partition(".")[2]) for text in quoted]
+    ratios = sp.Matrix([[sp.Function("rho")(m) for m in SIZES]])
+    values = sp.Matrix([[sp.Float(text, len(text.replace(".", ""))) for text in quoted]])
+
+    def in_units(row: Any) -> list[Any]:
+        return [mpmath.mpmathify(x) / unit for x, unit in zip(row, units)]
+
+    return Step(
+        f"table-alpha-{name}",
+        equation(ratios, values),
+        f"M = 2000, α = {exponent}: exact over fit at three m.",
+        Agrees(
+            lambda: in_units(_ratios(exponent)),
+            lambda claim: in_units(claim.rhs),
+            0.6,
+            absolute=True,
+        ),
+        None,
+        (equation(ratios, 2 * values),),
+    )
 
 
 def _ratio_points() -> list[Point]:

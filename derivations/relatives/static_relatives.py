@@ -43,9 +43,9 @@ def _is(value: sp.Expr) -> Exact:
     "beyond-ridgeless", "Duality, the optimal ridge and its constants (Zhang)", Reference("zhang")
 )
 def beyond_ridgeless() -> Parts:
-    """The field-theory solution of the same model at any ridge is
-    @test-loss/isotropic-target. It is symmetric under N ↔ T; at α = 1 the optimal ridge does not depend on N and T, and the optimal loss is
-    exactly proportional to 1/N + 1/T. For other α it is not a power of that sum."""
+    """The field-theory solution of the same model at any ridge is @test-loss/isotropic-target. It
+    is symmetric under N ↔ T; at α = 1 the optimal ridge does not depend on N and T, and the optimal
+    loss is exactly proportional to 1/N + 1/T. For other α it is not a power of that sum."""
     swapped = isotropic_loss_formula().subs({N: T, T: N}, simultaneous=True)
     dual = sp.Function("L")
     best = scaling_optimum()

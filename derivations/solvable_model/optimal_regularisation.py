@@ -132,7 +132,8 @@ def _consequences(optimum: sp.Expr) -> list[Step]:
 def optimal_ridge_derivation() -> Parts:
     """The talk leaves the optimisation over the ridge to numerics. In the scaling regime
     D₁ ∝ κ^{-1/(1+α)}, and minimising @test-loss/isotropic-target over κ is a quadratic
-    equation for D₁. At α = 1 the phenomenological law is exact; for other α it errs by a bounded factor."""
+    equation for D₁. At α = 1 the phenomenological law is exact; for other α it errs by a bounded
+    factor."""
     optimum = scaling_optimum()
     steps = [*_to_the_quadratic(scaling_loss(), optimum), *_consequences(optimum)]
     return Parts(

@@ -74,8 +74,8 @@ def resolvent_equation() -> Parts:
     defining = Step(
         "equation", equation(z, relation),
         "The block traces of E Q^{-1} solve the Dyson equation G = (F − Σ(G))^{-1}. Eliminating "
-        "all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves one equation for the "
-        "renormalised ridge κ(z), z = γ/(σ_u² N T).",
+        "all but the shift κ of the deterministic resolvent (Λ + κ)^{-1} leaves one equation for "
+        "the renormalised ridge κ(z), z = γ/(σ_u² N T).",
         Planar.relation(derived, 0), Reference("dynamical-model", "32"),
     )  # fmt: skip
     steps = [

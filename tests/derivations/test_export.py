@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from solvable.analytic.typesetting import as_mathematics, math
 from solvable.derivations import catalogue
 from solvable.derivations.export import article
-from solvable.derivations.unicode_text import escape, math
+from solvable.derivations.export.prose import escape
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
@@ -43,3 +44,16 @@ def test_a_character_without_latex_is_not_lost_silently():
         escape("\N{SNOWMAN}")
     with pytest.raises(ValueError, match="no LaTeX"):
         math("\N{SNOWMAN}")
+
+
+@pytest.mark.parametrize(
+    "code, expected",
+    [
+        ("z/(u_10*u_4)", "z/(u₁₀ u₄)"),
+        ("a + 2 < 3*b", "a + 2 < 3 b"),
+        ("kappa**2*sigma_epsilon", "κ^2 σ_ε"),
+        ("Tr((z*I + X*X.T)**(-1))", "Tr((z I + X Xᵀ)^{-1})"),
+    ],
+)
+def test_code_becomes_mathematics(code, expected):
+    assert as_mathematics(code) == expected

@@ -8,60 +8,11 @@ from solvable.derivations import catalogue
 from solvable.derivations.cli import main
 from solvable.derivations.relatives.limiting_forms import CASES
 
-QUICK = [
-    "limit-strong-ridge",
-    "limit-noise-beyond",
-    "renormalised-ridge",
-    "random-feature-eigenframework",
-    "deterministic-equivalents",
-    "time-and-features",
-]
-LONG = [
-    "limit-few-features",
-    "limit-peak",
-    "beyond-ridgeless",
-    "breakdown-fit",
-    "limit-few-samples",
-    "limit-infinite-latent",
-    "limit-breakdown",
-    "limit-weak-ridge",
-    "limit-noise-regularised",
-    "feature-exponent",
-    "data-exponent",
-    "four-regimes",
-    "equiparameterisation",
-    "phenomenological-law",
-]
-
-
-def verify(name):
-    entry = catalogue.load(name)
-    for step, verdict in entry.verify():
-        assert verdict.passed, f"{name}/{step.name}: {verdict.message}"
-        for claim in step.wrong:
-            rejected = step.check(claim)
-            assert not rejected.passed, f"{name}/{step.name} accepts a wrong claim: {rejected}"
-    return entry
-
-
-@pytest.mark.parametrize("name", QUICK)
-def test_entry_passes_and_rejects_wrong_claims(name):
-    entry = verify(name)
-    assert entry.references and entry.assumptions and entry.summary
-    assert any(step.wrong for step in entry.steps)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LONG)
-def test_long_entry_passes_and_rejects_wrong_claims(name):
-    verify(name)
-
 
 def test_every_limit_has_a_leading_term_and_two_corrections():
-    assert {case.name for case in CASES} <= set(QUICK + LONG)
-    for case in CASES:
-        if case.name in QUICK:
-            assert len(catalogue.load(case.name).steps) == 3
+    assert {case.name for case in CASES} <= set(catalogue.names())
+    for name in ("limit-strong-ridge", "limit-noise-beyond"):
+        assert len(catalogue.load(name).steps) == 3
 
 
 def run(capsys, *arguments):
