@@ -7,10 +7,15 @@ same memory for all modes keeps the mean-field equations and only moves the freq
     heavy ball          z = (μ − 1)(1 − β/μ)/η               initial term (μ − β) w/η
     momentum flow       z = βs² + s                          initial term (1 + βs) w
 
-One-pass SGD draws a new batch each step: R₁ = 1, and u² is white in time with variance
-(λ_k/B)(C₀(n,n) + σ_ε²), which closes into the Volterra equation
+One-pass SGD draws a new batch each step: R₁ = 1. For Gaussian samples the second moments V of
+Λ^{1/2}v on the eigenvalues x of the kernel close exactly, at any batch size, as the Volterra
+equation
 
-    L_n = F_n + (η²/B) Σ_{m<n} K_{n−1−m} (L_m + σ_ε²).
+    L_n = F_n + (η²/B) Σ_{m<n} K_{n−1−m} (L_m + σ_ε²),   F_n = Σ_x V₀ qⁿ,   K_n = Σ_x x² qⁿ,
+    q(x) = 1 − 2ηx + (1 + 1/B)η²x².
+
+White gradient noise of variance (λ_k/B)(L + σ_ε²) alone, without the term ηx²/B of the fourth
+moment, has (1 − ηx)² for q: that is the limit of large batches.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq
 
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.notation import (
     C3,
     R1,
@@ -45,7 +52,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Solves, rational
 from ..derivation import Step
-from ..relations import Relation, equation
+from ..relations import Expectation, Relation, equation
 from .ensembles import crossed
 from .mean_field import PAPER, REDUCED, X
 from .mode_sums import U_lam2, divided_differences, unlimited
@@ -173,6 +180,12 @@ WITHOUT_NOISE = letter("[K∗L]_{n-1}", r"\left[K*L\right]_{n-1}")
 # ---- one-pass SGD ------------------------------------------------------------------------
 
 fresh = sp.Symbol("c_1")  # zz'·C₁/B, the white source
+x = sp.Symbol("x", positive=True)  #: eigenvalue of the kernel Λ^{1/2}(AᵀA/N)Λ^{1/2}
+V, total = sp.symbols("V ell", positive=True)  #: second moment at x; ℓ = L + σ_ε² = Tr V + σ_ε²
+GVG = Expectation(sp.Symbol("GVG"))  #: of a batch's G = (1/B) Σ ggᵀ
+root = sp.Symbol("s", positive=True)
+curvature = 1 + 1 / batch
+multiplier = 1 - 2 * eta * x + curvature * eta**2 * x**2
 forcing_of, kernel_of = sp.Function("F")(z, z_prime), sp.Function("K")(z, z_prime)
 
 
@@ -185,14 +198,14 @@ def online_system() -> list[sp.Expr]:
 
 @derivation(
     "one-pass-sgd",
-    "One-pass SGD: a Volterra equation with one-frequency forcing and kernel",
+    "One-pass SGD at any batch size: a Volterra equation with one-frequency forcing and kernel",
     Reference(PAPER, "16"), Reference(PAPER, "142"), Reference(PAPER, "143"),
     Reference(PAPER, "144"), Reference("phases"), Reference("two-point"),
 )  # fmt: skip
 def one_pass_sgd() -> Parts:
     """Fresh data have no memory: R₁ = 1, test and training loss agree, and the noise of each batch
-    is the loss itself. Forcing and kernel of the resulting Volterra equation are divided
-    differences of two functions of one frequency."""
+    is the loss itself, in every mode and once more in the mode it came from. Forcing and kernel of
+    the Volterra equation are Stieltjes transforms, one-point functions of one frequency."""
     solution = sp.solve(online_system(), [X, C3], dict=True)[0]
     response = sp.factor(sp.diff(solution[X], fresh))
     brackets = [
@@ -232,15 +245,68 @@ def one_pass_sgd() -> Parts:
             is_image_of(unlimited(crossed(True, True), T)), None,
         ),
         kernel,
+        *_closure_steps(),
         *volterra,
     ]  # fmt: skip
     return Parts(
         steps,
-        (forcing.claim, kernel.claim, volterra[1].claim),
-        ("many modes: the term λ_k²⟨v_k²⟩/B of a Gaussian batch is of relative order 1/M",),
+        (forcing.claim, kernel.claim, volterra[2].claim),
+        ("Gaussian samples, any batch size; N and M large",
+         "the mean over samples: near the critical step the loss is heavy-tailed over seeds, and "
+         "its mean, carried by rare ones, is above the typical loss"),
         ("The paper's (142): the printed sign of the update makes the loss grow; "
-         "v_{n+1} = v_n − ηv⁴_n.",),
+         "v_{n+1} = v_n − ηv⁴_n.",
+         "The paper's (143): without the term λ_k²⟨v_k²⟩/B of the fourth moment. For a summable "
+         "spectrum it is of relative order one at small B: b = 2, B = 1 diverges above η = 0.611, "
+         "not 0.834."),
     )  # fmt: skip
+
+
+def _closure_steps() -> list[Step]:
+    """Second moments close: the fourth moment of a batch, one step, and its generating function."""
+    trace = total - noise
+    fourth = V + (V + trace) / batch
+    upper, lower = (root - 1) / (curvature * eta), -(root + 1) / (curvature * eta)
+    poles = (1 / (x + upper) - 1 / (x + lower)) / (2 * eta * root)
+    step = (1 - 2 * eta * x) * V + eta**2 * x**2 * (GVG + noise / batch)
+    closed = multiplier * V + eta**2 / batch * x**2 * total
+    square = 1 + (root**2 - 1) / curvature  # ξ, as s² = 1 + c(ξ − 1)
+    following, rate = sp.Symbol("V_{n+1}"), 1 / (square - sp.Symbol("q"))
+    return [
+        Step("fourth-moment", equation(GVG, fourth),
+             "A diagonal entry, by the pairings of the Gaussian fourth moment of B samples, the "
+             "same or two different ones; Tr V = ℓ − σ_ε².",
+             Exact(residual=_fourth_moment), None,
+             (equation(GVG, V + trace / batch), equation(GVG, V + (2 * V + trace) / batch))),
+        Step("closure", equation(following, closed),
+             "Λ^{1/2}v ← (1 − ηKG)Λ^{1/2}v + label noise, in the eigenbasis of K, with "
+             "@fourth-moment.",
+             Exact({GVG: fourth}, rational, lambda: step), None,
+             (equation(following, (1 - eta * x) ** 2 * V + eta**2 / batch * x**2 * total),
+              equation(following, closed.subs(total, trace)))),
+        Step("partial-fractions", equation(rate, poles),
+             "Σ_n qⁿξ^{−n} = ξ/(ξ − q), with ξ = 1 + (s² − 1)/c and c = 1 + 1/B: poles at "
+             "z₊ = (s − 1)/(cη) and z₋ = −(s + 1)/(cη), so that F̂ = ξ[f(z₊) − f(z₋)]/(2ηs).",
+             Exact({sp.Symbol("q"): multiplier}, rational), None,
+             (equation(rate, poles.subs(root, -root - 1)), equation(rate, curvature * poles))),
+    ]  # fmt: skip
+
+
+def _fourth_moment(claim: Relation) -> list[sp.Expr]:
+    """Entries of E[GVG] by Isserlis' theorem, for a symmetric V of three modes, less the claim."""
+    size = 3
+    matrix = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"V_{min(i, j)}{max(i, j)}"))
+    unit, out = sp.eye(size), []
+    for i, j in ((0, 0), (0, 1), (2, 2)):
+        same = sum(
+            matrix[k, m] * (unit[i, k] * unit[m, j] + unit[i, m] * unit[k, j]
+                            + unit[i, j] * unit[k, m])
+            for k in range(size) for m in range(size)
+        )  # fmt: skip
+        exact = same / batch + (1 - 1 / batch) * matrix[i, j]
+        claimed = claim.rhs.subs(total, noise + unit[i, j] * matrix.trace()).subs(V, matrix[i, j])
+        out.append(claimed - exact)
+    return out
 
 
 def _multipliers(claim: Relation) -> list[float]:
@@ -250,54 +316,61 @@ def _multipliers(claim: Relation) -> list[float]:
 
 
 def _volterra_steps() -> list[Step]:
-    """N → ∞: forcing, kernel, the recursion, its critical step and its stationary loss."""
+    """The recursion; at N → ∞ the sum of its kernel, its critical step and its stationary loss."""
     step_loss, excess = sp.Symbol("L_n"), letter("L_∞", r"L_{\infty}")
-    kernel_sum = eta / batch * sp.Symbol("S")  # S = Σ λ/(2 − ηλ)
-    per_mode = sp.Symbol("lambda", positive=True)
-    closed = per_mode / (eta * (2 - eta * per_mode))
-    total = sp.Symbol("S_k")
-    shifted = equation(total, per_mode**2 + (1 - eta * per_mode) ** 2 * total)
-    recursion_sum = sp.Function("F")(sp.Symbol("n"))
+    kernel_sum = eta / batch * sp.Symbol("S")  # S = Σ λ/(2 − cηλ)
+    series = sp.Symbol("S_x")
+    closed = x / (eta * (2 - curvature * eta * x))
     ratio = noise * kernel_sum / (1 - kernel_sum)
+    edge = sp.Symbol("y", positive=True)
+    returned, per_mode = eta**2 / batch * series, x / (edge - x) / (batch + 1)
     return [
-        Step("kernel-sum", equation(total, closed),
-             "N → ∞: S_k = Σ_j λ²(1 − ηλ)^{2j}, a geometric series: S_k = λ² + (1 − ηλ)²S_k.",
-             Solves([shifted]), None,
-             (equation(total, per_mode / (2 - eta * per_mode)),)),
-        Step("volterra", equation(step_loss, recursion_sum + eta**2 / batch * WITH_NOISE),
-             "The Volterra recursion against the mean-field equations with white u², 60 steps.",
-             Agrees(_stepped_sgd, _recursion, 1e-9), Reference(PAPER, "16"),
-             (equation(step_loss, recursion_sum + eta / batch * WITH_NOISE),
-              equation(step_loss, recursion_sum + eta**2 / batch * WITHOUT_NOISE))),
+        Step("kernel-sum", equation(series, closed),
+             "S_x = Σ_j x² q^j, a geometric series: S_x = x² + qS_x.",
+             Solves([equation(series, x**2 + multiplier * series)]), None,
+             (equation(series, x / (2 - curvature * eta * x)),
+              equation(series, x / (eta * (2 - eta * x))))),
+        Step("critical", equation(returned, per_mode),
+             "The noise returns as (η²/B) Σ S_x, with y = 2/(cη): this is 1 where "
+             "Σ λ/(y − λ) = B + 1.",
+             Exact([(series, closed), (edge, 2 / (curvature * eta))], rational), None,
+             (equation(returned, per_mode * (batch + 1) / batch),)),
+        Step("volterra", equation(step_loss, FORCING + eta**2 / batch * WITH_NOISE),
+             "The Volterra recursion with q against the mean field of gradient descent, stepped in "
+             "time and combined by the binomials of q, 12 steps.",
+             Agrees(_exact_losses, _recursion, 1e-7), Reference(PAPER, "16"),
+             (equation(step_loss, FORCING + eta / batch * WITH_NOISE),
+              equation(step_loss, FORCING + eta**2 / batch * WITHOUT_NOISE))),
         Step("stationary", equation(excess, ratio),
-             "L_∞ = q(L_∞ + σ_ε²), q = (η/B) Σ λ/(2 − ηλ): finite while q < 1, and of order η/B.",
+             "L_∞ = r(L_∞ + σ_ε²), r = (η/B) Σ λ/(2 − cηλ): finite while r < 1, and of order η/B.",
              Solves([equation(excess, kernel_sum * (excess + noise))]), Reference(PAPER, "144"),
              (equation(excess, noise * kernel_sum), equation(excess, -ratio))),
     ]  # fmt: skip
 
 
-LAW, STEP, BATCH, SIGMA, FEATURES = PowerLaw(exponent=1.25, size=20), 0.4, 5.0, 0.2, 8
+FORCING = sp.Function("F")(sp.Symbol("n"))
+LAW, STEP, BATCH, SIGMA, FEATURES = PowerLaw(exponent=1.25, size=20), 0.4, 5, 0.2, 8
+STEPS = np.arange(13)
 
 
 @cache
-def _stepped_sgd() -> np.ndarray:
-    """60 steps of the mean-field equations with white u²."""
-    from solvable.validation.time_stepping import one_pass_sgd as stepped
-
-    return stepped(
-        LAW.eigenvalues(), LAW.target_power(), steps=60, step_size=STEP, batch=BATCH,
-        features=FEATURES, noise=SIGMA,
-    )  # fmt: skip
+def _exact_losses() -> np.ndarray:
+    rule = OnePassSGD(STEP, BATCH)
+    return dynamics(LAW, FEATURES, np.inf, STEPS, learner=rule, noise=SIGMA).excess_loss
 
 
 def _recursion(claim: Relation) -> np.ndarray:
-    """The Volterra recursion with the claimed prefactor and noise."""
-    from solvable.analytic.volterra import forcing_and_kernel, volterra_recursion
+    """The recursion with the claimed prefactors and noise, forcing and kernel stepped in time."""
+    from solvable.validation.time_stepping import forcing_and_kernel
 
     with_noise = WITH_NOISE in claim.rhs.free_symbols
-    term = WITH_NOISE if with_noise else WITHOUT_NOISE
-    prefactor = float(claim.rhs.coeff(term).subs({eta: STEP, batch: BATCH}))
-    scale = float(claim.rhs.coeff(sp.Function("F")(sp.Symbol("n"))))
-    forcing, kernel = forcing_and_kernel(LAW, FEATURES, STEP, 61)
-    sigma = SIGMA if with_noise else 0.0
-    return volterra_recursion(scale * forcing, kernel, 1.0, 1 / prefactor, sigma)
+    memory = claim.rhs.coeff(WITH_NOISE if with_noise else WITHOUT_NOISE)
+    prefactor = float(memory.subs({eta: STEP, batch: BATCH}))
+    forcing, kernel = forcing_and_kernel(
+        LAW.eigenvalues(), LAW.target_power(), len(STEPS) - 1, STEP, BATCH, FEATURES
+    )
+    found = float(claim.rhs.coeff(FORCING)) * forcing
+    for n in STEPS:
+        history = found[:n] + (SIGMA if with_noise else 0.0)
+        found[n] += prefactor * kernel[:n][::-1] @ history
+    return found
