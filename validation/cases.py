@@ -91,9 +91,7 @@ class DynamicCase:
         if isinstance(learner, GradientFlow):
             learner = replace(learner, decay=learner.decay / slower)
         times = tuple(round(t * slower) if learner.discrete else t * slower for t in self.at)
-        spectrum = PowerLaw(
-            exponent=EXPONENT, target_exponent=TARGET_EXPONENT, size=scale * MODES
-        )
+        spectrum = PowerLaw(exponent=EXPONENT, target_exponent=TARGET_EXPONENT, size=scale * MODES)
         return Cell(
             spectrum, scale * self.features, scale * self.samples, learner, times,
             noise=self.noise, targets=TARGETS if learner.fresh else "average",

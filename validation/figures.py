@@ -19,7 +19,7 @@ import numpy as np
 
 from solvable.analytic.errors import InputError
 
-from .experiments.evaluate import Evidence, SeriesEvidence
+from .experiments.evaluate import CurveEvidence, Evidence
 from .experiments.experiment import Guide
 from .files import replacing
 
@@ -98,7 +98,7 @@ def _plot(axes: Any, evidence: Evidence) -> None:
     for guide in evidence.guides:
         order = labels.index(guide.label) if guide.label in labels else 0
         _guide(axes, guide, GUIDE_STYLES[order % len(GUIDE_STYLES)])
-    shown = [series for series in evidence.series if series.label]
+    shown = [series for series in evidence.series if series.shown]
     for index, series in enumerate(shown):
         _series(axes, series, index, experiment.axes.y_scale)
     axes.set_xlabel(experiment.axes.x)
@@ -140,7 +140,7 @@ def _label_minor_ticks(axis: Any) -> None:
     axis.set_minor_formatter(FuncFormatter(label))
 
 
-def _series(axes: Any, series: SeriesEvidence, index: int, scale: str) -> None:
+def _series(axes: Any, series: CurveEvidence, index: int, scale: str) -> None:
     """Line, error bars, and the untested points hollow."""
     k = index % len(COLOURS)
     colour, marker = COLOURS[k], MARKERS[k]
@@ -192,7 +192,7 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
     Poles and zeros of theory, and points next to them, would otherwise set the scale.
     """
     logarithmic = evidence.experiment.axes.y_scale == "log"
-    points = [p for s in evidence.series if s.label for p in s.points]
+    points = [p for s in evidence.series if s.shown for p in s.points]
     points = [p for p in points if np.isfinite(p.simulated.mean)]
     points = [p for p in points if p.simulated.mean > 0 or not logarithmic]
     tested = [p.simulated.mean for p in points if p.limit is not None]

@@ -9,6 +9,7 @@ text is escaped: nothing in a name or a message can become markup.
 from __future__ import annotations
 
 import html
+import math
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence
 from .files import check_writable, write_text
-from .statistics import Estimate
+from .statistics import Estimate, bounds, percent
 
 LIBRARIES = ("solvable", "numpy", "scipy", "sympy", "mpmath", "python-flint")
 COLUMNS = ("claim", "theory", "simulation", "interval", "verdict", "seeds", "sizes")
@@ -28,7 +29,7 @@ SUFFIXES = (".html", ".md")
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One claim. ``name`` and ``outcome`` are set apart; ``details`` is a table of its points."""
 
     name: str
@@ -45,7 +46,7 @@ class Row:
     details: tuple[tuple[str, ...], ...] = field(default=())
 
 
-DETAILS = ("series", "x", "theory", "simulation", "ratio as s → ∞, 99 %", "z", "seeds")
+DETAILS = ("series", "x", "theory", "simulation", "ratio as s → ∞, simultaneous", "z", "seeds")
 
 
 def versions() -> dict[str, str]:
@@ -68,32 +69,35 @@ def versions() -> dict[str, str]:
     return found
 
 
-def experiment_row(evidence: Evidence) -> Row:
+def experiment_row(evidence: Evidence) -> ReportRow:
     """The row of an experiment: the tested point with the largest |z|, and all points."""
-    experiment, (least, most) = evidence.experiment, evidence.seeds
+    experiment, (least, most), judged = evidence.experiment, evidence.seeds, evidence.judgement
     worst = evidence.worst()
     theory = simulation = interval = "facts only"
-    if worst is not None:
+    if worst is not None and judged is not None:
         label, point = worst
         theory = f"{point.theory:.5g} ({label}, {experiment.axes.x} = {point.x:.4g})"
         simulation = plus_minus(point.simulated)
-        low, high = point.limit.interval() if point.limit else (float("nan"),) * 2
-        interval = f"simulation / theory as s → ∞ in [{low:.4f}, {high:.4f}], z = {point.score:.2f}"
+        low, high = point.interval or (math.nan, math.nan)
+        between = f"{bounds((low, high), 1.0)} ({percent(judged.confidence)})"
+        interval = f"simulation / theory as s → ∞ in {between}, z = {point.score:.2f}"
     details = [
         (
             series.label, f"{p.x:.4g}", f"{p.theory:.5g}", plus_minus(p.simulated),
-            f"{p.limit.mean:.4f} ± {p.limit.half_width():.2g}" if p.limit else "not tested",
+            bounds(p.interval, 1.0) if p.interval else f"not tested: {p.untested}",
             f"{p.score:.2f}" if p.score is not None else "", str(p.seeds),
         )
-        for series in evidence.series if series.label for p in series.points
+        for series in evidence.series if series.shown for p in series.points
     ]  # fmt: skip
     details += [
-        ("fact: " + fact.statement, "", fact.expected, f"{fact.observed:.6g}", fact.outcome, "", "")
+        ("fact: " + fact.statement, "", fact.expected, f"{fact.observed:.6g}",
+         f"{fact.outcome}: {fact.decided()}", "", "")
         for fact in evidence.facts
-    ]
-    return Row(
+    ]  # fmt: skip
+    message = ". ".join(filter(None, (evidence.message, evidence.uncovered())))
+    return ReportRow(
         experiment.name, "experiment", experiment.claim, experiment.source, theory, simulation,
-        interval, evidence.outcome, evidence.message,
+        interval, evidence.outcome, message,
         f"{_range(least, most)}, root {evidence.root_seed}",
         f"{evidence.parameters}; scales {evidence.scale / 2:g} and {evidence.scale:g}",
         tuple(details),
@@ -113,7 +117,7 @@ def plus_minus(number: Estimate) -> str:
     return f"{number.mean:.5g} ± {number.error:.2g}"
 
 
-def write(path: str | Path, rows: Sequence[Row], title: str = "Checked claims") -> None:
+def write(path: str | Path, rows: Sequence[ReportRow], title: str = "Checked claims") -> None:
     """Write the report; the suffix, .html or .md, chooses the form."""
     write_text(path, render(Path(path).suffix, rows, title), "--report")
 
@@ -126,14 +130,14 @@ def check_path(path: str | Path) -> None:
     check_writable(path, "--report")
 
 
-def render(suffix: str, rows: Sequence[Row], title: str = "Checked claims") -> str:
+def render(suffix: str, rows: Sequence[ReportRow], title: str = "Checked claims") -> str:
     """The text of the report."""
     if suffix not in SUFFIXES:
         raise InputError("report", suffix, f"a name that ends in {' or '.join(SUFFIXES)}")
     return _html(rows, title) if suffix == ".html" else _markdown(rows, title)
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[ReportRow]) -> str:
     outcomes = [row.outcome for row in rows]
     words = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
     passed, failed, open_ = (outcomes.count(word) for word in ("pass", "fail", "undecided"))
@@ -147,7 +151,7 @@ def _now() -> str:
 # ---- Markdown ----------------------------------------------------------------------------
 
 
-def _markdown(rows: Sequence[Row], title: str) -> str:
+def _markdown(rows: Sequence[ReportRow], title: str) -> str:
     lines = [f"# {_plain(title)}", "", f"{_summary(rows)}. {_now()}.", ""]
     lines += [", ".join(f"{_plain(k)} {_plain(v)}" for k, v in versions().items()), ""]
     lines += _table(COLUMNS, ([
@@ -198,7 +202,7 @@ th{background:#f2f2f2}.claims{table-layout:fixed}
 """
 
 
-def _html(rows: Sequence[Row], title: str) -> str:
+def _html(rows: Sequence[ReportRow], title: str) -> str:
     e = html.escape
     head = "".join(f"<th scope=col>{e(name)}</th>" for name in COLUMNS)
     libraries = ", ".join(f"{e(k)} {e(v)}" for k, v in versions().items())
@@ -214,7 +218,7 @@ def _html(rows: Sequence[Row], title: str) -> str:
     )
 
 
-def _html_row(row: Row) -> str:
+def _html_row(row: ReportRow) -> str:
     e = html.escape
     outcome = row.outcome if row.outcome in ("pass", "fail", "undecided") else "undecided"
     claim = (
@@ -227,7 +231,7 @@ def _html_row(row: Row) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"
 
 
-def _html_details(row: Row) -> str:
+def _html_details(row: ReportRow) -> str:
     e = html.escape
     head = "".join(f"<th scope=col>{e(name)}</th>" for name in DETAILS)
     body = "".join(

@@ -182,13 +182,13 @@ def extrapolate(
     errors = np.maximum(errors, 1e-12 * (errors.max() or 1.0))
     weights = np.linalg.pinv(design / errors[:, None]) / errors
     residuals = (means - design @ (weights @ means)) / errors
-    parts = [_combine(row, observed) for row in weights]
+    parts = [combined(row, observed) for row in weights]
     slope = parts[1] / (1 / s.min()) if terms else Estimate(0.0, 0.0)
     return Extrapolation(parts[0], slope, float(residuals @ residuals), len(s) - terms - 1)
 
 
-def _combine(weights: Array, estimates: Sequence[Estimate]) -> Estimate:
-    """Σ w_i m_i with propagated error and Welch–Satterthwaite degrees of freedom."""
+def combined(weights: Array, estimates: Sequence[Estimate]) -> Estimate:
+    """Σ w_i m_i of independent estimates, with the degrees of freedom of Welch–Satterthwaite."""
     variances = np.array([(w * item.error) ** 2 for w, item in zip(weights, estimates)])
     degrees = np.array([item.degrees for item in estimates])
     spread = float(np.sum(variances**2 / degrees))
@@ -345,23 +345,44 @@ def _decide(found: Judgement) -> tuple[Outcome, str]:
 
 def _thresholds(found: Judgement) -> str:
     """The numbers that decided, each beside its threshold."""
-    number, scores = len(found.targets), np.abs(found.scores)
-    corrected = f" ({percent(found.confidence)} each, Bonferroni over {number})" * (number > 1)
-    share = 1 - number * (1 - found.confidence)
-    parts = [
-        f"{percent(share)} together{corrected}" if number > 1 else percent(share),
-        f"largest |z| {scores.max():.2f} ≤ {found.score_limit:.2f}"
-        if scores.max() <= found.score_limit
-        else f"largest |z| {scores.max():.2f} > {found.score_limit:.2f}",
-    ]
+    number = len(found.targets)
+    together = percent(1 - number * (1 - found.confidence))
+    parts = [f"{percent(found.confidence)} each, {together} together" if number > 1 else together]
+    parts.append("largest |z| " + compared(max(map(abs, found.scores)), found.score_limit))
     if found.groups:
-        sign = "≤" if found.chi_square <= found.chi_square_limit else ">"
-        parts.append(
-            f"χ² {found.chi_square:.1f} {sign} {found.chi_square_limit:.1f} "
-            f"({found.groups} cells, {percent(share)})"
-        )
-    parts.append(f"widest interval ± {100 * max(found.half_widths):.2g} %")
-    return ", ".join(parts)
+        relation = compared(found.chi_square, found.chi_square_limit, 1)
+        parts.append(f"χ² {relation} for {found.groups} cells, {together}")
+    width = compared(100 * max(found.half_widths), 100 * found.resolution, 1, " %")
+    return ", ".join([*parts, f"widest interval ± {width}"])
+
+
+def compared(value: float, limit: float, digits: int = 2, unit: str = "") -> str:
+    """Which of two numbers is larger, with as many digits as show it.
+
+    >>> compared(1.5, 3.57), compared(3.5701, 3.57)
+    ('1.50 ≤ 3.57', '3.5701 > 3.5700')
+    """
+    for places in range(digits, 18):
+        left, right = f"{value:.{places}f}", f"{limit:.{places}f}"
+        if (float(left) > float(right)) == (value > limit):
+            break
+    else:
+        left, right = repr(float(value)), repr(float(limit))
+    return f"{left}{unit} {'>' if value > limit else '≤'} {right}{unit}"
+
+
+def bounds(interval: tuple[float, float], *marks: float, digits: int = 5) -> str:
+    """An interval with as many digits as show on which sides of its ends the marks lie.
+
+    >>> bounds((0.95003, 1.00001), 1.0), bounds((0.95003, 1.2), 1.0)
+    ('[0.95003, 1.00001]', '[0.95003, 1.2]')
+    """
+    for places in range(digits, 18):
+        texts = [f"{end:.{places}g}" for end in interval]
+        if all((float(x) < m) == (end < m) and (float(x) > m) == (end > m)
+               for x, end in zip(texts, interval) for m in marks):  # fmt: skip
+            break
+    return f"[{texts[0]}, {texts[1]}]"
 
 
 def percent(confidence: float) -> str:

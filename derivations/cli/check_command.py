@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from solvable.validation.experiments import names as experiment_names
 from solvable.validation.experiments.evaluate import Evidence, summary
-from solvable.validation.report import Row, check_path, experiment_row, versions, write
+from solvable.validation.report import ReportRow, check_path, experiment_row, versions, write
+from solvable.validation.statistics import bounds, percent
 from solvable.validation.sweep import sweep
 
 from .. import catalogue
@@ -24,6 +25,8 @@ from . import experiments, output
 from . import options as types
 
 OUTCOMES = ("pass", "fail", "undecided")
+#: what a verdict says of a simulation
+SIMULATION = ("seeds", "sizes", "interval", "confidence")
 MESSAGE_WIDTH = 300
 
 
@@ -48,14 +51,22 @@ def available() -> list[str]:
 
 
 def verify(cell: dict[str, str], seed: np.random.SeedSequence) -> dict[str, Any]:
-    """In a worker: the verdict of every step of the derivation ``cell["name"]``."""
-    derivation = catalogue.load(cell["name"])
-    steps = [
-        {"name": step.name, "claim": str(step.claim), "outcome": verdict.outcome,
-         "message": verdict.message}
-        for step, verdict in derivation.verify()
-    ]  # fmt: skip
-    return {"steps": steps}
+    """In a worker: the verdict of every step of the derivation ``cell["name"]``, and its time.
+
+    A step that simulates says with which seeds and sizes, and which interval decided.
+    """
+    started = time.perf_counter()
+    steps = []
+    for step in catalogue.load(cell["name"]).steps:
+        begun = time.perf_counter()
+        verdict = step.verify()
+        simulation = {key: verdict.observed[key] for key in SIMULATION if key in verdict.observed}
+        steps.append({
+            "name": step.name, "claim": str(step.claim), "outcome": verdict.outcome,
+            "message": verdict.message, "seconds": round(time.perf_counter() - begun, 3),
+            "simulation": simulation if "seeds" in simulation else None,
+        })  # fmt: skip
+    return {"steps": steps, "seconds": round(time.perf_counter() - started, 3)}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -108,7 +119,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _claims(
     derived: Sequence[str], simulated: Sequence[str], executor: Any, simulate: Any
-) -> Iterator[tuple[dict[str, Any], Row]]:
+) -> Iterator[tuple[dict[str, Any], ReportRow]]:
     """(JSON form, row of the report) of each claim, as they are decided."""
     yield from _derivations(derived, executor)
     for name in simulated:
@@ -116,25 +127,22 @@ def _claims(
         yield dict(summary(evidence)), experiment_row(evidence)
 
 
-def _derivations(names: Sequence[str], executor: Any) -> Iterator[tuple[dict[str, Any], Row]]:
+def _derivations(names: Sequence[str], executor: Any) -> Iterator[tuple[dict[str, Any], ReportRow]]:
     """All derivations at once, one cell each."""
     if not names:
         return
-    started = time.perf_counter()
     with output.progress("derivations", len(names)) as advance:
         cells = [{"name": name} for name in names]
         result = sweep(verify, cells, executor=executor, progress=lambda status: advance())
     reasons = {failure.cell: failure.reason for failure in result.failures}
-    seconds = round((time.perf_counter() - started) / len(names), 3)
     for index, name in enumerate(names):
-        value = result.values[index][0]
-        steps = [] if value is None else value["steps"]
-        yield _derivation_claim(name, steps, reasons.get(index), seconds)
+        value = result.values[index][0] or {"steps": [], "seconds": 0.0}
+        yield _derivation_claim(name, value["steps"], reasons.get(index), value["seconds"])
 
 
 def _derivation_claim(
-    name: str, steps: list[dict[str, str]], failure: str | None, seconds: float
-) -> tuple[dict[str, Any], Row]:
+    name: str, steps: list[dict[str, Any]], failure: str | None, seconds: float
+) -> tuple[dict[str, Any], ReportRow]:
     """Fails if a step fails, undecided if one is or if the derivation could not be built."""
     entry = catalogue.entries()[name]
     outcomes = [step["outcome"] for step in steps]
@@ -152,22 +160,69 @@ def _derivation_claim(
         "claim": entry.summary, "outcome": outcome, "message": message, "steps": steps,
         "seconds": seconds,
     }  # fmt: skip
+    drawn = [step for step in steps if step.get("simulation")]
     details = tuple(
-        (s["name"], "", s["claim"][:MESSAGE_WIDTH], s["message"], s["outcome"], "", "")
+        (s["name"], "", s["claim"][:MESSAGE_WIDTH], s["message"], s["outcome"], "",
+         s["simulation"]["seeds"] if s in drawn else "")
         for s in steps
-    )
-    row = Row(
+    )  # fmt: skip
+
+    def column(text: Callable[[dict[str, Any]], str], nothing: str = "none") -> str:
+        return "; ".join(f"{step['name']}: {text(step)}" for step in drawn) or nothing
+
+    exact = "exact, numeric and asymptotic checks of each step"
+    row = ReportRow(
         name, "derivation", f"{entry.title}. {entry.summary}", source, f"{len(steps)} steps",
-        "none", "exact, numeric and asymptotic checks of each step", outcome, message, "none",
-        "none", details,
+        column(lambda step: f"{step['message']} [{step['seconds']:.1f} s]"),
+        column(_intervals, exact), outcome, message,
+        column(lambda step: step["simulation"]["seeds"]),
+        column(lambda step: step["simulation"]["sizes"]), details,
     )  # fmt: skip
     return result, row
 
 
+def _intervals(step: dict[str, Any]) -> str:
+    """The intervals that decided a simulated step."""
+    found = step["simulation"]
+    if "interval" not in found:
+        return step["message"]
+    return ", ".join(map(bounds, found["interval"])) + f" ({percent(found['confidence'])})"
+
+
 def _print_claim(result: dict[str, Any]) -> None:
-    """One claim, as soon as it is decided."""
-    message = result["message"]
-    if len(message) > MESSAGE_WIDTH:
-        message = message[: MESSAGE_WIDTH - 1] + "…"
-    print(f"{result['outcome']:9}  {result['name']}: {message} [{result['seconds']:.1f} s]",
-          flush=True)  # fmt: skip
+    """One claim, as soon as it is decided: verdict, name, time; below it what decided."""
+    print(f"{result['outcome']:9}  {result['name']} [{result['seconds']:.1f} s]")
+    for text in (_simulated_lines if result["kind"] == "experiment" else _derived_lines)(result):
+        print(output.paragraph(text, indent=11), flush=True)
+
+
+def _simulated_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Of an experiment: why, the mark nearest to its limit, seeds and sizes, what is left out."""
+    yield result["message"]
+    marks = [(curve["label"], point) for curve in result["series"] for point in curve["points"]]
+    tested = [(label, point) for label, point in marks if point["z"] is not None]
+    if tested:
+        label, worst = max(tested, key=lambda pair: abs(float(pair[1]["z"])))
+        low, high = map(float, worst["ratio_interval"])
+        yield (
+            f"furthest: {label} at {worst['x']:.4g}: simulation/theory in "
+            f"{bounds((low, high), 1.0)} at {percent(result['thresholds']['confidence'])}"
+        )
+    least, most = result["seeds"]
+    seeds = str(least) if least == most else f"{least} to {most}"
+    scales = f"{result['scale'] / 2:g} and {result['scale']:g}"
+    yield f"{seeds} seeds, root {result['root_seed']}; {result['parameters']}; scales {scales}"
+    if result["not_covered"]:
+        yield f"not covered: {result['not_covered']}"
+
+
+def _derived_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Of a derivation: how many steps pass, and the simulations among them."""
+    yield result["message"]
+    for step in result["steps"]:
+        if found := step.get("simulation"):
+            seeds, sizes = found["seeds"], found["sizes"]
+            yield (
+                f"simulated: {step['name']}: {step['message']}; {seeds} seeds, {sizes} "
+                f"[{step['seconds']:.1f} s]"
+            )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -56,6 +58,21 @@ def print_table(
     for row in rows:
         table.add_row(*(_escape(str(cell)) for cell in row))
     console().print(table)
+
+
+def paragraph(text: str, indent: int = 0, width: int = 80) -> str:
+    """The text in lines that are no longer than ``width``; numbers and relations stay whole.
+
+    >>> print(paragraph("all of it inside, widest interval ± 2.1 % ≤ 5.0 %", indent=2, width=34))
+      all of it inside,
+      widest interval ± 2.1 % ≤ 5.0 %
+    """
+    kept = re.sub(r" (?=[%≤<>=±])|(?<=[≤<>=±]) ", "\N{NO-BREAK SPACE}", text)
+    filled = textwrap.fill(
+        kept, width, initial_indent=" " * indent, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return filled.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _escape(text: str) -> str:

@@ -11,12 +11,12 @@ import numpy as np
 from solvable.validation.experiments.experiment import (
     Axes,
     Budget,
+    Curve,
     Experiment,
     Guide,
-    Plan,
-    Point,
-    Series,
+    Mark,
     above,
+    near,
 )
 
 
@@ -36,31 +36,24 @@ def simulate(cell, seed):
     generator = np.random.default_rng(seed)
     mean = cell.true * cell.x**-0.5 * (1 + cell.bias / (20 * cell.scale))
     value = mean * (1 + cell.spread * generator.standard_normal())
-    return {"early": value, "late": value / 2}
+    return {"early": value}
 
 
 def build(p):
-    cells, early, late = [], [], []
+    early, late = [], []
     for x in p.x:
-        cells.append(Cell(float(x), p.scale, p.true, p.bias, p.spread, x in p.broken))
-        index = len(cells) - 1
-        early.append(Point(x, index, "early", p.claimed * x**-0.5))
-        late.append(Point(x, index, lambda values: values["late"], p.claimed * x**-0.5 / 2))
-    pole = Point(2.0 * max(p.x), 0, "early", math.inf, tested=False)
+        cell = Cell(float(x), p.scale, p.true, p.bias, p.spread, x in p.broken)
+        early.append(Mark(x, cell, "early", p.claimed * x**-0.5))
+        late.append(Mark(x, cell, "early", p.claimed * x**-0.5 / 2, factor=0.5))
+    pole = Mark(2.0 * max(p.x), early[0].cell, "early", math.inf, untested="a pole")
     line = np.geomspace(min(p.x), max(p.x), 30)
-    series = (
-        Series("early <b>&amp;</b> | N = 1", (*early, pole), (line, p.claimed * line**-0.5)),
-        Series("late", tuple(late)),
-    )
-
-    def facts(measured):
-        return [above("first simulated value", float(measured["late"].mean[0]), p.least)]
-
-    guides = (
-        Guide("vertical", "N = T", 10.0), Guide("star", "a star", 5.0, 0.5),
-        Guide("curve", "a fit", line, 1.1 * line**-0.5),
-    )  # fmt: skip
-    return Plan(cells, series, facts, guides)
+    yield Curve("early <b>&amp;</b> | N = 1", (*early, pole), (line, p.claimed * line**-0.5))
+    yield Curve("late", tuple(late))
+    yield Guide("vertical", "N = T", 10.0)
+    yield Guide("star", "a star", 5.0, 0.5)
+    yield Guide("curve", "a fit", line, 1.1 * line**-0.5)
+    yield above("first simulated value", lambda m: m["late"].mean[0], p.least)
+    yield near("a number of the theory", lambda: p.claimed, p.claimed, 0.1)
 
 
 def experiment(name="synthetic", **constants):
@@ -74,11 +67,12 @@ def experiment(name="synthetic", **constants):
         "x": (1.0, 4.0, 16.0, 64.0),
     }
     expected = constants.pop("expected", "agreement")
+    seeds = constants.pop("seeds", 40)
     return Experiment(
         name=name, title="A synthetic experiment", source="no paper <script>alert(1)</script>",
         claim="The loss falls as x^-½ | by construction.", sizes={"N": 100},
         constants={**defaults, **constants}, axes=Axes("x", "loss"), build=build,
-        quick=Budget(1.0, 40), thorough=Budget(2.0, 60), simulate=f"{__name__}:simulate",
+        quick=Budget(1.0, seeds), thorough=Budget(2.0, 60), simulate=f"{__name__}:simulate",
         expected=expected,
     )  # fmt: skip
 

@@ -1,15 +1,15 @@
 import dataclasses
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.slopes import log_slope
-from solvable.analytic.spectrum import Flat, PowerLaw
 from solvable.validation.experiments import catalogue, load, names
 from solvable.validation.experiments.evaluate import (
     MOST_REPETITIONS,
@@ -22,16 +22,16 @@ from solvable.validation.experiments.evaluate import (
 from solvable.validation.experiments.experiment import (
     Axes,
     Budget,
+    Curve,
     Experiment,
+    Mark,
     Parameters,
     Plan,
     above,
     below,
-    grid,
     near,
 )
-from solvable.validation.experiments.spectra import number_above, quantiles
-from solvable.validation.experiments.static import power_law, ridge_series
+from solvable.validation.experiments.models import power_law, ridge_curve
 from solvable.validation.sweep import sweep
 from tests.validation import synthetic_experiments as synthetic
 
@@ -126,13 +126,11 @@ def test_sizes_that_do_not_fit_in_memory_are_refused_before_anything_runs():
 
 
 def _ridge(p):
-    cells = []
-    points = [(t, p.N, t) for t in p.T]
-    series = ridge_series("ridge", power_law(1.0, p.M), points, cells, optimal=True, noise=0.1)
-    wrong = tuple(
-        dataclasses.replace(point, theory=p.factor * point.theory) for point in series.points
-    )
-    return Plan(cells, (dataclasses.replace(series, points=wrong),))
+    points, x = [(t, p.N, t) for t in p.T], np.array([30.0, 70.0])
+    line = (x, np.full(2, p.N), x)
+    curve = ridge_curve("ridge", power_law(1.0, p.M), points, line, optimal=True, noise=0.1)
+    wrong = (dataclasses.replace(mark, theory=p.factor * mark.theory) for mark in curve.marks)
+    yield dataclasses.replace(curve, marks=tuple(wrong))
 
 
 def test_the_comparison_sees_a_wrong_loss():
@@ -177,10 +175,8 @@ def test_plans_at_two_scales_correspond(name):
     experiment = load(name)
     small, large = plans(experiment, experiment.quick)
     assert len(small.cells) == len(large.cells)
-    points = [point for series in large.series for point in series.points]
-    assert all(0 <= point.cell < len(large.cells) for point in points)
-    assert any(point.tested for point in points)
-    assert all(math.isfinite(point.theory) and point.theory > 0 for point in points if point.tested)
+    tested = [mark for curve in large.curves for mark in curve.marks if not mark.untested]
+    assert tested and all(math.isfinite(mark.theory) and mark.theory > 0 for mark in tested)
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -205,12 +201,16 @@ def test_smaller_cells_are_repeated_more_often_within_bounds(size, seeds):
     assert count >= repetitions(Sized(size + 1, 10**6), seeds)
 
 
-def test_facts_can_fail():
-    assert near("", 1.0, 1.05, 0.1).outcome == "pass" and near("", 1.0, 1.2, 0.1).outcome == "fail"
-    assert below("", 1.0, 2.0).outcome == "pass" and below("", 2.0, 1.0).outcome == "fail"
-    assert above("", 2.0, 1.0).outcome == "pass" and above("", 1.0, 2.0).outcome == "fail"
-    assert {f("", math.nan, 1.0).outcome for f in (below, above)} == {"fail"}
-    assert near("", math.nan, 1.0, 1.0).outcome == "fail"
+@given(st.floats(-3, 3), st.floats(0.01, 1), st.sampled_from(["near", "below", "above"]))
+def test_facts_of_the_theory_are_decided_by_their_bounds(value, width, kind):
+    fact, holds = {
+        "near": (near("", lambda: value, 0.5, width), abs(value - 0.5) <= width),
+        "below": (below("", lambda: value, width), value <= width),
+        "above": (above("", lambda: value, width), value >= width),
+    }[kind]
+    assert (fact.low <= fact({}) <= fact.high) == holds
+    nan = dataclasses.replace(fact, number=lambda: math.nan)
+    assert not nan.low <= nan({}) <= nan.high
 
 
 def test_parameters_scale_sizes_only():
@@ -221,47 +221,95 @@ def test_parameters_scale_sizes_only():
         _ = p.beta
 
 
-def test_grid_and_slope():
-    assert grid(2, 2000, 4) == (2, 20, 200, 2000)
-    x = np.array(grid(10, 10**5, 9), float)
-    assert log_slope(x, 3 * x**-1.7) == pytest.approx(-1.7, abs=1e-12)
+def test_a_plan_sorts_what_is_yielded_and_names_each_cell_once():
+    cell = synthetic.Cell(1.0, 1.0)
+    fact = above("", lambda: 1.0, 0.0)
+    curves = [Curve(label, (Mark(1.0, dataclasses.replace(cell), "early", 1.0),)) for label in "ab"]
+    plan = Plan.of(iter([fact, *curves]))
+    assert plan.curves == tuple(curves) and plan.facts == (fact,) and len(plan.cells) == 1
 
 
-# ---- the number of eigenvalues -----------------------------------------------------------
+# ---- an experiment more ------------------------------------------------------------------
+
+ANOTHER = """
+from .experiment import Axes, Budget, Curve, Mark, experiment
+from .models import flow, over_time, task, times_around
 
 
-@pytest.mark.parametrize(("size", "t"), [(50, 200), (200, 50), (100, 120)])
-def test_number_of_eigenvalues_of_white_data_is_marchenko_and_pasturs(size, t):
-    from scipy.integrate import quad
-
-    ratio = size / t
-    low, high = (1 - math.sqrt(ratio)) ** 2, (1 + math.sqrt(ratio)) ** 2
-
-    def density(x):
-        return math.sqrt(max((high - x) * (x - low), 0)) / (2 * math.pi * ratio * x)
-
-    for x in np.linspace(low, high, 7)[1:-1]:
-        expected = size * quad(density, x, high)[0]
-        assert number_above(Flat(size), math.inf, t, np.array([x]))[0] == pytest.approx(
-            expected, abs=2e-3
-        )
+@experiment(
+    title="Another", source="no paper", claim="It holds.", sizes={"N": 40, "P": 80, "M": 200},
+    constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0)}, axes=Axes("t", "loss"),
+    quick=Budget(1.0, 8, resolution=0.3), thorough=Budget(2.0, 12),
+)
+def another_experiment(p):
+    cell = flow(task(p.a, p.b, p.M), p.N, p.P, p.times)
+    yield over_time("loss", cell, times_around(p.times))
+"""
 
 
-def test_number_of_eigenvalues_of_random_features_is_that_of_a_simulation():
-    law, n, t = PowerLaw(0.5, size=400), 60, 120
-    generator = np.random.default_rng(3)
-    counts, x = [], np.array([1e-3, 1e-2, 1e-1])
-    for _ in range(40):
-        data = np.sqrt(law.eigenvalues())[:, None] * generator.standard_normal((400, t))
-        features = generator.standard_normal((n, 400)) @ data / math.sqrt(n * t)
-        values = np.linalg.svd(features, compute_uv=False) ** 2
-        counts.append((values[:, None] > x).sum(axis=0))
-    error = np.std(counts, axis=0, ddof=1) / math.sqrt(40)
-    gap = np.abs(np.mean(counts, axis=0) - number_above(law, n, t, x))
-    assert (gap < 4 * error + 0.25).all(), gap
+def test_an_experiment_is_added_in_one_file_and_the_list(monkeypatch, tmp_path, capsys):
+    """The catalogue, the command line, its list, the report and these tests find it."""
+    from solvable.derivations.cli import main
+    from solvable.validation import experiments
+
+    (tmp_path / "another.py").write_text(ANOTHER)
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path)])
+    monkeypatch.setattr(experiments, "MODULES", (*experiments.MODULES, "another"))
+    experiments.catalogue.cache_clear()
+    try:
+        assert "another-experiment" in experiments.names()
+        assert main(["check", "--list"]) == 0 and "another-experiment" in capsys.readouterr().out
+        report = tmp_path / "report.md"
+        assert main(["check", "another-experiment", "--workers", "1", "--report", str(report)]) == 0
+        assert "theory inside" in capsys.readouterr().out
+        assert "another-experiment" in report.read_text()
+        test_every_experiment_says_what_it_claims_and_where(load("another-experiment"))
+        test_plans_at_two_scales_correspond("another-experiment")
+    finally:
+        experiments.catalogue.cache_clear()
+        sys.modules.pop("solvable.validation.experiments.another", None)
 
 
-def test_quantiles_invert_the_number():
-    law, ranks = PowerLaw(0.5, size=200), np.array([1.0, 5.0, 20.0, 35.0])
-    x = quantiles(law, 40, 90, ranks)
-    assert np.allclose(number_above(law, 40, 90, x), ranks - 0.5, atol=1e-2)
+# ---- facts about simulated numbers -------------------------------------------------------
+
+
+def _fact(least, seeds=40, root=0):
+    return run(synthetic.experiment(least=least, bias=0.0, seeds=seeds), root).facts[0]
+
+
+def test_a_fact_within_its_error_of_the_bound_is_undecided():
+    """The first late value is 0.5 with an error of 0.01/√40."""
+    error = 0.01 / math.sqrt(40)
+    assert [_fact(0.5 - 8 * error).outcome, _fact(0.5 + 8 * error).outcome] == ["pass", "fail"]
+    found = _fact(0.5 - error / 4)
+    assert found.outcome == "undecided" and found.confidence == 0.99
+    evidence = run(synthetic.experiment(least=0.5 - error / 4, bias=0.0))
+    assert evidence.outcome == "undecided" and "undecided: first simulated" in evidence.message
+
+
+def test_the_interval_of_a_fact_covers_as_often_as_it_says():
+    """99 % ± 4 standard errors of 400 trials; one of a third of the width covers far less."""
+    intervals = [_fact(0.0, seeds=10, root=root).interval for root in range(400)]
+    inside = np.mean([low < 0.5 < high for low, high in intervals])
+    third = np.mean([abs((low + high) / 2 - 0.5) < (high - low) / 6 for low, high in intervals])
+    tolerance = 4 * math.sqrt(0.99 * 0.01 / 400)
+    assert inside == pytest.approx(0.99, abs=tolerance) and third < 0.99 - tolerance
+
+
+def test_the_error_of_a_nonlinear_fact_counts_what_its_cells_share():
+    """The ratio of two marks of one cell has no error at all; that of two cells has √2."""
+    experiment = synthetic.experiment(bias=0.0, x=(1.0, 4.0))
+
+    def build(p):
+        yield from synthetic.build(p)
+        yield near("shared", lambda m: m["late"].mean[0] / m[FIRST].mean[0], 0.5, 1e-9)
+        yield near("apart", lambda m: m["late"].mean[1] / m["late"].mean[0], 0.5, 0.1)
+
+    _, _, shared, apart = run(dataclasses.replace(experiment, build=build)).facts
+    assert shared.outcome == "pass" and np.ptp(shared.interval) < 1e-10
+    expected = 0.5 * 0.02 * math.sqrt(2 / 40)
+    half = np.ptp(apart.interval) / 2
+    assert half / stats.t.isf((1 - apart.confidence) / 2, 78) == pytest.approx(expected, rel=0.3)
+
+
+FIRST = "early <b>&amp;</b> | N = 1"

@@ -10,7 +10,7 @@ from solvable.analytic.errors import InputError
 from solvable.validation.experiments.evaluate import evaluate
 from solvable.validation.report import (
     COLUMNS,
-    Row,
+    ReportRow,
     check_path,
     experiment_row,
     render,
@@ -47,8 +47,10 @@ class Page(HTMLParser):
 
 
 def row(**changes):
-    plain = Row("name", "experiment", "claim", "source", "1.0", "1.01 ± 0.02", "[0.9, 1.1]", "pass",
-                "message", "12", "N = 3", (("series", "1", "2", "3", "4", "5", "6"),))  # fmt: skip
+    plain = ReportRow(
+        "name", "experiment", "claim", "source", "1.0", "1.01 ± 0.02", "[0.9, 1.1]", "pass",
+        "message", "12", "N = 3", (("series", "1", "2", "3", "4", "5", "6"),),
+    )  # fmt: skip
     return dataclasses.replace(plain, **changes)
 
 

@@ -1,6 +1,7 @@
 """One named experiment per figure or claim of the source texts.
 
-`names` lists them and `load` gives one; the modules are imported when they are asked for.
+`names` lists them and `load` gives one; the modules are imported when they are asked for. A module
+listed here contributes every experiment that it declares.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ def catalogue() -> dict[str, Experiment]:
     """All experiments by name, in the order of the modules."""
     found: dict[str, Experiment] = {}
     for module in MODULES:
-        for experiment in importlib.import_module(f"{__name__}.{module}").EXPERIMENTS:
-            if experiment.name in found:
-                raise ValueError(f"two experiments are called {experiment.name}")
-            found[experiment.name] = experiment
+        for value in vars(importlib.import_module(f"{__name__}.{module}")).values():
+            if isinstance(value, Experiment):
+                if value.name in found:
+                    raise ValueError(f"two experiments are called {value.name}")
+                found[value.name] = value
     return found
 
 

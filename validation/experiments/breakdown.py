@@ -9,51 +9,19 @@ Source: solvable-model paper, section 4.1, figures 9 and 10, eqs. (163), (186), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from solvable.analytic.slopes import log_slope
 
-from ..cells import Cell
-from .experiment import (
-    Axes,
-    Budget,
-    Experiment,
-    Fact,
-    Guide,
-    Measured,
-    Parameters,
-    Plan,
-    below,
-    near,
-)
-from .static import line_grid, power_law, ridge_series, theory
-
-AXES = Axes("training set size T", "test loss")
+from .experiment import Array, Budget, Guide, Items, Parameters, below, experiment, near
+from .models import LOSS_AXES_T, line_grid, power_law, ridge_curve, static
 
 
-def talk_form(alpha: float, n: float, t: np.ndarray, size: int) -> np.ndarray:
+def talk_form(alpha: float, n: float, t: Array, size: int) -> Array:
     """(1/T − 1/M)^α/(1 − T/N) for T < N, T < M, up to its constant."""
     return (1 / t - 1 / size) ** alpha / (1 - t / n)
-
-
-def _noiseless(p: Parameters) -> Plan:
-    cells: list[Cell] = []
-    series, guides = [], [Guide("vertical", "T = M", p.M)]
-    inside = np.geomspace(min(p.T) / 2, p.M * (1 - 2e-3), 140)
-    for alpha in p.alpha:
-        spectrum = power_law(alpha, p.M)
-        beyond = p.beyond if _resolved(alpha, p.sizes["M"]) else ()
-        sizes = [(t, p.N, t) for t in (*p.T, *beyond)]
-        x = np.concatenate([inside, p.M * (1 - np.geomspace(1e-3, 1e-6, 12))])
-        line = (x, np.full_like(x, p.N), x)
-        series.append(ridge_series(f"α = {alpha:g}", spectrum, sizes, cells, line=line))
-        constant = float(theory(spectrum, p.N, inside[0])) / talk_form(alpha, p.N, inside[0], p.M)
-        label = "form of the talk" if alpha == p.alpha[0] else ""
-        guides.append(Guide("curve", label, inside, constant * talk_form(alpha, p.N, inside, p.M)))
-    return Plan(cells, tuple(series), partial(_vanishing, p), tuple(guides))
 
 
 def _rounding(alpha: float, size: int) -> float:
@@ -61,97 +29,78 @@ def _rounding(alpha: float, size: int) -> float:
     return float(1e5 * np.finfo(float).eps * size ** (1 + alpha))
 
 
-def _resolved(alpha: float, size: int) -> bool:
-    """Whether float64 can tell the loss beyond M from zero."""
-    return _rounding(alpha, size) < 1e-3
-
-
-def _vanishing(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """Zero beyond M, linear before it."""
-    facts = []
-    for alpha in p.alpha:
-        m = measured[f"α = {alpha:g}"]
-        if np.any(m.x > p.M):
-            loss = float(np.max(m.mean[m.x > p.M]) / m.theory[0])
-            name = f"simulated loss beyond M relative to T = {m.x[0]:g}, α = {alpha:g}"
-            facts.append(below(name, loss, _rounding(alpha, p.M)))
-        gap = np.array([1e-5, 1e-4])
-        slope = log_slope(gap, theory(power_law(alpha, p.M), p.N, p.M * (1 - gap)))
-        facts.append(
-            near(f"power of (M − T) with which the loss vanishes, α = {alpha:g}", slope, 1, 0.02)
-        )
-    return facts
-
-
-WITHOUT_NOISE = Experiment(
-    name="breakdown-without-noise",
+@experiment(
     title="Breakdown of the scaling law at the size of the latent space",
     source="solvable-model paper, figure 9 (left), eq. (163); talk, slide 24",
     claim="Without noise the ridgeless loss drops to zero at T = M, linearly, and is zero beyond; "
     "the form of the talk (dashed, matched at small T) is a fit.",
     sizes={"M": 1000, "N": 2000, "T": (50, 100, 200, 400, 600, 800, 950), "beyond": (1100, 1500)},
     constants={"alpha": (3.0, 1.0, 0.33)},
-    axes=AXES,
-    build=_noiseless,
+    axes=LOSS_AXES_T,
     quick=Budget(0.25, 12, {"T": (100, 200, 400, 600, 800)}, 0.1),
     thorough=Budget(1.0, 32),
 )
+def breakdown_without_noise(p: Parameters) -> Items:
+    """Zero beyond M where float64 can tell the loss from zero, linear before it."""
+    inside = np.geomspace(min(p.T) / 2, p.M * (1 - 2e-3), 140)
+    x = np.concatenate([inside, p.M * (1 - np.geomspace(1e-3, 1e-6, 12))])
+    yield Guide("vertical", "T = M", p.M)
+    resolved = [alpha for alpha in p.alpha if _rounding(alpha, p.sizes["M"]) < 1e-3]
+    for alpha in p.alpha:
+        spectrum = power_law(alpha, p.M)
+        points = [(t, p.N, t) for t in (*p.T, *(p.beyond if alpha in resolved else ()))]
+        yield ridge_curve(f"α = {alpha:g}", spectrum, points, (x, np.full_like(x, p.N), x))
+        form = talk_form(alpha, p.N, inside, p.M)
+        form *= float(static(spectrum, p.N, inside[0])) / form[0]
+        yield Guide("curve", "form of the talk" * (alpha == p.alpha[0]), inside, form)
+
+    def beyond(alpha: float, m: dict) -> float:
+        curve = m[f"α = {alpha:g}"]
+        return np.max(curve.mean[curve.x > p.M]) / curve.theory[0]
+
+    def power(alpha: float) -> float:
+        gap = np.array([1e-5, 1e-4])
+        return log_slope(gap, static(power_law(alpha, p.M), p.N, p.M * (1 - gap)))
+
+    for alpha in resolved:
+        name = f"simulated loss beyond M relative to T = {p.T[0]}, α = {alpha:g}"
+        yield below(name, partial(beyond, alpha), _rounding(alpha, p.M))
+    for alpha in p.alpha:
+        name = f"power of (M − T) with which the loss vanishes, α = {alpha:g}"
+        yield near(name, partial(power, alpha), 1, 0.02)
 
 
-def _noisy(p: Parameters) -> Plan:
-    """The noise of the paper, σ_ε², is Mσ_ε² per mode."""
-    cells: list[Cell] = []
-    series = []
-    spectrum = power_law(p.alpha, p.M)
-    x = line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.M])
-    for noise in p.noise:
-        sizes = [(t, p.N, t) for t in p.T]
-        line = (x, np.full_like(x, p.N), x)
-        label = f"σ_ε² = {noise:g}"
-        series.append(ridge_series(label, spectrum, sizes, cells, noise=noise * p.M, line=line))
-    optimal = ridge_series(
-        f"σ_ε² = {p.noise[0]:g}, optimal ridge",
-        spectrum,
-        [(t, p.N, t) for t in p.T],
-        cells,
-        noise=p.noise[0] * p.M,
-        optimal=True,
-        line=line,
-    )
-    guides = (Guide("vertical", "T = M", p.M), Guide("vertical", "T = N", p.N))
-    return Plan(cells, (*series, optimal), partial(_tail, p), guides)
-
-
-def _tail(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """Beyond M and N: ½σ_ε² M/(T − M), and its 1/T."""
-    spectrum, noise = power_law(p.alpha, p.M), p.noise[0]
-    t = np.array([4.0, 40.0]) * max(p.N, p.M)
-    exact = theory(spectrum, p.N, t, noise=noise * p.M)
-    law = 0.5 * noise * p.M / (t - p.M)
-    far = np.array([1e4, 1e5]) * p.M
-    slopes = [
-        log_slope(far, theory(spectrum, p.N, far, noise=noise * p.M, ridge=ridge))
-        for ridge in (0, "optimal")
-    ]
-    return [
-        below("largest |L/(½σ²M/(T−M)) − 1| beyond M", float(np.abs(exact / law - 1).max()), 1e-9),
-        near("exponent of T beyond M, ridgeless", slopes[0], -1, 1e-3),
-        near("exponent of T beyond M, optimal ridge", slopes[1], -1, 1e-2),
-    ]
-
-
-WITH_NOISE = Experiment(
-    name="breakdown-with-noise",
+@experiment(
     title="Label noise: a 1/T fall-off beyond the latent space",
     source="solvable-model paper, figure 10, eqs. (186), (188)",
     claim="With label noise the loss has a pole at T = M and falls as 1/T once N and T exceed M, "
     "with and without regularisation, for every spectrum.",
     sizes={"M": 1000, "N": 2000, "T": (100, 300, 600, 2000, 3000, 5000, 10000)},
     constants={"alpha": 1.0, "noise": (1e-6, 1e-8, 1e-10)},
-    axes=AXES,
-    build=_noisy,
+    axes=LOSS_AXES_T,
     quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1),
     thorough=Budget(1.0, 32),
 )
+def breakdown_with_noise(p: Parameters) -> Items:
+    """The noise of the paper, σ_ε², is Mσ_ε² per mode; beyond M and N: ½σ_ε² M/(T − M)."""
+    spectrum, x = power_law(p.alpha, p.M), line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.M])
+    points, line = [(t, p.N, t) for t in p.T], (x, np.full_like(x, p.N), x)
+    for noise in p.noise:
+        yield ridge_curve(f"σ_ε² = {noise:g}", spectrum, points, line, noise=noise * p.M)
+    first = p.noise[0] * p.M
+    label = f"σ_ε² = {p.noise[0]:g}, optimal ridge"
+    yield ridge_curve(label, spectrum, points, line, noise=first, optimal=True)
+    yield Guide("vertical", "T = M", p.M)
+    yield Guide("vertical", "T = N", p.N)
 
-EXPERIMENTS = (WITHOUT_NOISE, WITH_NOISE)
+    def departure() -> float:
+        t = np.array([4.0, 40.0]) * max(p.N, p.M)
+        return np.abs(static(spectrum, p.N, t, noise=first) / (0.5 * first / (t - p.M)) - 1).max()
+
+    def exponent(ridge: float | str) -> float:
+        far = np.array([1e4, 1e5]) * p.M
+        return log_slope(far, static(spectrum, p.N, far, noise=first, ridge=ridge))
+
+    yield below("largest |L/(½σ²M/(T−M)) − 1| beyond M", departure, 1e-9)
+    yield near("exponent of T beyond M, ridgeless", lambda: exponent(0), -1, 1e-3)
+    yield near("exponent of T beyond M, optimal ridge", lambda: exponent("optimal"), -1, 1e-2)

@@ -1,18 +1,19 @@
 """Run an experiment and judge it.
 
-Every point is simulated at the scales s/2 and s. Relative to theory its mean is 1 + c/s + O(1/s²)
-if theory is right, so the two are extrapolated to s → ∞ (`validation.statistics.extrapolate`)
-and compared with 1. The relative spread of one repetition falls like 1/min(N, T), so a small cell
-is repeated more often than a large one, by a rule that looks at its size and not at its results.
+Every mark is simulated at the scales s/2 and s. Its ratio to theory is extrapolated to s → ∞ and
+compared with 1, all tested marks of the experiment as one `validation.comparison.Family`: marks of
+one cell share their draws and are one group. The relative spread of one repetition falls like
+1/min(N, T), so a small cell is repeated more often than a large one, by a rule that looks at its
+size and not at its results.
 
-The points of one experiment are one question, answered at one level (`LEVEL`), half of it each to
+A fact about simulated numbers is decided by an interval as well: the number f(m) is a function of
+the means m of the marks; its error is that of its linear part in the means, which are summed seed
+by seed within a cell. It passes if the whole interval is where it
+should be, fails if none of it is, and is undecided otherwise; the facts of one experiment share the
+level `LEVEL` (Bonferroni). A fact of the theory alone is a number, which is there or not.
 
-* the cells, which are independent: one number per cell, the mean over its points, judged by
-  `validation.statistics.verdict` (Holm and χ²);
-* the points, which are dependent where they share a cell: Holm, which allows that.
-
-A failed fact fails the experiment; a cell without enough repetitions, or intervals too wide to
-exclude an error of `Budget.resolution`, leave it undecided.
+A failed fact fails the experiment; one that is undecided, a mark without enough repetitions, or
+intervals too wide to exclude an error of `Budget.resolution`, leave it undecided.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import importlib
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,50 +34,88 @@ from solvable.analytic.errors import InputError
 from ..comparison import Family
 from ..executors import require_memory
 from ..memory import peak_bytes
-from ..statistics import Estimate, Outcome, estimate
-from ..sweep import Failure, SweepResult
-from .experiment import Budget, Experiment, Fact, Guide, Measured, Plan, Series
+from ..statistics import LEVEL, Estimate, Judgement, Outcome, bounds, combined, estimate, percent
+from ..sweep import Failure, SweepResult, digest
+from .experiment import Array, Budget, Experiment, Fact, Guide, Measured, Plan
 
 REFERENCE_SIZE = 100  # cells with min(N, T) at least this have the fewest repetitions
 MOST_REPETITIONS = 64  # times as many as those, at most
+STEP = 0.01  # of the derivative of a fact by a mean, in standard errors of that mean
 
 Runner = Callable[[Any, Sequence[Any], Sequence[int]], SweepResult]
 
 
 @dataclass(frozen=True)
-class PointEvidence:
-    """One point: theory and simulation at scale s, and their ratio as s → ∞ (None: untested)."""
+class MarkEvidence:
+    """One mark: theory and simulation at scale s.
+
+    ``limit`` is their ratio as s → ∞, ``interval`` the one that decided it and ``score`` the normal
+    score of 1; None for a mark that is not tested, for the reason in ``untested``.
+    """
 
     x: float
     theory: float
     simulated: Estimate
-    limit: Estimate | None
-    score: float | None
     seeds: int
+    limit: Estimate | None
+    interval: tuple[float, float] | None
+    score: float | None
+    untested: str
 
 
 @dataclass(frozen=True)
-class SeriesEvidence:
-    """A series with its evidence; ``line`` is the theory line of the plan at scale s."""
+class CurveEvidence:
+    """A curve with its evidence; ``line`` is the theory line of the plan at scale s."""
 
     label: str
-    points: tuple[PointEvidence, ...]
+    points: tuple[MarkEvidence, ...]
     line: tuple[Any, Any] | None
+    shown: bool
+
+
+@dataclass(frozen=True)
+class FactEvidence:
+    """A fact with the number observed, which is to lie between ``low`` and ``high``.
+
+    If it is simulated, ``interval`` decided it, at ``confidence``.
+    """
+
+    statement: str
+    observed: float
+    expected: str
+    low: float
+    high: float
+    outcome: Outcome
+    interval: tuple[float, float] | None = None
+    confidence: float | None = None
+
+    def decided(self) -> str:
+        """The interval that decided, or that there is none."""
+        if self.interval is None or self.confidence is None:
+            return "theory alone"
+        return f"in {bounds(self.interval, self.low, self.high)} ({percent(self.confidence)})"
+
+    def __str__(self) -> str:
+        return f"{self.statement}: {self.observed:.4g}, {self.decided()}, expected {self.expected}"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an experiment found: outcome, one sentence, and all the numbers behind them."""
+    """What an experiment found: outcome, one sentence, and all the numbers behind them.
+
+    ``judgement`` is the comparison with theory, None where no mark could be tested.
+    """
 
     experiment: Experiment
     outcome: Outcome
     message: str
+    judgement: Judgement | None
     scale: float
     parameters: str
     root_seed: int
     seeds: tuple[int, int]
-    series: tuple[SeriesEvidence, ...]
-    facts: tuple[Fact, ...]
+    series: tuple[CurveEvidence, ...]
+    facts: tuple[FactEvidence, ...]
     guides: tuple[Guide, ...]
     failures: tuple[str, ...]
     cells: int
@@ -88,10 +128,20 @@ class Evidence:
         """True only for a pass."""
         return self.outcome == "pass"
 
-    def worst(self) -> tuple[str, PointEvidence] | None:
-        """Label and point of the largest |z| among the tested points."""
+    def worst(self) -> tuple[str, MarkEvidence] | None:
+        """Label and mark of the largest |z| among those tested."""
         tested = [(s.label, p) for s in self.series for p in s.points if p.score is not None]
         return max(tested, key=lambda pair: abs(pair[1].score or 0.0), default=None)
+
+    def uncovered(self) -> str:
+        """What the verdict does not cover, in words; empty if nothing."""
+        reasons = Counter(
+            p.untested for s in self.series if s.shown for p in s.points if p.untested
+        )
+        marks = [f"{number} drawn and not tested: {why}" for why, number in reasons.items()]
+        alone = sum(fact.interval is None for fact in self.facts)
+        facts = [f"{alone} of {len(self.facts)} facts are of the theory alone"] if alone else []
+        return "; ".join(marks + facts)
 
 
 def repetitions(cell: Any, seeds: int) -> int:
@@ -109,10 +159,10 @@ def imported(name: str) -> Any:
 
 
 def plans(experiment: Experiment, budget: Budget) -> tuple[Plan, Plan]:
-    """The plans at scales s/2 and s, whose points correspond one to one."""
+    """The plans at scales s/2 and s, whose marks correspond one to one."""
     small = experiment.plan(replace(budget, scale=budget.scale / 2))
     large = experiment.plan(budget)
-    shapes = [[(s.label.split("=")[0], len(s.points)) for s in p.series] for p in (small, large)]
+    shapes = [[(c.label.split("=")[0], len(c.marks)) for c in p.curves] for p in (small, large)]
     if shapes[0] != shapes[1]:
         allowed = "a scale at which the sizes stay distinct; try a larger one"
         raise InputError("size", budget.scale, allowed)
@@ -141,31 +191,29 @@ def evaluate(
     seeds = count("seeds", budget.seeds if seeds is None else seeds, at_least=2)
     budget = replace(budget, scale=scale, seeds=seeds)
     small, large = plans(experiment, budget)
-    cells = [*small.cells, *large.cells]
-    _check_memory(cells, scale, workers)
-    tested = {id(plan.cells[point.cell]) for plan in (small, large)
-              for one in plan.series for point in one.points if point.tested}  # fmt: skip
-    counts = [repetitions(cell, seeds) if id(cell) in tested else seeds for cell in cells]
-    result = run(imported(experiment.simulate), cells, counts)
-    split = len(small.cells)
-    halves = (result.values[:split], result.values[split:])
-    series, measured, decided, family = [], {}, [], Family((scale / 2, scale))
-    for low, high in zip(small.series, large.series):
-        evidence, samples = _series(low, high, halves, family)
-        series.append(evidence)
-        measured[high.label] = samples
-        decided += [p for p in evidence.points if p.limit is not None]
-    facts = tuple(large.facts(measured))
-    outcome, message = _judge(experiment, family, facts, result.failures, budget.resolution)
+    cells = {**small.cells, **large.cells}
+    _check_memory(cells.values(), scale, workers)
+    tested = {digest(mark.cell) for plan in (small, large) for curve in plan.curves
+              for mark in curve.marks if not mark.untested}  # fmt: skip
+    counts = {key: repetitions(c, seeds) if key in tested else seeds for key, c in cells.items()}
+    result = run(imported(experiment.simulate), list(cells.values()), list(counts.values()))
+    runs = dict(zip(cells, result.values))
+    family = Family((scale / 2, scale))
+    ratios = _ratios(small, large, runs, family)
+    judgement = family.judge(resolution=budget.resolution) if family.ratios else None
+    facts = _facts(large, runs)
+    outcome, message = _decide(experiment, judgement, family.incomplete, facts, result.failures)
+    large_counts = [counts[key] for key in large.cells]
     return Evidence(
-        experiment, outcome, message, scale, experiment.parameters(budget).describe(), root_seed,
-        (min(counts[split:]), max(counts[split:])), tuple(series), facts, large.guides,
-        tuple(_describe(failure, cells) for failure in result.failures), len(cells),
-        result.computed, result.resumed, time.perf_counter() - started,
+        experiment, outcome, message, judgement, scale, experiment.parameters(budget).describe(),
+        root_seed, (min(large_counts), max(large_counts)),
+        tuple(_curves(large, runs, ratios, judgement)), facts, large.guides,
+        tuple(_describe(failure, list(cells.values())) for failure in result.failures),
+        len(cells), result.computed, result.resumed, time.perf_counter() - started,
     )  # fmt: skip
 
 
-def _check_memory(cells: Sequence[Any], scale: float, workers: int) -> None:
+def _check_memory(cells: Any, scale: float, workers: int) -> None:
     needs = [peak_bytes(cell) for cell in cells if hasattr(cell, "feature_draws")]
     if needs:
         require_memory("size", scale, max(needs), workers)
@@ -175,75 +223,161 @@ def _describe(failure: Failure, cells: Sequence[Any]) -> str:
     return f"{cells[failure.cell]} with seed {failure.seed}: {failure.reason}"
 
 
-def _series(
-    low: Series, high: Series, halves: tuple[Any, Any], family: Family
-) -> tuple[SeriesEvidence, Measured]:
-    """Evidence of one series; the family grows by its tested points."""
-    points, rows = [], []
-    for small, large in zip(low.points, high.points):
-        values = [
-            np.array(
-                [math.nan if value is None else point.value(value) for value in half[point.cell]]
-            )
-            for point, half in zip((small, large), halves)
-        ]
-        limit = None
-        if small.tested and large.tested:
-            ratio = family.add(large.cell, values, (small.theory, large.theory))
-            limit = None if ratio is None else ratio.fit.limit
-        finite = values[1][np.isfinite(values[1])]
-        simulated = estimate(finite) if len(finite) > 1 else Estimate(math.nan, math.nan)
-        score = None if limit is None else limit.score(1.0)
-        points.append(PointEvidence(large.x, large.theory, simulated, limit, score, len(finite)))
-        rows.append(values[1])
-    longest = max((len(row) for row in rows), default=0)
-    samples = np.full((longest, len(rows)), math.nan)
-    for column, row in enumerate(rows):
-        samples[: len(row), column] = row
-    x, theory = (np.array([getattr(p, name) for p in points]) for name in ("x", "theory"))
-    measured = Measured(high.label, x, theory, samples)
-    return SeriesEvidence(high.label, tuple(points), high.line), measured
+# ---- the comparison with theory ----------------------------------------------------------
 
 
-def _judge(
+def _ratios(
+    small: Plan, large: Plan, runs: Mapping[str, Any], family: Family
+) -> dict[tuple[int, int], int]:
+    """Add every tested mark to the family: (curve, mark) to the index of its claim there."""
+    claims = {}
+    for i, (low, high) in enumerate(zip(small.curves, large.curves)):
+        for j, pair in enumerate(zip(low.marks, high.marks)):
+            if not (pair[0].untested or pair[1].untested):
+                samples = [mark.values(runs[digest(mark.cell)]) for mark in pair]
+                theory = [mark.theory for mark in pair]
+                if family.add(digest(pair[1].cell), samples, theory) is not None:
+                    claims[i, j] = len(family.ratios) - 1
+    return claims
+
+
+def _curves(
+    plan: Plan, runs: Mapping[str, Any], claims: Mapping[tuple[int, int], int],
+    judgement: Judgement | None,
+) -> list[CurveEvidence]:  # fmt: skip
+    """Evidence of every curve."""
+    found = []
+    for i, curve in enumerate(plan.curves):
+        points = []
+        for j, mark in enumerate(curve.marks):
+            values = mark.values(runs[digest(mark.cell)])
+            finite = values[np.isfinite(values)]
+            simulated = estimate(finite) if len(finite) > 1 else Estimate(math.nan, math.nan)
+            limit = interval = score = None
+            untested, claim = mark.untested, claims.get((i, j))
+            if judgement is not None and claim is not None:
+                limit, score = judgement.estimates[claim], judgement.scores[claim]
+                interval = judgement.interval(claim)
+            elif not untested:
+                untested = "too few repetitions, or not tested at the smaller scale"
+            points.append(MarkEvidence(mark.x, mark.theory, simulated, len(finite), limit, interval,
+                                       score, untested))  # fmt: skip
+        found.append(CurveEvidence(curve.label, tuple(points), curve.line, curve.shown))
+    return found
+
+
+# ---- facts -------------------------------------------------------------------------------
+
+
+def _facts(plan: Plan, runs: Mapping[str, Any]) -> tuple[FactEvidence, ...]:
+    """Every fact, those about simulated numbers with simultaneous intervals."""
+    samples = {
+        curve.label: [mark.values(runs[digest(mark.cell)]) for mark in curve.marks]
+        for curve in plan.curves
+    }
+    means = {label: np.array([_mean(v) for v in values]) for label, values in samples.items()}
+    simulated = sum(fact.simulated for fact in plan.facts)
+    found = []
+    for fact in plan.facts:
+        number, interval, confidence = fact(_measured(plan, means)), None, None
+        low = high = number
+        if fact.simulated:
+            confidence = 1 - LEVEL / simulated
+            interval = low, high = _linearised(fact, plan, samples, means).interval(confidence)
+        outcome: Outcome = "undecided"
+        if fact.low <= low and high <= fact.high:
+            outcome = "pass"
+        elif low > fact.high or high < fact.low or not (fact.simulated or math.isfinite(number)):
+            outcome = "fail"
+        found.append(FactEvidence(fact.statement, number, fact.expected, fact.low, fact.high,
+                                  outcome, interval, confidence))  # fmt: skip
+    return tuple(found)
+
+
+def _mean(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
+
+
+def _measured(plan: Plan, means: Mapping[str, Array]) -> dict[str, Measured]:
+    return {
+        curve.label: Measured(
+            curve.label,
+            np.array([mark.x for mark in curve.marks]),
+            np.array([mark.theory for mark in curve.marks]),
+            means[curve.label],
+        )
+        for curve in plan.curves
+    }
+
+
+def _linearised(
+    fact: Fact, plan: Plan, samples: Mapping[str, list[Array]], means: Mapping[str, Array]
+) -> Estimate:
+    """The fact's number with the error of its linear part, cells being independent."""
+
+    def at(label: str, index: int, value: float) -> float:
+        changed = means[label].copy()
+        changed[index] = value
+        return fact(_measured(plan, {**means, label: changed}))
+
+    number, influences = fact(_measured(plan, means)), dict[str, Any]()
+    if not math.isfinite(number):  # repetitions that it needs have failed
+        return Estimate(number, math.nan)
+    for curve in plan.curves:
+        for index, (mark, values) in enumerate(zip(curve.marks, samples[curve.label])):
+            mean, finite = means[curve.label][index], values[np.isfinite(values)]
+            error = estimate(finite).error if len(finite) > 1 else math.nan
+            if error > 0:
+                step = STEP * error
+                rise = at(curve.label, index, mean + step) - at(curve.label, index, mean - step)
+                part = np.nan_to_num(values - mean) * rise / (2 * step)
+                cell = digest(mark.cell)
+                influences[cell] = influences.get(cell, 0.0) + part
+    parts = [estimate(part) for part in influences.values()]
+    spread = combined(np.ones(len(parts)), parts)
+    return Estimate(number, spread.error, spread.degrees)
+
+
+# ---- the verdict -------------------------------------------------------------------------
+
+
+def _decide(
     experiment: Experiment,
-    family: Family,
-    facts: Sequence[Fact],
+    judgement: Judgement | None,
+    incomplete: int,
+    facts: Sequence[FactEvidence],
     failures: Sequence[Failure],
-    resolution: float,
 ) -> tuple[Outcome, str]:
     """Outcome and a sentence."""
-    outcome, message = _compare(family, resolution)
+    outcome, parts = ("pass", []) if judgement is None else (judgement.outcome, [judgement.message])
+    if judgement is None and incomplete:
+        outcome, parts = "undecided", ["no point has enough repetitions"]
     if experiment.expected == "rejection":
         opposite: dict[Outcome, Outcome] = {"fail": "pass", "pass": "fail"}
         outcome = opposite.get(outcome, outcome)
-        message = f"a theory that does not apply must be rejected; {message}"
-    wrong = [fact for fact in facts if fact.outcome == "fail"]
-    parts = [message] if message else []
+        parts.insert(0, "a theory that does not apply must be rejected")
+    outcomes = Counter(fact.outcome for fact in facts)
     if facts:
-        parts.append(f"{len(facts) - len(wrong)} of {len(facts)} facts hold")
-    parts += [f"not so: {f.statement}: {f.observed:.4g}, expected {f.expected}" for f in wrong]
-    if wrong:
+        parts.append(f"{outcomes['pass']} of {len(facts)} facts hold")
+    words = {"fail": "not so", "undecided": "undecided"}
+    parts += [f"{words[fact.outcome]}: {fact}" for fact in facts
+              if fact.outcome != "pass"]  # fmt: skip
+    if outcomes["fail"]:
         outcome = "fail"
-    elif outcome == "pass" and (family.incomplete or any(f.outcome == "undecided" for f in facts)):
+    elif outcome == "pass" and (incomplete or outcomes["undecided"]):
         outcome = "undecided"
     if failures:
         parts.append(f"{len(failures)} repetitions failed, first: {failures[0].reason}")
     return outcome, "; ".join(parts)
 
 
-def _compare(family: Family, resolution: float) -> tuple[Outcome, str]:
-    """The comparison with theory of all tested points."""
-    if not family.ratios:
-        missing: tuple[Outcome, str] = ("undecided", "no point has enough repetitions")
-        return missing if family.incomplete else ("pass", "")
-    judged = family.judge(resolution=resolution)
-    return judged.outcome, judged.message
+# ---- the JSON form -----------------------------------------------------------------------
 
 
 def summary(evidence: Evidence) -> Mapping[str, Any]:
     """The JSON form of the evidence."""
-    experiment = evidence.experiment
+    experiment, judged = evidence.experiment, evidence.judgement
     return {
         "name": experiment.name, "kind": "experiment", "title": experiment.title,
         "source": experiment.source, "claim": experiment.claim, "outcome": evidence.outcome,
@@ -251,27 +385,35 @@ def summary(evidence: Evidence) -> Mapping[str, Any]:
         "root_seed": evidence.root_seed, "seeds": list(evidence.seeds),
         "cells": evidence.cells, "computed": evidence.computed, "resumed": evidence.resumed,
         "seconds": round(evidence.seconds, 3), "failures": list(evidence.failures),
+        "not_covered": evidence.uncovered(),
+        "thresholds": None if judged is None else {
+            "level": judged.level, "confidence": judged.confidence, "points": len(judged.targets),
+            "score": judged.score_limit, "resolution": judged.resolution, "groups": judged.groups,
+            "chi_square": _number(judged.chi_square),
+            "chi_square_limit": _number(judged.chi_square_limit),
+        },
         "series": [
             {"label": s.label, "points": [_point_summary(p) for p in s.points]}
             for s in evidence.series
         ],
         "facts": [
             {"statement": f.statement, "observed": _number(f.observed), "expected": f.expected,
-             "outcome": f.outcome}
+             "outcome": f.outcome, "interval": f.interval and [_number(x) for x in f.interval],
+             "confidence": f.confidence}
             for f in evidence.facts
         ],
     }  # fmt: skip
 
 
-def _point_summary(point: PointEvidence) -> dict[str, Any]:
-    limit = point.limit
-    low, high = limit.interval() if limit else (math.nan, math.nan)
+def _point_summary(point: MarkEvidence) -> dict[str, Any]:
     return {
-        "x": point.x, "theory": _number(point.theory), "simulated": _number(point.simulated.mean),
+        "x": _number(point.x), "theory": _number(point.theory),
+        "simulated": _number(point.simulated.mean),
         "standard_error": _number(point.simulated.error), "seeds": point.seeds,
-        "ratio_limit": _number(limit.mean if limit else math.nan),
-        "ratio_interval_99": [_number(low), _number(high)],
+        "ratio_limit": _number(point.limit.mean if point.limit else math.nan),
+        "ratio_interval": point.interval and [_number(x) for x in point.interval],
         "z": _number(point.score if point.score is not None else math.nan),
+        "untested": point.untested,
     }  # fmt: skip
 
 

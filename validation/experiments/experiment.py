@@ -1,24 +1,32 @@
 """What an experiment is: a claim of a source text, its parameters, and how to test it.
 
-An `Experiment` is declared as data; its ``build`` turns the parameters, at a scale, into a `Plan`:
-the cells to simulate, the curves that theory draws through them, and *facts*, statements of the
-claim that are decided on the numbers (the minimum is where it was said to be, the slope is the
-predicted one).
+An experiment is one declaration: `experiment` decorates a function that, given the parameters at a
+scale, yields the *curves* to simulate and to draw, *guides* for the eye, and *facts*, statements of
+the claim that are decided on the numbers (the minimum is where it was said to be, the slope is the
+predicted one):
+
+    @experiment(title="…", source="…", claim="…", sizes={"N": (100, 400)}, constants={"b": 1.5},
+                axes=…, quick=Budget(0.5, 10), thorough=Budget(1.0, 50))
+    def name_with_dashes(p):
+        yield Curve("loss", (Mark(x, cell, "excess_loss", predicted), …))
+        yield near("exponent of N", lambda m: log_slope(m["loss"].x, m["loss"].mean), -1, 0.05)
 
 The scale multiplies every size (N, T, M) of the source. Theory is the limit of large sizes, from
-which a simulation at scale s departs by O(1/s). So the same plan is built at two scales, s/2 and
-s; its points correspond one to one, and the departures are extrapolated (`evaluate`).
+which a simulation at scale s departs by O(1/s). So the same plan is made at two scales, s/2 and s;
+its marks correspond one to one, and the departures are extrapolated (`evaluate`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from ..statistics import Outcome
+from ..sweep import digest
 
 Array = np.ndarray
 
@@ -34,33 +42,35 @@ class Axes:
 
 
 @dataclass(frozen=True)
-class Point:
+class Mark:
     """One simulated number and what theory says it is.
 
-    ``x`` abscissa; ``cell`` index into the cells of the plan; ``read`` the name of an observable
-    of that cell, or a function of all of them; ``theory`` the predicted mean. A point that is
-    not ``tested`` is drawn only (its theory is infinite or zero, say).
+    ``x`` abscissa; the number is ``factor`` times the observable ``read`` of ``cell``, and its
+    predicted mean ``theory``. One that is drawn and not tested says why not in ``untested``.
     """
 
     x: float
-    cell: int
-    read: str | Callable[[Mapping[str, Any]], float]
+    cell: Any
+    read: str
     theory: float
-    tested: bool = True
+    factor: float = 1.0
+    untested: str = ""
 
-    def value(self, observables: Mapping[str, Any]) -> float:
-        """The number of one repetition."""
-        value = self.read(observables) if callable(self.read) else observables[self.read]
-        return float(value)
+    def values(self, runs: Sequence[Mapping[str, Any] | None]) -> Array:
+        """The number of each repetition; NaN where it failed."""
+        return np.array(
+            [math.nan if run is None else self.factor * float(run[self.read]) for run in runs]
+        )
 
 
 @dataclass(frozen=True)
-class Series:
-    """One curve of a figure: simulated points, and the theory line (x, y) through them."""
+class Curve:
+    """Simulated marks, and the theory line (x, y) through them; ``shown`` in the figure or not."""
 
     label: str
-    points: tuple[Point, ...]
+    marks: tuple[Mark, ...]
     line: tuple[Array, Array] | None = None
+    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,84 +85,75 @@ class Guide:
 
 @dataclass(frozen=True)
 class Measured:
-    """A series after simulation: arrays over its points; ``samples`` has one row per seed."""
+    """A curve after simulation: arrays over its marks, the mean being that over the seeds."""
 
     label: str
     x: Array
     theory: Array
-    samples: Array
-
-    @property
-    def mean(self) -> Array:
-        """Mean over the seeds that gave a number; NaN where none did."""
-        return self._moments()[0]
-
-    @property
-    def error(self) -> Array:
-        """Standard error of the mean; NaN for fewer than two seeds."""
-        return self._moments()[1]
-
-    def _moments(self) -> tuple[Array, Array]:
-        good = np.isfinite(self.samples)
-        count = good.sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(good, self.samples, 0.0).sum(axis=0) / count
-            squares = np.where(good, (self.samples - mean) ** 2, 0.0).sum(axis=0)
-            return mean, np.sqrt(squares / (count - 1) / count)
+    mean: Array
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A statement of the claim, with the number observed, what was expected, and the outcome."""
+    """A statement of the claim: a number that is to lie between ``low`` and ``high``.
+
+    ``number`` takes the measured curves by label, or nothing when it is one of the theory alone.
+    """
 
     statement: str
-    observed: float
+    number: Callable[..., Any]
+    low: float
+    high: float
     expected: str
-    outcome: Outcome
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the number depends on what was simulated."""
+        return bool(inspect.signature(self.number).parameters)
+
+    def __call__(self, measured: Mapping[str, Measured]) -> float:
+        """The number."""
+        return float(self.number(measured) if self.simulated else self.number())
 
 
-def near(statement: str, observed: float, expected: float, tolerance: float) -> Fact:
-    """The observed number is within ``tolerance`` of the expected one.
+def near(statement: str, number: Callable[..., Any], expected: float, tolerance: float) -> Fact:
+    """The number is within ``tolerance`` of the expected one.
 
-    >>> near("slope", -0.98, -1, 0.05).outcome
-    'pass'
-    >>> near("slope", -0.9, -1, 0.05).outcome
-    'fail'
+    >>> near("slope", lambda: -0.98, -1, 0.05).expected
+    '-1 ± 0.05'
     """
-    good = bool(abs(observed - expected) <= tolerance)
-    return Fact(statement, float(observed), f"{expected:.4g} ± {tolerance:.2g}", _word(good))
+    text = f"{expected:.4g} ± {tolerance:.2g}"
+    return Fact(statement, number, expected - tolerance, expected + tolerance, text)
 
 
-def below(statement: str, observed: float, bound: float) -> Fact:
-    """The observed number is below the bound (NaN is not)."""
-    return Fact(statement, float(observed), f"< {bound:.4g}", _word(bool(observed < bound)))
+def below(statement: str, number: Callable[..., Any], bound: float) -> Fact:
+    """The number is below the bound."""
+    return Fact(statement, number, -math.inf, bound, f"< {bound:.4g}")
 
 
-def above(statement: str, observed: float, bound: float) -> Fact:
-    """The observed number is above the bound (NaN is not)."""
-    return Fact(statement, float(observed), f"> {bound:.4g}", _word(bool(observed > bound)))
-
-
-def _word(good: bool) -> Outcome:
-    return "pass" if good else "fail"
-
-
-def no_facts(measured: Mapping[str, Measured]) -> list[Fact]:
-    """For a claim that is nothing but its curves."""
-    return []
+def above(statement: str, number: Callable[..., Any], bound: float) -> Fact:
+    """The number is above the bound."""
+    return Fact(statement, number, bound, math.inf, f"> {bound:.4g}")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is to be simulated, compared and drawn at one scale.
+    """All that is to be simulated, compared and drawn at one scale; ``cells`` by their digest."""
 
-    ``facts`` is given the measured series by label.
-    """
+    cells: Mapping[str, Any]
+    curves: tuple[Curve, ...]
+    guides: tuple[Guide, ...]
+    facts: tuple[Fact, ...]
 
-    cells: Sequence[Any]
-    series: tuple[Series, ...]
-    facts: Callable[[Mapping[str, Measured]], list[Fact]] = no_facts
-    guides: tuple[Guide, ...] = ()
+    @classmethod
+    def of(cls, items: Iterable[Curve | Guide | Fact]) -> Plan:
+        """Sort what a declaration yields."""
+        items = list(items)
+        curves = tuple(item for item in items if isinstance(item, Curve))
+        guides = tuple(item for item in items if isinstance(item, Guide))
+        facts = tuple(item for item in items if isinstance(item, Fact))
+        cells = {digest(mark.cell): mark.cell for curve in curves for mark in curve.marks}
+        return cls(cells, curves, guides, facts)
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,10 @@ class Budget:
     resolution: float = 0.05
 
 
+Items = Iterator[Curve | Guide | Fact]
+Build = Callable[["Parameters"], Items]
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A figure or claim of a source text, as data.
@@ -181,13 +186,13 @@ class Experiment:
     """
 
     name: str
+    build: Build = field(repr=False)
     title: str
     source: str
     claim: str
     sizes: Mapping[str, Any]
     constants: Mapping[str, Any]
     axes: Axes
-    build: Callable[[Parameters], Plan] = field(repr=False)
     quick: Budget
     thorough: Budget
     simulate: str = "solvable.validation.training:simulate"
@@ -199,7 +204,12 @@ class Experiment:
 
     def plan(self, budget: Budget) -> Plan:
         """The plan of a budget."""
-        return self.build(self.parameters(budget))
+        return Plan.of(self.build(self.parameters(budget)))
+
+
+def experiment(**declared: Any) -> Callable[[Build], Experiment]:
+    """The experiment that a function builds, named after it; keywords as in `Experiment`."""
+    return lambda build: Experiment(build.__name__.replace("_", "-"), build, **declared)
 
 
 SYMBOLS = {"alpha": "α", "noise": "σ_ε²", "nu": "ν", "rate": "η", "momentum": "μ", "times": "t"}
@@ -246,13 +256,3 @@ def _short(value: Any) -> str:
         parts = [f"({_short(e)})" if inner else _short(e) for e, inner in zip(value, nested)]
         return ", ".join(parts)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def grid(low: float, high: float, count: int) -> tuple[int, ...]:
-    """Distinct integers, evenly spaced on a logarithmic axis, ends included.
-
-    >>> grid(1, 1000, 4)
-    (1, 10, 100, 1000)
-    """
-    values = np.unique(np.rint(np.geomspace(low, high, count)).astype(int))
-    return tuple(int(value) for value in values)

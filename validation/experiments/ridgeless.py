@@ -8,30 +8,15 @@ until the larger one takes over at a plateau. Source: solvable-model paper, eq. 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from .experiment import (
-    Axes,
-    Budget,
-    Experiment,
-    Fact,
-    Guide,
-    Measured,
-    Parameters,
-    Plan,
-    below,
-    near,
-)
-from .static import (
-    LOSS_AXES_N,
-    LOSS_AXES_T,
-    line_grid,
-    power_law,
-    ridge_series,
-    theory,
-)
+from solvable.analytic.loss import static_loss
+from solvable.analytic.slopes import log_slope
+from solvable.analytic.spectrum import PowerLaw
+
+from .experiment import Axes, Budget, Fact, Guide, Items, Parameters, below, experiment, near
+from .models import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
 
 TAIL = 1e6  # N (or T) that stands for infinity on the plateau
 
@@ -42,58 +27,34 @@ def plateau(alpha: float, bottleneck: float, size: int) -> float:
     return (angle / math.sin(angle)) ** (1 + alpha) * bottleneck**-alpha / (2 * size)
 
 
-def _against(p: Parameters, swap: bool) -> Plan:
+def _against(p: Parameters, swap: bool) -> Items:
+    """One curve for each N against T, or with ``swap`` for each T against N."""
     spectrum, fixed, free = power_law(p.alpha, p.M), p.N, p.T
     if swap:
         fixed, free = free, fixed
-    cells: list = []
-    series = []
     for m in fixed:
         x = line_grid(min(free) / 2, max(free) * 1.1, [m])
-        sizes = [(v, v, m) if swap else (v, m, v) for v in free]
-        ones = np.full_like(x, m)
+        points, ones = [(v, v, m) if swap else (v, m, v) for v in free], np.full_like(x, m)
         line = (x, x, ones) if swap else (x, ones, x)
-        name = "T" if swap else "N"
-        series.append(ridge_series(f"{name} = {m}", spectrum, sizes, cells, line=line))
-    guides = [
-        Guide(
-            "curve",
-            "plateau $k m^{-\\alpha}$" if m == fixed[0] else "",
-            np.array([m * 2.0, max(free) * 1.1]),
-            np.full(2, plateau(p.alpha, m, p.M)),
-        )
-        for m in fixed
-    ]
-
-    def facts(measured: Mapping[str, Measured]) -> list[Fact]:
-        """Plateau and power law on the infinite power law, and duality."""
-        m = min(fixed)
-        found = [
-            near(
-                f"plateau relative to k m^(-α), m = {m}",
-                float(theory(spectrum, TAIL * m, m)) / plateau(p.alpha, m, p.M),
-                1,
-                4 * m / p.M + 1 / m,
-            )
-        ]
-        n, t = np.array(fixed, float), 3.0 * np.array(fixed)
-        gap = np.abs(theory(spectrum, n, t) / theory(spectrum, t, n) - 1).max()
-        found.append(below("duality: largest |L(N,T)/L(T,N) − 1|", float(gap), 1e-9))
-        return found
-
-    return Plan(cells, tuple(series), facts, tuple(guides))
+        yield ridge_curve(f"{'T' if swap else 'N'} = {m}", spectrum, points, line)
+        label = "plateau $k m^{-\\alpha}$" if m == fixed[0] else ""
+        ends = np.array([m * 2.0, max(free) * 1.1])
+        yield Guide("curve", label, ends, np.full(2, plateau(p.alpha, m, p.M)))
+    m, n, t = min(fixed), np.array(fixed, float), 3.0 * np.array(fixed)
+    yield near(
+        f"plateau relative to k m^(-α), m = {m}",
+        lambda: static(spectrum, TAIL * m, m) / plateau(p.alpha, m, p.M),
+        1,
+        4 * m / p.M + 1 / m,
+    )
+    yield below(
+        "duality: largest |L(N,T)/L(T,N) − 1|",
+        lambda: np.abs(static(spectrum, n, t) / static(spectrum, t, n) - 1).max(),
+        1e-9,
+    )
 
 
-def _against_samples(p: Parameters) -> Plan:
-    return _against(p, swap=False)
-
-
-def _against_features(p: Parameters) -> Plan:
-    return _against(p, swap=True)
-
-
-RIDGELESS_SAMPLES = Experiment(
-    name="ridgeless-against-samples",
+@experiment(
     title="Ridgeless loss against the training set size",
     source="solvable-model paper, eq. (163) and the figures of its section 3",
     claim="For T < N the loss falls as T^-α; for T > N it reaches a plateau set by N; "
@@ -101,62 +62,55 @@ RIDGELESS_SAMPLES = Experiment(
     sizes={"M": 6000, "N": (100, 400, 1600), "T": (50, 150, 250, 600, 1000, 2500, 5000)},
     constants={"alpha": 1.0},
     axes=LOSS_AXES_T,
-    build=_against_samples,
     quick=Budget(0.125, 12, {"N": (200, 800), "T": (160, 400, 600, 1400, 2400)}, 0.1),
     thorough=Budget(1.0, 32),
 )
+def ridgeless_against_samples(p: Parameters) -> Items:
+    """Fixed N."""
+    return _against(p, swap=False)
 
-RIDGELESS_FEATURES = Experiment(
-    name="ridgeless-against-features",
+
+@experiment(
     title="Ridgeless loss against the number of features",
     source="solvable-model paper, eq. (163) and the figures of its section 3",
     claim="N and T are dual: the loss at (N, T) is the loss at (T, N), with its power law in N, "
     "its pole at N = T and its plateau set by T.",
     sizes={"M": 6000, "T": (100, 400, 1600), "N": (50, 150, 250, 600, 1000, 2500, 5000)},
-    constants=RIDGELESS_SAMPLES.constants,
+    constants={"alpha": 1.0},
     axes=LOSS_AXES_N,
-    build=_against_features,
     quick=Budget(0.125, 12, {"T": (200, 800), "N": (160, 400, 600, 1400, 2400)}, 0.1),
     thorough=Budget(1.0, 32),
 )
+def ridgeless_against_features(p: Parameters) -> Items:
+    """Fixed T."""
+    return _against(p, swap=True)
 
 
-def _exponents(p: Parameters) -> Plan:
-    cells: list = []
-    series = []
-    x = line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.N])
-    for alpha in p.alpha:
-        spectrum = power_law(alpha, p.M)
-        sizes = [(t, p.N, t) for t in p.T]
-        line = (x, np.full_like(x, p.N), x)
-        series.append(ridge_series(f"α = {alpha:g}", spectrum, sizes, cells, line=line))
-
-    def facts(measured: Mapping[str, Measured]) -> list[Fact]:
-        """Local slope of the theory at infinite M and N, between T = 10⁴ and 2·10⁴."""
-        from solvable.analytic.loss import static_loss
-        from solvable.analytic.spectrum import PowerLaw
-
-        found = []
-        for alpha in p.alpha:
-            low, high = (static_loss(PowerLaw(alpha), math.inf, t).excess_loss for t in (1e4, 2e4))
-            slope = math.log2(float(high / low))
-            found.append(near(f"slope in T at N = M = ∞, α = {alpha:g}", slope, -alpha, 1e-3))
-        return found
-
-    return Plan(cells, tuple(series), facts)
-
-
-RIDGELESS_EXPONENTS = Experiment(
-    name="ridgeless-exponents",
+@experiment(
     title="The exponent of the loss is inherited from the spectrum",
     source="solvable-model paper, eqs. (23) and (163)",
     claim="A spectrum λ_J ∝ J^-(1+α) gives a loss ∝ T^-α until T reaches N.",
     sizes={"M": 6000, "N": 1000, "T": (60, 150, 300, 600, 2000, 5000)},
     constants={"alpha": (0.5, 1.0, 2.0)},
     axes=Axes("training set size T", "test loss"),
-    build=_exponents,
     quick=Budget(0.125, 10, {"N": 800, "T": (160, 240, 400, 1600, 2400)}, 0.12),
     thorough=Budget(1.0, 32),
 )
+def ridgeless_exponents(p: Parameters) -> Items:
+    """Local slope of the theory at infinite M and N, between T = 10⁴ and 2·10⁴."""
+    x = line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.N])
+    points, line = [(t, p.N, t) for t in p.T], (x, np.full_like(x, p.N), x)
 
-EXPERIMENTS = (RIDGELESS_SAMPLES, RIDGELESS_FEATURES, RIDGELESS_EXPONENTS)
+    def slope(alpha: float) -> Fact:
+        t = np.array([1e4, 2e4])
+        name = f"slope in T at N = M = ∞, α = {alpha:g}"
+        return near(
+            name,
+            lambda: log_slope(t, static_loss(PowerLaw(alpha), math.inf, t).excess_loss),
+            -alpha,
+            1e-3,
+        )
+
+    for alpha in p.alpha:
+        yield ridge_curve(f"α = {alpha:g}", power_law(alpha, p.M), points, line)
+        yield slope(alpha)

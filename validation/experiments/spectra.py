@@ -1,14 +1,9 @@
 r"""Spectra of data and of random features: what bounds the power law, and what extends it.
 
-A = φφᵀ/(NT), φ = ux, has tr A(A+z)^{-1} = D₁(κ(z)). With equation (1), ln z = ln κ + ln R₁ + ln R₃,
-the integral of D₁ over ln z from z to ∞ is elementary:
-
-    ln det(1 + A/z) = Σ_J ln(1 + λ_J/κ) − D₁ − T ln(1 − D₁/T) − D₁ − N ln(1 − D₁/N).
-
-An eigenvalue a > x turns the argument of 1 + a/z by −π at z = −x + i0, so the expected number of
-eigenvalues above x is −1/π times the imaginary part there: the theory line of every plot of
-eigenvalues against rank, without integrating a density. N = ∞ leaves the sample covariance of the
-data, xᵀx/T. Eigenvalues of rank i are compared with the point where the number is i − ½.
+K = φφᵀ/(NT), φ = ux, has eigenvalues whose number above x > 0 follows from ln det(1 + K/z)
+(`analytic.resolvent.density`): the theory line of every plot of eigenvalues against rank, without
+integrating a density. N = ∞ leaves the sample covariance of the data, xᵀx/T. Eigenvalues of rank i
+are compared with the point where the number is i − ½.
 
 Source: talk, slides on data properties and feature maps; solvable-model paper, section 2.
 """
@@ -16,36 +11,21 @@ Source: talk, slides on data properties and feature maps; solvable-model paper, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent.density import eigenvalue_count, expected_eigenvalues
 from solvable.analytic.slopes import log_slope
-from solvable.analytic.spectrum import PowerLaw, Spectrum
+from solvable.analytic.spectrum import PowerLaw
 
-from .experiment import (
-    Axes,
-    Budget,
-    Experiment,
-    Fact,
-    Guide,
-    Measured,
-    Parameters,
-    Plan,
-    Point,
-    Series,
-    below,
-    near,
-)
+from .experiment import Axes, Budget, Curve, Guide, Items, Mark, Parameters, below, experiment, near
 
 AXES = Axes("rank", "eigenvalue")
-ANGLE = 1e-5  # of z above the negative axis
-REFINEMENTS = 4
 RANK_TOLERANCE = 1e-10  # of the largest eigenvalue, below which one counts as zero
+SIMULATE = f"{__name__}:simulate"
 
 
 @dataclass(frozen=True)
@@ -79,66 +59,19 @@ def simulate(cell: SpectrumCell, seed: np.random.SeedSequence) -> dict[str, Any]
     return {**chosen, "count": int(np.sum(values > RANK_TOLERANCE * values[0]))}
 
 
-def number_above(spectrum: Spectrum, n: float, t: float, x: np.ndarray) -> np.ndarray:
-    """Expected number of eigenvalues of φφᵀ/(NT) above each x > 0.
-
-    >>> law = PowerLaw(0.5, size=100)
-    >>> number_above(law, 20, 40, np.array([1e-9, 100.0])).round(3) + 0.0
-    array([20.,  0.])
-    """
-    z = -np.asarray(x, float) * np.exp(-1j * ANGLE)
-    kappa = np.asarray(solve(spectrum, n, t, z).value)
-    d1 = np.asarray(spectrum.degrees_of_freedom(kappa))
-    potential = np.log(1 + spectrum.eigenvalues() / kappa[..., None]).sum(axis=-1)
-    for size in (n, t):
-        if math.isfinite(size):
-            potential = potential - d1 - size * np.log(1 - d1 / size)
-    return -potential.imag / math.pi
-
-
-def quantiles(spectrum: Spectrum, n: float, t: float, ranks: np.ndarray) -> np.ndarray:
-    """The eigenvalue x of each rank i: the number above x is i − ½.
-
-    Inverse interpolation of the number as a function of ln x, on a grid that is refined
-    `REFINEMENTS` times by the values found.
-    """
-    low, high = 1e-3 * float(spectrum.eigenvalue(spectrum.size)), 20 * float(spectrum.trace())
-    x = np.log(np.geomspace(low, high, 60))
-    number = number_above(spectrum, n, t, np.exp(x))
-    wanted = np.asarray(ranks, float) - 0.5
-    for _ in range(REFINEMENTS):
-        found = np.interp(-wanted, -number, x)
-        x = np.concatenate([x, found])
-        number = np.concatenate([number, number_above(spectrum, n, t, np.exp(found))])
-        order = np.argsort(x)
-        x, number = x[order], np.minimum.accumulate(number[order])
-    return np.exp(np.interp(-wanted, -number, x))
-
-
-def _ranks(bound: int, count: int = 7) -> tuple[int, ...]:
-    """From the bulk of the spectrum, not its first few eigenvalues, which are not many."""
-    return tuple(sorted({max(1, round(bound * f)) for f in np.linspace(0.2, 0.9, count)}))
-
-
-def _series(
-    label: str, p: Parameters, n: int | None, t: int, cells: list[SpectrumCell],
-    activation: str = "linear",
-) -> Series:  # fmt: skip
+def _ranks(p: Parameters, label: str, n: int | None, t: int) -> Curve:
+    """Eigenvalues against rank; tested in the bulk, not at the first few, which are not many."""
     bound = min(n or t, t, p.M)
-    tested = _ranks(bound)
-    ranks = tuple(sorted({1, 2, *tested}))
-    spectrum = PowerLaw(p.alpha, size=p.M)
-    line_ranks = np.unique(np.concatenate([
-        np.geomspace(1, bound, 30), np.linspace(bound / 2, bound - 0.4, 20)
-    ]))  # fmt: skip
-    both = np.concatenate([np.array(ranks, float), line_ranks])
-    x = quantiles(spectrum, n or math.inf, t, both)
-    cells.append(SpectrumCell(p.alpha, p.M, t, n, activation, ranks))
-    points = tuple(
-        Point(rank, len(cells) - 1, str(rank), float(value), rank in tested)
-        for rank, value in zip(ranks, x)
+    tested = {max(1, round(bound * fraction)) for fraction in np.linspace(0.2, 0.9, 7)}
+    ranks, spectrum = tuple(sorted({1, 2, *tested})), PowerLaw(p.alpha, size=p.M)
+    x = np.unique(np.append(np.geomspace(1, bound, 30), np.linspace(bound / 2, bound - 0.4, 20)))
+    values = expected_eigenvalues(spectrum, n or math.inf, t, np.append(ranks, x))
+    cell = SpectrumCell(p.alpha, p.M, t, n, "linear", ranks)
+    marks = tuple(
+        Mark(rank, cell, str(rank), float(value), untested="" if rank in tested else "edge")
+        for rank, value in zip(ranks, values)
     )
-    return Series(label, points, (line_ranks, x[len(ranks) :]))
+    return Curve(label, marks, (x, values[len(ranks) :]))
 
 
 def _population(p: Parameters) -> Guide:
@@ -146,32 +79,7 @@ def _population(p: Parameters) -> Guide:
     return Guide("curve", "population $\\lambda_J$", rank, rank ** -(1 + p.alpha))
 
 
-def _data(p: Parameters) -> Plan:
-    cells: list[SpectrumCell] = []
-    series = tuple(_series(f"T = {t}", p, None, t, cells) for t in p.T)
-    return Plan(cells, series, partial(_extent, p), (_population(p),))
-
-
-def _extent(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """The spectrum ends at T, and until there it is the population's power law within a factor."""
-    facts = []
-    for t, m in zip(p.T, measured.values()):
-        spectrum = PowerLaw(p.alpha, size=p.M)
-        number = number_above(spectrum, math.inf, t, np.array([1e-12]))
-        facts.append(near(f"number of eigenvalues, T = {t}", float(number[0]), t, 0.01))
-        ratio = m.mean / m.x ** -(1 + p.alpha)
-        facts.append(
-            below(
-                f"largest factor from the population's power law, T = {t}",
-                float(np.exp(np.abs(np.log(ratio)).max())),
-                2,
-            )
-        )
-    return facts
-
-
-DATA = Experiment(
-    name="sample-spectra",
+@experiment(
     title="The number of samples bounds the power law of the data",
     source="talk, “Data Properties: spectrum”; solvable-model paper, section 2, eq. (23)",
     claim="The sample spectrum follows the population's power law to its end at rank T; more "
@@ -179,43 +87,30 @@ DATA = Experiment(
     sizes={"M": 3072, "T": (100, 200, 300, 400, 500)},
     constants={"alpha": 0.5},
     axes=AXES,
-    build=_data,
     quick=Budget(0.25, 64, {"T": (160, 400)}),
     thorough=Budget(1.0, 96),
-    simulate="solvable.validation.experiments.spectra:simulate",
+    simulate=SIMULATE,
 )
+def sample_spectra(p: Parameters) -> Items:
+    """The spectrum ends at T, and until there it is the population's power law within a factor."""
+    for t in p.T:
+        yield _ranks(p, f"T = {t}", None, t)
+    yield _population(p)
+
+    def number(t: int) -> float:
+        return eigenvalue_count(PowerLaw(p.alpha, size=p.M), math.inf, t, 1e-12)
+
+    def factor(t: int, m: dict) -> float:
+        curve = m[f"T = {t}"]
+        return np.exp(np.abs(np.log(curve.mean * curve.x ** (1 + p.alpha))).max())
+
+    for t in p.T:
+        yield near(f"number of eigenvalues, T = {t}", partial(number, t), t, 0.01)
+        name = f"largest factor from the population's power law, T = {t}"
+        yield below(name, partial(factor, t), 2)
 
 
-def _features(p: Parameters) -> Plan:
-    cells: list[SpectrumCell] = []
-    series = []
-    for n in p.smaller:
-        series.append(_series(f"N = {n}, T = {p.larger}", p, n, p.larger, cells))
-    last = p.smaller[-1]
-    series.append(_series(f"N = {p.larger}, T = {last}", p, p.larger, last, cells))
-    return Plan(cells, tuple(series), partial(_dual, p), (_population(p),))
-
-
-def _dual(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """The spectrum at (N, T) is that at (T, N), in theory and in simulation."""
-    one, two = list(measured.values())[-2:]
-    spectrum, few, x = PowerLaw(p.alpha, size=p.M), p.smaller[-1], np.geomspace(1e-6, 1, 9)
-    gap = number_above(spectrum, few, p.larger, x) - number_above(spectrum, p.larger, few, x)
-    spread = np.hypot(one.error / one.mean, two.error / two.mean)
-    score = np.abs(np.log(one.mean / two.mean)) / spread
-    return [
-        below("duality in theory: largest difference of numbers", float(np.abs(gap).max()), 1e-6),
-        below(
-            "duality in simulation: largest difference in standard errors, over "
-            f"{len(score)} ranks",
-            float(score.max()),
-            4.5,
-        ),
-    ]
-
-
-FEATURES = Experiment(
-    name="random-linear-features",
+@experiment(
     title="N and T bound the spectrum of random linear features alike",
     source="talk, “By varying either of N and T, we can control the extent”",
     claim="Random linear features have a power-law spectrum that ends at min(N, T), and N and T "
@@ -223,60 +118,32 @@ FEATURES = Experiment(
     sizes={"M": 6000, "smaller": (100, 200, 500), "larger": 3072},
     constants={"alpha": 0.5},
     axes=AXES,
-    build=_features,
     quick=Budget(0.15, 48, {"smaller": (200, 500)}),
     thorough=Budget(1.0, 96),
-    simulate="solvable.validation.experiments.spectra:simulate",
+    simulate=SIMULATE,
 )
+def random_linear_features(p: Parameters) -> Items:
+    """The spectrum at (N, T) is that at (T, N), in theory and in simulation."""
+    few, many = p.smaller[-1], p.larger
+    for n in p.smaller:
+        yield _ranks(p, f"N = {n}, T = {many}", n, many)
+    yield _ranks(p, f"N = {many}, T = {few}", many, few)
+    yield _population(p)
+
+    def gap() -> float:
+        count = partial(eigenvalue_count, PowerLaw(p.alpha, size=p.M))
+        x = np.geomspace(1e-6, 1, 9)
+        return np.abs(count(few, many, x) - count(many, few, x)).max()
+
+    def ratio(m: dict) -> float:
+        return np.mean(m[f"N = {few}, T = {many}"].mean / m[f"N = {many}, T = {few}"].mean)
+
+    yield below("duality in theory: largest difference of numbers", gap, 1e-6)
+    name = "duality in simulation: eigenvalues at (N, T) relative to (T, N), mean over ranks"
+    yield near(name, ratio, 1, 0.05)
 
 
-def _nonlinear(p: Parameters) -> Plan:
-    """M plays the part of the input dimension; the features outnumber it."""
-    cells: list[SpectrumCell] = []
-    linear = _series("linear map", p, p.N, p.T, cells)
-    ranks = tuple(sorted({1, 4, *(round(p.M * f) for f in (0.2, 0.5, 1.0, 1.5, 2.0, 3.0))}))
-    cells.append(SpectrumCell(p.alpha, p.M, p.T, p.N, "relu", ranks))
-    relu = Series("ReLU map", tuple(
-        Point(rank, len(cells) - 1, str(rank), math.nan, False) for rank in ranks
-    ))  # fmt: skip
-    cells.append(SpectrumCell(p.alpha, p.M, p.T, p.N, "relu", (1,)))
-    cells.append(SpectrumCell(p.alpha, p.M, p.T, p.N, "linear", (1,)))
-    counts = Series("", tuple(
-        Point(math.nan, len(cells) - back, "count", float(bound), False)
-        for back, bound in ((1, p.M), (2, min(p.N, p.T)))
-    ))  # fmt: skip
-    guide = Guide("vertical", "input dimension", p.M)
-    return Plan(cells, (linear, relu, counts), partial(_extension, p), (guide,))
-
-
-def _extension(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """Number of non-zero eigenvalues of either map, and the ReLU's power law beyond M."""
-    counts, relu = measured[""].mean, measured["ReLU map"]
-    before, after = relu.x <= p.M / 2, relu.x >= p.M
-    slopes = [log_slope(relu.x[part], relu.mean[part]) for part in (before, after)]
-    return [
-        near(
-            "non-zero eigenvalues of the linear map relative to the input dimension",
-            float(counts[0] / p.M),
-            1,
-            1e-9,
-        ),
-        near(
-            "non-zero eigenvalues of the ReLU map relative to min(N, T)",
-            float(counts[1] / min(p.N, p.T)),
-            1,
-            1e-9,
-        ),
-        below(
-            "steepness of the ReLU spectrum beyond the input dimension, against ranks before",
-            slopes[1] / slopes[0],
-            3,
-        ),
-    ]
-
-
-RELU = Experiment(
-    name="nonlinear-features",
+@experiment(
     title="A nonlinear map extends the spectrum, a linear one does not",
     source="talk, “DNN extends power law, samples for T > N_in are useful”; solvable-model "
     "paper, section 2",
@@ -285,10 +152,38 @@ RELU = Experiment(
     sizes={"M": 3072, "N": 12000, "T": 15000},
     constants={"alpha": 0.5},
     axes=AXES,
-    build=_nonlinear,
     quick=Budget(1 / 32, 64),
     thorough=Budget(1 / 8, 96),
-    simulate="solvable.validation.experiments.spectra:simulate",
+    simulate=SIMULATE,
 )
+def nonlinear_features(p: Parameters) -> Items:
+    """M plays the part of the input dimension; the features outnumber it."""
+    relu = partial(SpectrumCell, p.alpha, p.M, p.T, p.N, "relu")
+    linear = _ranks(p, "linear map", p.N, p.T)
+    ranks = tuple(sorted({1, 4, *(round(p.M * f) for f in (0.2, 0.5, 1.0, 1.5, 2.0, 3.0))}))
+    cell = relu(ranks)
+    marks = tuple(Mark(rank, cell, str(rank), math.nan, untested="no theory") for rank in ranks)
+    yield linear
+    yield Curve("ReLU map", marks)
+    counts = ((linear.marks[0].cell, p.M), (cell, min(p.N, p.T)))
+    yield Curve("number of eigenvalues", tuple(
+        Mark(math.nan, one, "count", float(bound), untested="a fact") for one, bound in counts
+    ), shown=False)  # fmt: skip
+    yield Guide("vertical", "input dimension", p.M)
 
-EXPERIMENTS = (DATA, FEATURES, RELU)
+    def count(index: int, bound: int, m: dict) -> float:
+        return m["number of eigenvalues"].mean[index] / bound
+
+    def slope(m: dict, part: Any) -> float:
+        return log_slope(m["ReLU map"].x[part], m["ReLU map"].mean[part])
+
+    def steepness(m: dict) -> float:
+        x = m["ReLU map"].x
+        return slope(m, x >= p.M) / slope(m, x <= p.M / 2)
+
+    name = "non-zero eigenvalues of the linear map relative to the input dimension"
+    yield near(name, partial(count, 0, p.M), 1, 1e-9)
+    name = "non-zero eigenvalues of the ReLU map relative to min(N, T)"
+    yield near(name, partial(count, 1, min(p.N, p.T)), 1, 1e-9)
+    name = "steepness of the ReLU spectrum beyond the input dimension, against ranks before"
+    yield below(name, steepness, 3)

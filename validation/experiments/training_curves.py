@@ -6,63 +6,34 @@ Source: dynamical paper, sections 3, 4 and appendices E and K; figures 2, 3 and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-
 import numpy as np
 
 from solvable.analytic.learners import GradientDescent, HeavyBall
+from solvable.analytic.slopes import log_slope
 
 from ..cells import Cell
-from .dynamic import TIME_AXES, Sheet, flow, one_pass, task, theory
 from .experiment import (
+    Array,
     Axes,
     Budget,
-    Experiment,
-    Fact,
     Guide,
-    Measured,
+    Items,
     Parameters,
-    Plan,
     above,
     below,
+    experiment,
     near,
 )
+from .models import TIME_AXES, flow, one_pass, over_time, task, theory, times_around
 
 OVERFITTING = 100.0  # time until which wider is better in every model here
 
 
-def _line(times: tuple[float, ...]) -> np.ndarray:
-    return np.geomspace(min(times) / 2, max(times) * 1.5, 120)
-
-
-def _steps(steps: tuple[int, ...]) -> np.ndarray:
+def _steps(steps: tuple[int, ...]) -> Array:
     return np.unique(np.rint(np.geomspace(min(steps), max(steps), 60)))
 
 
-# ---- gradient flow at several widths -----------------------------------------------------
-
-
-def _flow(p: Parameters) -> Plan:
-    sheet, spectrum = Sheet.empty(), task(p.a, p.b, p.M)
-    for n in p.N:
-        sheet.curve(f"N = {n}", flow(spectrum, n, p.P, p.times), line=_line(p.times))
-    wide = flow(spectrum, 10**9, p.P, p.times)
-    x = _line(p.times)
-    guide = Guide("curve", "N = ∞", x, theory(wide, x).excess_loss)
-    return Plan(sheet.cells, tuple(sheet.series), partial(_flow_facts, p), (guide,))
-
-
-def _flow_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """Wider is better as long as no model overfits."""
-    means = np.array([m.mean[m.x <= OVERFITTING] for m in measured.values()])
-    steps = np.diff(np.log(means), axis=0)
-    name = f"largest log-increase of the simulated loss with width, t ≤ {OVERFITTING:g}"
-    return [below(name, float(steps.max()), 0)]
-
-
-FLOW = Experiment(
-    name="flow-curves",
+@experiment(
     title="Gradient flow at several widths",
     source="dynamical paper, figure 2, eqs. (7), (9), (35)",
     claim="Losses of narrow models follow those of wide ones and then stop at a plateau: larger "
@@ -70,57 +41,25 @@ FLOW = Experiment(
     sizes={"M": 4000, "N": (32, 128, 512, 2048), "P": 1000},
     constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
-    build=_flow,
     quick=Budget(0.25, 10, {"N": (80, 200, 640)}, 0.1),
     thorough=Budget(1.0, 32),
 )
-
-# ---- the full-batch rules side by side ---------------------------------------------------
-
-
-def _rules(p: Parameters) -> Plan:
-    """The same model under three rules, against t = η n (momentum: ηn/(1 − μ))."""
-    sheet, spectrum = Sheet.empty(), task(p.a, p.b, p.M)
-    times = tuple(p.rate * n for n in p.steps)
-    sheet.curve("flow", flow(spectrum, p.N, p.P, times, noise=p.noise), line=_line(times))
-    steps = _steps(p.steps)
-    for label, rule, stretch in (
-        ("gradient descent", GradientDescent(p.rate), p.rate),
-        (f"momentum {p.momentum:g}", HeavyBall(p.rate, p.momentum),
-         p.rate / (1 - p.momentum)),
-    ):  # fmt: skip
-        cell = Cell(spectrum, p.N, p.P, rule, p.steps, noise=p.noise)
-        sheet.curve(label, cell, line=steps, stretch=stretch)
-        if label == "gradient descent":
-            sheet.curve(f"{label}, training", cell, loss="train_loss", line=steps, stretch=stretch)
-    return Plan(sheet.cells, tuple(sheet.series), partial(_rules_facts, p))
+def flow_curves(p: Parameters) -> Items:
+    """Wider is better as long as no model overfits."""
+    spectrum, x = task(p.a, p.b, p.M), times_around(p.times)
+    for n in p.N:
+        yield over_time(f"N = {n}", flow(spectrum, n, p.P, p.times), x)
+    yield Guide("curve", "N = ∞", x, theory(flow(spectrum, 10**9, p.P, p.times), x).excess_loss)
+    yield below(
+        f"largest log-increase of the simulated loss with width, t ≤ {OVERFITTING:g}",
+        lambda m: np.diff(
+            np.log([curve.mean[curve.x <= OVERFITTING] for curve in m.values()]), axis=0
+        ).max(),
+        0,
+    )
 
 
-def _rules_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """All rules end at the ridgeless loss; small steps are the flow."""
-    spectrum = task(p.a, p.b, p.M)
-    last = 10**6
-    ends = [
-        float(theory(cell).excess_loss[0])
-        for cell in (
-            flow(spectrum, p.N, p.P, [last * p.rate], noise=p.noise),
-            Cell(spectrum, p.N, p.P, GradientDescent(p.rate), (last,), noise=p.noise),
-        )
-    ]
-    fine = [
-        float(theory(Cell(spectrum, p.N, p.P, GradientDescent(h), (10 / h,))).excess_loss[0])
-        for h in (0.01, 0.005)
-    ]
-    limit = float(theory(flow(spectrum, p.N, p.P, [10.0])).excess_loss[0])
-    order = np.log2((fine[0] - limit) / (fine[1] - limit))
-    return [
-        near("gradient descent/flow after 10⁶ steps", ends[1] / ends[0], 1, 1e-3),
-        near("order in η of gradient descent → flow", float(order), 1, 0.02),
-    ]
-
-
-RULES = Experiment(
-    name="training-rules",
+@experiment(
     title="Gradient flow, gradient descent and momentum",
     source="dynamical paper, appendix K, eqs. (136), (139)–(141)",
     claim="Each full-batch rule is a filter on one two-point function; with label noise the test "
@@ -135,51 +74,41 @@ RULES = Experiment(
         "steps": (3, 10, 30, 100, 1000),
     },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
-    build=_rules,
     quick=Budget(0.3, 32, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
+def training_rules(p: Parameters) -> Items:
+    """The same model under three rules, against t = η n (momentum: ηn/(1 − μ)).
 
-# ---- one-pass SGD ------------------------------------------------------------------------
+    All rules end at the ridgeless loss; small steps are the flow.
+    """
+    spectrum, steps = task(p.a, p.b, p.M), _steps(p.steps)
+    times = tuple(p.rate * n for n in p.steps)
+    yield over_time("flow", flow(spectrum, p.N, p.P, times, noise=p.noise), times_around(times))
+    descent = Cell(spectrum, p.N, p.P, GradientDescent(p.rate), p.steps, noise=p.noise)
+    yield over_time("gradient descent", descent, steps, stretch=p.rate)
+    yield over_time("gradient descent, training", descent, steps, loss="train_loss", stretch=p.rate)
+    heavy = Cell(spectrum, p.N, p.P, HeavyBall(p.rate, p.momentum), p.steps, noise=p.noise)
+    yield over_time(f"momentum {p.momentum:g}", heavy, steps, stretch=p.rate / (1 - p.momentum))
 
+    def ends() -> float:
+        last = flow(spectrum, p.N, p.P, [1e6 * p.rate], noise=p.noise)
+        return (theory(descent, [10**6]).excess_loss / theory(last).excess_loss)[0]
 
-def _sgd(p: Parameters) -> Plan:
-    sheet, spectrum, steps = Sheet.empty(), task(p.a, p.b, p.M), _steps(p.steps)
-    for n in p.N:
-        cell = one_pass(spectrum, n, p.steps, p.rate, p.batch)
-        sheet.curve(f"N = {n}, B = {p.batch}", cell, line=steps)
-    for batch in p.batches:
-        cell = one_pass(spectrum, p.width, p.steps, p.rate, batch)
-        sheet.curve(f"N = {p.width}, B = {batch}", cell, line=steps)
-    return Plan(sheet.cells, tuple(sheet.series), partial(_sgd_facts, p))
+    def order() -> float:
+        limit = theory(flow(spectrum, p.N, p.P, [10.0])).excess_loss[0]
+        rates = np.array([0.01, 0.005])
+        fine = [
+            theory(Cell(spectrum, p.N, p.P, GradientDescent(h), (10 / h,))).excess_loss[0]
+            for h in rates
+        ]
+        return log_slope(rates, np.abs(fine - limit))
 
-
-def _sgd_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """The noise of the gradient falls as 1/B."""
-    spectrum, steps = task(p.a, p.b, p.M), (100,)
-    limit = theory(one_pass(spectrum, p.width, steps, p.rate, 10**12)).excess_loss[0]
-    sizes = (10**4, 2 * 10**4)
-    excess = [
-        theory(one_pass(spectrum, p.width, steps, p.rate, b)).excess_loss[0] - limit for b in sizes
-    ]
-    means = [m.mean[-1] for label, m in measured.items() if f"N = {p.width}," in label]
-    return [
-        near(
-            "power of B in the noise of the gradient",
-            float(np.log2(excess[1] / excess[0])),
-            -1,
-            0.01,
-        ),
-        below(
-            "largest log-increase with B of the simulated loss after the last step",
-            float(np.diff(np.log(means)).max()),
-            0,
-        ),
-    ]
+    yield near("gradient descent/flow after 10⁶ steps", ends, 1, 1e-3)
+    yield near("order in η of gradient descent → flow", order, 1, 0.02)
 
 
-SGD = Experiment(
-    name="one-pass-sgd-curves",
+@experiment(
     title="One-pass SGD: width and batch size",
     source="dynamical paper, figure 3, eqs. (16), (142)–(144)",
     claim="On fresh data there is no data bottleneck; the width sets the plateau, and the noise of "
@@ -194,45 +123,37 @@ SGD = Experiment(
         "steps": (3, 10, 30, 100),
     },
     axes=Axes("steps", "loss"),
-    build=_sgd,
     quick=Budget(0.5, 20, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
     thorough=Budget(1.0, 256, resolution=0.1),
 )
-
-# ---- train–test gap ----------------------------------------------------------------------
-
-
-def _gap(p: Parameters) -> Plan:
-    sheet, spectrum = Sheet.empty(), task(p.a, p.b, p.M)
-    for n, size in ((p.N, p.P), (p.N, p.more)):
-        cell = flow(spectrum, n, size, p.times, noise=p.noise)
-        for loss, words in (("excess_loss", "test"), ("train_loss", "training")):
-            sheet.curve(f"P = {size}, {words}", cell, loss=loss, line=_line(p.times))
-    x = _line(p.times)
-    fresh = flow(spectrum, p.N, 10**9, p.times)
-    guide = Guide("curve", "P = ∞", x, theory(fresh, x).excess_loss)
-    return Plan(sheet.cells, tuple(sheet.series), partial(_gap_facts, p), (guide,))
-
-
-def _gap_facts(p: Parameters, measured: Mapping[str, Measured]) -> list[Fact]:
-    """The gap opens with time, closes with P as 1/P, and late training overfits narrow data."""
+def one_pass_sgd_curves(p: Parameters) -> Items:
+    """The noise of the gradient falls as 1/B."""
     spectrum = task(p.a, p.b, p.M)
-    few = theory(flow(spectrum, p.N, p.P, p.times))
-    early = [theory(flow(spectrum, p.N, size, [10.0])).gap[0] for size in (10**6, 10**7)]
-    test, train = (measured[f"P = {p.P}, {words}"].mean for words in ("test", "training"))
-    return [
-        above("smallest step of the gap in time", float(np.diff(few.gap).min()), 0),
-        near("exponent of P in the gap at t = 10", float(np.log10(early[1] / early[0])), -1, 0.01),
-        above(
-            "simulated gap at the last time, relative to the test loss",
-            float(1 - train[-1] / test[-1]),
-            0.2,
-        ),
-    ]
+
+    def model(n: int, batch: int, steps: tuple[int, ...] = p.steps) -> Cell:
+        return one_pass(spectrum, n, steps, p.rate, batch)
+
+    for n, batch in [*((n, p.batch) for n in p.N), *((p.width, batch) for batch in p.batches)]:
+        yield over_time(f"N = {n}, B = {batch}", model(n, batch), _steps(p.steps))
+
+    def power() -> float:
+        sizes = np.array([10**4, 2 * 10**4])
+        *noisy, limit = (
+            theory(model(p.width, int(b), (100,))).excess_loss[0] for b in (*sizes, 10**12)
+        )
+        return log_slope(sizes, np.array(noisy) - limit)
+
+    yield near("power of B in the noise of the gradient", power, -1, 0.01)
+    yield below(
+        "largest log-increase with B of the simulated loss after the last step",
+        lambda m: np.diff(
+            np.log([c.mean[-1] for label, c in m.items() if f"N = {p.width}," in label])
+        ).max(),
+        0,
+    )
 
 
-GAP = Experiment(
-    name="train-test-gap",
+@experiment(
     title="Reuse of data: the gap between training and test loss",
     source="dynamical paper, figure 5, eq. (18), appendix E",
     claim="Training and test loss agree at first; reusing the same samples opens a gap that grows "
@@ -240,9 +161,30 @@ GAP = Experiment(
     sizes={"M": 4000, "N": 1024, "P": 128, "more": 512},
     constants={"a": 1.5, "b": 1.25, "noise": 0.0, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
-    build=_gap,
     quick=Budget(0.25, 16, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
+def train_test_gap(p: Parameters) -> Items:
+    """The gap opens with time, closes with P as 1/P, and late training overfits narrow data."""
+    spectrum, x = task(p.a, p.b, p.M), times_around(p.times)
+    for size in (p.P, p.more):
+        cell = flow(spectrum, p.N, size, p.times, noise=p.noise)
+        yield over_time(f"P = {size}, test", cell, x)
+        yield over_time(f"P = {size}, training", cell, x, loss="train_loss")
+    yield Guide("curve", "P = ∞", x, theory(flow(spectrum, p.N, 10**9, p.times), x).excess_loss)
 
-EXPERIMENTS = (FLOW, RULES, SGD, GAP)
+    def exponent() -> float:
+        sizes = np.array([10**6, 10**7])
+        return log_slope(sizes, [theory(flow(spectrum, p.N, s, [10.0])).gap[0] for s in sizes])
+
+    yield above(
+        "smallest step of the gap in time",
+        lambda: np.diff(theory(flow(spectrum, p.N, p.P, p.times)).gap).min(),
+        0,
+    )
+    yield near("exponent of P in the gap at t = 10", exponent, -1, 0.01)
+    yield above(
+        "simulated gap at the last time, relative to the test loss",
+        lambda m: 1 - m[f"P = {p.P}, training"].mean[-1] / m[f"P = {p.P}, test"].mean[-1],
+        0.2,
+    )

@@ -1,0 +1,181 @@
+"""Building blocks of experiments: models, and the curves of theory and simulation through them.
+
+Losses are excess test losses Σ λ_k E[v_k²] and mean squared training residuals. The solvable-model
+paper plots the test loss of weights of variance σ_w²/M with a factor ½: per mode that is
+excess loss/(2M), and label noise σ_ε² there is Mσ_ε² here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from solvable.analytic.learners import GradientFlow, OnePassSGD
+from solvable.analytic.loss import static_loss
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw, Spectrum
+
+from ..cells import Cell
+from ..theory import curve as theory
+from .experiment import Array, Axes, Curve, Mark
+
+TIME_AXES = Axes("training time t", "loss")
+LOSS_AXES_T = Axes("training set size T", "test loss")
+LOSS_AXES_N = Axes("number of features N", "test loss")
+SMALLEST = 10  # min(N, T) below which the expansion in its inverse is not trusted
+LEAST_TRAINING = 0.05  # of the initial loss: an exponentially small residual is not self-averaging
+POLE_MARGIN = 1.6  # N/T or T/N below which a ridgeless model is too near its pole to be tested
+ROUNDING_SHARE = 0.01  # of the loss that the simulation's rounding error may be
+
+
+def power_law(alpha: float, size: int) -> Spectrum:
+    """λ_J = J^{-(1+α)}, J = 1 … M, with isotropic weights."""
+    return PowerLaw(alpha=alpha, size=size)
+
+
+def task(a: float, b: float, size: int) -> Spectrum:
+    """λ_k = k^{-b}, target power w_k²λ_k = k^{-a}, k = 1 … M."""
+    return PowerLaw(exponent=b, target_exponent=a, size=size)
+
+
+def flow(spectrum: Spectrum, n: int, p: int, times: Sequence[float], **options: Any) -> Cell:
+    """Gradient flow on N features and P samples."""
+    return Cell(spectrum, n, p, GradientFlow(), tuple(times), **options)
+
+
+def one_pass(
+    spectrum: Spectrum, n: int, steps: Sequence[int], rate: float, batch: int, noise: float = 0
+) -> Cell:
+    """One-pass SGD on w_k fixed at the roots of their variances; ``samples`` plays no part."""
+    rule = OnePassSGD(rate, batch)
+    return Cell(spectrum, n, max(n, batch), rule, tuple(steps), noise=noise, targets="fixed")
+
+
+def _small(cell: Cell) -> str:
+    return f"min(N, T) < {SMALLEST}" if min(cell.features, cell.samples) < SMALLEST else ""
+
+
+# ---- curves against time and size --------------------------------------------------------
+
+
+def over_time(
+    label: str, cell: Cell, line: Array, *, loss: str = "excess_loss", stretch: float = 1.0
+) -> Curve:
+    """Loss (or ``train_loss``) of a cell against the times it scores, times ``stretch``.
+
+    ``line`` are the times of the theory line.
+    """
+    names = [name for name in cell.observables() if name.startswith(loss)]
+    least = LEAST_TRAINING * initial(cell) if loss == "train_loss" else 0.0
+    reasons = {False: f"below {LEAST_TRAINING:.0%} of the initial loss", True: _small(cell)}
+    marks = tuple(
+        Mark(t * stretch, cell, name, float(value), untested=reasons[bool(value > least)])
+        for t, name, value in zip(cell.at, names, getattr(theory(cell), loss))
+    )
+    return Curve(label, marks, (line * stretch, getattr(theory(cell, line), loss)))
+
+
+def initial(cell: Cell) -> float:
+    """Loss before training, Σ w²λ + σ_ε²."""
+    return float(cell.spectrum.total_target_power()) + cell.noise
+
+
+def over_size(
+    label: str, x: Sequence[float], cells: Sequence[Cell], line: tuple[Array, Array], index: int = 0
+) -> Curve:
+    """Loss of one cell per abscissa, at the ``index``-th of the times that each scores."""
+    marks = tuple(
+        Mark(
+            position,
+            cell,
+            cell.observables()[index],
+            float(theory(cell).excess_loss[index]),
+            untested=_small(cell),
+        )
+        for position, cell in zip(x, cells)
+    )
+    return Curve(label, marks, line)
+
+
+def times_around(times: Sequence[float], count: int = 120) -> Array:
+    """Times of a theory line through the given ones."""
+    return np.geomspace(min(times) / 2, max(times) * 1.5, count)
+
+
+# ---- ridge regression in the solvable-model paper's normalisation ------------------------
+
+
+def static(spectrum: Spectrum, n: Any, t: Any, *, noise: float = 0.0, ridge: Any = 0) -> Array:
+    """Test loss in the paper's normalisation; ``ridge`` is a number ≥ 0 or ``"optimal"``."""
+    sizes = np.asarray(n, float), np.asarray(t, float)
+    if isinstance(ridge, str):
+        found = optimal_ridge(spectrum, *sizes, noise=noise)
+    else:
+        found = static_loss(spectrum, *sizes, ridge=ridge, noise=noise)
+    return np.asarray(found.excess_loss) / (2 * spectrum.size)
+
+
+def best_ridges(spectrum: Spectrum, n: Any, t: Any, noise: float = 0.0) -> list[float]:
+    """γ⋆ of the theory, for each of the sizes."""
+    n, t = np.broadcast_arrays(np.asarray(n, float), np.asarray(t, float))
+    return np.asarray(optimal_ridge(spectrum, n, t, noise=noise).ridge).tolist()
+
+
+def ridge_curve(
+    label: str, spectrum: Spectrum, points: Sequence[tuple[float, int, int]],
+    line: tuple[Array, Array, Array], *, noise: float = 0.0, optimal: bool = False,
+) -> Curve:  # fmt: skip
+    """Ridge regressions at (x, N, T), with no ridge or with the best.
+
+    ``line`` holds abscissae, N and T of the theory line. Points near the ridgeless pole at N = T,
+    too small ones, and those whose loss is zero or lost in rounding, are drawn and not tested.
+    """
+    _, features, samples = zip(*points)
+    ridges = best_ridges(spectrum, features, samples, noise) if optimal else [0.0] * len(points)
+    values = static(spectrum, features, samples, noise=noise, ridge=np.array(ridges)).tolist()
+    marks = []
+    for (x, n, t), ridge, value in zip(points, ridges, values):
+        cell = Cell(spectrum, n, t, at=(ridge,), noise=noise)
+        marks.append(ridge_mark(x, cell, value))
+    at, *sizes = line
+    y = static(spectrum, *sizes, noise=noise, ridge="optimal" if optimal else 0)
+    return Curve(label, tuple(marks), (np.asarray(at, float), np.where(np.isfinite(y), y, np.nan)))
+
+
+def ridge_mark(x: float, cell: Cell, loss: float) -> Mark:
+    """The test loss of a ridge regression in the paper's normalisation."""
+    factor = 1 / (2 * int(cell.spectrum.size))
+    return Mark(x, cell, cell.observables()[0], loss, factor, _untestable(cell, loss))
+
+
+def _untestable(cell: Cell, loss: float) -> str:
+    """Why a simulated mean cannot be compared with the loss of the theory, or nothing.
+
+    The simulated loss is a difference of numbers of the size of the target's power, with weights
+    of size up to λ₁/κ: its rounding error is that many times the unit roundoff.
+    """
+    low, high = sorted((cell.features, cell.samples))
+    size, ridge = int(cell.spectrum.size), min(cell.at)
+    if _small(cell):
+        return _small(cell)
+    if ridge == 0 and high < POLE_MARGIN * low and low <= size:
+        return "near the pole at N = T"
+    if not (math.isfinite(loss) and loss > 0):
+        return "loss zero in theory"
+    spectrum = cell.spectrum
+    kappa = float(static_loss(spectrum, cell.features, cell.samples, ridge=ridge).kappa)
+    smallest = max(kappa, float(spectrum.eigenvalue(size)))
+    rounding = np.finfo(float).eps * float(spectrum.total_target_power() / smallest)
+    return "" if rounding / (2 * size) < ROUNDING_SHARE * loss else "loss lost in rounding"
+
+
+def line_grid(low: float, high: float, poles: Sequence[float] = (), count: int = 160) -> Array:
+    """Abscissae of a theory line, closer to each other near the poles."""
+    x = np.geomspace(low, high, count)
+    near = 1 + np.geomspace(1e-3, 0.3, 15)
+    extra = [pole * side for pole in poles for side in (*near, *1 / near)]
+    x = np.unique(np.concatenate([x, extra]))
+    return x[(x >= low) & (x <= high)]
