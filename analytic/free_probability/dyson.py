@@ -31,7 +31,7 @@ from typing import Any
 import sympy as sp
 
 from ..errors import OutsideTheoryError
-from .algebra import Algebra, Element, Matrix, invert
+from .deterministic import Algebra, Element, Matrix, invert
 from .entries import Entry, Word
 from .pencil import Pencil, free_scalars
 

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
+from ..algebra import Fraction, Laurent, solve_linear
 from ..errors import InputError
 from .declarations import MatrixModel
+from .expander import Expander, Ground, NotExpandableError
 from .expression import InverseLetter, Letter, Polynomial, Word, words
-from .rational import Fraction
-from .series import Expander, Ground, NotExpandableError, Series
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -194,7 +194,7 @@ class PairingSum:
             inner = self.trace(word[1:j], columns)
             if inner:
                 total = total + inner * self.trace(word[j + 1 :], rows)
-        self.memory[word] = total * self.ground.field.from_expr(record.variance)
+        self.memory[word] = total * self.ground.field(record.variance)
         return self.memory[word]
 
     def fixed(self, word: Word, dimension: sp.Expr) -> Fraction:
@@ -220,7 +220,7 @@ class PairingSum:
 
 def pairing_series(
     expression: MatrixExpr, model: MatrixModel, ground: Ground, spectral: set[sp.Symbol], order: int
-) -> Series:
+) -> Laurent:
     """The plain trace of an expression to relative order ``order`` in 1/z."""
     expansion = WordExpansion(model, spectral, order)
     series = expansion.polynomial(words(expression, model).items())
@@ -231,24 +231,24 @@ def pairing_series(
         for word, coefficient in sorted(polynomial.items(), key=lambda i: str(i[0])):
             value = sums.trace(word, expression.rows)
             if value:
-                total = total + value * ground.field.from_expr(sp.together(coefficient))
+                total = total + value * ground.field(sp.together(coefficient))
         if total:
             items[k] = total
-    return Series(ground, items, series.cut)
+    return Laurent(ground.field, items, series.cut)
 
 
 def starting_series(
     equations: SelfConsistentEquations, ground: Ground, cut: int
-) -> dict[sp.Symbol, Series]:
+) -> dict[sp.Symbol, Laurent]:
     """Leading terms of the kept unknowns, by iterating the unreduced equations on series."""
     system, spectral = equations.system, equations.spectral
-    values = {u: Series(ground, {}, cut) for u in system.unexpanded}
+    values = {u: Laurent(ground.field, {}, cut) for u in system.unexpanded}
     for _ in range(len(system.unexpanded) + 2 * cut + 2):
         expander = Expander(ground, spectral, values, cut)
         new = {u: expander(right).truncated(cut) for u, right in system.unexpanded.items()}
         if all(new[u].coefficients == values[u].coefficients for u in new):
             break
-        values = {u: Series(ground, s.coefficients, cut) for u, s in new.items()}
+        values = {u: Laurent(ground.field, s.coefficients, cut) for u, s in new.items()}
     expander = Expander(ground, spectral, values, cut)
     shifts = {symbol: expander(definition) for symbol, definition in system.shifts.items()}
     found = {equations.renamed(s): series for s, series in {**values, **shifts}.items()}
@@ -267,8 +267,8 @@ class NotASolutionError(Exception):
 
 
 def newton(
-    equations: SelfConsistentEquations, ground: Ground, start: dict[sp.Symbol, Series], cut: int
-) -> dict[sp.Symbol, Series]:
+    equations: SelfConsistentEquations, ground: Ground, start: dict[sp.Symbol, Laurent], cut: int
+) -> dict[sp.Symbol, Laurent]:
     """The power series of the kept unknowns that solves the reduced equations.
 
     It starts from the first terms of the solution, known to ``start[u].cut``. Each step must
@@ -278,46 +278,32 @@ def newton(
     unknowns = equations.unknown_symbols
     residuals = [r.lhs - r.rhs for r in equations.relations]
     slopes = [[residual.diff(u) for u in unknowns] for residual in residuals]
-    values = {u: Series(ground, start[u].coefficients, cut) for u in unknowns}
+    values = {u: Laurent(ground.field, start[u].coefficients, cut) for u in unknowns}
     correct = {u: start[u].cut for u in unknowns}
     for _ in range(2 * cut + 8):
         expander = Expander(ground, equations.spectral, values, cut)
         defects = [expander(residual) for residual in residuals]
         matrix = [[expander(s) for s in row] for row in slopes]
-        step = _solve(matrix, defects)
-        if all(not s.coefficients for s in step):
+        step = _solved(matrix, defects)
+        if not any(step):
             return {u: values[u].truncated(s.cut) for u, s in zip(unknowns, step, strict=True)}
-        if any(s.low <= correct[u] for u, s in zip(unknowns, step, strict=True)):
-            worst = min((d for d in defects if d.coefficients), key=lambda d: d.low)
-            raise NotASolutionError(worst.low, worst[worst.low])
-        correct = {u: s.low for u, s in zip(unknowns, step, strict=True)}
+        if any(s.valuation <= correct[u] for u, s in zip(unknowns, step, strict=True)):
+            worst = min((d for d in defects if d.coefficients), key=lambda d: d.valuation)
+            raise NotASolutionError(worst.valuation, worst[worst.valuation])
+        correct = {u: s.valuation for u, s in zip(unknowns, step, strict=True)}
         values = {
-            u: Series(ground, (values[u] - s).coefficients, cut).truncated(cut)
+            u: Laurent(ground.field, (values[u] - s).coefficients, cut).truncated(cut)
             for u, s in zip(unknowns, step, strict=True)
         }
     raise NotExpandableError("Newton's method for power series does not settle")
 
 
-def _solve(matrix: list[list[Series]], right: list[Series]) -> list[Series]:
-    """Gauss–Jordan with the pivot of lowest order."""
-    rows = [[*row, r] for row, r in zip(matrix, right, strict=True)]
-    size = len(rows)
-    for j in range(size):
-        pivot = min(
-            (i for i in range(j, size) if rows[i][j].coefficients),
-            key=lambda i: rows[i][j].low,
-            default=None,
-        )
-        if pivot is None:
-            raise NotExpandableError("the reduced equations are degenerate as z → ∞")
-        rows[j], rows[pivot] = rows[pivot], rows[j]
-        inverse = rows[j][j].inverse()
-        rows[j] = [inverse * e for e in rows[j]]
-        for i in range(size):
-            if i != j and rows[i][j].coefficients:
-                factor = rows[i][j]
-                rows[i] = [e - factor * p for e, p in zip(rows[i], rows[j], strict=True)]
-    return [row[-1] for row in rows]
+def _solved(matrix: list[list[Laurent]], right: list[Laurent]) -> list[Laurent]:
+    """The step of Newton's method; pivots are of the lowest order."""
+    try:
+        return solve_linear(matrix, right, lambda series: series.valuation)
+    except ZeroDivisionError as problem:
+        raise NotExpandableError("the reduced equations are degenerate as z → ∞") from problem
 
 
 def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarComparison:
@@ -342,7 +328,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         if (key, known) not in equations.memory:
             equations.memory[key, known] = starting_series(equations, ground, known)
         start = equations.memory[key, known]
-        lows = (abs(s.low) for s in start.values() if s.coefficients)
+        lows = (abs(s.valuation) for s in start.values() if s.coefficients)
         cut = right.cut + 2 + max(lows, default=0)
         try:
             solution = newton(equations, ground, start, cut)
@@ -353,7 +339,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         return PlanarComparison((where,), (defect,), (sp.S.Zero,), (defect,))
     left = Expander(ground, equations.spectral, solution, cut)(equations.value)
     last = min(left.cut, right.cut)
-    orders = range(min(left.low, right.low, last - order), last + 1)
+    orders = range(min(left.valuation, right.valuation, last - order), last + 1)
     return PlanarComparison(
         tuple(orders),
         tuple(shown(left[k]) for k in orders),
@@ -362,12 +348,12 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     )
 
 
-def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) -> Series:
-    total: Series | None = None
+def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) -> Laurent:
+    total: Laurent | None = None
     spectral = set(equations.spectral)
     for weight, expression in equations.targets:
         plain = pairing_series(expression, equations.model, ground, spectral, order)
-        scale = Expander(ground, spectral, {}, order + 4 + abs(plain.low))(weight)
+        scale = Expander(ground, spectral, {}, order + 4 + abs(plain.valuation))(weight)
         term = scale * plain
         total = term if total is None else total + term
     if total is None:

@@ -26,11 +26,11 @@ import mpmath
 import sympy as sp
 
 from .. import notation as papers
+from ..algebra import Fraction, Polynomial, solve_linear
 from .dyson import components
-from .elimination import Workspace, presented
-from .rational import Fraction, Polynomial
 from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
 from .spectral_trace import SpectralTrace, spectral_trace
+from .workspace import Workspace, presented
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class _Reducer:
                 self.work.set_value(symbol, witness.at(output))
         self.known: dict[sp.Symbol, Fraction] = {}
         self.kept: list[sp.Symbol] = []
-        self.relations: list[Any] = []
+        self.relations: list[Polynomial] = []
         self.one_point: list[sp.Symbol] = []
         self.explicit: dict[sp.Symbol, Fraction] = {}  # spectral parameter → Z(κ)
         self.linear: list[tuple[list[sp.Symbol], list[list[Fraction]], list[Fraction]]] = []
@@ -104,7 +104,7 @@ class _Reducer:
             edges += [(number[other], number[symbol]) for other in inside if other in number]
         return [[nodes[i] for i in group] for group in components(range(len(nodes)), edges)]
 
-    def polynomial(self, symbol: sp.Symbol) -> Any:
+    def polynomial(self, symbol: sp.Symbol) -> Polynomial:
         """The numerator of symbol − right-hand side."""
         return (self.work.field.generator(symbol) - self.right[symbol]).numer
 
@@ -119,7 +119,7 @@ class _Reducer:
             else:
                 self.solve_nonlinear(group, shifts)
 
-    def right_polynomials(self, symbol: sp.Symbol) -> Any:
+    def right_polynomials(self, symbol: sp.Symbol) -> Polynomial:
         """A polynomial that holds the symbol if the right-hand side does."""
         return self.right[symbol].numer * self.right[symbol].denom
 
@@ -189,14 +189,16 @@ class _Reducer:
                     value = value + coefficient * self.known[other]
             self.known[symbol] = value
 
-    def close_linear(self, names: list[sp.Symbol], rows: dict[Any, Any]) -> None:
+    def close_linear(
+        self, names: list[sp.Symbol], rows: dict[sp.Symbol, dict[sp.Symbol | None, Fraction]]
+    ) -> None:
         """Solve the remaining system exactly and record it."""
         work = self.work
         zero, one = work.field.zero, work.field.one
         matrix = [[(one if i == j else zero) - rows[i].get(j, zero) for j in names] for i in names]
         sources = [rows[i][None] for i in names]
         self.linear.append((names, matrix, sources))
-        for symbol, value in zip(names, _solved(matrix, sources), strict=True):
+        for symbol, value in zip(names, solve_linear(matrix, sources), strict=True):
             self.known[symbol] = value
 
     def solve_nonlinear(self, group: list[sp.Symbol], shifts: list[sp.Symbol]) -> None:
@@ -252,7 +254,7 @@ class _Reducer:
         }
         return (self.outputs_as[0], value) if inside and inside <= set(group) else None
 
-    def relate(self, polynomial: Any, kept: list[sp.Symbol]) -> None:
+    def relate(self, polynomial: Polynomial, kept: list[sp.Symbol]) -> None:
         """Record a relation, solved for a spectral parameter if it is linear in one."""
         work = self.work
         value = self.resolved(work.field.fraction(polynomial, work.field.one_polynomial))
@@ -310,21 +312,6 @@ class _Reducer:
 def _length(value: Fraction) -> tuple[int, int]:
     parts = (value.numer, value.denom)
     return (sum(map(len, parts)), sum(p.degrees() for p in parts))
-
-
-def _solved(matrix: list[list[Fraction]], sources: list[Fraction]) -> list[Fraction]:
-    """The exact solution of a small linear system, by Gauss–Jordan elimination."""
-    rows = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
-    size = len(rows)
-    for j in range(size):
-        pivot = next(i for i in range(j, size) if rows[i][j])
-        rows[j], rows[pivot] = rows[pivot], rows[j]
-        rows[j] = [e / rows[j][j] for e in rows[j]]
-        for i in range(size):
-            if i != j and rows[i][j]:
-                factor = rows[i][j]
-                rows[i] = [e - factor * p for e, p in zip(rows[i], rows[j], strict=True)]
-    return [row[-1] for row in rows]
 
 
 def joint_form(atom: SpectralTrace, atoms: list[SpectralTrace]) -> sp.Expr | None:
@@ -396,7 +383,7 @@ def solved_form(work: Workspace, value: Fraction, kept: list[sp.Symbol]) -> sp.E
     return min(whole, total, key=sp.count_ops)
 
 
-def _collected(work: Workspace, polynomial: Any, kept: list[sp.Symbol]) -> sp.Expr:
+def _collected(work: Workspace, polynomial: Polynomial, kept: list[sp.Symbol]) -> sp.Expr:
     """A polynomial relation, collected in its unknowns."""
     expression = polynomial.as_expr()
     inside = [s for s in kept if expression.has(s)]

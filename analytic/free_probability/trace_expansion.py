@@ -24,11 +24,11 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import Fraction
 from ..errors import OutsideTheoryError
-from .algebra import Algebra, Factor, merge
 from .declarations import MatrixModel
+from .deterministic import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
-from .rational import Fraction
 from .spectral_trace import spectral_trace
 
 Powers = tuple[int, ...]

@@ -27,6 +27,7 @@ from typing import Any
 
 import sympy as sp
 
+from ...algebra import Laurent
 from ...errors import InputError
 from .ordering import Ordering
 
@@ -117,6 +118,23 @@ class Expansion:
         value = sp.sympify(value)
         terms = () if value == 0 else (Term(value, sp.S.Zero),)
         return replace(self, terms=terms, remainder=None, assumed=frozenset())
+
+    @classmethod
+    def of_laurent(
+        cls,
+        series: Laurent,
+        variable: sp.Symbol,
+        point: Any = 0,
+        terms: int | None = None,
+        **options: Any,
+    ) -> Expansion:
+        """The first ``terms`` terms of a Laurent series (at ∞ its powers count 1/variable)."""
+        sign, order = (1 if sp.sympify(point) == 0 else -1), series.cut + 1
+        found = sorted(series.coefficients.items())
+        if terms is not None and len(found) > terms:
+            order, found = found[terms][0], found[:terms]
+        pairs = [(c.factored(), sign * power) for power, c in found]
+        return cls.build(variable, point, pairs, order=sign * order, **options)
 
     def monomial(self, coefficient: Any = 1, power: Any = 1, log: int = 0) -> Expansion:
         """The exact series of one term."""

@@ -19,11 +19,11 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ...algebra import Laurent
 from ...errors import InputError
 from ...notation import M, N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Expansion, Ordering, Validity, hurwitz_tail, substitute_series
-from ..expansion.laurent import Laurent
 from .limit import Limit, Setting, ratio, signs_resolved
 from .local import D, H, NearRidgeless, kappa_0, ridgeless_kappa, ridgeless_words
 from .scaling import reduced_loss, scaling_ordering
@@ -109,13 +109,12 @@ class _Names:
     def expand(self, letter: str, series: Laurent) -> Expansion:
         """A Laurent series in a fresh variable, with its coefficients named."""
         terms = []
-        for i, c in enumerate(series.coefficients):
+        for i, (power, c) in enumerate(series.known()):
             name = sp.Symbol(f"{letter}_{i}")
-            self.values[name] = self.near.written_out(self.near.field.expression(c))
-            terms.append((name, series.valuation + i))
-        return Expansion.build(
-            sp.Symbol("y", positive=True), 0, terms, order=series.order, ordering=self.ordering
-        )
+            self.values[name] = self.near.written_out(c.factored())
+            terms.append((name, power))
+        variable = sp.Symbol("y", positive=True)
+        return Expansion.build(variable, 0, terms, order=series.cut + 1, ordering=self.ordering)
 
     def shorten(self, letter: str, series: Expansion) -> Expansion:
         """The same series with every coefficient named."""

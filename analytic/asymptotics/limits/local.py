@@ -25,13 +25,13 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ...algebra import Field, Laurent, substitute_laurent
 from ...errors import InputError
 from ...loss import excess_loss_formula
 from ...notation import M, N, T, kappa, sigma_eps
 from ...resolvent import solution as resolvent
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from ..expansion import Expansion
-from ..expansion.laurent import Field, Laurent, substitute_laurent
 from .limit import Limit, Setting, signs_resolved
 
 __all__ = [
@@ -156,9 +156,9 @@ def _in_powers_of_ridge(
 ) -> Expansion:
     """Σ c_i (z/κ₀)^{i·step} as an `Expansion` in z, with ``terms`` terms."""
     pieces = []
-    for i, c in enumerate(series.coefficients[: terms + 1]):
-        power = step * (series.valuation + i)
-        value = near.written_out(near.field.expression(c) * kappa_0**-power) * factor
+    for k, c in series.known()[: terms + 1]:
+        power = step * k
+        value = near.written_out(c.factored() * kappa_0**-power) * factor
         pieces.append((value, power))
     return Expansion.build(ridge_z, 0, pieces[:terms], order=pieces[terms][1])
 
@@ -207,8 +207,8 @@ def large_ridge_limit(terms: int = 3) -> Limit:
         "ridge->inf",
         "Large ridge",
         when,
-        loss.expansion(ridge_z, sp.oo, terms),
-        solution.power(-1).expansion(ridge_z, sp.oo, terms),
+        Expansion.of_laurent(loss, ridge_z, sp.oo, terms),
+        Expansion.of_laurent(solution.power(-1), ridge_z, sp.oo, terms),
         variable_of=lambda s: s.z,
         constants=constants,
         meaning=meaning,
@@ -288,8 +288,8 @@ def breakdown_limit(smaller: str, terms: int = 3) -> Limit:
         "min(N,T)->M",
         "Breakdown at the size of the latent space",
         when,
-        loss.expansion(missing, 0, terms).map_coefficients(signs_resolved),
-        unresolved.expansion(missing, 0, terms),
+        Expansion.of_laurent(loss, missing, 0, terms).map_coefficients(signs_resolved),
+        Expansion.of_laurent(unresolved, missing, 0, terms),
         variable_of=lambda s: (
             s.spectrum.size - mpmath.mpmathify(s.features if smaller == "N" else s.samples)
         ),

@@ -26,12 +26,12 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ...algebra import Field, Laurent, substitute_laurent
 from ...errors import InputError
 from ...loss import excess_loss_formula
 from ...notation import M, N, T, kappa, sigma_eps
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from ..expansion import Expansion
-from ..expansion.laurent import Field, Laurent, substitute_laurent
 from .limit import Limit, Setting, at_optimal_ridge, signs_resolved, with_noise
 from .local import ResolvedModes, kappa_0, ridgeless_kappa, ridgeless_words
 
@@ -114,7 +114,7 @@ def _beyond(setting: Setting) -> Any:
 
 def regularised_noise_limit(terms: int = 3) -> Limit:
     """N, T > M at the optimal ridge: L* as a series in 1/T at fixed N, as in equation (188)."""
-    modes = ResolvedModes(terms, N)
+    modes = ResolvedModes(terms + 1, N)
     bias, freedom = (substitute_laurent(e, modes.images) for e in _bias_and_freedom())
     count = terms + 2
     rho = sp.symbols(f"rho_2:{count + 2}", positive=True)  # R = ρ₂κ² + ρ₃κ³ + …
@@ -129,17 +129,15 @@ def regularised_noise_limit(terms: int = 3) -> Limit:
     optimum = inverse_time.revert()  # κ* as a series in 1/T
     x = Laurent.of(field, [1] + [0] * (terms + 3), 1)
     loss = total.compose(optimum) / (1 - named_freedom.compose(optimum) * x) - sigma_eps**2
-    definitions = {r: modes.field.expression(bias.coefficient(2 + i)) for i, r in enumerate(rho)}
-    definitions |= {
-        f: modes.field.expression(freedom.coefficient(1 + i)) for i, f in enumerate(phi)
-    }
+    definitions = {r: bias[2 + i].factored() for i, r in enumerate(rho)}
+    definitions |= {f: freedom[1 + i].factored() for i, f in enumerate(phi)}
     when = "N > M, T ≫ M, σ_ε² > 0, ridge optimal: T ≫ σ_ε² Λ₁²/(M W₁)"
     return Limit(
         "noise-regularised",
         "Noise beyond the latent space, optimal ridge",
         when,
-        loss.expansion(T, sp.oo, terms, definitions=definitions),
-        optimum.expansion(T, sp.oo, max(1, terms - 1), definitions=definitions),
+        Expansion.of_laurent(loss, T, sp.oo, terms, definitions=definitions),
+        Expansion.of_laurent(optimum, T, sp.oo, max(1, terms - 1), definitions=definitions),
         variable_of=_beyond,
         constants=modes.constants,
         exact=at_optimal_ridge,

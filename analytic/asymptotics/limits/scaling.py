@@ -29,13 +29,13 @@ from typing import Any
 import sympy as sp
 
 from ... import notation as symbols
+from ...algebra import Field, Laurent, substitute_laurent
 from ...errors import InputError
 from ...loss import excess_loss_formula
 from ...notation import N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
 from ...optimal_ridge import scaling_optimum
 from ...spectral_functions import DegreesOfFreedom, TargetSum, isotropic
 from ..expansion import Expansion, Ordering, Validity, expand_power_sum, substitute_series
-from ..expansion.laurent import Field, Laurent, substitute_laurent
 from .limit import Limit, Setting, at_optimal_ridge, ratio, signs_resolved
 
 __all__ = ["kappa_of_size", "optimal_ridge_limit", "reduced_loss", "shift_of", "size_limit"]
@@ -320,4 +320,4 @@ def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
     formula = isotropic(excess_loss_formula(), sp.S.One).subs(sigma_eps, 0).subs(T, N / ratio)
     loss = substitute_laurent(formula, small)  # N^{-1} counts; κ in units of c^b (N d)^{-b}
     scale = sigma_w**2 * lambda_plus * c**b * d**-b
-    return [scale * field.expression(loss.coefficient(i - 1)) for i in range(3)]
+    return [scale * loss[i - 1].factored() for i in range(3)]

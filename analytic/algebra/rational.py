@@ -1,19 +1,24 @@
 r"""Exact rational functions over ℤ in many symbols, on FLINT's sparse polynomials.
 
-A `Field` fixes the symbols. Its `Polynomial`s and `Fraction`s have the few operations that the
-engine needs (arithmetic, coefficients by monomial, factors, conversion from and to sympy).
-Fractions are kept in lowest terms with a positive leading coefficient below, so that equal
-functions are equal objects. FLINT's greatest common divisors are what makes elimination fast.
+A `Field` fixes the symbols (or other expressions that are to count as symbols: 1/N, D_2(κ₀)). Its
+`Polynomial`s and `Fraction`s have the few operations that the project needs (arithmetic,
+coefficients by monomial, factors, conversion from and to sympy). Fractions are kept in lowest
+terms with a positive leading coefficient below, so that equal functions are equal objects. FLINT's
+greatest common divisors are what makes elimination fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
 from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx
 
+from ..errors import InputError
+
 Monomial = tuple[int, ...]
+LONGEST_FACTORED = 40  # terms; factoring a longer polynomial takes more time than it saves
 
 
 class Field:
@@ -21,12 +26,12 @@ class Field:
 
     >>> x, y = sp.symbols("x y")
     >>> field = Field([x, y])
-    >>> field.from_expr((x**2 - y**2) / (x - y)).as_expr()
+    >>> field((x**2 - y**2) / (x - y)).as_expr()
     x + y
     """
 
-    def __init__(self, symbols: Iterable[sp.Symbol]) -> None:
-        self.symbols = tuple(symbols)
+    def __init__(self, symbols: Iterable[sp.Expr]) -> None:
+        self.symbols = tuple(dict.fromkeys(symbols))
         self.position = {s: i for i, s in enumerate(self.symbols)}
         names = [f"x{i}" for i in range(max(len(self.symbols), 1))]
         self.context = fmpz_mpoly_ctx.get(names, Ordering.lex)
@@ -39,7 +44,7 @@ class Field:
         """An integer as a polynomial."""
         return Polynomial(self, self.context.constant(int(value)))
 
-    def polynomial(self, symbol: sp.Symbol) -> Polynomial:
+    def polynomial(self, symbol: sp.Expr) -> Polynomial:
         """A symbol as a polynomial."""
         return Polynomial(self, self.context.gen(self.position[symbol]))
 
@@ -47,7 +52,7 @@ class Field:
         """The polynomial Σ coefficient·monomial."""
         return Polynomial(self, self.context.from_dict(dict(terms)))
 
-    def generator(self, symbol: sp.Symbol) -> Fraction:
+    def generator(self, symbol: sp.Expr) -> Fraction:
         """A symbol as a fraction."""
         return Fraction(self.polynomial(symbol), self.one_polynomial)
 
@@ -61,25 +66,35 @@ class Field:
             top, bottom = -top, -bottom
         return Fraction(Polynomial(self, top), Polynomial(self, bottom))
 
-    def from_expr(self, expression: sp.Expr) -> Fraction:
-        """A sympy expression, rational in the symbols (ValueError if it is not)."""
+    def coerce(self, value: Any) -> Fraction:
+        """A fraction as it is, a number or an expression as a fraction."""
+        if isinstance(value, Fraction):
+            return value
+        return self._number(value, 1) if isinstance(value, int) else self(value)
+
+    def _number(self, above: int, below: int) -> Fraction:
+        return Fraction(self.constant(above), self.constant(below))
+
+    def __call__(self, expression: Any) -> Fraction:
+        """A sympy expression, rational in the symbols (InputError if it is not)."""
+        expression = sp.sympify(expression)
         if expression in self.position:
             return self.generator(expression)
         if isinstance(expression, sp.Rational):
-            return self.fraction(self.constant(expression.p), self.constant(expression.q))
+            return self._number(expression.p, expression.q)
         if isinstance(expression, sp.Add):
             total = self.zero
             for term in expression.args:
-                total = total + self.from_expr(term)
+                total = total + self(term)
             return total
         if isinstance(expression, sp.Mul):
             result = self.one
             for factor in expression.args:
-                result = result * self.from_expr(factor)
+                result = result * self(factor)
             return result
         if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
-            return self.from_expr(expression.base) ** int(expression.exp)
-        raise ValueError(f"{expression} is not rational in {self.symbols}")
+            return self(expression.base) ** int(expression.exp)
+        raise InputError("expression", expression, f"rational in {self.symbols}")
 
 
 class Polynomial:
@@ -150,9 +165,9 @@ class Polynomial:
                 constant *= (-1) ** power
         return constant, sorted(found, key=lambda item: (len(item[0]), str(item[0])))
 
-    def as_expr(self) -> sp.Expr:
-        """The sympy expression."""
-        symbols = self.field.symbols
+    def as_expr(self, symbols: Sequence[sp.Expr] | None = None) -> sp.Expr:
+        """The sympy expression, in the field's symbols or in others."""
+        symbols = symbols or self.field.symbols
         return sp.Add(
             *(
                 sp.Mul(sp.Integer(c), *(symbols[i] ** e for i, e in enumerate(m) if e))
@@ -191,19 +206,35 @@ class Fraction:
     def __neg__(self) -> Fraction:
         return Fraction(-self.numer, self.denom)
 
-    def __add__(self, other: Fraction) -> Fraction:
+    def __add__(self, other: Fraction | int) -> Fraction:
+        if not isinstance(other, Fraction):
+            if not isinstance(other, int):
+                return NotImplemented
+            other = self.field.coerce(other)
         if self.denom == other.denom:
             return self.field.fraction(self.numer + other.numer, self.denom)
         top = self.numer * other.denom + other.numer * self.denom
         return self.field.fraction(top, self.denom * other.denom)
 
-    def __sub__(self, other: Fraction) -> Fraction:
+    __radd__ = __add__
+
+    def __sub__(self, other: Fraction | int) -> Fraction:
         return self + (-other)
 
-    def __mul__(self, other: Fraction) -> Fraction:
+    def __rsub__(self, other: int) -> Fraction:
+        return -self + other
+
+    def __mul__(self, other: Fraction | int) -> Fraction:
+        if not isinstance(other, Fraction):
+            if not isinstance(other, int):
+                return NotImplemented
+            other = self.field.coerce(other)
         return self.field.fraction(self.numer * other.numer, self.denom * other.denom)
 
-    def __truediv__(self, other: Fraction) -> Fraction:
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Fraction | int) -> Fraction:
+        other = self.field.coerce(other)
         if not other:
             raise ZeroDivisionError("division by the zero function")
         return self.field.fraction(self.numer * other.denom, self.denom * other.numer)
@@ -216,3 +247,11 @@ class Fraction:
     def as_expr(self) -> sp.Expr:
         """The sympy expression numerator/denominator."""
         return self.numer.as_expr() / self.denom.as_expr()
+
+    def factored(self) -> sp.Expr:
+        """The sympy expression in factors, unless the numerator is very long."""
+        names = [sp.Dummy(f"g{i}") for i in range(len(self.field.symbols))]
+        top, bottom = self.numer.as_expr(names), self.denom.as_expr(names)
+        if len(self.numer) <= LONGEST_FACTORED:
+            top = sp.factor(top)
+        return (top / sp.factor(bottom)).xreplace(dict(zip(names, self.field.symbols)))

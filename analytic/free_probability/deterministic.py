@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from ..algebra import Field, Fraction
 from ..errors import InputError, OutsideTheoryError
 from .declarations import Eigenvalue, MatrixModel
 from .entries import FixedInverse
-from .rational import Field, Fraction
 
 
 class Factor(NamedTuple):
@@ -65,7 +65,7 @@ class Algebra:
     def scalar(self, expression: Any) -> Fraction:
         """A rational function of the scalar symbols as a field element."""
         try:
-            return self.field.from_expr(sp.sympify(expression))
+            return self.field(sp.sympify(expression))
         except (ValueError, TypeError) as problem:
             allowed = "rational functions of the symbols (no roots or other functions)"
             raise InputError("coefficient", expression, allowed) from problem
