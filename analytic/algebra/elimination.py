@@ -165,7 +165,7 @@ def solve_linear(
     (ZeroDivisionError if there is none).
     """
     size = len(sources)
-    rows: list[list[Entry]] = [[*matrix[i], sources[i]] for i in range(size)]
+    rows: list[list[Any]] = [[*matrix[i], sources[i]] for i in range(size)]
     for j in range(size):
         pivots = [i for i in range(j, size) if rows[i][j]]
         if not pivots:

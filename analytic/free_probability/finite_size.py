@@ -21,8 +21,10 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr, Trace
 
+from ..algebra import Fraction, Polynomial
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
+from .expander import Ground
 from .expression import (
     InverseLetter,
     Letter,
@@ -36,8 +38,6 @@ from .expression import (
     words,
 )
 from .planar import WordExpansion
-from .rational import Fraction, Polynomial
-from .series import Ground
 from .spectral_trace import SpectralTrace
 from .text import parse_expression
 from .wick import ExactMoments, Traced, WishartInverse
@@ -225,7 +225,7 @@ def _product_mean(coefficient: sp.Expr, traces: Traced, moments: ExactMoments) -
     field = moments.ground.field
     scale = _variances(traces, moments.model)
     value = moments.mean(traces) if scale is not None else field.zero
-    return value * field.from_expr(sp.together(coefficient * scale)) if value else field.zero
+    return value * field(sp.together(coefficient * scale)) if value else field.zero
 
 
 def _shown(total: Fraction, moments: ExactMoments) -> ExactMean:
@@ -314,7 +314,7 @@ def exact_covariance(first: Any, second: Any, model: MatrixModel) -> ExactMean:
     for atom in value.atoms(SpectralTrace):
         forward.setdefault(atom, ground.slots[len(forward)])
     ground.traces.update(forward)
-    fraction = ground.field.from_expr(value.xreplace(forward))
+    fraction = ground.field(value.xreplace(forward))
     return ExactMean(value, model, fraction, ground)
 
 

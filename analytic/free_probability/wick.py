@@ -25,12 +25,12 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import Fraction
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
+from .expander import Ground
 from .expression import Letter, Word, transpose_word, word_key
 from .planar import PairingSum
-from .rational import Fraction
-from .series import Ground
 from .weingarten import MOST, bipartite, inverse_wishart_weights, loop_type, pairings
 
 Traced = tuple[tuple[Word, sp.Expr], ...]  # words and the dimensions of their spaces
@@ -187,7 +187,7 @@ class ExactMoments:
         shape = record.symbol.shape
         rows, columns = shape[::-1] if chosen.transposed else shape
         names = {sp.Symbol("m"): rows, sp.Symbol("t"): columns}
-        values = {k: self.ground.field.from_expr(w.xreplace(names)) for k, w in weights.items()}
+        values = {k: self.ground.field(w.xreplace(names)) for k, w in weights.items()}
         base = tuple((2 * i, 2 * i + 1) for i in range(count))
         total = self.ground.field.zero
         for pairing in pairings(tuple(range(2 * count))):
