@@ -170,7 +170,7 @@ def solve_linear(
         pivots = [i for i in range(j, size) if rows[i][j]]
         if not pivots:
             raise ZeroDivisionError("the linear system is singular")
-        pivot = min(pivots, key=lambda i: weight(rows[i][j]))
+        pivot = min(pivots, key=lambda place: weight(rows[place][j]))
         rows[j], rows[pivot] = rows[pivot], rows[j]
         inverse = rows[j][j] ** -1
         rows[j] = [inverse * e for e in rows[j]]
