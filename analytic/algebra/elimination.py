@@ -167,7 +167,7 @@ def solve_linear(
     size = len(sources)
     rows: list[list[Any]] = [[*matrix[i], sources[i]] for i in range(size)]
     for j in range(size):
-        pivots = [i for i in range(j, size) if rows[i][j]]
+        pivots = [row for row in range(j, size) if rows[row][j]]
         if not pivots:
             raise ZeroDivisionError("the linear system is singular")
         pivot = min(pivots, key=lambda place: weight(rows[place][j]))
