@@ -165,7 +165,7 @@ def solve_linear(
     (ZeroDivisionError if there is none).
     """
     size = len(sources)
-    rows: list[list[Any]] = [[*matrix[i], sources[i]] for i in range(size)]
+    rows: list[list[Any]] = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
     for j in range(size):
         pivots = [row for row in range(j, size) if rows[row][j]]
         if not pivots:
