@@ -165,7 +165,7 @@ def solve_linear(
     (ZeroDivisionError if there is none).
     """
     size = len(sources)
-    rows: list[list[Any]] = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
+    rows: list[Any] = [[*row, b] for row, b in zip(matrix, sources)]  # type: ignore[has-type]
     for j in range(size):
         pivots = [row for row in range(j, size) if rows[row][j]]
         if not pivots:
