@@ -23,8 +23,9 @@ _NAMES = (
 )
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _NAMES.split(), strict=True))
 SYMBOLS = {
-    "→": r"\to", "⇒": r"\Rightarrow", "↔": r"\leftrightarrow", "≤": r"\leq", "≥": r"\geq",
-    "≪": r"\ll", "≫": r"\gg", "≈": r"\approx", "∼": r"\sim", "≡": r"\equiv", "≠": r"\neq",
+    "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "↔": r"\leftrightarrow",
+    "≤": r"\leq", "≥": r"\geq",
+    "≪": r"\ll", "≫": r"\gg", "≈": r"\approx", "≃": r"\simeq", "∼": r"\sim", "≡": r"\equiv", "≠": r"\neq",
     "∝": r"\propto", "∞": r"\infty", "±": r"\pm", "×": r"\times", "·": r"\cdot", "−": "-",
     "√": r"\surd", "∂": r"\partial", "∫": r"\int", "∮": r"\oint", "∬": r"\iint", "Σ": r"\Sigma",
     "∈": r"\in", "⟨": r"\langle", "⟩": r"\rangle", "‖": r"\|", "°": r"^\circ", "½": r"\tfrac12",
@@ -32,7 +33,7 @@ SYMBOLS = {
     "⊗": r"\otimes", "∘": r"\circ", "ℓ": r"\ell", "⌈": r"\lceil", "⌉": r"\rceil",
     "⌊": r"\lfloor", "⌋": r"\rfloor", "∇": r"\nabla", "∏": r"\Pi", "⁻": "^{-}", "⁺": "^{+}",
     "ϕ": r"\phi", "ϵ": r"\epsilon", "∑": r"\Sigma", "⊤": r"\top", "ᵀ": r"^{\top}", "⩽": r"\leq",
-    "≲": r"\lesssim", "≳": r"\gtrsim", "∎": r"\square", "∥": r"\|", "∓": r"\mp",
+    "≲": r"\lesssim", "≳": r"\gtrsim", "∎": r"\square", "∥": r"\|", "∓": r"\mp", "𝕀": r"\mathbb{I}",
 }  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def command(character: str) -> str:
     raise ValueError(f"no LaTeX is known for {character!r}")
 
 
-def _positive_first(terms: list[sp.Expr]) -> list[sp.Expr]:
+def positive_first(terms: list[sp.Expr]) -> list[sp.Expr]:
     """The terms in sympy's order, the first positive one moved to the front."""
     for index, term in enumerate(terms):
         if not term.could_extract_minus_sign():
@@ -82,7 +83,7 @@ def _positive_first(terms: list[sp.Expr]) -> list[sp.Expr]:
 
 class _PositiveFirst:
     def _as_ordered_terms(self, expr: sp.Expr, order: Any = None) -> list[sp.Expr]:
-        return _positive_first(super()._as_ordered_terms(expr, order))  # type: ignore[misc]
+        return positive_first(super()._as_ordered_terms(expr, order))  # type: ignore[misc]
 
 
 class _Latex(_PositiveFirst, LatexPrinter):

@@ -20,6 +20,8 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.pretty.stringpict import prettyForm, stringPict
 
+from solvable.analytic.notation import letter
+
 
 class Expectation(sp.Expr):
     """E[x], the average of a random number over data, features, noise and target.
@@ -166,6 +168,26 @@ class Minimiser(Relation):
 
 
 equation = Equality
+
+LARGEST = 8  # blocks on a side beyond which a block matrix is displayed entry by entry
+
+
+def entries(claim: Relation) -> list[Relation]:
+    """The blocks of a large block matrix that are neither zero nor, on the diagonal, the identity.
+
+    None for any other claim.
+    """
+    blocks = claim.rhs.blocks if isinstance(claim.rhs, sp.BlockMatrix) else sp.zeros(1, 1)
+    if len(blocks.tolist()) <= LARGEST:
+        return []
+    trivial = (sp.ZeroMatrix, sp.Identity)
+    return [
+        claim.func(letter(f"{claim.lhs}_{{{i},{j}}}", f"{claim.lhs}_{{{i},{j}}}"), block)
+        for i, row in enumerate(blocks.tolist(), 1)
+        for j, block in enumerate(row, 1)
+        if not isinstance(block, trivial[: 1 + (i == j)])
+    ]
+
 
 _SYMPY: dict[type, type[Relation]] = {
     sp.Eq: Equality, sp.Lt: Less, sp.Le: AtMost, sp.Gt: Greater,

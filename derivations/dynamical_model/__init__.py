@@ -6,7 +6,7 @@
 loss. `ensembles`: ensembling and bagging. `white_spectrum`: isotropic data and the density of time
 scales. `optimisers`: gradient descent, momentum, one-pass SGD. `scaling_laws`: exponents,
 prefactors, compute-optimal training. `dimension_free`: why the latent dimension does not matter.
-`mode_sums` and `simulation` hold the sums and the small experiments that they share. The paper's P,
+`mode_sums` holds the sums that they share. The paper's P,
 the number of samples, is T here as everywhere.
 """
 

@@ -8,7 +8,7 @@ Transformed, gradient flow is (z + KΣ) v⁰ = w with K = AᵀA/N, Σ = ΨᵀΨ/
 
 hold for every draw, with v² = Σv⁰. The reduced vectors do not depend on what was left out: ψ·v⁰_(ψ)
 is a Gaussian field u¹ whose variance is the test error C₀, and q is a sum of many terms that does
-not fluctuate. So v¹ = u¹ + R₀₂v¹/T with R₀₂ = −Pq, v³ = u³ + R₂₄v³/N with R₂₄ = −Nq': equations
+not fluctuate. So v¹ = u¹ + R₀₂v¹/T with R₀₂ = −Tq, v³ = u³ + R₂₄v³/N with R₂₄ = −Nq': equations
 (30) and (32).
 """
 
@@ -77,7 +77,7 @@ def mean_field_from_the_model() -> Parts:
     )
     steps += [
         _field_variance(),
-        Step("data-field", data, "With R₀₂ = −Pq this is v¹ = u¹ + R₀₂v¹/T.",
+        Step("data-field", data, "With R₀₂ = −Tq this is v¹ = u¹ + R₀₂v¹/T.",
              Solves([equation(v1, u1 + R02 * v1 / T)]), Reference(PAPER, "30"),
              (equation(v1, u1 / (1 - R02)),)),
         Step("feature-field", features, "With R₂₄ = −Nq' this is v³ = u³ + R₂₄v³/N.",
@@ -155,7 +155,7 @@ def _concentration(kind: str) -> Step:
 
     return Step(
         f"no-fluctuation-{kind}", Less(sp.Abs(slope + 1), sp.Rational(3, 10)),
-        f"The variance of {name} falls as size^r, r = −1, at sizes 1, 2, 4, 60 draws each.",
+        f"The variance of {name} falls as the power r = −1 of the size, at sizes 1, 2, 4, 60 draws each.",
         Inequality(observed), Reference(PAPER, "30" if kind == "data" else "32"),
         (Less(sp.Abs(slope), sp.Rational(3, 10)),),
     )  # fmt: skip

@@ -99,7 +99,7 @@ def early_time() -> Parts:
     steps = [
         Step("correction-in-frequency", equation(pair(z), image),
              "R₁R₃ = 1 − (1/N + 1/T) Σ λ_j/(z+λ_j) to first order, put into H_k: the correction of "
-             "H_k is (1/N + 1/T) Σ_j f_kj.",
+             "H_k is (1/N + 1/T) Σ_j f_{kj}.",
              Exact(value=_first_order), None,
              (equation(pair(z), -image), equation(pair(z), image * (z + mode)))),
         Step("correction-in-time", equation(pair(t), value),
@@ -114,7 +114,7 @@ def early_time() -> Parts:
              "@correction-in-time and @paper-form begin alike: the correction sets in with the "
              "square of time.", Exact(value=lambda: early.coeff(t, 2) * t**2)),
         Step("small-width-loss", Series(loss, corrected_loss(), rate**2),
-             "f_kj from @correction-in-time and g_kj = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j), the "
+             "f_{kj} from @correction-in-time and g_{kj} = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j), the "
              "inverse transform of 1/((z+λ_k)(z+λ_j)); the exact loss at 1/N = 1/T.",
              _remainder(-2.0), Reference(PAPER, "83"),
              (Series(loss, limit, rate**2), Series(loss, limit + rate * first, rate**2))),

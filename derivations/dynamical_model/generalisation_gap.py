@@ -3,7 +3,7 @@ r"""Equation (18): the gap between test and training loss, built up by reusing t
 The training residual v¹ is the field u¹ of the test error plus the response of the data to itself,
 u¹ = v¹ − R₀₂v¹/T. Its variance is the test loss, so at equal times
 
-    L + σ_ε² − L̂ = −(2/T) ∫ R₀₂(t,s) C₁(s,t) ds + (1/P²) ∬ R₀₂(t,s) R₀₂(t,s') C₁(s,s') ds ds',
+    L + σ_ε² − L̂ = −(2/T) ∫ R₀₂(t,s) C₁(s,t) ds + (1/T²) ∬ R₀₂(t,s) R₀₂(t,s') C₁(s,s') ds ds',
 
 with L = C₀ and L̂ = C₁. To first order in 1/T, R₀₂(t,s) = −Σ λ_j e^{−λ_j(t−s)}, and
 
@@ -81,7 +81,7 @@ def generalisation_gap() -> Parts:
              (equation(excess, 2 * once / T + twice / T**2),
               equation(excess, -2 * once / T + twice / T))),
         Step("early-gap", Series(excess, first, T**-2),
-             "To first order R₀₂(t,s) = −Σ λ_j e^{−λ_j(t−s)}; g_kj as in "
+             "To first order R₀₂(t,s) = −Σ λ_j e^{−λ_j(t−s)}; g_{kj} as in "
              "@early-time/small-width-loss. N → ∞, t = 3.",
              _early_gap(), Reference(PAPER, "18"),
              (Series(excess, 2 * first, T**-2), Series(excess, first.subs(noise, 0), T**-2))),

@@ -1,6 +1,6 @@
 r"""Appendix C: the end of training, t → ∞, and ridge regression, z = γ.
 
-The residual of ridge regression is z (z + KΣ)^{-1} w at z = γ/(NP), K = AᵀA/N, Σ = ΨᵀΨ/T: z times
+The residual of ridge regression is z (z + KΣ)^{-1} w at z = γ/(NT), K = AᵀA/N, Σ = ΨᵀΨ/T: z times
 the transform of the residual of gradient flow. So the static loss is z²C₀(z, z), and its ridgeless
 limit z → 0 is the loss at t → ∞ (final value theorem): the two papers compute one function.
 """
@@ -16,6 +16,7 @@ import sympy as sp
 
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
 from solvable.analytic.notation import (
+    R1,
     N,
     T,
     kappa,
@@ -61,7 +62,7 @@ def final_error(smaller: sp.Symbol) -> sp.Expr:
 
 @derivation(
     "flow-to-ridge",
-    "Ridge regression is gradient flow at the frequency z = γ/(NP)",
+    "Ridge regression is gradient flow at the frequency z = γ/(NT)",
     Reference(PAPER, "35"), Reference(STATIC, "163"),
 )  # fmt: skip
 def flow_to_ridge() -> Parts:
@@ -69,7 +70,7 @@ def flow_to_ridge() -> Parts:
     two-point function on its diagonal is the static loss of the solvable-model paper."""
     static, excess = excess_loss_formula(), ridge_error() - noise
     equal_weights = sp.simplify(isotropic(excess.subs(sigma_eps, 0), sigma_w**2))
-    train = (1 - D1 / T) ** 2 * ridge_error()
+    total = loss + noise
     v_ridge, diagonal = sp.Symbol("v_gamma"), z**2 * sp.Function("C_0")(z, z)
     average = Expectation(RESIDUAL)
     steps = [
@@ -77,19 +78,18 @@ def flow_to_ridge() -> Parts:
              "Normal equations of ridge regression on one draw, against the flow's resolvent.",
              Agrees(_ridge_residual, _flow_residual), None,
              (equation(v_ridge, V_FLOW), equation(v_ridge, z**2 * V_FLOW))),
-        Step("static-loss", equation(diagonal, static),
-             "@two-point-function/error at κ' → κ, less σ_ε², is @test-loss/excess-loss, for any "
-             "target and noise.",
-             Exact(simplify=rational, value=lambda: excess), Reference(STATIC, "163"),
-             (equation(diagonal, static.subs(T, N)), equation(diagonal, static + noise))),
+        Step("static-loss", equation(diagonal, loss),
+             "@two-point-function/error at κ' → κ, less σ_ε², is the loss L of @test-loss/excess-loss, "
+             "for any target and noise.",
+             Exact({loss: static}, rational, lambda: excess), Reference(STATIC, "163"),
+             (equation(diagonal, loss + noise),)),
         Step("isotropic", equation(loss, isotropic_loss_formula()),
              "w_k² = σ_w² and no noise: L = z²C₀(z, z) has the isotropic closed form.",
              Exact(simplify=rational, value=lambda: equal_weights), Reference(STATIC, "163")),
-        Step("training-loss", Equivalent(average, train),
-             "z²C₁(z, z) = R₁²X against the training residual of simulated ridge regression.",
+        Step("training-loss", Equivalent(average, R1**2 * total),
+             "z²C₁(z, z), R₁ = 1 − D₁/T, against the training residual of simulated ridge regression.",
              _simulated_training(), None,
-             (Equivalent(average, ridge_error()),
-              Equivalent(average, (1 - D1 / T) * ridge_error()))),
+             (Equivalent(average, total), Equivalent(average, R1 * total))),
     ]  # fmt: skip
     return Parts(steps, steps[1].claim, ("z = γ/(NT) for features of unit variance",))
 
@@ -125,13 +125,17 @@ def _simulated_training() -> Statistical:
     root = solve(spectrum, cell.features, cell.samples, frequency).value
     values = {kappa: root, N: cell.features, T: cell.samples, sigma_eps: cell.noise**0.5}
 
+    def theory(claim: Relation) -> float:
+        written = claim.rhs.subs([(loss, ridge_error() - noise), (R1, 1 - D1 / T)])
+        return float(Point(values, spectrum)(written))
+
     @cache
     def simulated() -> list[float]:
         scored = replace(cell, at=(frequency * cell.features * cell.samples,))
         runs = (simulate(scored, seed_sequence(0, scored, i)) for i in range(60))
         return [run[scored.observables()[1]] for run in runs]
 
-    return Statistical(simulated, Point(values, spectrum).right, sizes=cell.sizes())
+    return Statistical(simulated, theory, sizes=cell.sizes())
 
 
 @derivation(

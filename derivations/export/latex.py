@@ -7,15 +7,16 @@ broken at the terms of its sums, and scaled to the line if it is still too wide.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any
 
 import sympy as sp
 
-from solvable.analytic.typesetting import latex
+from solvable.analytic.typesetting import latex, positive_first
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import Derivation, Step, referring
-from ..relations import Relation
+from ..relations import Expectation, Minimiser, Relation, Series, entries
 from .prose import escape
 
 WIDE = 90  # characters on a line beyond which an equation is broken
@@ -28,24 +29,32 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[hidelinks]{hyperref}
 \numberwithin{equation}{section}
 \allowdisplaybreaks
-\newcommand{\fit}[1]{\adjustbox{max width=0.9\linewidth}{$\displaystyle #1$}}
+\newcommand{\fit}[1]{\adjustbox{max width=0.85\linewidth}{$\displaystyle #1$}}
 """
 
 
 def display(claim: Relation) -> str:
     """The claim as the body of a displayed equation, broken into lines where it is long."""
+    if listed := entries(claim):
+        shown = [latex(entry) for entry in listed]
+        rows = [r",\quad ".join(shown[i : i + 4]) for i in range(0, len(shown), 4)]
+        return rf"\fit{{\begin{{gathered}} {_BREAK.join(rows)} \end{{gathered}}}}"
     if _width(latex(claim)) <= WIDE:
         return rf"\fit{{{latex(claim)}}}"
-    lines = _lines(claim.rhs)
-    lines += [rf"+ O\!\left({latex(order)}\right)" for order in claim.args[2:]]
-    left = latex(claim.lhs)
-    if _width(left) > WIDE // 3:  # the left side on lines of its own
-        first = r" \\ & ".join(_lines(claim.lhs))
-        body = rf"& {first} \\ & \quad {claim.tex} {lines[0]}"
+    left, lines = _lines(claim.lhs), _lines(claim.rhs)
+    if isinstance(claim, Series):
+        lines.append(rf"+ O\!\left({latex(claim.args[2])}\right)")
+    if isinstance(claim, Minimiser):
+        lines = _bracketed(lines, rf"\operatorname*{{argmin}}_{{{latex(claim.args[2])}}}")
+    if len(left) > 1 or _width(left[0]) > WIDE // 3:  # the left side on lines of its own
+        body = rf"& {f'{_BREAK}& '.join(left)}{_BREAK}& \quad {claim.tex} {lines[0]}"
     else:
-        body = rf"{left} {claim.tex} {{}} & {lines[0]}"
-    body += "".join(rf" \\ & \qquad {line}" for line in lines[1:])
+        body = rf"{left[0]} {claim.tex} {{}} & {lines[0]}"
+    body += "".join(rf"{_BREAK}& \qquad {line}" for line in lines[1:])
     return rf"\fit{{\begin{{aligned}} {body} \end{{aligned}}}}"
+
+
+_BREAK = r" \\ "
 
 
 def _width(code: str) -> float:
@@ -55,19 +64,45 @@ def _width(code: str) -> float:
     return len(re.sub(r"\\[A-Za-z]+|[{}_^ ]", "x", code).replace("x", " ").replace("  ", " "))
 
 
-def _lines(expression: sp.Expr) -> list[str]:
-    """A sum as lines of whole terms that fit the page."""
-    terms = expression.as_ordered_terms() if expression.is_Add else [expression]
+def _bracketed(lines: list[str], before: str = "") -> list[str]:
+    """Lines in large brackets that span them."""
+    first, *rest = [rf"{before}\Bigl[ {lines[0]}", *lines[1:]]
+    return [first, *rest[:-1], rf"{rest[-1]} \Bigr]"] if rest else [rf"{first} \Bigr]"]
+
+
+def _lines(expression: Any) -> list[str]:
+    """The expression as lines that fit the page: terms of sums, numerator over denominator."""
+    if _width(latex(expression)) <= WIDE:
+        return [latex(expression)]
+    if isinstance(expression, Expectation):
+        return _bracketed(_lines(expression.args[0]), r"\mathbb{E}")
+    if expression.is_Add:
+        return _sum_lines(positive_first(expression.as_ordered_terms()))
+    if not (expression.is_Mul and expression.is_commutative):
+        return [latex(expression)]
+    numerator, denominator = sp.fraction(expression)
+    if denominator != 1:
+        below = _bracketed(_lines(denominator), r"\Big/ ")
+        return [*_bracketed(_lines(numerator)), *below]
+    longest = max(expression.args, key=lambda factor: _width(latex(factor)))
+    others = expression / longest
+    return _bracketed(_lines(longest), "" if others == 1 else latex(others))
+
+
+def _sum_lines(terms: Sequence[sp.Expr]) -> list[str]:
     lines: list[str] = []
     line = ""
     for term in terms:
-        piece = latex(term)
-        if (line or lines) and not piece.startswith("-"):
-            piece = "+ " + piece
-        if line and _width(line) + _width(piece) > WIDE:
+        first, *rest = _lines(term)
+        if (line or lines) and not first.startswith("-"):
+            first = "+ " + first
+        if line and (rest or _width(line) + _width(first) > WIDE):
             lines.append(line)
             line = ""
-        line = f"{line} {piece}".strip()
+        line = f"{line} {first}".strip()
+        if rest:
+            lines += [line, *rest[:-1]]
+            line = rest[-1]
     return [*lines, line]
 
 
@@ -133,15 +168,32 @@ def section(derivation: Derivation, included: Container[str] = ()) -> str:
     summary = _prose(derivation.summary, derivation, included)
     lines.append(summary + (f" After {cites}." if cites else ""))
     if derivation.assumptions:
-        items = "\n".join(
-            rf"\item {_prose(text, derivation, included)}" for text in derivation.assumptions
-        )
+        items = _items(derivation.assumptions, lambda t: _prose(t, derivation, included))
         lines += ["", r"\noindent Assumptions:", rf"\begin{{itemize}}{items}\end{{itemize}}"]
     lines += [_step(step, derivation, included) for step in derivation.steps]
     lines += _conclusion(derivation)
     for note in derivation.notes:
         lines.append(rf"\paragraph{{Note.}} {_prose(note, derivation, included)}")
     return "\n".join(lines)
+
+
+def _items(texts: Iterable[str], show: Callable[[str], str] = escape) -> str:
+    return "\n".join(rf"\item {show(text)}" for text in texts)
+
+
+NOTATION = (
+    "N features, T samples (the dynamical paper's P), M latent modes; u are the features, N×M, "
+    "x the data, M×T; the dynamical paper's A and Ψ are u and xᵀ.",
+    "λ_J the eigenvalues of the latent covariance Λ, λ₊ J^{-(1+α)} or J^{-b} for a power law; w the "
+    "target, w_J² λ_J ∝ J^{-a}; σ_ε² the variance of the label noise; γ the ridge.",
+    "κ the renormalised ridge; D_q = Σ (λ/(λ+κ))^q and h_q = Σ w²λ/(λ+κ)^q its sums over modes.",
+    "L the excess loss Σ λ_J v_J² in the limit of large size, v the error of the learned weights; "
+    "L̂ the mean squared residual on the training data.",
+    "Tr the plain trace; tr A = Tr A divided by the dimension of A.",
+    "E[·] the average over data, features, noise and target; a ≃ b: a/b → 1 in the limit of the "
+    "section, N, T, M → ∞ at fixed ratios if it names no other; := defines; a prime marks the "
+    "second of two frequencies.",
+)
 
 
 def article(
@@ -158,6 +210,8 @@ def article(
             r"\begin{document}",
             r"\maketitle",
             r"\tableofcontents" if len(derivations) > 1 else "",
+            r"\section*{Notation}",
+            rf"\begin{{itemize}}{_items(NOTATION)}\end{{itemize}}",
             body,
             _bibliography(_references(derivations)),
             r"\end{document}",

@@ -11,7 +11,7 @@ from solvable.analytic.typesetting import latex, one_line, two_dimensional
 
 from ..bibliography import cite
 from ..derivation import Derivation, Step, referring
-from ..relations import as_relation
+from ..relations import as_relation, entries
 
 WIDTH = 96
 INDENT = "      "
@@ -24,6 +24,9 @@ def _wrapped(text: str, indent: str = "") -> str:
 def pretty(claim: sp.Basic) -> str:
     """The claim in two-dimensional text; the sides of a wide one below one another."""
     claim = as_relation(claim)
+    if listed := entries(claim):
+        text = ";  ".join(map(one_line, listed))
+        return textwrap.indent(textwrap.fill(text, WIDTH - len(INDENT)), INDENT)
     drawn = two_dimensional(claim)
     if max(map(len, drawn.splitlines())) > WIDTH - len(INDENT):
         parts = [_one_side(claim.lhs), claim.sign, _one_side(claim.rhs)]

@@ -31,11 +31,11 @@ _COMBINING = {
 
 # λ_J, m^{-b-1}, σ_w^2: a letter with subscripts and superscripts written in ASCII
 _SCRIPTED = re.compile(
-    r"([A-Za-zα-ωΑ-Ω)\]])((?:[_^](?:\{[^{}]*\}|[A-Za-zα-ω⋆](?![A-Za-z])|-?\d+))+)"
+    r"([A-Za-zα-ωΑ-Ω)\]₀-₉])((?:[_^](?:\{[^{}]*\}|\([^()]*\)|[A-Za-zα-ω⋆](?![a-z])|-?\d+))+)"
 )
 # a letter on its own is a variable; "a", "A" and "I" are words, "D." is an initial
 _VARIABLE = re.compile(r"(?<![A-Za-z\\'’])([B-HJ-Zb-hj-z])(?![A-Za-z.'’\u0300-\u036f])")
-_ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|-?\d+|.)")
+_ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|\([^()]*\)|-?\d+|.)")
 
 
 def escape(text: str) -> str:

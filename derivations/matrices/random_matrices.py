@@ -21,7 +21,15 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, FiniteSize, Verdict, simulated_verdict
 from ..derivation import Step
-from ..relations import Definition, Equivalent, Expectation, Relation, as_relation, equation
+from ..relations import (
+    Definition,
+    Equivalent,
+    Expectation,
+    Relation,
+    as_relation,
+    entries,
+    equation,
+)
 from .planar import ORDER, Planar
 
 SCALES, DRAWS, SEED = (1, 2, 4), 24, 1
@@ -56,6 +64,8 @@ def pencil_step(equations: SelfConsistentEquations, reason: str) -> Step:
     """Q, whose Schur complement is the expression, on random matrices."""
     blocks = shown(equations.pencil.block_matrix())
     q = sp.Symbol("Q")
+    if entries(Definition(q, blocks)):
+        reason += " Blocks that are not listed are 𝕀 on the diagonal and 0 elsewhere."
 
     def error(claim: Relation) -> float:
         whole = isinstance(claim.rhs, sp.BlockMatrix)

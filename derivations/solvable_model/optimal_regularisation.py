@@ -58,9 +58,9 @@ def _to_the_quadratic(scaled: sp.Expr, optimum: sp.Expr) -> list[Step]:
         ),
         Step(
             "stationarity",
-            equation(slope, _stationarity_form(optimum)),
+            equation(slope, _stationarity_form(best_degrees)),
             "The derivative of ln L with respect to D₁ is a quadratic over a product; it "
-            "vanishes at D₁ = D₁⋆, the root below min(N, T).",
+            "vanishes at D₁ = D₁⋆, the root below min(N, T), for which see @optimum.",
             _stationarity(scaled, optimum),
             Reference("talk"),
         ),
@@ -184,12 +184,13 @@ def _stationarity(scaled: sp.Expr, optimum: sp.Expr) -> Both:
 
     def at_root(claim: Relation) -> list[Any]:
         return [
-            Point({**point.values, degrees: point(optimum)})(claim.rhs) for point in _places()
+            Point({**point.values, degrees: point(optimum)})(claim.rhs.subs(best_degrees, optimum))
+            for point in _places()
         ]  # fmt: skip
 
     derivative = Agrees(
         lambda: [point(slope) for point in _places()],
-        lambda claim: [point(claim.rhs) for point in _places()],
+        lambda claim: [point(claim.rhs.subs(best_degrees, optimum)) for point in _places()],
         1e-20,
     )
     return Both((derivative, Agrees(lambda: [0] * len(PLACES), at_root, 1e-12, absolute=True)))
