@@ -25,7 +25,8 @@ GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥ
 SYMBOLS = {
     "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "↔": r"\leftrightarrow",
     "≤": r"\leq", "≥": r"\geq",
-    "≪": r"\ll", "≫": r"\gg", "≈": r"\approx", "≃": r"\simeq", "∼": r"\sim", "≡": r"\equiv", "≠": r"\neq",
+    "≪": r"\ll", "≫": r"\gg", "≈": r"\approx", "≃": r"\simeq", "∼": r"\sim",
+    "≡": r"\equiv", "≠": r"\neq",
     "∝": r"\propto", "∞": r"\infty", "±": r"\pm", "×": r"\times", "·": r"\cdot", "−": "-",
     "√": r"\surd", "∂": r"\partial", "∫": r"\int", "∮": r"\oint", "∬": r"\iint", "Σ": r"\Sigma",
     "∈": r"\in", "⟨": r"\langle", "⟩": r"\rangle", "‖": r"\|", "°": r"^\circ", "½": r"\tfrac12",

@@ -155,7 +155,7 @@ def _concentration(kind: str) -> Step:
 
     return Step(
         f"no-fluctuation-{kind}", Less(sp.Abs(slope + 1), sp.Rational(3, 10)),
-        f"The variance of {name} falls as the power r = −1 of the size, at sizes 1, 2, 4, 60 draws each.",
+        f"The variance of {name} falls as the power r = −1 of the size, at 1, 2, 4; 60 draws each.",
         Inequality(observed), Reference(PAPER, "30" if kind == "data" else "32"),
         (Less(sp.Abs(slope), sp.Rational(3, 10)),),
     )  # fmt: skip

@@ -108,7 +108,7 @@ def gradient_descent() -> Parts:
              Solves([_momentum_flow()]), Reference(PAPER, "137"),
              (equation(v, target / (beta * s**2 + s + drive)),)),
         Step("largest-step", equation(largest, 2 * (1 + beta)),
-             "The mode at λ_max leaves the unit circle at μ = −1: where the spectral radius of "
+             "The mode at λ_{max} leaves the unit circle at μ = −1: where the spectral radius of "
              "μ² − (1 + β − ηλ)μ + β crosses 1, for three β.",
              Agrees(_critical_steps,
                     lambda claim: [float(claim.rhs.subs(beta, x)) for x in MOMENTA], 1e-8),

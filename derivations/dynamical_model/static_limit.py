@@ -79,15 +79,16 @@ def flow_to_ridge() -> Parts:
              Agrees(_ridge_residual, _flow_residual), None,
              (equation(v_ridge, V_FLOW), equation(v_ridge, z**2 * V_FLOW))),
         Step("static-loss", equation(diagonal, loss),
-             "@two-point-function/error at κ' → κ, less σ_ε², is the loss L of @test-loss/excess-loss, "
-             "for any target and noise.",
+             "@two-point-function/error at κ' → κ, less σ_ε², is the loss L of "
+             "@test-loss/excess-loss, for any target and noise.",
              Exact({loss: static}, rational, lambda: excess), Reference(STATIC, "163"),
              (equation(diagonal, loss + noise),)),
         Step("isotropic", equation(loss, isotropic_loss_formula()),
              "w_k² = σ_w² and no noise: L = z²C₀(z, z) has the isotropic closed form.",
              Exact(simplify=rational, value=lambda: equal_weights), Reference(STATIC, "163")),
         Step("training-loss", Equivalent(average, R1**2 * total),
-             "z²C₁(z, z), R₁ = 1 − D₁/T, against the training residual of simulated ridge regression.",
+             "z²C₁(z, z), R₁ = 1 − D₁/T, against the training residual of simulated ridge "
+             "regression.",
              _simulated_training(), None,
              (Equivalent(average, total), Equivalent(average, R1 * total))),
     ]  # fmt: skip

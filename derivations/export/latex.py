@@ -81,9 +81,13 @@ def _lines(expression: Any) -> list[str]:
     if not (expression.is_Mul and expression.is_commutative):
         return [latex(expression)]
     numerator, denominator = sp.fraction(expression)
+    above, below = latex(numerator), latex(denominator)
+    if denominator != 1 and _width(below) <= WIDE // 3:
+        return _bracketed(_lines(numerator), rf"\frac{{1}}{{{below}}}")
+    if denominator != 1 and _width(above) <= WIDE // 3:
+        return _bracketed(_lines(denominator), rf"{above} \Big/ ")
     if denominator != 1:
-        below = _bracketed(_lines(denominator), r"\Big/ ")
-        return [*_bracketed(_lines(numerator)), *below]
+        return [*_bracketed(_lines(numerator)), *_bracketed(_lines(denominator), r"\Big/ ")]
     longest = max(expression.args, key=lambda factor: _width(latex(factor)))
     others = expression / longest
     return _bracketed(_lines(longest), "" if others == 1 else latex(others))
@@ -184,8 +188,8 @@ def _items(texts: Iterable[str], show: Callable[[str], str] = escape) -> str:
 NOTATION = (
     "N features, T samples (the dynamical paper's P), M latent modes; u are the features, N×M, "
     "x the data, M×T; the dynamical paper's A and Ψ are u and xᵀ.",
-    "λ_J the eigenvalues of the latent covariance Λ, λ₊ J^{-(1+α)} or J^{-b} for a power law; w the "
-    "target, w_J² λ_J ∝ J^{-a}; σ_ε² the variance of the label noise; γ the ridge.",
+    "λ_J the eigenvalues of the latent covariance Λ, λ₊ J^{-(1+α)} or J^{-b} for a power law; w "
+    "the target, w_J² λ_J ∝ J^{-a}; σ_ε² the variance of the label noise; γ the ridge.",
     "κ the renormalised ridge; D_q = Σ (λ/(λ+κ))^q and h_q = Σ w²λ/(λ+κ)^q its sums over modes.",
     "L the excess loss Σ λ_J v_J² in the limit of large size, v the error of the learned weights; "
     "L̂ the mean squared residual on the training data.",

@@ -31,10 +31,13 @@ _COMBINING = {
 
 # λ_J, m^{-b-1}, σ_w^2: a letter with subscripts and superscripts written in ASCII
 _SCRIPTED = re.compile(
-    r"([A-Za-zα-ωΑ-Ω)\]₀-₉])((?:[_^](?:\{[^{}]*\}|\([^()]*\)|[A-Za-zα-ω⋆](?![a-z])|-?\d+))+)"
+    r"([0-9A-Za-zα-ωΑ-Ω∂)\]₀-₉⁰-⁹¹²³])"
+    r"((?:[_^](?:\{[^{}]*\}|\([^()]*\)|[A-Za-zα-ω⋆∞](?![a-z])|-?\d+))+)"
 )
 # a letter on its own is a variable; "a", "A" and "I" are words, "D." is an initial
 _VARIABLE = re.compile(r"(?<![A-Za-z\\'’])([B-HJ-Zb-hj-z])(?![A-Za-z.'’\u0300-\u036f])")
+# a minus sign, not a hyphen
+_MINUS = re.compile(r"(?:(?<=[\s(=])|^)-(?=[\s\dA-Za-zΑ-ω(])")
 _ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|\([^()]*\)|-?\d+|.)")
 
 
@@ -46,6 +49,7 @@ def escape(text: str) -> str:
     >>> print(escape("m^{-b}"))
     \\ensuremath{m^{-b}}
     """
+    text = _MINUS.sub("−", text)
     out, last = [], 0
     for match in _SCRIPTED.finditer(text):
         out.append(_with_unicode_scripts(text[last : match.start()]))

@@ -194,7 +194,8 @@ def four_scaling_regimes() -> Parts:
             Step(
                 f"{regime.limited_by}-{kind}",
                 equation(exponent, regime.exponent),
-                f"{regime.quantity} falls as the power −r of {regime.resource}: slope of the exact "
+                f"{one_line(regime.quantity)} falls as the power −r of {regime.resource}: slope of "
+                "the exact "
                 "loss between 10¹² and 10¹³.",
                 Slope(
                     [({b: spectrum.exponent}, _plateau(kind, regime.limited_by, spectrum))],
