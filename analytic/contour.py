@@ -59,8 +59,12 @@ class Contour:
     weights: np.ndarray
 
 
-def hyperbola(first: Any, last: Any, accuracy: Any, *, mp: bool = False) -> Contour:
+def hyperbola(
+    first: Any, last: Any, accuracy: Any, *, angle: float | None = None, mp: bool = False
+) -> Contour:
     """The hyperbola for all times t in [first, last], 0 < first ≤ last, with error ``accuracy``.
+
+    ``angle`` α is by default the best for the arithmetic; near π/2 the hyperbola is narrow.
 
     >>> contour = hyperbola(2.0, 2.0, 1e-14)
     >>> value = 2 * np.sum(contour.weights * np.exp(2 * contour.nodes) / (contour.nodes + 1)).real
@@ -68,7 +72,7 @@ def hyperbola(first: Any, last: Any, accuracy: Any, *, mp: bool = False) -> Cont
     True
     """
     ctx = mpmath.mp if mp else mpmath.fp
-    angle, pi = ctx.mpf(MP_ANGLE if mp else FLOAT_ANGLE), ctx.pi
+    angle, pi = ctx.mpf(angle or (MP_ANGLE if mp else FLOAT_ANGLE)), ctx.pi
     level = -ctx.log(accuracy)
     step = (pi**2 - 2 * pi * angle) / level
     scale = (4 * pi * angle - pi**2) / (step * last)

@@ -223,7 +223,7 @@ class _Model:
         later = np.flatnonzero((times > 0) & (times <= last))
         if len(later):
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
-            losses[..., later] = fine[0]
+            losses[..., later] = np.maximum(fine[0], 0)
             errors[..., later] = np.abs(fine[0] - coarse[0]) + fine[1]
         parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
         return self._result(times.reshape(shape)[()], parts, critical, diverges)

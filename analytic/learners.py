@@ -39,6 +39,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol
 
 import mpmath
@@ -54,7 +55,7 @@ from .contour import (
     windows,
 )
 from .convolution import Circle
-from .errors import InputError
+from .errors import InputError, PrecisionError
 from .spectrum import Spectrum
 from .stability import critical_sgd_step, spectral_edge
 from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_factor
@@ -73,6 +74,12 @@ def below_one(name: str, value: Any) -> Any:
     if not arguments.nonnegative(name, value) < 1:
         raise InputError(name, value, "a number in [0, 1)")
     return value
+
+
+def _truth(name: str, value: Any) -> bool:
+    if value not in (True, False):
+        raise InputError(name, value, "true or false")
+    return bool(value)
 
 
 @dataclass(frozen=True)
@@ -401,6 +408,60 @@ class OnePassSGD(Learner):
         loss = MeanLoss(*sizes, batch, model.noise, model.noise, model.mp)
         excess, error = loss(times, accuracy, growth)
         return np.stack([excess, excess + model.noise]), np.stack([error, error])
+
+
+@dataclass(frozen=True)
+class MinibatchSGD(OnePassSGD):
+    """v_{n+1} = v_n − η × gradient on ``batch`` of the T samples, drawn anew for each step.
+
+    With or without ``replacement`` inside a batch; all samples without it are gradient descent.
+    Exact in the mean over the batches for Gaussian data, large N and T, at any batch size; for
+    T = ∞ it is `OnePassSGD`. In float64 only.
+    """
+
+    replacement: bool = field(
+        default=False, metadata=about(_truth, "draw the samples of a batch with replacement", bool)
+    )
+    rule = "minibatch"
+    fresh = False
+
+    def noise(self, samples: Any, *, mp: bool = False) -> BatchNoise:
+        """Curvature and strength of the noise of the gradients."""
+        if not self.replacement and np.any(np.asarray(samples, float) < self.batch):
+            raise InputError("batch", self.batch, f"at most the {samples} samples")
+        return batch_noise(
+            _number(self.step, mp), _number(self.batch, mp), samples, replacement=self.replacement
+        )
+
+    def losses(
+        self, model: Model, times: np.ndarray, accuracy: Any, critical: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(excess, training) loss at positive times, and their rounding errors."""
+        if model.mp:
+            raise PrecisionError("minibatch SGD is evaluated in float64 only: no digits beyond", 15)
+        sizes = np.broadcast_arrays(model.features, model.samples)
+        found = [
+            _reused(model.spectrum, float(n), float(t), model.noise, self, tuple(times))
+            for n, t in zip(*(size.flat for size in sizes))
+        ]
+        losses = np.array(found).reshape(*sizes[0].shape, 3, len(times))
+        losses = np.moveaxis(losses, -2, 0)
+        return losses[:2], np.stack([losses[2], losses[2]])
+
+
+@lru_cache(16)
+def _reused(
+    spectrum: Spectrum, features: float, samples: float, noise: float, rule: MinibatchSGD,
+    times: tuple[float, ...],
+) -> np.ndarray:  # fmt: skip
+    """(excess, training) loss and error of minibatch SGD, *(3, times)*."""
+    from .schedules import schedule, scheduled_dynamics
+
+    found = scheduled_dynamics(
+        spectrum, features, samples, times, schedule("constant", rule.step, int(max(times))),
+        batch=rule.batch, replacement=rule.replacement, noise=noise,
+    )  # fmt: skip
+    return np.stack([found.excess_loss, found.train_loss, found.error_estimate])
 
 
 def _groups(times: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:

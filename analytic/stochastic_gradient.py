@@ -93,7 +93,9 @@ def batch_noise(
     1.0
     """
     inverse = 1 / samples
-    fraction = 1 if replacement else (1 - batch * inverse) / (1 - inverse)
+    fraction = 1
+    if not replacement and inverse != 0:  # of one sample only batches of one
+        fraction = (1 - batch * inverse) / (1 - inverse) if samples != 1 else 0
     share = fraction / (batch * (1 + 2 * inverse))
     return BatchNoise(step, 1 + (1 - 2 * inverse) * share, step**2 * share)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import Learner, RidgeRegression, learner_from_dict
+from solvable.analytic.learners import Learner, OnePassSGD, RidgeRegression, learner_from_dict
 from solvable.analytic.spectrum import Spectrum
 from solvable.analytic.spectrum import from_dict as spectrum_from_dict
 
@@ -91,11 +91,12 @@ class Cell:
         choice("dtype", self.dtype, ("float64", "float32"))
         if self.feature_law.name == "elliptical":
             raise InputError("feature_law", "elliptical", "a law of independent entries")
-        if self.learner.fresh:
+        if isinstance(self.learner, OnePassSGD):
             if self.feature_draws * self.data_draws > 1:
-                raise InputError("feature_draws, data_draws", "more than 1", "1 for fresh data")
+                raise InputError("feature_draws, data_draws", "more than 1", "1 for SGD")
+            self.learner.noise(self.samples)  # a batch larger than the samples is refused
             if self.targets == "average":
-                raise InputError("targets", "average", "fixed or a count for fresh data")
+                raise InputError("targets", "average", "fixed or a count for SGD")
 
     def sizes(self) -> str:
         """N, T and M in words."""

@@ -50,6 +50,7 @@ class Role(IntEnum):
     TARGETS = 2
     NOISE = 3
     NORMS = 4
+    BATCHES = 5
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-r"""One-pass stochastic gradient descent: fresh samples at every step, no data bottleneck.
+r"""Stochastic gradient descent: on fresh samples at every step, or on batches of T samples.
 
-From θ_0 = 0, with the B samples of step n drawn once and never again,
+From θ_0 = 0, with the B samples of step n,
 
     θ_{n+1} = θ_n + (η/NB) φ_n r_n,    r_n = y_n − φ_nᵀ θ_n,
 
-and the excess loss Σλw² − 2 θ·c + θᵀKθ, K = uΛuᵀ, c = uΛw, is exact at every step.
+and the excess loss Σλw² − 2 θ·c + θᵀKθ, K = uΛuᵀ, c = uΛw, is exact at every step. In one pass the
+samples are drawn once and never again; else a batch is drawn anew for each step from the T samples
+of the cell, with or without replacement inside it, and their labels keep their noise.
 
-For Gaussian data a step needs no x at all: given u and the targets w_1 … w_D, the columns of
+For fresh Gaussian data a step needs no x at all: given u and the targets w_1 … w_D, the columns of
 φ_n and the labels are jointly Gaussian with covariance Γ = [u; w] Λ [u; w]ᵀ, of size N + D. So
 one pass over the modes gives Γ, and batches are drawn as Γ^{1/2} times white columns: memory
 and time per step do not depend on M. For any other law the batches are streamed with all their
@@ -22,7 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvable.analytic.learners import OnePassSGD, RidgeRegression
+from solvable.analytic.learners import MinibatchSGD, OnePassSGD, RidgeRegression
 
 from .cells import Cell
 from .ensembles import (
@@ -55,41 +57,87 @@ class Population:
         return self.power + float(error) / theta.shape[1]
 
 
-def simulate_one_pass(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
+@dataclass(frozen=True)
+class DataSet:
+    """T samples that are used again: φ (N, T) and noisy labels (T, D)."""
+
+    kernel: Array
+    labels: Array
+
+    def train_loss(self, theta: Array) -> float:
+        """Mean squared residual, averaged over the columns of θ (N, D)."""
+        return float(np.mean((self.labels - self.kernel.T @ theta) ** 2))
+
+
+def simulate_sgd(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     """One run of SGD, averaged over its explicit targets. Keys are `Cell.observables`."""
     check_memory(cell, threads=threads)
-    if cell.data_law.name == "gaussian":
+    data = None
+    if not sgd(cell).fresh:
+        population, batches, data = reused_batches(cell, seed, threads)
+    elif cell.data_law.name == "gaussian":
         population, batches = gaussian_batches(cell, seed)
     else:
         population, batches = streamed_batches(cell, seed, threads)
-    losses = descend(population, batches, cell, Streams.of(seed))
-    return dict(zip(cell.observables(), losses.tolist(), strict=True))
+    losses = descend(population, batches, cell, Streams.of(seed), data)
+    return dict(zip(cell.observables(), losses.ravel().tolist(), strict=True))
 
 
-def descend(population: Population, batches: Batches, cell: Cell, streams: Streams) -> Array:
-    """Excess loss after each of the cell's numbers of steps.
+def descend(
+    population: Population,
+    batches: Batches,
+    cell: Cell,
+    streams: Streams,
+    data: DataSet | None = None,
+) -> Array:
+    """Excess loss, and the training loss on ``data``, after each number of steps, *(1|2, times)*.
 
-    ``batches`` gives (φ_n, noiseless labels), shaped (N, B) and (B, D), for each step; label noise
-    is drawn here.
+    ``batches`` gives (φ_n, labels), shaped (N, B) and (B, D), for each step; the label noise of
+    fresh samples is drawn here.
     """
     theta = np.zeros_like(population.cross)
-    losses = np.empty(len(cell.at))
+    losses = np.empty((1 if data is None else 2, len(cell.at)))
     generator = streams(Role.NOISE)
     rate = sgd(cell).step / (len(theta) * sgd(cell).batch)
     for step in range(last_step(cell) + 1):
         if step in cell.at:
-            losses[np.equal(cell.at, step)] = population.excess_loss(theta)
+            scored = np.equal(cell.at, step)
+            losses[0, scored] = population.excess_loss(theta)
+            if data is not None:
+                losses[1, scored] = data.train_loss(theta)
         if step < last_step(cell):
             phi, labels = next(batches)
-            labels = labels + np.sqrt(cell.noise) * generator.standard_normal(labels.shape)
+            if data is None:
+                labels = labels + np.sqrt(cell.noise) * generator.standard_normal(labels.shape)
             theta = theta + rate * phi @ (labels - phi.T @ theta)
     return losses
+
+
+def reused_batches(
+    cell: Cell, seed: Seed, threads: int = 1
+) -> tuple[Population, Batches, DataSet]:
+    """Batches of the cell's T samples, drawn anew for each step, and the samples."""
+    streams = Streams.of(seed)
+    drawn = accumulate(replace(cell, learner=RidgeRegression()), seed, threads=threads)
+    noise = streams(Role.NOISE).standard_normal(drawn.labels.shape)
+    data = DataSet(drawn.kernel, drawn.labels + np.sqrt(cell.noise) * noise)
+    rule, choices = sgd(cell), streams(Role.BATCHES)
+    if not isinstance(rule, MinibatchSGD):
+        raise TypeError(f"{rule.rule} does not use its samples again")
+
+    def batches() -> Batches:
+        while True:
+            chosen = choices.choice(cell.samples, rule.batch, replace=rule.replacement)
+            yield data.kernel[:, chosen], data.labels[chosen]
+
+    population = Population(drawn.features, drawn.cross, drawn.power / explicit_targets(cell))
+    return population, batches(), data
 
 
 def sgd(cell: Cell) -> OnePassSGD:
     """The rule of the cell."""
     if not isinstance(cell.learner, OnePassSGD):
-        raise TypeError(f"{cell.learner.rule} is not one-pass SGD")
+        raise TypeError(f"{cell.learner.rule} is not stochastic")
     return cell.learner
 
 

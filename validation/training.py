@@ -174,9 +174,9 @@ def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     ['excess_loss[ridge=0]', 'train_loss[ridge=0]']
     """
     if isinstance(cell.learner, OnePassSGD):
-        from .stochastic import simulate_one_pass
+        from .stochastic import simulate_sgd
 
-        return simulate_one_pass(cell, seed, threads=threads)
+        return simulate_sgd(cell, seed, threads=threads)
     shape = (cell.features, cell.samples)
     if not isinstance(cell.learner, Filter):
         raise TypeError(f"{cell.learner.rule} is not a function of the eigenvalues")

@@ -1,0 +1,415 @@
+r"""Learning rates that change from step to step, and the exact mean loss of SGD under them.
+
+A schedule gives η_n for n = 0, 1, … as a function that is smooth on few pieces. On the complex
+modes of the kernel (`complex_modes`) a step is, with c_n and g_n of the batch,
+
+    y ← (1 + 2η_n z + c_n η_n² z²) y + g_n k ℓ_n,       ℓ_n = Re Σ y + σ²,
+
+for the mean training loss, noise included, which is the test loss on fresh samples; on T samples
+seen again and again the test loss is the sum of the pairs of modes,
+
+    y' ← [(1 + η_n z)(1 + η_n z') + (c_n − 1)η_n² zz'] y' + g_n T N₀ ℓ_n,
+
+N₀ the coefficient of σ²/(zz') in C₀. Both are solved piece by piece (`difference_equation`), in a
+time that grows with the logarithm of the number of steps.
+
+| name | η_n, n < L |
+|---|---|
+| constant | η |
+| linear | η_f + (η − η_f)(1 − n/L) |
+| cosine | η_f + (η − η_f)(1 + cos πn/L)/2 |
+| wsd | η from wL to (1 − d)L, linear warm-up before, linear decay to η_f after |
+| power | η (1 + n/τ)^{−p} |
+| steps | η r^k after the k-th of m equal parts |
+
+each with a linear warm-up over the first wL steps where w is given.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import arguments
+from .complex_modes import complex_modes
+from .difference_equation import Modes, evolve
+from .errors import InputError
+from .spectrum import Spectrum
+from .stochastic_gradient import BatchNoise, batch_noise
+
+Array = np.ndarray
+
+SAMPLED = 257  # points at which a piece is looked at for its largest rate
+STRAIGHT = 1e-13  # relative second difference of rates that are taken for a straight line
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Steps ``first`` ≤ n < ``last`` on which the value is a smooth function of n."""
+
+    first: int
+    last: int
+    value: Callable[[Array], Array]
+    constant: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A value for every step, smooth on each of its ``pieces``, one after another from 0.
+
+    >>> rates = schedule("linear", 0.5, 100)
+    >>> rates(np.array([0, 50, 99])).round(3)
+    array([0.5  , 0.25 , 0.005])
+    """
+
+    name: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def last(self) -> int:
+        """The number of steps."""
+        return self.pieces[-1].last
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Where the pieces end."""
+        return tuple(piece.last for piece in self.pieces)
+
+    def piece(self, n: float) -> Piece:
+        """The piece of step n; the last one also after its end."""
+        return next((x for x in self.pieces if n < x.last), self.pieces[-1])
+
+    def __call__(self, n: Any) -> Array:
+        """The values of steps n, *(k,)*."""
+        n = np.asarray(n, float)
+        index = np.searchsorted(self.edges, n, side="right").clip(max=len(self.pieces) - 1)
+        out = np.empty(n.shape)
+        for i in np.unique(index):
+            out[index == i] = self.pieces[i].value(n[index == i])
+        return out
+
+    def sampled(self) -> Array:
+        """Values at many steps, as many of each piece."""
+        return np.concatenate([
+            p.value(np.linspace(p.first, p.last - 1, min(SAMPLED, p.last - p.first)))
+            for p in self.pieces
+        ])  # fmt: skip
+
+    def total(self) -> float:
+        """Σ_n of the values, to a per cent or better."""
+        return float(sum(
+            (p.last - p.first)
+            * np.mean(p.value(np.linspace(p.first, p.last - 1, min(SAMPLED, p.last - p.first))))
+            for p in self.pieces
+        ))  # fmt: skip
+
+
+def _flat(first: int, last: int, value: float) -> Piece:
+    return Piece(first, last, lambda n: np.full(np.shape(n), value), constant=True)
+
+
+def _line(first: int, last: int, start: float, slope: float) -> Piece:
+    """start + slope (n − first)."""
+    if slope == 0:
+        return _flat(first, last, start)
+    return Piece(first, last, lambda n: start + slope * (np.asarray(n) - first))
+
+
+def _constant(rate: float, first: int, last: int) -> list[Piece]:
+    return [_flat(first, last, rate)]
+
+
+def _linear(rate: float, first: int, last: int, *, final: float = 0.0) -> list[Piece]:
+    return [_line(first, last, rate, (final * rate - rate) / (last - first))]
+
+
+def _cosine(rate: float, first: int, last: int, *, final: float = 0.0) -> list[Piece]:
+    low, width = final * rate, (1 - final) * rate / 2
+    turn = math.pi / (last - first)
+    return [Piece(first, last, lambda n: low + 2 * width * np.cos(turn * (n - first) / 2) ** 2)]
+
+
+def _wsd(
+    rate: float, first: int, last: int, *, decay: float = 0.2, final: float = 0.0
+) -> list[Piece]:
+    share = arguments.positive("decay", decay)
+    if share > 1:
+        raise InputError("decay", decay, "a fraction in (0, 1]")
+    start = max(first, last - max(1, round(share * last)))
+    stable = [_flat(first, start, rate)] if start > first else []
+    return [*stable, *_linear(rate, start, last, final=final)]
+
+
+def _power(
+    rate: float, first: int, last: int, *, exponent: float = 0.5, scale: float = 1.0
+) -> list[Piece]:
+    arguments.positive("scale", scale)
+    return [Piece(first, last, lambda n: rate * (1 + (n - first) / scale) ** -exponent)]
+
+
+def _steps(
+    rate: float, first: int, last: int, *, parts: float = 3, factor: float = 0.1
+) -> list[Piece]:
+    ends = np.linspace(first, last, arguments.count("parts", parts) + 1).round().astype(int)
+    arguments.positive("factor", factor)
+    return [
+        _flat(int(a), int(b), rate * factor**k)
+        for k, (a, b) in enumerate(zip(ends, ends[1:])) if b > a
+    ]  # fmt: skip
+
+
+SCHEDULES: dict[str, Callable[..., list[Piece]]] = {
+    "constant": _constant, "linear": _linear, "cosine": _cosine, "wsd": _wsd, "power": _power,
+    "steps": _steps,
+}  # fmt: skip
+
+
+def schedule(
+    name: str, rate: float, steps: int, *, warmup: float = 0.0, **options: float
+) -> Schedule:
+    """A named schedule of ``steps`` steps with the largest rate ``rate``.
+
+    Parameters
+    ----------
+    warmup: fraction of the steps over which the rate rises linearly to ``rate``.
+    options: ``final`` rate relative to ``rate`` (linear, cosine, wsd); ``decay``, the fraction of
+        the steps that decay (wsd); ``exponent`` and ``scale`` (power); ``parts`` and ``factor``
+        (steps).
+
+    >>> schedule("wsd", 1.0, 10, warmup=0.2, decay=0.3)(np.arange(10)).round(3)
+    array([0.5  , 1.   , 1.   , 1.   , 1.   , 1.   , 1.   , 1.   , 0.667, 0.333])
+    """
+    make = SCHEDULES[arguments.choice("schedule", name, SCHEDULES)]
+    rate, steps = float(arguments.positive("step", rate)), arguments.count("steps", steps)
+    arguments.nonnegative("warmup", warmup)
+    if not warmup < 1:
+        raise InputError("warmup", warmup, "a fraction in [0, 1)")
+    if not 0 <= arguments.number("final", options.get("final", 0.0)) <= 1:
+        raise InputError("final", options["final"], "a fraction of the rate, in [0, 1]")
+    first = min(round(warmup * steps), steps - 1)
+    rise = [_line(0, first, rate / first, rate / first)] if first else []
+    known = sorted((make.__kwdefaults__ or {}).keys())
+    for option in options:
+        arguments.choice(f"option of the schedule {name}", option, known)
+    return Schedule(name, (*rise, *make(rate, first, steps, **options)))
+
+
+def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule:
+    """The schedule of the given values, one a step; straight stretches become one piece each.
+
+    >>> [piece.last for piece in from_values([0.1, 0.1, 0.1, 0.3, 0.2, 0.1, 0.0]).pieces]
+    [3, 7]
+    """
+    values = np.asarray(values)
+    if values.ndim != 1 or not values.size:
+        raise InputError(name, f"an array of shape {values.shape}", "one value a step")
+    values = np.asarray(arguments.nonnegative(name, values), float)
+    bent = np.abs(np.diff(values, 2)) > STRAIGHT * values.max()
+    pieces, first = [], 0
+    while first < len(values):
+        turns = np.flatnonzero(bent[first:])
+        last = first + int(turns[0]) + 2 if len(turns) else len(values)
+        slope = (values[last - 1] - values[first]) / max(last - 1 - first, 1)
+        pieces.append(_line(first, last, float(values[first]), float(slope)))
+        first = last
+    return Schedule(name, tuple(pieces))
+
+
+def read_schedule(path: str | Path) -> Schedule:
+    """The schedule in a CSV file, one rate a line (a heading is allowed)."""
+    values: list[float] = []
+    try:
+        with open(path, newline="") as lines:
+            for number, row in enumerate(csv.reader(lines), start=1):
+                if row and not (number == 1 and not _is_number(row[0])):
+                    if len(row) != 1 or not _is_number(row[0]) or not 0 <= float(row[0]) < math.inf:
+                        raise InputError(
+                            "schedule", f"line {number} of {path}: {','.join(row)[:40]}",
+                            "one finite rate ≥ 0 on each line",
+                        )  # fmt: skip
+                    values.append(float(row[0]))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("schedule", path, "a file with one rate on each line") from error
+    if not values:
+        raise InputError("schedule", path, "a file with at least one rate")
+    return from_values(values, "schedule")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class ScheduledLoss:
+    """Losses at ``times``, arrays *(times,)*, and their absolute errors.
+
+    ``excess_loss`` Σ λ_k E[v_k²]; ``train_loss`` the mean squared training residual with its noise;
+    infinite after an overflow. ``exceeded`` is the first of the times at which the excess loss is
+    above ``bound``, None if none is.
+    """
+
+    times: Array
+    excess_loss: Array
+    train_loss: Array
+    error_estimate: Array
+    bound: float
+
+    @property
+    def exceeded(self) -> float | None:
+        """The first of the times at which the excess loss is above the bound."""
+        above = np.flatnonzero(self.excess_loss > self.bound)
+        return float(self.times[above[0]]) if len(above) else None
+
+
+def scheduled_dynamics(
+    spectrum: Spectrum,
+    features: float,
+    samples: float,
+    times: Any,
+    rates: Schedule | Sequence[float] | Array,
+    *,
+    batch: float | Schedule | Sequence[float] | Array = 1,
+    replacement: bool = False,
+    noise: float = 0.0,
+    bound: float | None = None,
+) -> ScheduledLoss:
+    """Exact mean losses of SGD after ``times`` steps under a schedule of rates.
+
+    Parameters
+    ----------
+    features, samples: N and T. Infinite samples are fresh ones (one pass); of finitely many each
+        step draws a batch anew, with or without ``replacement``.
+    rates: a `Schedule`, or one rate η_n ≥ 0 for each step.
+    batch: samples in a batch; one number (``inf``: all), a schedule, or one number a step.
+    noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
+
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> law = PowerLaw(exponent=1.25, target_exponent=1.5)
+    >>> rates = schedule("cosine", 0.5, 10**6)
+    >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
+    array([0.248839])
+    """
+    rates = rates if isinstance(rates, Schedule) else from_values(rates)
+    batches = _batches(batch)
+    moments = _checked(features, samples, times, rates, batches, replacement)
+    noise = float(arguments.nonnegative("noise", noise))
+    problem = _Problem(spectrum, features, samples, rates, batches, replacement, noise)
+    order = np.argsort(moments.ravel(), kind="stable")
+    edges = sorted(edge for edge in {*rates.edges, *batches.edges} if edge < rates.last)
+    pieces = list(zip([0, *edges], [*edges, rates.last]))
+    train, test, tail = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
+    if samples == math.inf:
+        train, test = train + noise, train
+    start = float(spectrum.total_target_power())
+    with np.errstate(invalid="ignore"):
+        error = np.abs(test) * tail + 1e-14 * start
+    back = np.argsort(order, kind="stable")
+    test, train = np.maximum(test, 0), np.maximum(train, 0)
+    shaped = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
+    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
+    return ScheduledLoss(moments, *shaped, limit)
+
+
+def _batches(batch: Any) -> Schedule:
+    """The batch sizes as a schedule."""
+    if isinstance(batch, Schedule):
+        return batch
+    if np.ndim(batch):
+        return from_values(batch, "batch")
+    return Schedule("batch", (_flat(0, 1, float(arguments.positive_or_infinite("batch", batch))),))
+
+
+def _checked(
+    features: Any, samples: Any, times: Any, rates: Schedule, batches: Schedule, replacement: bool
+) -> Array:
+    """The times; `InputError` for what is not allowed."""
+    for name, size in (("features", features), ("samples", samples)):
+        if np.ndim(arguments.positive_or_infinite(name, size)):
+            raise InputError(name, size, "one number")
+    moments = np.asarray(arguments.nonnegative("times", times), float)
+    if np.any(moments != np.floor(moments)):
+        raise InputError("times", times, "whole numbers of steps")
+    if moments.max() > rates.last:
+        raise InputError("times", moments.max(), f"at most {rates.last}, the steps of the schedule")
+    if len(batches.pieces) > 1 and batches.last < moments.max():
+        raise InputError(
+            "batch", f"{batches.last} values", f"one for each of {moments.max()} steps"
+        )
+    sizes = batches.sampled()
+    if not np.all(sizes >= 1):
+        raise InputError("batch", sizes.min(), "at least one sample")
+    if not replacement and np.any((sizes > samples) & (sizes < math.inf)):
+        raise InputError("batch", sizes.max(), f"at most the {samples} samples")
+    return moments
+
+
+@dataclass
+class _Problem:
+    """The modes of a model, and what a step does to them."""
+
+    spectrum: Spectrum
+    features: float
+    samples: float
+    rates: Schedule
+    batches: Schedule
+    replacement: bool
+    noise: float
+
+    def __post_init__(self) -> None:
+        largest = self.rates.sampled().max() * np.max(self.batch(self.batches.sampled()).curvature)
+        self.modes = complex_modes(
+            self.spectrum, self.features, self.samples, self.rates.total(),
+            float(largest) or 1.0, paired=self.samples < math.inf,
+        )  # fmt: skip
+
+    def batch(self, size: Array, rate: Any = 1.0) -> BatchNoise:
+        """c and g of batches; of all samples where the size is infinite."""
+        whole = np.isinf(size)
+        found = batch_noise(
+            rate, np.where(whole, 1, size), self.samples, replacement=self.replacement
+        )
+        curvature = np.where(whole, 1.0, found.curvature)
+        return BatchNoise(rate, curvature, np.where(whole, 0.0, found.strength))
+
+    def at(self, n: Array) -> BatchNoise:
+        """η, c and g of the steps n, or of the first one where all are equal."""
+        if self.rates.piece(n[0]).constant and self.batches.piece(n[0]).constant:
+            n = n[:1]
+        return self.batch(self.batches(n), self.rates(n))
+
+    def active(self) -> Modes:
+        """The modes of the training loss; of the excess loss, and σ² beside them, if T = ∞."""
+        z, response = self.modes.z[:, None], self.modes.response[:, None]
+
+        def coefficients(n: Array) -> tuple[Array, Array]:
+            b = self.at(n)
+            return -b.step * z * (2 + b.curvature * b.step * z), b.strength * response
+
+        if self.samples == math.inf:
+            return Modes(self.modes.power, coefficients, self.noise)
+        return Modes(self.modes.power + self.noise * self.modes.noisy, coefficients)
+
+    def passive(self) -> Modes | None:
+        """The pairs of modes of the test loss, if it is not the training loss."""
+        if self.samples == math.inf:
+            return None
+        z, z_prime, power, response = self.modes.pairs(self.noise)
+        total, product = (z + z_prime)[:, None], (z * z_prime)[:, None]
+        response = self.samples * response[:, None]
+
+        def coefficients(n: Array) -> tuple[Array, Array]:
+            b = self.at(n)
+            loss = -b.step * (total + b.curvature * b.step * product)
+            return loss, b.strength * response
+
+        return Modes(power, coefficients)
