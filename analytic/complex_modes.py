@@ -31,7 +31,9 @@ Array = np.ndarray
 
 ACCURACY = 1e-15
 END = -31.0  # of ln(1 + z/x_c): what is left out is e^{−31} of it
-ROOM = 1.1  # least x_c/λ_max
+LEAST = 16.0  # x_c × sum of steps: below it the hyperbola would wind around e^s = 0
+ROOM = 1.05  # x_c/λ_max; the hyperbola winds around e^s = 0 at s ≈ −4, inside 1 − λ_max/x_c
+NEAR, NARROW = 1.003, 1.2  # the same where steps are too large; the angle that winds at s ≈ −8
 PAIRS = 1 << 17  # of nodes that are evaluated at once
 
 
@@ -109,9 +111,10 @@ def complex_modes(
     4.0
     """
     edge = spectral_edge(spectrum, features, samples)
-    top = max(2 / largest, ROOM**2 * edge)
-    crossing = min(2 * edge, math.sqrt(edge * top))
-    contour = hyperbola(1.0, max(2 * crossing * total, 1.0), ACCURACY, angle=angle)
+    crossing, least = min(2 * edge, math.sqrt(2 * edge / largest)), LEAST
+    if crossing < ROOM * edge:  # |q| > 1 beyond the spectrum, if not on it: stay close
+        crossing, least, angle = NEAR * edge, 10 * LEAST, max(angle, NARROW)
+    contour = hyperbola(1.0, max(2 * crossing * total, least), ACCURACY, angle=angle)
     kept = contour.nodes.real > END
     s, weights = contour.nodes[kept], contour.weights[kept]
     z = np.expm1(s) * crossing

@@ -27,7 +27,9 @@ Array = np.ndarray
 POINTS = 16  # of a block
 DIRECT = 64  # steps taken one by one at both ends of a piece, and the shortest block
 CHUNK = 1024  # modes that are solved for at once
-TAIL = 1e-10  # of the largest sum: Legendre coefficients beyond which a block is halved
+TAIL = 1e-10  # of the sums: Legendre coefficients beyond which a block is halved
+ROUNDING = 1e-14  # of the sum of |y|
+FLOOR = 1e-4  # of the sums at the start, below which they are known to so much less
 
 #: steps *(k,)* ↦ (1 − q, s): *(modes, k)* each, or *(modes, k, S, S)* and *(modes, k, S)*; one
 #: column instead of k where they do not depend on n
@@ -101,12 +103,16 @@ class Modes:
         """The same where q does not depend on n: a triangular system for all modes at once."""
         unitary, triangle, first = schur(length)
         start, driven = -(unitary.conj().T @ first), unitary.conj().T @ drive
-        rows = np.zeros((len(drive), len(loss)), dtype=complex)
-        for k in reversed(range(len(drive))):
-            right = start[k] * self.values + driven[k] * source
-            right -= triangle[k, k + 1 :] @ rows[k + 1 :]
-            rows[k] = right / (triangle[k, k] + loss)
-        return (unitary @ rows.sum(axis=1)).real + self.offset, unitary[-1] @ rows
+        sums, after = np.zeros(len(drive), dtype=complex), np.empty_like(self.values)
+        for first_mode in range(0, len(loss), CHUNK):  # stays in the cache
+            part = slice(first_mode, first_mode + CHUNK)
+            rows = start[:, None] * self.values[part] + driven[:, None] * source[part]
+            for k in reversed(range(len(drive))):
+                rows[k] /= triangle[k, k] + loss[part]
+                rows[:k] -= triangle[:k, k, None] * rows[k]
+            sums += rows.sum(axis=1)
+            after[part] = np.sum(unitary[-1, :, None] * rows, axis=0)
+        return (unitary @ sums).real + self.offset, after
 
 
 def evolve(
@@ -116,7 +122,8 @@ def evolve(
 
     ``pieces`` are (first, last) of the stretches of steps on which the coefficients are smooth, one
     after another. Sums that overflow are infinite, and so are all later ones. The estimate is the
-    size of the last Legendre coefficients of the blocks so far, relative to the sums.
+    size of the last Legendre coefficients of the blocks so far, relative to the sums or to `FLOOR`
+    times those at the start, and the rounding errors of the largest modes.
 
     >>> decay = lambda n: (np.full((1, 1), 1e-3), np.zeros((1, 1)))
     >>> found, _, _ = evolve(Modes(np.ones(1), decay), None, [(0, 10**6)], np.array([10, 2000]))
@@ -124,10 +131,11 @@ def evolve(
     True
     """
     run = _Run(active, passive, np.asarray(times, float))
-    for first, last in pieces:
-        for start, length in blocks(first, last):
-            run.advance(start, length)
-    run.record(run.now)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first, last in pieces:
+            for start, length in blocks(first, last):
+                run.advance(start, length)
+        run.record(run.now)
     return run.out[0], run.out[1], run.error
 
 
@@ -157,8 +165,9 @@ class _Run:
 
     def __init__(self, active: Modes, passive: Modes | None, times: Array) -> None:
         self.active, self.passive, self.times = active, passive, times
-        self.out, self.error = np.full((2, len(times)), np.inf), np.zeros(len(times))
+        self.out, self.error = np.full((2, len(times)), np.inf), np.full(len(times), np.inf)
         self.now, self.next, self.tail = 0, 0, 0.0
+        self.floor = FLOOR * max(map(abs, self.totals()))
 
     @property
     def done(self) -> bool:
@@ -168,9 +177,15 @@ class _Run:
     def record(self, n: int) -> None:
         """Note the sums if n is wanted."""
         while not self.done and self.times[self.next] == n:
-            self.out[:, self.next] = self.totals()
-            self.error[self.next] = self.tail
-            self.next += 1
+            self._note(np.array(self.totals()))
+
+    def _note(self, sums: Array) -> None:
+        """The sums at the next of the times, and their errors."""
+        sizes = [np.abs(modes.values).sum() for modes in (self.active, self.passive) if modes]
+        truncation = self.tail * max(float(np.abs(sums).max()), self.floor)
+        self.out[:, self.next] = sums
+        self.error[self.next] = truncation + ROUNDING * float(max(sizes))
+        self.next += 1
 
     def totals(self) -> tuple[float, float]:
         """Sums of the active and of the passive modes."""
@@ -222,13 +237,11 @@ class _Run:
             last = zero[:, -parts:] + one[:, -parts:] @ drive
             self.active.values[part] = last.reshape(self.active.values[part].shape)
         while not self.done and self.times[self.next] < start + length:
-            self.out[:, self.next] = sums @ lagrange((self.times[self.next] - start) / length)
-            self.error[self.next] = self.tail
-            self.next += 1
+            self._note(sums @ lagrange((self.times[self.next] - start) / length))
         return True
 
     def _converged(self, sums: Array) -> bool:
-        scale = float(np.abs(sums).max())
+        scale = max(float(np.abs(sums).max()), self.floor)
         tail = float(np.abs(legendre_tail() @ sums).max()) / (scale or 1.0)
         if not tail <= TAIL:
             return False

@@ -221,6 +221,28 @@ def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule
     return Schedule(name, tuple(pieces))
 
 
+def parse_schedule(text: str, rate: Any, steps: int) -> Schedule:
+    """The schedule ``name[:option=value,…]`` with the largest rate ``rate``, or that of a file.
+
+    >>> parse_schedule("wsd:decay=0.5", 1, 4)(np.arange(4))
+    array([1. , 1. , 1. , 0.5])
+    """
+    name, _, given = text.partition(":")
+    if name not in SCHEDULES:
+        if rate is not None:
+            raise InputError("step", rate, "nothing where the rates are in a file")
+        return read_schedule(text)
+    if rate is None:
+        raise InputError("step", "(absent)", f"the largest rate of the schedule {name}")
+    options = {}
+    for item in filter(None, given.split(",")):
+        option, equals, value = item.partition("=")
+        if not equals or not _is_number(value):
+            raise InputError("schedule", text, "name:option=number,option=number")
+        options[option.strip()] = float(value)
+    return schedule(name, rate, steps, **options)
+
+
 def read_schedule(path: str | Path) -> Schedule:
     """The schedule in a CSV file, one rate a line (a heading is allowed)."""
     values: list[float] = []
@@ -307,17 +329,15 @@ def scheduled_dynamics(
     order = np.argsort(moments.ravel(), kind="stable")
     edges = sorted(edge for edge in {*rates.edges, *batches.edges} if edge < rates.last)
     pieces = list(zip([0, *edges], [*edges, rates.last]))
-    train, test, tail = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
+    train, test, error = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
     if samples == math.inf:
         train, test = train + noise, train
     start = float(spectrum.total_target_power())
-    with np.errstate(invalid="ignore"):
-        error = np.abs(test) * tail + 1e-14 * start
     back = np.argsort(order, kind="stable")
     test, train = np.maximum(test, 0), np.maximum(train, 0)
-    shaped = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
+    test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
     limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    return ScheduledLoss(moments, *shaped, limit)
+    return ScheduledLoss(moments, test, train, error, limit)
 
 
 def _batches(batch: Any) -> Schedule:

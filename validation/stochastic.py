@@ -113,9 +113,7 @@ def descend(
     return losses
 
 
-def reused_batches(
-    cell: Cell, seed: Seed, threads: int = 1
-) -> tuple[Population, Batches, DataSet]:
+def reused_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population, Batches, DataSet]:
     """Batches of the cell's T samples, drawn anew for each step, and the samples."""
     streams = Streams.of(seed)
     drawn = accumulate(replace(cell, learner=RidgeRegression()), seed, threads=threads)

@@ -12,18 +12,22 @@ import numpy as np
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import RULES, Learner
+from solvable.analytic.schedules import (
+    SCHEDULES,
+    ScheduledLoss,
+    parse_schedule,
+    scheduled_dynamics,
+)
 from solvable.analytic.spectrum import PowerLaw
 
 from . import options as types
 from . import output
 
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
-#: the parameters of all rules: name, check, and what it is in which rules
-PARAMETERS = {
-    item.name: (item.metadata["check"], item.metadata["help"])
-    for kind in RULES.values()
-    for item in fields(kind)
-}
+#: the parameters of all rules by name
+PARAMETERS = {item.name: item.metadata for kind in RULES.values() for item in fields(kind)}
+#: the batch of a rule that can follow a schedule, where it has no such parameter
+SCHEDULED = {"gd": math.inf, "sgd": 1, "minibatch": 1}
 
 
 def _checked(name: str, check: Any) -> Any:
@@ -57,8 +61,15 @@ def add_parser(subparsers: Any) -> None:
     add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
         help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
     add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
-    for name, (check, text) in PARAMETERS.items():
-        add(f"--{name}", type=_checked(name, check), metavar="X", help=text)
+    for name, about in PARAMETERS.items():
+        if about["plain"] is bool:
+            add(f"--{name}", action="store_true", default=None, help=about["help"])
+        else:
+            add(f"--{name}", type=_checked(name, about["check"]), metavar="X", help=about["help"])
+    add("--schedule", metavar="NAME[:OPTION=X,…]|FILE",
+        help=f"rates that change with the step, for {', '.join(SCHEDULED)}: {', '.join(SCHEDULES)} "
+        "with the largest rate --step, or a CSV file with one rate a line")  # fmt: skip
+    add("--steps", type=types.count, metavar="L", help="of the schedule (default: the last time)")
     add("--ridge", type=types.nonnegative, metavar="G",
         help="ridge γ of the flow, as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
@@ -67,6 +78,30 @@ def add_parser(subparsers: Any) -> None:
     add("--digits", type=types.count, metavar="D", help="correct digits (default: float64)")
     types.add_json(parser)
     parser.set_defaults(run=run)
+
+
+def scheduled(arguments: argparse.Namespace, spectrum: Any) -> ScheduledLoss:
+    """The losses under a schedule of rates."""
+    name, times = arguments.learner, arguments.times
+    if name not in SCHEDULED:
+        raise InputError("--learner", name, f"one of {', '.join(SCHEDULED)}, with --schedule")
+    for option in ("momentum", "decay", "ridge", "digits"):
+        if getattr(arguments, option) is not None:
+            raise InputError(f"--{option}", getattr(arguments, option), "none with --schedule")
+    if arguments.ensemble * arguments.bags > 1:
+        raise InputError("--ensemble, --bags", "more than 1", "1 with --schedule")
+    if name == "sgd" and arguments.samples < math.inf:
+        raise InputError(
+            "samples", arguments.samples, "inf with fresh data: no sample is seen twice"
+        )
+    batch = SCHEDULED[name] if arguments.batch is None or name == "gd" else arguments.batch
+    rates = parse_schedule(
+        arguments.schedule, arguments.step, arguments.steps or max(1, int(max(times)))
+    )
+    return scheduled_dynamics(
+        spectrum, float(arguments.features), float(arguments.samples), [float(t) for t in times],
+        rates, batch=batch, replacement=bool(arguments.replacement), noise=float(arguments.noise),
+    )  # fmt: skip
 
 
 def learner_of(arguments: argparse.Namespace) -> Learner:
@@ -103,6 +138,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--a", arguments.a, "a > 1 with --latent inf: the loss before training, "
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
     spectrum = PowerLaw(exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a)
+    if arguments.schedule is not None:
+        _print_scheduled(arguments, scheduled(arguments, spectrum))
+        return 0
     learner = learner_of(arguments)
     settings = {
         "learner": learner, "noise": arguments.noise,
@@ -121,6 +159,31 @@ def run(arguments: argparse.Namespace) -> int:
         result = dynamics(spectrum, *sizes, digits=digits, **settings)
     (_print_json if arguments.json else _print_table)(arguments, result)
     return 0
+
+
+def _print_scheduled(arguments: argparse.Namespace, result: ScheduledLoss) -> None:
+    columns = (result.excess_loss, result.error_estimate, result.train_loss)
+    if arguments.json:
+        output.print_json({
+            "times": [float(t) for t in arguments.times],
+            **{
+                name: output.json_number(list(getattr(result, name)))
+                for name in ("excess_loss", "train_loss", "error_estimate")
+            },
+            "exceeded": result.exceeded, "bound": result.bound,
+        })  # fmt: skip
+        return
+    rows = [
+        (f"{float(t):.6g}", output.decimal(a, output.FLOAT_DIGITS), f"{float(e):.0e}",
+         output.decimal(b, output.FLOAT_DIGITS))
+        for t, a, e, b in zip(arguments.times, *columns)
+    ]  # fmt: skip
+    output.print_table(("steps", "excess loss", "±", "training loss"), rows)
+    if result.exceeded is not None:
+        print(
+            f"Training diverges: of the times asked, step {result.exceeded:.6g} is the first with "
+            f"a loss above {result.bound:.4g}."
+        )
 
 
 def _reaches(result: DynamicLoss, digits: int) -> bool:

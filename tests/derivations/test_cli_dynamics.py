@@ -9,6 +9,7 @@ import pytest
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.loss import static_loss
+from solvable.analytic.schedules import schedule, scheduled_dynamics
 from solvable.analytic.spectrum import PowerLaw
 from solvable.derivations.cli import main
 
@@ -138,4 +139,45 @@ def test_bad_input_is_one_line(capsys, options, model, words):
         status, out, err = error.code, captured.out, captured.err
     assert status == 2 and out == ""
     assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
+    assert all(word in err for word in words), err
+
+
+def test_schedules(capsys, tmp_path):
+    options = ["--learner", "sgd", "--batch", "8", "--times", "10,1e5", "--noise", "0.1"]
+    model = replaced(samples="inf")
+    found = run_json(
+        capsys, *options, "--schedule", "cosine:final=0.1", "--step", "0.3", model=model
+    )
+    rates = schedule("cosine", 0.3, 10**5, final=0.1)
+    expected = scheduled_dynamics(LAW, 60, math.inf, [10, 10**5], rates, batch=8, noise=0.1)
+    assert found["excess_loss"] == pytest.approx(expected.excess_loss, rel=1e-12)
+    assert found["exceeded"] is None
+    path = tmp_path / "rates.csv"
+    path.write_text("\n".join(["0.3"] * 20))
+    found = run_json(capsys, "--learner", "minibatch", "--batch", "4", "--schedule", str(path),
+                     "--times", "20")  # fmt: skip
+    same = run_json(capsys, "--learner", "minibatch", "--batch", "4", "--step", "0.3",
+                    "--times", "20")  # fmt: skip
+    assert found["excess_loss"] == pytest.approx(same["excess_loss"], rel=1e-12)
+    status, out, _ = run(capsys, *options, "--schedule", "constant", "--step", "3", model=model)
+    assert status == 0 and "diverges" in out and "inf" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--schedule", "cosine"], ["--learner", "sgd"]),
+        (["--learner", "gd", "--schedule", "cosine"], ["step", "absent"]),
+        (["--learner", "gd", "--step", "0.1", "--schedule", "cosine:final=x"], ["schedule"]),
+        (["--learner", "gd", "--step", "0.1", "--schedule", "cosine:decay=1"], ["option", "final"]),
+        (["--learner", "gd", "--schedule", "/nowhere.csv"], ["schedule", "file"]),
+        (["--learner", "gd", "--step", "0.1", "--schedule", "cosine", "--steps", "5"], ["times"]),
+        (["--learner", "sgd", "--step", "0.1", "--schedule", "cosine"], ["samples", "inf"]),
+        (["--learner", "minibatch", "--step", "0.1", "--batch", "121"], ["batch", "at most"]),
+        (["--learner", "minibatch", "--step", "0.1", "--digits", "20"], ["float64"]),
+    ],
+)  # fmt: skip
+def test_bad_schedules_are_one_line(capsys, options, words):
+    status, out, err = run(capsys, "--times", "10", *options)
+    assert status == 2 and out == "" and len(err.strip().splitlines()) == 1
     assert all(word in err for word in words), err

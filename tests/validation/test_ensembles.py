@@ -72,8 +72,7 @@ def test_fewer_modes_are_a_prefix_of_more_modes():
     """With a negligible tail, cutting the spectrum elsewhere leaves the same realisation."""
     steep = {"exponent": 9.0, "target_exponent": 9.0}
     short, long = (
-        moments(Cell(PowerLaw(size=size, **steep), 6, 8), 3)
-        for size in (TILE, 2 * TILE)
+        moments(Cell(PowerLaw(size=size, **steep), 6, 8), 3) for size in (TILE, 2 * TILE)
     )
     assert np.allclose(short.kernel, long.kernel, rtol=1e-9, atol=1e-9)
 
@@ -199,9 +198,7 @@ def test_available_memory_is_the_smaller_of_machine_and_group(tmp_path, monkeypa
 def test_bare_flops_count_the_products():
     cell = Cell(Flat(size=7), 3, 5)
     assert bare_flops(cell) == 7 * (4 * 15 + 9 + 25)
-    assert bare_flops(Cell(Flat(size=7), 3, 5, targets="fixed")) == (
-        7 * (2 * 15 + 9 + 2 * 8)
-    )
+    assert bare_flops(Cell(Flat(size=7), 3, 5, targets="fixed")) == (7 * (2 * 15 + 9 + 2 * 8))
 
 
 def test_bad_cells_are_refused_by_name():
