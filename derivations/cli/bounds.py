@@ -133,10 +133,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 @contextlib.contextmanager
 def bounded(arguments: argparse.Namespace) -> Iterator[None]:
     """All of the above, as the options of a command ask for."""
-    with (
-        time_limit(arguments.time_limit),
-        sign_of_life(arguments.command, arguments.progress),
-    ):
+    with time_limit(arguments.time_limit), sign_of_life(arguments.command, arguments.progress):
         yield
 
 

@@ -145,9 +145,7 @@ def print_comparison(comparison: Findings) -> None:
 
 
 def as_json(
-    checked: list[tuple[str, str, Verdict]],
-    evaluated: list[tuple[str, ...]],
-    comparison: Findings,
+    checked: list[tuple[str, str, Verdict]], evaluated: list[tuple[str, ...]], comparison: Findings
 ) -> dict[str, Any]:
     """The tour as data."""
     keys = ("features", "samples", "ridge", "noise", "kappa", "excess_loss")

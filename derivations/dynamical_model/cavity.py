@@ -39,14 +39,8 @@ form, form_features = sp.symbols("q q'")
 left_out = letter("ψ·v⁰_(ψ)", r"\psi\cdot v^{0}_{(\psi)}")
 left_out_error = letter("v⁰_(ψ)ᵀΛv⁰_(ψ)", r"v^{0\top}_{(\psi)}\Lambda v^{0}_{(\psi)}")
 left_out_feature = letter("α·v²_(α)", r"\alpha\cdot v^{2}_{(\alpha)}")
-FORMS = {
-    "data": "q = ψᵀ(z + KΣ_(ψ))^{-1}Kψ/T.",
-    "features": "q' = αᵀ(z + ΣK_(α))^{-1}Σα/N.",
-}
-REMOVED = {
-    "data": (v1, left_out, form),
-    "features": (v3, left_out_feature, form_features),
-}
+FORMS = {"data": "q = ψᵀ(z + KΣ_(ψ))^{-1}Kψ/T.", "features": "q' = αᵀ(z + ΣK_(α))^{-1}Σα/N."}
+REMOVED = {"data": (v1, left_out, form), "features": (v3, left_out_feature, form_features)}
 
 
 @derivation(

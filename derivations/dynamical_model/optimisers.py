@@ -53,9 +53,10 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Solves, rational
 from ..derivation import Step
 from ..relations import Expectation, Relation, equation
-from .ensembles import crossed
-from .mean_field import PAPER, REDUCED, X
+from .averages import crossed
+from .mean_field import PAPER
 from .mode_sums import U_lam2, divided_differences, unlimited
+from .two_point import REDUCED, X
 
 eta, beta, batch = sp.symbols("eta beta B", positive=True)
 mu, s = sp.symbols("mu s")  #: transform variables of steps and of time

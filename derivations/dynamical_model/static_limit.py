@@ -41,8 +41,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Point, Statistical, rational
 from ..derivation import Step
 from ..relations import Equivalent, Expectation, Relation, equation
-from .mean_field import PAPER, X, two_point_solution
+from .mean_field import PAPER
 from .mode_sums import coincident
+from .two_point import X, two_point_solution
 
 STATIC = "solvable-model"
 r = sp.Symbol("r", positive=True)  #: late-time variable of the paper, r = 1/κ

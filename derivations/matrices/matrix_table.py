@@ -85,7 +85,7 @@ def rows() -> Iterator[Row]:
     """Derive and prove every expression."""
     from solvable.validation.matrix_expressions import SizeScaling, instance, prove_by_simulation
 
-    from .planar import ORDER
+    from .pairings import ORDER
     from .random_matrices import DRAWS, SCALES, SEED
 
     def simulated(name: str, equations: SelfConsistentEquations) -> SizeScaling:

@@ -30,7 +30,7 @@ from ..relations import (
     entries,
     equation,
 )
-from .planar import ORDER, Planar
+from .pairings import ORDER, Planar
 
 SCALES, DRAWS, SEED = (1, 2, 4), 24, 1
 PENCIL_TOLERANCE = 1e-9

@@ -53,8 +53,8 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, FiniteSize, Inequality, Point, Slope, Solves, rational
 from ..derivation import Step
-from ..dynamical_model.mean_field import X, two_point_solution
 from ..dynamical_model.mode_sums import U_lam, U_lam2, U_target, divided_differences, unlimited
+from ..dynamical_model.two_point import X, two_point_solution
 from ..relations import Equivalent, Expectation, Greater, Less, Relation, equation
 
 PHASES, TWO_POINT, LEARNING = "phases", "two-point", "feature-learning"

@@ -201,37 +201,23 @@ def time_and_features() -> Parts:
     exponent = r_t * r_N / (r_t + r_N)
     r_C = sp.Symbol("r_C")
 
-    def optimum(which: str) -> Agrees:
-        return Agrees(
-            lambda: _numerical_optimum()[which],
-            lambda claim: float(claim.rhs.subs(SOMEWHERE)),
-            1e-5,
-        )
-
+    optima = {
+        "features": (N, best.features, "154", "The optimum of the linear system."),
+        "time": (t, best.time, "155", "The time that the budget leaves."),
+        "loss": (loss, best.loss, "156", "The loss at @features and @time: one of the two terms "
+                 "times 1 + p r_t/(q r_N)."),
+    }  # fmt: skip
     steps = [
-        Step(
-            "features",
-            equation(N, best.features),
-            "The optimum of the linear system.",
-            optimum("features"),
-            Reference("dynamical-model", "154"),
-            (equation(N, 2 * best.features),),
-        ),
-        Step(
-            "time",
-            equation(t, best.time),
-            "The time that the budget leaves.",
-            optimum("time"),
-            Reference("dynamical-model", "155"),
-            (equation(t, 2 * best.time),),
-        ),
-        Step(
-            "loss",
-            equation(loss, best.loss),
-            "The loss at @features and @time: one of the two terms times 1 + p r_t/(q r_N).",
-            optimum("loss"),
-            Reference("dynamical-model", "156"),
-            (equation(loss, 2 * best.loss),),
+        *(
+            Step(
+                name,
+                equation(symbol, value),
+                reason,
+                _optimum(name),
+                Reference("dynamical-model", number),
+                (equation(symbol, 2 * value),),
+            )
+            for name, (symbol, value, number, reason) in optima.items()
         ),
         Step(
             "exponent",
@@ -243,6 +229,13 @@ def time_and_features() -> Parts:
         ),
     ]
     return Parts(steps, steps[2].claim, ("L = A t^{-r_t} + B N^{-r_N}, budget N^p t^q = C",))
+
+
+def _optimum(which: str) -> Agrees:
+    """The claimed optimum is the one that is found numerically."""
+    return Agrees(
+        lambda: _numerical_optimum()[which], lambda claim: float(claim.rhs.subs(SOMEWHERE)), 1e-5
+    )
 
 
 #: a point at which the optimum is also found numerically

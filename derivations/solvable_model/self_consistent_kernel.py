@@ -20,7 +20,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, Numeric, rational
 from ..derivation import Step
-from ..matrices.planar import Planar
+from ..matrices.pairings import Planar
 from ..matrices.random_matrices import pencil_step, shown
 from ..relations import Equivalent, Expectation, Series, equation
 from .points import solved

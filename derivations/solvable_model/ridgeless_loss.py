@@ -164,9 +164,7 @@ def scaling_law() -> Parts:
         ),
     ]  # fmt: skip
     return Parts(
-        steps,
-        steps[2].claim,
-        assumptions=("M = ∞, λ₊ = 1, m = min(N, T) ≫ 1, max(N, T) = ∞",),
+        steps, steps[2].claim, assumptions=("M = ∞, λ₊ = 1, m = min(N, T) ≫ 1, max(N, T) = ∞",)
     )
 
 
@@ -188,9 +186,7 @@ def _quadrature(exponent: Fraction) -> Any:
 
 
 @derivation(
-    "double-descent",
-    "The pole at N = T, and how a ridge rounds it",
-    Reference("solvable-model"),
+    "double-descent", "The pole at N = T, and how a ridge rounds it", Reference("solvable-model")
 )
 def double_descent() -> Parts:
     """At N = T both brackets of @resolvent/equation vanish together as z → 0. The loss diverges as

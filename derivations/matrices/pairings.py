@@ -9,10 +9,7 @@ from typing import Any
 import sympy as sp
 
 from solvable.analytic.free_probability import SelfConsistentEquations
-from solvable.analytic.free_probability.spectral_trace import (
-    SpectralTrace,
-    in_spectral_functions,
-)
+from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
 
 from ..checks import Verdict, passes_if
 

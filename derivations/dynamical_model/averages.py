@@ -26,8 +26,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Exact, FiniteSize, Point, Solves, rational
 from ..derivation import Step
 from ..relations import Relation, equation
-from .mean_field import PAPER, REDUCED, X, two_point_solution
+from .mean_field import PAPER
 from .mode_sums import U_lam, U_lam2, U_target, U_target_lam, coincident, unlimited
+from .two_point import REDUCED, X, two_point_solution
 
 members, bags = sp.symbols("E B", positive=True)  #: sizes of the two averages
 own, feature_pair, data_pair, full_pair = sp.symbols("C C_f C_d C_fd")
