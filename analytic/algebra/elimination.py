@@ -12,15 +12,24 @@ is a numeric solution at a generic point. Three operations are needed:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import mpmath
 import sympy as sp
 
-from .laurent import Laurent
 from .rational import Field, Fraction, Monomial, Polynomial
 
-Entry = TypeVar("Entry", Fraction, Laurent)
+
+class FieldElement(Protocol):
+    """What can be eliminated: a fraction or a series."""
+
+    def __bool__(self) -> bool: ...
+    def __mul__(self, other: Self) -> Self: ...
+    def __sub__(self, other: Self) -> Self: ...
+    def __pow__(self, power: int) -> Self: ...
+
+
+Entry = TypeVar("Entry", bound=FieldElement)
 
 GUARD_DIGITS, LOST_DIGITS = 10, 25  # beyond the witness; that its cancellation may cost
 
@@ -164,13 +173,13 @@ def solve_linear(
     Entries are fractions or series; of the pivots that are not zero the lightest is taken
     (ZeroDivisionError if there is none).
     """
-    size = len(sources)
-    rows: list[Any] = [[*row, b] for row, b in zip(matrix, sources)]  # type: ignore[has-type]
+    rows = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
+    size = len(rows)
     for j in range(size):
-        pivots = [row for row in range(j, size) if rows[row][j]]
+        pivots = [i for i in range(j, size) if rows[i][j]]
         if not pivots:
             raise ZeroDivisionError("the linear system is singular")
-        pivot = min(pivots, key=lambda place: weight(rows[place][j]))
+        pivot = min(pivots, key=lambda i: weight(rows[i][j]))
         rows[j], rows[pivot] = rows[pivot], rows[j]
         inverse = rows[j][j] ** -1
         rows[j] = [inverse * e for e in rows[j]]
