@@ -16,7 +16,10 @@ commute, unless ``commuting(L, W)`` says that they have the same eigenvectors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -26,13 +29,47 @@ from ..errors import InputError, OutsideTheoryError
 GAUSSIAN_NAMES = ("gaussian", "normal")
 
 
-class Eigenvalue(sp.Symbol):
-    """The eigenvalue λ_J of a deterministic matrix, summed over J inside a trace."""
+class Internal(sp.Symbol):
+    """A symbol of the engine's own: never equal to one that is typed, whatever its name."""
 
     __slots__ = ()
 
     def _latex(self, printer: Any) -> str:
         return printer._print(sp.Symbol(self.name))
+
+
+class Eigenvalue(Internal):
+    """The eigenvalue λ_J of a deterministic matrix, summed over J inside a trace."""
+
+    __slots__ = ()
+
+
+def free_stem(stems: Iterable[str], taken: Iterable[str]) -> str:
+    """The first of these names that is free together with its numbered and primed forms.
+
+    >>> free_stem(("kappa", "chi"), {"kappa_1", "z"})
+    'chi'
+    """
+    used = {_spelled(name) for name in taken}
+
+    def free(stem: str) -> bool:
+        pattern = re.compile(rf"{re.escape(stem)}('+|_?\d+'*)?")
+        return not any(pattern.fullmatch(name) for name in used)
+
+    first = next(iter(stems := tuple(stems)))
+    longer = (first + "_" + "o" * k for k in range(1, len(used) + 2))
+    return next(stem for stem in (*stems, *longer) if free(stem))
+
+
+def _spelled(name: str) -> str:
+    """The name with Greek letters spelled, as they are printed alike."""
+    spelled = [
+        unicodedata.name(x, "").split()[-1].lower()
+        if "GREEK SMALL" in unicodedata.name(x, "")
+        else x
+        for x in name
+    ]
+    return "".join(spelled).replace("lamda", "lambda")
 
 
 @dataclass(frozen=True)
@@ -51,12 +88,12 @@ class DeterministicMatrix:
 
     symbol: sp.MatrixSymbol
     symmetric: bool
+    letter: str
 
     @property
     def eigenvalue(self) -> Eigenvalue:
         """The letter that stands for its J-th eigenvalue (singular value if rectangular)."""
-        name = self.symbol.name
-        return Eigenvalue("lambda" if name in ("L", "Lambda") else f"lambda_{name}")
+        return Eigenvalue(self.letter)
 
 
 class MatrixModel:
@@ -125,9 +162,35 @@ class MatrixModel:
             )
             raise InputError("deterministic", f"{name}:{rows},{columns}", allowed)
         symbol = self._new(name, rows, rows if columns is None else columns)
-        self.fixed[name] = DeterministicMatrix(symbol, columns is None)
+        letters = {record.letter for record in self.fixed.values()}
+        plain = name in ("L", "Lambda") and "lambda" not in letters
+        letter = "lambda" if plain else f"lambda_{name}"
+        self.fixed[name] = DeterministicMatrix(symbol, columns is None, letter)
         self._family[name] = name
         return symbol
+
+    def avoiding(self, taken: Iterable[str]) -> MatrixModel:
+        """The same declarations with eigenvalue letters whose names are free."""
+        spelled = {_spelled(name) for name in taken}
+        if not any(record.letter in spelled for record in self.fixed.values()):
+            return self
+        stems = ("ell", "lambda_ell", *("ell" + "l" * k for k in range(1, len(spelled) + 2)))
+        stem = next(s for s in stems if not any(name.startswith(s) for name in spelled))
+        other = MatrixModel()
+        other.random, other._family = dict(self.random), dict(self._family)
+        for name, record in self.fixed.items():
+            letter = record.letter.replace("lambda", stem, 1)
+            other.fixed[name] = replace(record, letter=letter)
+        return other
+
+    def scalars(self) -> set[sp.Symbol]:
+        """The symbols of all dimensions and variances."""
+        found: set[sp.Symbol] = set()
+        for dimension in self.dimensions():
+            found |= sp.sympify(dimension).free_symbols
+        for record in self.random.values():
+            found |= record.variance.free_symbols
+        return found
 
     def commuting(self, *matrices: Any) -> None:
         """Declare that these symmetric deterministic matrices have common eigenvectors."""
@@ -170,6 +233,9 @@ class MatrixModel:
             raise InputError("name", name, "an identifier, such as X or Lambda")
         if name in self.random or name in self.fixed:
             raise InputError("name", name, "a name that is not declared twice")
+        sizes = {str(d) for d in (rows, columns, *self.dimensions())}
+        if name in sizes or {str(rows), str(columns)} & (set(self.random) | set(self.fixed)):
+            raise InputError("name", name, "different names for matrices and dimensions")
         for dimension in (rows, columns):
             good = isinstance(dimension, (sp.Symbol, sp.Integer, int))
             if not good or dimension.is_positive is False:

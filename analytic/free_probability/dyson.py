@@ -31,6 +31,7 @@ from typing import Any
 import sympy as sp
 
 from ..errors import OutsideTheoryError
+from .declarations import Internal, free_stem
 from .deterministic import Algebra, Element, Matrix, invert
 from .entries import Entry, Word
 from .pencil import Pencil, free_scalars
@@ -144,6 +145,7 @@ def self_energy(pencil: Pencil) -> tuple[SelfEnergy, Support]:
 def _contract(pencil: Pencil, support: Support) -> SelfEnergy:
     unknowns: dict[Any, Unknown] = {}
     pairings: list[Pairing] = []
+    stem = free_stem(("u", "v", "y"), {s.name for s in free_scalars(pencil) | _counts(pencil)})
     terms = list(_random_terms(pencil))
     for i, j, (left, letter, right), first in terms:
         record = pencil.model.random[letter.name]
@@ -155,7 +157,7 @@ def _contract(pencil: Pencil, support: Support) -> SelfEnergy:
                 continue
             key = (letter.name, j, k, right, left2)
             if key not in unknowns:
-                symbol = sp.Symbol(f"u_{len(unknowns) + 1}")
+                symbol = Internal(f"{stem}_{len(unknowns) + 1}")
                 unknowns[key] = Unknown(symbol, letter.name, record.variance, (j, k), right, left2)
             pairings.append(Pairing((i, m), first * second, left, unknowns[key], right2))
     return SelfEnergy(list(unknowns.values()), pairings)

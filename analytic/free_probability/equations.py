@@ -17,7 +17,7 @@ import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
 from ..errors import InputError
-from .declarations import MatrixModel
+from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .expression import check, outputs, spectral_parameters
 from .naming import closed_system, describe
@@ -65,7 +65,8 @@ class SelfConsistentEquations:
     def equations(self) -> list[sp.Eq]:
         """Everything: the relations, the linear systems, and the value."""
         linear = [equation for system in self.linear for equation in system.equations()]
-        value = sp.Eq(sp.Symbol("value"), self.value, evaluate=False)
+        name = free_stem(("value", "result"), (s.name for s in self.all_scalars()))
+        value = sp.Eq(sp.Symbol(name), self.value, evaluate=False)
         return [*self.relations, *linear, value]
 
     @property
@@ -160,6 +161,22 @@ class SelfConsistentEquations:
         return "\n".join(f"{e.lhs} = {e.rhs}" for e in self.equations)
 
 
+def _typed_names(
+    expression: Any, constant: sp.Expr, found: list[Any], model: MatrixModel
+) -> set[str]:
+    """The names of all scalars that were typed; one name is one symbol (`InputError`)."""
+    symbols = set(model.scalars()) | constant.free_symbols
+    for weight, matrix in found:
+        scalars = {s for s in matrix.free_symbols if isinstance(s, sp.Symbol)}
+        symbols |= scalars | weight.free_symbols
+    names: dict[str, sp.Symbol] = {}
+    for symbol in symbols:
+        if names.setdefault(symbol.name, symbol) != symbol:
+            allowed = "one symbol for one name, with the same assumptions everywhere"
+            raise InputError("symbols", symbol.name, allowed)
+    return set(names)
+
+
 def derive(
     expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()
 ) -> SelfConsistentEquations:
@@ -180,6 +197,7 @@ def derive(
     constant, found = outputs(expression)
     spectral: set[sp.Symbol] = set()
     dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
+    model = model.avoiding(_typed_names(expression, constant, found, model))
     for _, matrix in found:
         if matrix.rows != matrix.cols:
             raise InputError("trace", matrix, "the trace of a square expression")

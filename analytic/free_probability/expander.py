@@ -16,7 +16,7 @@ import sympy as sp
 
 from ..algebra import Field, Fraction, Laurent, Monomial, Substitution
 from ..errors import InputError, OutsideTheoryError
-from .declarations import Eigenvalue, MatrixModel
+from .declarations import Eigenvalue, Internal, MatrixModel
 from .spectral_trace import SpectralTrace, spectral_trace
 from .trace_expansion import home_dimension
 
@@ -36,8 +36,8 @@ class Ground:
     traces: dict[sp.Expr, sp.Symbol] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.roots = {x: sp.Symbol(f"root_{x.name}") for x in self.model.letters()}
-        self.slots = [sp.Symbol(f"tau_{i}") for i in range(TRACE_SLOTS)]
+        self.roots = {x: Internal(f"root_{x.name}") for x in self.model.letters()}
+        self.slots = [Internal(f"tau_{i}") for i in range(TRACE_SLOTS)]
         self.field = Field([*self.scalars, *self.roots.values(), *self.slots])
         self.letter_of = {self.field.position[r]: x for x, r in self.roots.items()}
 

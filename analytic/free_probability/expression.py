@@ -443,5 +443,7 @@ def _evaluate_scalar(
     missing = [s for s in symbols if s not in scalars]
     if missing:
         raise InputError("scalars", list(map(str, scalars)), f"a value of {missing[0]}")
-    function = sp.lambdify([*symbols, *dummies.values()], body, "numpy")
-    return np.asarray(function(*(scalars[s] for s in symbols), *values.values()))[()]
+    function = sp.lambdify([*symbols, *dummies.values()], body, "numpy", dummify=True)
+    numbers = (complex(scalars[s]) for s in symbols)  # machine integers would overflow
+    numbers = (x if x.imag else x.real for x in numbers)
+    return np.asarray(function(*numbers, *values.values()))[()]

@@ -53,7 +53,7 @@ class CompiledExpressions:
         free = set().union(*(b.free_symbols for b in bodies)) - set(self.names.values())
         self.symbols = sorted(free, key=sp.default_sort_key)
         self.function = sp.lambdify(
-            [*self.symbols, *self.names.values()], bodies, "numpy", cse=True
+            [*self.symbols, *self.names.values()], bodies, "numpy", cse=True, dummify=True
         )
 
     def __call__(self, values: Mapping[sp.Symbol, Any], dimensions: Mapping[Any, Any]) -> list[Any]:
@@ -135,7 +135,7 @@ class _Problem:
         system = self.equations.system
         for symbol, definition in system.shifts.items():
             needed = sorted(definition.free_symbols, key=sp.default_sort_key)
-            function = sp.lambdify(needed, definition, "numpy")
+            function = sp.lambdify(needed, definition, "numpy", dummify=True)
             values[symbol] = function(*(values[s] for s in needed))
         return values
 
@@ -223,6 +223,12 @@ def _continued(problem: _Problem, spectral: np.ndarray) -> np.ndarray:
     )
 
 
+def floating(value: Any) -> np.ndarray:
+    """A number or an array as float64 or complex128: never as machine integers, which overflow."""
+    array = np.asarray(value, complex)
+    return array if np.iscomplexobj(value) or np.any(array.imag) else array.real
+
+
 def _parameters(
     equations: SelfConsistentEquations, given: Mapping[Any, Any], matrices: DeterministicValues
 ) -> dict[sp.Symbol, Any]:
@@ -274,7 +280,7 @@ def solve(
     values = _parameters(equations, parameters, given)
     if any(isinstance(v, (mpmath.mpf, mpmath.mpc)) for v in values.values()):
         return _solve_exactly(equations, values, given)
-    arrays = {s: np.asarray(v) for s, v in values.items()}
+    arrays = {s: floating(v) for s, v in values.items()}
     shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
     flat = {s: np.broadcast_to(a, shape).ravel() for s, a in arrays.items()}
     flat = {s: a if len(set(a.tolist())) > 1 else a[:1] for s, a in flat.items()}
@@ -352,7 +358,7 @@ def _exact(expression: sp.Expr, numbers: dict[Any, Any], given: DeterministicVal
     names = {atom: sp.Dummy() for atom in atoms}
     body = expression.xreplace(names)
     symbols = [s for s in numbers if s in body.free_symbols]
-    function = sp.lambdify([*symbols, *names.values()], body, "mpmath")
+    function = sp.lambdify([*symbols, *names.values()], body, "mpmath", dummify=True)
     traces = [exact_trace(atom, given, numbers) for atom in atoms]
     return mpmath.mpmathify(function(*(numbers[s] for s in symbols), *traces))
 
@@ -403,7 +409,8 @@ def unreduced(
     It contracts for spectral parameters larger than the spectrum; elsewhere `PrecisionError`.
     """
     given = DeterministicValues.read(equations.model, matrices)
-    values = {s: np.atleast_1d(v) for s, v in _parameters(equations, parameters, given).items()}
+    numbers = _parameters(equations, parameters, given)
+    values = {s: np.atleast_1d(floating(v)) for s, v in numbers.items()}
     system = equations.system
     symbols = list(system.unexpanded)
     update = CompiledExpressions(list(system.unexpanded.values()), given)

@@ -27,6 +27,7 @@ import sympy as sp
 
 from .. import notation as papers
 from ..algebra import Fraction, Polynomial, solve_linear
+from .declarations import free_stem
 from .dyson import components
 from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
 from .spectral_trace import SpectralTrace, spectral_trace
@@ -76,9 +77,11 @@ class _Reducer:
     ) -> None:
         self.system, self.witness = system, witness
         self.spectral = sorted(spectral, key=sp.default_sort_key)
-        self.outputs_as = [sp.Symbol(f"g_{i + 1}") for i in range(len(system.outputs))]
+        self.taken = _taken(system)
+        stem = free_stem(("g", "h", "f"), self.taken)
+        self.outputs_as = [sp.Symbol(f"{stem}_{i + 1}") for i in range(len(system.outputs))]
         if len(self.outputs_as) == 1:
-            self.outputs_as = [sp.Symbol("g")]
+            self.outputs_as = [sp.Symbol(stem)]
         self.work = Workspace(system, witness, self.outputs_as)
         with mpmath.workdps(DIGITS + 10):
             for symbol, output in zip(self.outputs_as, system.outputs, strict=True):
@@ -309,6 +312,12 @@ class _Reducer:
         return best
 
 
+def _taken(system: ScalarSystem) -> set[str]:
+    """The names of everything that was typed."""
+    typed = system.scalars() + list(system.model.scalars())
+    return {s.name for s in typed} | set(system.model.random) | set(system.model.fixed)
+
+
 def _length(value: Fraction) -> tuple[int, int]:
     parts = (value.numer, value.denom)
     return (sum(map(len, parts)), sum(p.degrees() for p in parts))
@@ -394,23 +403,30 @@ def _collected(work: Workspace, polynomial: Polynomial, kept: list[sp.Symbol]) -
 
 
 def rename(reduction: Reduction, reducer: _Reducer) -> Reduction:
-    """κ for z, κ' for z', κ_1, κ_2 … otherwise; C_1, C_2 … for the unknowns of linear systems."""
+    """κ for z, κ' for z', κ_1, κ_2 … otherwise; C_1, C_2 … for the unknowns of linear systems.
+
+    Other letters are used where these are taken.
+    """
     names: dict[sp.Symbol, sp.Symbol] = {}
     free = list(reduction.shifts)
+    stem = free_stem(("kappa", "chi", "mu", "nu"), reducer.taken)
+    kappa = sp.Symbol(stem, positive=True)
+    kappa_prime = sp.Symbol(f"{stem}'", positive=True)
     for relation in reduction.relations:
         own = [s for s in free if relation.rhs.has(s) or _in_traces(relation.rhs, s)]
-        special = {papers.z: papers.kappa, papers.z_prime: papers.kappa_prime}
+        special = {papers.z: kappa, papers.z_prime: kappa_prime}
         if relation.lhs in reducer.explicit and len(own) == 1:
             target = special.get(relation.lhs)
             if target is not None and target not in names.values():
                 names[own[0]] = target
                 free.remove(own[0])
     if len(reduction.shifts) == 1 and free:
-        names[free.pop()] = papers.kappa
+        names[free.pop()] = kappa
     for index, symbol in enumerate(free):
-        names[symbol] = sp.Symbol(f"kappa_{index + 1}", positive=True)
+        names[symbol] = sp.Symbol(f"{stem}_{index + 1}", positive=True)
     inside = [u for system in reduction.linear for u in system.unknowns]
-    names.update({u: sp.Symbol(f"C_{i + 1}") for i, u in enumerate(inside)})
+    stem = free_stem(("C", "K", "E"), {name for name in reducer.taken if len(name) > 1})
+    names.update({u: sp.Symbol(f"{stem}_{i + 1}") for i, u in enumerate(inside)})
     return apply_names(reduction, names)
 
 

@@ -145,7 +145,9 @@ class Witness:
             parts = []
             for factor in atom.factors:
                 letters = [x for x in atom.letters if factor.has(x)]
-                parts.append((letters, sp.lambdify([*letters, *symbols], factor, "mpmath")))
+                parts.append(
+                    (letters, sp.lambdify([*letters, *symbols], factor, "mpmath", dummify=True))
+                )
             self.compiled[atom] = (symbols, parts)
         symbols, parts = self.compiled[atom]
         numbers = [self.values[s] for s in symbols]
@@ -183,7 +185,7 @@ class Witness:
         names = {atom: sp.Dummy() for atom in atoms}
         body = expression.xreplace(names)
         symbols = [s for s in self.values if s in body.free_symbols]
-        function = sp.lambdify([*symbols, *names.values()], body, "mpmath")
+        function = sp.lambdify([*symbols, *names.values()], body, "mpmath", dummify=True)
         return mpmath.mpmathify(
             function(*(self.values[s] for s in symbols), *(self.trace(a) for a in atoms))
         )
@@ -247,7 +249,8 @@ def _iterate(system: ScalarSystem, witness: Witness) -> None:
     names = {atom: sp.Dummy() for atom in atoms}
     scalars = [s for s in witness.values if s not in symbols and s not in system.shifts]
     bodies = [system.unexpanded[u].xreplace(names) for u in symbols]
-    update = sp.lambdify([*scalars, *symbols, *names.values()], bodies, "mpmath", cse=True)
+    arguments = [*scalars, *symbols, *names.values()]
+    update = sp.lambdify(arguments, bodies, "mpmath", cse=True, dummify=True)
     fixed = [witness.values[s] for s in scalars]
     current = [witness.values[u] for u in symbols]
     target = mpmath.mpf(10) ** -DIGITS

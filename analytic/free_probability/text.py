@@ -34,7 +34,7 @@ from .declarations import MatrixModel
 from .expression import trace
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[A-Za-z_]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[^\W\d]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
 )
 _MAX_LENGTH, _MAX_DEPTH, _MAX_POWER = 4000, 60, 12
 _ENTRYWISE = {"relu", "tanh", "sin", "cos", "exp", "log", "erf", "sigmoid", "abs", "sign", "max"}
@@ -66,7 +66,8 @@ class _Parser:
                 "expression", repr(text)[:60], f"text of 1 to {_MAX_LENGTH} characters"
             )
         self.text, self.model = text, model
-        self.scalars = scalars | {str(d) for d in model.dimensions()}
+        self.known = {s.name: s for s in model.scalars()}  # the very symbols of the declarations
+        self.scalars = scalars | set(self.known)
         self.tokens: list[tuple[str, str, int]] = []
         self.position, self.depth = 0, 0
         start, end = 0, len(text.rstrip())
@@ -75,6 +76,9 @@ class _Parser:
             if match is None:
                 raise InputError("expression", repr(text[start : start + 20]), "a known symbol")
             kind = str(match.lastgroup)
+            if kind == "name" and not is_name(match.group(kind)):
+                allowed = "letters, digits, _ and primes in a name"
+                raise InputError("expression", repr(match.group(kind)), allowed)
             self.tokens.append((kind, match.group(kind), match.start(kind)))
             start = match.end()
 
@@ -243,6 +247,8 @@ class _Parser:
             return self.model.random[token].symbol
         if token in self.model.fixed:
             return self.model.fixed[token].symbol
+        if token in self.known:
+            return self.known[token]
         if token == "I" and "I" not in self.scalars:
             return Unit(sp.S.One)
         if token[0].isupper() and token not in self.scalars:
@@ -322,12 +328,17 @@ def _parts(text: str, option: str, form: str, least: int, most: int) -> list[str
     return parts
 
 
+def is_name(text: str) -> bool:
+    """An identifier of any script, with primes."""
+    return text.rstrip("'").isidentifier()
+
+
 def _dimension(text: str, option: str) -> Any:
-    if text.isdigit() and int(text) > 0:
+    if text.isascii() and text.isdigit() and int(text) > 0:
         return sp.Integer(text)
-    if not text.isidentifier():
+    if not is_name(text):
         raise InputError(option, repr(text), "a dimension: a name or a count ≥ 1")
-    return scalar_symbol(text) if text[0].isupper() else sp.Symbol(text, positive=True)
+    return scalar_symbol(text)
 
 
 def _split(declarations: Iterable[str]) -> list[str]:
@@ -383,7 +394,7 @@ def _kinds(real: Iterable[str], complex_ones: Iterable[str]) -> list[tuple[str, 
 
 
 def _variance(text: str, sizes: list[Any]) -> sp.Expr:
-    names = frozenset(re.findall(r"[A-Za-z_]\w*", text)) | {str(size) for size in sizes}
+    names = frozenset(re.findall(r"[^\W\d]\w*'*", text)) | {str(size) for size in sizes}
     value = _Parser(text, MatrixModel(), names).parse()
     if not isinstance(value, sp.Expr) or isinstance(value, Unit):
         raise InputError("variance", repr(text), "a positive scalar")

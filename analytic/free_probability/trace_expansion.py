@@ -26,7 +26,7 @@ import sympy as sp
 
 from ..algebra import Fraction
 from ..errors import OutsideTheoryError
-from .declarations import MatrixModel
+from .declarations import Internal, MatrixModel
 from .deterministic import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
 from .spectral_trace import spectral_trace
@@ -49,7 +49,7 @@ class ShiftTable:
         if not expression.has(*self.unknowns):
             return sp.factor(expression)
         if value not in self.symbols:
-            self.symbols[value] = sp.Symbol(f"kappa_{len(self.symbols) + 1}", positive=True)
+            self.symbols[value] = Internal(f"kappa_{len(self.symbols) + 1}", positive=True)
         return self.symbols[value]
 
 

@@ -101,7 +101,9 @@ def compile_trace(
     symbols = sorted(inside, key=sp.default_sort_key)
     diagonal = all(given.bases[x] is None for x in letters)
     if len(atom.factors) == 1 or diagonal:
-        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "numpy", cse=True)
+        function = sp.lambdify(
+            [*letters, *symbols], sp.Mul(*atom.factors), "numpy", cse=True, dummify=True
+        )
 
         def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
             modes = [_padded(x, atom, given, dimensions) for x in letters]
@@ -144,7 +146,7 @@ def _compile_word(
         basis = given.bases[letters[0]]
         vectors = np.eye(size) if basis is None else basis
         diagonals = [given.eigenvalues[x] for x in letters]
-        function = sp.lambdify([*letters, *symbols], factor, "numpy")
+        function = sp.lambdify([*letters, *symbols], factor, "numpy", dummify=True)
         if factor.free_symbols & set(symbols):
             between.append(gap @ vectors)
             moving.append((function, diagonals, vectors))
@@ -187,7 +189,7 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
     symbols = sorted(inside, key=sp.default_sort_key)
     numbers = [values[s] for s in symbols]
     if len(atom.factors) == 1 or all(given.bases[x] is None for x in letters):
-        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "mpmath")
+        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "mpmath", dummify=True)
         sizes = {s: int(v) for s, v in given.dimensions.items()}
         vectors = [
             given.exact[x]
@@ -204,7 +206,7 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
         vectors_ = mpmath.matrix(
             (np.eye(len(given.eigenvalues[own[0]])) if basis is None else basis).tolist()
         )
-        function = sp.lambdify([*own, *symbols], factor, "mpmath")
+        function = sp.lambdify([*own, *symbols], factor, "mpmath", dummify=True)
         modes = zip(*([mpmath.mpf(float(v)) for v in given.eigenvalues[x]] for x in own))
         diagonal = mpmath.diag([function(*mode, *numbers) for mode in modes])
         matrix = vectors_ * diagonal * vectors_.T

@@ -10,6 +10,7 @@ import mpmath
 import sympy as sp
 
 from ..algebra import Elimination, Field, Fraction, Polynomial
+from .declarations import Internal
 from .scalar_system import DIGITS, ScalarSystem, Witness
 
 
@@ -19,7 +20,7 @@ class Workspace(Elimination):
     def __init__(self, system: ScalarSystem, witness: Witness, extra: list[sp.Symbol]) -> None:
         self.system, self.extra = system, extra
         self.atoms = system.atoms()
-        self.names = {atom: sp.Symbol(f"t_{i}") for i, atom in enumerate(self.atoms)}
+        self.names = {atom: Internal(f"t_{i}") for i, atom in enumerate(self.atoms)}
         self.traces = {name: atom for atom, name in self.names.items()}
         symbols = [
             *extra,

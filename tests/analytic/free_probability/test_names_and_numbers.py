@@ -1,0 +1,195 @@
+"""Names belong to the user, and numbers are never machine integers: renaming and rescaling."""
+
+import random
+import re
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import sympy as sp
+from pytest import approx, mark, raises
+
+from solvable.analytic.errors import InputError
+from solvable.analytic.free_probability import MatrixModel, derive, parse_declarations
+from solvable.analytic.free_probability.declarations import Eigenvalue, Internal, free_stem
+from solvable.analytic.free_probability.models import EXPRESSIONS, expression
+from solvable.validation.matrix_expressions import instance
+
+#: names that the engine uses itself, keywords of Python and sympy, other scripts, primes
+AWKWARD = (
+    *("g", "h", "u_1", "u_2", "u_k", "kappa", "kappa_1", "chi", "lambda", "lambda_L", "root_L"),
+    *(
+        "t_0",
+        "tau_0",
+        "value",
+        "D_1",
+        "x0",
+        "if",
+        "Sum",
+        "beta",
+        "κ",
+        "λ",
+        "zeta",
+        "z''",
+        "E1",
+        "pi",
+    ),
+)
+
+
+def renamed(name, names):
+    """The expression of the table under other names, and the values of its scalars under them."""
+    entry, numbers = expression(name), instance(name)
+    typed = sorted({s.name for s in entry.derive().all_scalars()}, key=len, reverse=True)
+    new = dict(zip(typed, names, strict=False))
+
+    def text(source):
+        pattern = r"(?<![\w'.])(" + "|".join(map(re.escape, typed)) + r")(?![\w'(])"
+        return re.sub(pattern, lambda match: new[match[1]], source)
+
+    def sizes(declarations):
+        split = [d.split(":", 1) for d in declarations]
+        return [f"{matrix}:{text(rest)}" for matrix, rest in split]
+
+    declared = (entry.gaussian, entry.symmetric, entry.deterministic)
+    model = parse_declarations(*map(sizes, declared), entry.commuting)
+    scalars = {new[k]: v for k, v in {**numbers.dimensions, **numbers.scalars}.items()}
+    return derive(text(entry.text), model, scalars=scalars), scalars, numbers
+
+
+FAST = [n for n in EXPRESSIONS if n not in ("gradient-flow", "random-feature-loss")]
+
+
+def check_renaming(name, seed):
+    names = list(AWKWARD)
+    random.Random(seed).shuffle(names)
+    equations, scalars, numbers = renamed(name, names)
+    value = equations.solve(scalars, numbers.matrices).value
+    plain = {**numbers.dimensions, **numbers.scalars}
+    expected = expression(name).derive().solve(plain, numbers.matrices).value
+    assert value == approx(expected, rel=1e-9)
+    printed = {s.name for s in equations.unknown_symbols}
+    assert not printed & set(scalars), printed
+    assert equations.value.free_symbols - {*equations.unknown_symbols} <= set(
+        equations.all_scalars()
+    )
+
+
+@mark.parametrize("name", FAST)
+def test_renaming_changes_nothing_but_names(name):
+    check_renaming(name, len(name))
+
+
+@mark.slow
+@mark.parametrize("seed", range(5))
+@mark.parametrize("name", EXPRESSIONS)
+def test_renaming_more_often(name, seed):
+    check_renaming(name, seed)
+
+
+@mark.parametrize(
+    "scalar", ["u_1", "u_2", "g", "u_k", "kappa", "kappa_1", "lambda", "value", "t_0", "κ"]
+)
+def test_scalars_with_the_names_of_unknowns(scalar):
+    model = parse_declarations(["X:M,T:1/T"])
+    equations = derive(f"tr(inv({scalar}*X*X.T + z*I))", model)
+    solution = equations.solve({scalar: 1, "z": 0.3, "M": 400, "T": 600})
+    assert solution.value == approx(1.1565470371, rel=1e-9)
+    assert sp.Symbol(scalar) not in equations.unknown_symbols
+
+
+@mark.parametrize("names", [("p", "n"), ("g", "N"), ("kappa", "u_1"), ("M", "g")])
+def test_dimensions_of_any_name(names):
+    rows, columns = names
+    model = parse_declarations([f"X:{rows},{columns}:1/{columns}"])
+    equations = derive("tr(inv(X*X.T + z*I))", model)
+    solution = equations.solve({rows: 400, columns: 600, "z": 0.3})
+    assert solution.value == approx(1.1565470371, rel=1e-9)
+    assert len({s.name for s in (*equations.all_scalars(), *equations.unknown_symbols)}) == 4
+
+
+def test_two_matrices_with_the_letter_lambda():
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M", "Lambda:M"])
+    assert len({r.eigenvalue for r in model.fixed.values()}) == 2
+    equations = derive("tr(inv(sqrt(L)*X*X.T*sqrt(L) + lambda*I)*Lambda)", model)
+    values = {"L": np.linspace(1, 2, 30), "Lambda": np.diag(np.linspace(3, 4, 30))}
+    solution = equations.solve({"T": 60, "lambda": 0.3}, values)
+    plain = derive(
+        "tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I)*G)",
+        parse_declarations(["X:M,T:1/T"], deterministic=["L:M", "G:M"]),
+    ).solve({"T": 60, "z": 0.3}, {"L": values["L"], "G": values["Lambda"]})
+    assert solution.value == approx(plain.value, rel=1e-12)
+
+
+def test_symbols_of_other_assumptions():
+    p, n = sp.symbols("p n", positive=True)
+    z = sp.Symbol("z", negative=True)
+    model = MatrixModel()
+    x = model.gaussian("X", p, n, 1 / n)
+    equations = derive((x * x.T - z * sp.Identity(p)).I, model)
+    assert equations.solve({z: -0.3, p: 400, n: 600}).value == approx(1.1565470371, rel=1e-9)
+    with raises(InputError, match="one symbol for one name"):
+        derive((sp.Symbol("p") * x * x.T + z * sp.Identity(p)).I, model)
+
+
+@mark.parametrize("name", ["²", "a b", "1n", "x²", "", "-"])
+def test_what_is_no_name(name):
+    with raises(InputError):
+        parse_declarations([f"X:{name},T:1/T"])
+
+
+def test_internal_symbols_equal_nothing_that_is_typed():
+    for kind in (Internal, Eigenvalue):
+        assert kind("u_1") != sp.Symbol("u_1") and kind("u_1") == kind("u_1")
+    assert free_stem(("kappa", "chi"), {"κ'"}) == "chi"
+    assert free_stem(("g",), {"g", "g_o"}) == "g_oo"
+
+
+VALUES = (
+    lambda x: x,
+    float,
+    np.int64,
+    np.float64,
+    sp.Integer,
+    Fraction,
+    lambda x: mpmath.mpf(x),
+)
+
+
+FOURTH_MOMENT = derive("Tr(X*X.T*X*X.T)", parse_declarations(["X:N,M:1"]))
+
+
+@mark.parametrize("second", VALUES)
+@mark.parametrize("first", VALUES)
+def test_every_kind_of_number_gives_the_same(first, second):
+    value = FOURTH_MOMENT.solve({"N": first(3000000), "M": second(10000000)}).value
+    assert float(value) == approx(3.9e20, rel=1e-12)
+
+
+def test_long_powers_at_integer_sizes():
+    equations = derive("tr((I - e*X*X.T)^8)", parse_declarations(["X:N,M:1/M"]))
+    value = equations.solve({"N": 300, "M": 1000, "e": 0.5}).value
+    assert value == approx(0.0599653387, rel=1e-9)
+
+
+SCALABLE = [n for n, e in EXPRESSIONS.items() if not e.deterministic]
+
+
+@mark.parametrize("name", SCALABLE)
+@mark.parametrize(("power", "kind"), [(1, int), (6, float), (12, int), (9, mpmath.mpf)])
+def test_rescaling_all_sizes_changes_nothing(name, power, kind):
+    numbers = instance(name)
+    equations = expression(name).derive()
+    expected = equations.solve({**numbers.dimensions, **numbers.scalars}).value
+    sizes = {d: kind(n * 10**power) for d, n in numbers.dimensions.items()}
+    value = equations.solve({**sizes, **numbers.scalars}).value
+    assert float(value) == approx(float(expected), rel=1e-9)
+
+
+@mark.parametrize(("power", "kind"), [(7, int), (12, int), (12, float)])
+def test_rescaling_the_density(power, kind):
+    equations = expression("marchenko-pastur").derive()
+    points = np.linspace(0.1, 3, 7)
+    sizes = {"M": kind(3 * 10**power), "T": kind(5 * 10**power)}
+    expected = equations.density(points, {"M": 3.0, "T": 5.0})
+    assert equations.density(points, sizes) == approx(expected, rel=1e-9)
