@@ -208,7 +208,7 @@ class Store:
         for number, (start, line) in enumerate(lines, start=2):
             record = decode(line.rstrip(b"\n"))
             complete = line.endswith(b"\n")
-            if record is not None and "key" in record and "value" in record:
+            if record is not None and isinstance(record.get("key"), str) and "value" in record:
                 self.results[record["key"]] = record["value"]
                 if not complete:
                     self._write(b"\n")
@@ -232,7 +232,10 @@ class Store:
                 f"writes version {FORMAT_VERSION}; {advice}"
             )
         if record.get("identity") != self.identity:
-            difference = describe_difference(record.get("identity") or {}, self.identity)
+            found = record.get("identity")
+            difference = describe_difference(
+                found if isinstance(found, dict) else {}, self.identity
+            )
             raise StoreError(f"{self.path}: belongs to another run: {difference}; {advice}")
 
     def _read(self, size: int) -> bytes:
