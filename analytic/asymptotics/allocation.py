@@ -28,18 +28,22 @@ prefactors.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import mpmath
+import numpy as np
 import sympy as sp
 
 from .. import arguments
 from ..errors import InputError, PrecisionError
+from ..loss import StaticLoss, static_loss
 from ..notation import N, T, alpha, t
-from ..optimal_ridge import degrees, law_ratio, scaling_loss, scaling_optimum
-from ..optimum import crossing
+from ..optimal_ridge import degrees, law_ratio, optimal_ridge, scaling_loss, scaling_optimum
+from ..optimum import crossing, lowest, minimum
+from ..spectrum import Spectrum
 
 __all__ = [
     "Allocation",
@@ -57,6 +61,7 @@ ratio = sp.Symbol("r", positive=True)  #: N/T
 share = sp.Symbol("d", positive=True)  #: D₁/N
 p, q = sp.symbols("p q", positive=True)  #: budget N^p T^q (or N^p t^q)
 C = sp.Symbol("C", positive=True)  #: budget
+GRID = 60  #: points in ln N at which the exact loss is first evaluated
 A, B, r_t, r_N = sp.symbols("A B r_t r_N", positive=True)
 N_c, T_c, alpha_N, alpha_T = sp.symbols("N_c T_c alpha_N alpha_T", positive=True)
 
@@ -286,3 +291,58 @@ def time_allocation() -> TimeAllocation:
     # at the optimum B N^{-r_N} r_N/p = A t^{-r_t} r_t/q: the loss is one term times a constant
     best = A * moment**-r_t * (1 + p * r_t / (q * r_N))
     return TimeAllocation(size, moment, best)
+
+
+@dataclass(frozen=True)
+class ExactAllocation:
+    """The N and T of the smallest exact loss for one budget, and that loss (float64)."""
+
+    features: float
+    samples: float
+    excess_loss: float
+    ridge: float
+
+
+def allocate_exactly(
+    spectrum: Spectrum,
+    budget: Any,
+    features_power: Any = 1,
+    samples_power: Any = 1,
+    ridge: str = "optimal",
+    noise: float = 0.0,
+) -> ExactAllocation:
+    """The best split of N^p T^q = C by the exact loss of any spectrum, target and noise.
+
+    N ≥ 1 and T ≥ 1 are real numbers; ``ridge`` is "optimal" or "zero". The smallest of a grid in
+    ln N is closed in on. Raises `InputError` for a budget below 1.
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> best = allocate_exactly(Flat(100), 400)
+    >>> round(best.features, 3), round(best.samples, 3)
+    (20.0, 20.0)
+    """
+    p, q, c = (
+        float(arguments.positive(name, value))
+        for name, value in (
+            ("features_power", features_power), ("samples_power", samples_power),
+            ("budget", budget),
+        )
+    )  # fmt: skip
+    arguments.choice("ridge", ridge, ("optimal", "zero"))
+    if not 1 < c < math.inf:
+        raise InputError("budget", budget, "a finite number above 1, so that N, T ≥ 1")
+
+    def solved(log_n: np.ndarray) -> StaticLoss:
+        n = np.exp(log_n)
+        t = np.exp((math.log(c) - p * log_n) / q)
+        if ridge == "optimal":
+            return optimal_ridge(spectrum, n, t, noise=noise)
+        return static_loss(spectrum, n, t, noise=noise)
+
+    grid = np.linspace(0.0, math.log(c) / p, GRID)
+    bracket = lowest(grid, np.asarray(solved(grid).excess_loss))
+    best, _ = minimum(lambda x: np.asarray(solved(x).excess_loss), bracket)
+    found, n = solved(best), float(np.exp(best))
+    return ExactAllocation(
+        n, (c / n**p) ** (1 / q), float(found.excess_loss), float(np.asarray(found.ridge))
+    )

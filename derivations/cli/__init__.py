@@ -1,8 +1,8 @@
 """The command `solvable`.
 
-Each command is a module of this package with `add_parser(subparsers)`, which declares its
-arguments, and `run(arguments) -> exit status`. Errors that the toolkit raises on purpose
-become one line on standard error and exit status 2.
+Each command is a module of this package: `add_options(parser)` declares its arguments and
+`run(arguments)` returns the exit status; its docstring is the help page. Errors that the toolkit
+raises on purpose become one line on standard error and exit status 2.
 """
 
 from __future__ import annotations
@@ -19,21 +19,11 @@ from solvable.analytic.errors import SolvableError
 
 from . import bounds
 
-#: command → module, in the order of the help page
-COMMANDS = {
-    "tour": "tour_command",
-    "list": "show_command",
-    "show": "show_command",
-    "check": "check_command",
-    "export": "export_command",
-    "loss": "loss_command",
-    "dynamics": "dynamics_command",
-    "derive": "derive_command",
-    "limit": "limit_command",
-    "allocate": "allocate_command",
-    "map": "map_command",
-    "figure": "figure_command",
-}
+#: the commands, in the order of the help page
+COMMANDS = (
+    "tour", "list", "show", "check", "export", "loss", "dynamics", "derive", "limit", "allocate",
+    "map", "figure",
+)  # fmt: skip
 
 BAD_INPUT = 2
 #: packages that only some users need → the extra that installs them
@@ -55,11 +45,17 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    wanted = {COMMANDS[command]} if command in COMMANDS else set(COMMANDS.values())
-    for module in dict.fromkeys(m for m in COMMANDS.values() if m in wanted):
-        importlib.import_module(f"{__name__}.{module}").add_parser(subparsers)
-    for each in subparsers.choices.values():
-        bounds.add_options(each)
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"{__name__}.{name}_command")
+        title, _, about = (module.__doc__ or "").partition(".\n\n")
+        one = subparsers.add_parser(
+            name, help=title.partition(": ")[2].rstrip("."), description=about or None,
+            epilog=getattr(module, "EPILOG", None),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_options(one)
+        bounds.add_options(one)
+        one.set_defaults(run=module.run)
     return parser
 
 

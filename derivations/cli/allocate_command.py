@@ -1,9 +1,16 @@
-"""`solvable allocate`: the best way to spend a budget, on samples or on training time."""
+"""`solvable allocate`: split a budget between features and samples, or features and time.
+
+With --alpha: minimise the loss at the optimal (or zero) ridge under N^p T^q = C. With --a and
+--b: minimise the loss of gradient flow under C = N t.
+"""
 
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
+
+from solvable.analytic.errors import InputError
 
 from . import options as types
 from . import output
@@ -11,33 +18,20 @@ from . import output
 DIGITS = 15
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable allocate`."""
-    parser = subparsers.add_parser(
-        "allocate",
-        help="split a budget between features and samples, or features and time",
-        description="With --alpha: minimise the loss at the optimal (or zero) ridge under "
-        "N^p T^q = C. With --a and --b: minimise the loss of gradient flow under C = N t.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable allocate`."""
     add = parser.add_argument
     add("--budget", type=types.positive, required=True, metavar="C")
-    add("--alpha", type=types.positive, metavar="A", help="spectral exponent, isotropic target")
-    add("--features-power", type=types.positive, default=1, metavar="P", help="p (default: 1)")
-    add("--samples-power", type=types.positive, default=1, metavar="Q", help="q (default: 1)")
-    add("--ridge", choices=("optimal", "zero"), default="optimal")
-    add("--a", type=types.positive, metavar="A2", help="target exponent, w²λ ∝ k^-a")
-    add("--b", type=types.positive, metavar="B", help="spectral exponent, λ ∝ k^-b")
+    types.add_spectrum(parser, latent=math.inf)
+    add("--features-power", type=types.positive, metavar="P", help="p (default: 1)")
+    add("--samples-power", type=types.positive, metavar="Q", help="q (default: 1)")
+    add("--ridge", choices=("optimal", "zero"), help="default: optimal")
     types.add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Allocate and print."""
-    from solvable.analytic.errors import InputError
-
-    if (arguments.alpha is None) == (arguments.a is None or arguments.b is None):
-        raise InputError("--alpha", arguments.alpha, "--alpha, or both --a and --b")
-    answer = _samples(arguments) if arguments.alpha is not None else _time(arguments)
+    answer = _answer(arguments)
     if arguments.json:
         output.print_json(answer)
         return 0
@@ -45,6 +39,32 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [(name.replace("_", " "), value) for name, value in answer.items()]
     output.print_table(("quantity", "value"), rows)
     return 0
+
+
+def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
+    """By the exact loss for a spectrum or a finite size, else by the laws of its exponents."""
+    if arguments.spectrum is not None or arguments.latent is not None:
+        return _exact(arguments)
+    if arguments.a is None and arguments.b is None and arguments.alpha is not None:
+        return _samples(arguments)
+    if arguments.a is None or arguments.b is None or arguments.alpha is not None:
+        raise InputError("--alpha", arguments.alpha, "--alpha, or both --a and --b, or --spectrum")
+    types.unused(arguments, "--a and --b", "features_power", "samples_power", "ridge")
+    return _time(arguments)
+
+
+def _exact(arguments: argparse.Namespace) -> dict[str, Any]:
+    from solvable.analytic.asymptotics.allocation import allocate_exactly
+
+    best = allocate_exactly(
+        types.spectrum_of(arguments), arguments.budget, arguments.features_power or 1,
+        arguments.samples_power or 1, arguments.ridge or "optimal",
+    )  # fmt: skip
+    return {
+        "what": f"features and samples, exact loss, ridge {arguments.ridge or 'optimal'}",
+        "N": best.features, "T": best.samples, "N_over_T": best.features / best.samples,
+        "excess_loss": best.excess_loss, "ridge": best.ridge,
+    }  # fmt: skip
 
 
 def _power(prefactor: Any, power: Any, digits: int = 8) -> str:
@@ -58,16 +78,16 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from solvable.analytic.asymptotics.allocation import allocate
 
+    p, q = arguments.features_power or 1, arguments.samples_power or 1
+    ridge = arguments.ridge or "optimal"
     with mpmath.workdps(DIGITS + 5):
-        best = allocate(
-            arguments.alpha, arguments.features_power, arguments.samples_power, arguments.ridge
-        )
+        best = allocate(arguments.alpha, p, q, ridge)
         size, samples, loss = best.at(
             mpmath.mpf(arguments.budget.numerator) / arguments.budget.denominator
         )
         return {
             "what": "features and samples, isotropic target, scaling regime (M = ∞, N and T "
-            f"large), ridge {arguments.ridge}; λ₊ = σ_w = 1",
+            f"large), ridge {ridge}; λ₊ = σ_w = 1",
             "N": output.json_number(size),
             "T": output.json_number(samples),
             "N_over_T": output.json_number(best.ratio),
@@ -75,9 +95,7 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
             "N_law": _power(*best.features),
             "T_law": _power(*best.samples),
             "loss_law": _power(*best.loss),
-            "N_over_T_of_the_law_(1/N+1/T)^alpha": float(
-                arguments.samples_power / arguments.features_power
-            ),
+            "N_over_T_of_the_law_(1/N+1/T)^alpha": float(q / p),
         }
 
 

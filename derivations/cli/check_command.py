@@ -1,6 +1,7 @@
-"""`solvable check`: decide the claims of derivations and experiments.
+"""`solvable check`: check derivations and experiments.
 
-Exit status 0 if every claim passes, 1 if one fails or is undecided, 2 on bad input.
+Check every step of derivations, and compare theory with simulation in experiments. Exit
+status 0 if every claim passes, 1 if one fails or stays undecided, 2 on bad input.
 """
 
 from __future__ import annotations
@@ -30,19 +31,12 @@ SIMULATION = ("seeds", "sizes", "interval", "confidence")
 MESSAGE_WIDTH = 300
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable check`."""
-    parser = subparsers.add_parser(
-        "check",
-        help="check derivations and experiments",
-        description="Check every step of derivations, and compare theory with simulation in "
-        "experiments. Exit status 1 if a claim fails or stays undecided.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable check`."""
     experiments.add_options(parser)
     parser.add_argument("--report", metavar="FILE", help="write a report: FILE.html or FILE.md")
     parser.add_argument("--list", action="store_true", help="list the names and stop")
     types.add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def available() -> list[str]:

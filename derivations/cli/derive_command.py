@@ -1,6 +1,7 @@
-"""`solvable derive`: from a matrix expression to its self-consistent equations.
+"""`solvable derive`: derive the self-consistent equations of a matrix expression.
 
-solvable derive "tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))" --gaussian "X:M,T:1/T" --deterministic "L:M"
+Derive the reduced self-consistent equations of the limit of an expression in random and
+deterministic matrices.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
 
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
-_FORMS = """\
+EPILOG = """\
 expressions:
   tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.H, X.I, + - * / ^,
   I the identity; declared names are matrices, their dimensions and small letters are scalars
@@ -30,16 +31,8 @@ declarations (separate several with ';' or repeat the option):
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable derive`."""
-    parser = subparsers.add_parser(
-        "derive",
-        help="derive the self-consistent equations of a matrix expression",
-        description="Derive the reduced self-consistent equations of the limit of an expression "
-        "in random and deterministic matrices.",
-        epilog=_FORMS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable derive`."""
     add = parser.add_argument
     add("expression", nargs="?", metavar="EXPR", help='for instance "tr(inv(X*X.T + z*I))"')
     add("--all", action="store_true", help="derive, prove and time the catalogue: a Markdown table")
@@ -51,7 +44,6 @@ def add_parser(subparsers: Any) -> None:
     )
     add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
     types.add_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,8 @@
-"""`solvable dynamics`: loss against training time, for every linear training rule."""
+"""`solvable dynamics`: evaluate test and training loss against training time.
+
+Losses of N random features of M latent modes (λ = k^-B, w²λ = k^-A) trained on P samples, with
+unit-variance features and v' = -(AᵀA/N)(ΨᵀΨ/P) v.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,6 @@ from solvable.analytic.schedules import (
     parse_schedule,
     scheduled_dynamics,
 )
-from solvable.analytic.spectrum import PowerLaw
 
 from . import options as types
 from . import output
@@ -44,20 +47,12 @@ def _checked(name: str, check: Any) -> Any:
     return parse
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable dynamics`."""
-    parser = subparsers.add_parser(
-        "dynamics",
-        help="evaluate test and training loss against training time",
-        description="Losses of N random features of M latent modes (λ = k^-B, w²λ = k^-A) trained "
-        "on P samples, with unit-variance features and v' = -(AᵀA/N)(ΨᵀΨ/P) v.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable dynamics`."""
     add = parser.add_argument
-    add("--b", type=types.number, required=True, metavar="B", help="spectral exponent")
-    add("--a", type=types.number, required=True, metavar="A", help="target exponent")
+    types.add_spectrum(parser)
     add("--features", type=types.positive_or_infinite, required=True, metavar="N|inf")
     add("--samples", type=types.positive_or_infinite, required=True, metavar="P|inf")
-    add("--latent", type=types.count_or_infinite, required=True, metavar="M|inf")
     add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
         help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
     add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
@@ -77,7 +72,6 @@ def add_parser(subparsers: Any) -> None:
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
     add("--digits", type=types.count, metavar="D", help="correct digits (default: float64)")
     types.add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def scheduled(arguments: argparse.Namespace, spectrum: Any) -> ScheduledLoss:
@@ -134,10 +128,10 @@ def _size(option: str, ridge: Any, arguments: argparse.Namespace) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
-    if arguments.latent == math.inf and arguments.a <= 1:
+    spectrum = types.spectrum_of(arguments)
+    if not spectrum.total_target_power() < math.inf:
         raise InputError("--a", arguments.a, "a > 1 with --latent inf: the loss before training, "
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
-    spectrum = PowerLaw(exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a)
     if arguments.schedule is not None:
         _print_scheduled(arguments, scheduled(arguments, spectrum))
         return 0

@@ -1,10 +1,9 @@
-"""`solvable export`: derivations as a LaTeX article."""
+"""`solvable export`: write derivations as a LaTeX article."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from solvable.analytic.errors import InputError
 from solvable.validation.files import check_writable, write_text
@@ -14,15 +13,10 @@ from ..export import article
 from . import output
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable export`."""
-    parser = subparsers.add_parser("export", help="write derivations as a LaTeX article")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="names that `solvable list` prints"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable export`."""
     parser.add_argument("--all", action="store_true", help="the whole catalogue")
     parser.add_argument("--to", required=True, metavar="FILE.tex", help="the file to write")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,9 +1,11 @@
-"""`solvable figure`: the figures of the experiments, as PNG and SVG."""
+"""`solvable figure`: draw the figures of experiments.
+
+Simulate experiments and draw theory, simulation and verdict as NAME.png and NAME.svg.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments import names as experiment_names
@@ -12,17 +14,10 @@ from .. import catalogue
 from . import experiments
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable figure`."""
-    parser = subparsers.add_parser(
-        "figure",
-        help="draw the figures of experiments",
-        description="Simulate experiments and draw theory, simulation and verdict as NAME.png and "
-        "NAME.svg.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable figure`."""
     experiments.add_options(parser)
     parser.add_argument("--to", required=True, metavar="DIR", help="folder, made when missing")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,8 @@
-"""`solvable limit`: a limit of the static loss, as a series with its range and its accuracy."""
+"""`solvable limit`: expand the static loss in one of its limits.
+
+Leading term, prefactor and corrections of the static loss in a limit.
+With sizes, the series is compared with the exact loss.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ import math
 from fractions import Fraction
 from typing import Any
 
+from solvable.analytic.asymptotics.limits import REGIMES
+
 from . import options as types
 from . import output
 
+EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {words}" for name, words in REGIMES.items())
 SERIES = {
     "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
     # the derivations of the same quantities
@@ -21,33 +28,19 @@ DEFAULT_ALPHA = Fraction(1, 2)
 DIGITS = 30
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable limit`."""
-    from solvable.analytic.asymptotics.limits import REGIMES
-
-    regimes = "\n".join(f"  {name:18} {words}" for name, words in REGIMES.items())
-    parser = subparsers.add_parser(
-        "limit",
-        help="expand the static loss in one of its limits",
-        description="Leading term, prefactor and corrections of the static loss in a limit.\n"
-        "With sizes, the series is compared with the exact loss.\n\nregimes:\n" + regimes,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable limit`."""
     add = parser.add_argument
     add("name", metavar="NAME", choices=sorted(SERIES), help=f"one of {', '.join(SERIES)}")
     add("--regime", required=True, metavar="R", help='for instance "N<<T"')
     add("--order", type=types.count, default=3, metavar="K", help="number of terms (default: 3)")
-    add("--alpha", type=types.number, metavar="A", help="spectral exponent, b = 1 + α")
-    add("--b", type=types.number, metavar="B", help="the same as 1 + α")
-    add("--a", type=types.number, metavar="A2", help="target exponent (default: isotropic)")
+    types.add_spectrum(parser, latent=math.inf)
     add("--smaller", choices=("N", "T"), default="N", help="the smaller size, where it matters")
     add("--features", type=types.positive_or_infinite, metavar="N")
     add("--samples", type=types.positive_or_infinite, metavar="T")
-    add("--latent", type=types.count_or_infinite, default=math.inf, metavar="M|inf")
     add("--z", type=types.nonnegative, default=0, metavar="Z", help="γ/(σ_u² N T)")
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
     types.add_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,11 +85,8 @@ def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str,
     import mpmath
 
     from solvable.analytic.asymptotics.limits import Setting
-    from solvable.analytic.spectrum import PowerLaw
 
-    spectrum = PowerLaw(
-        arguments.alpha, exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a
-    )
+    spectrum = types.spectrum_of(arguments)
     with mpmath.workdps(DIGITS):
         setting = Setting(
             spectrum,

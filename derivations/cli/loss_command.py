@@ -1,4 +1,8 @@
-"""`solvable loss`: the static loss of one model, to any number of digits."""
+"""`solvable loss`: evaluate the static test loss.
+
+Excess loss of ridge regression on N random features of T samples (per-mode normalisation,
+unnormalised ridge), to any number of digits.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,9 @@ import argparse
 import math
 from typing import Any
 
-from solvable.analytic.errors import InputError
 from solvable.analytic.loss import StaticLoss, static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import Spectrum
 
 from . import options as types
 from . import output
@@ -26,49 +29,24 @@ def _ridge(text: str) -> Any:
         ) from None
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable loss`."""
-    parser = subparsers.add_parser(
-        "loss",
-        help="evaluate the static test loss",
-        description="Excess loss of ridge regression on N random features of T samples "
-        "(per-mode normalisation, unnormalised ridge).",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable loss`."""
     add = parser.add_argument
-    add("--alpha", type=types.number, metavar="A", help="spectral exponent, λ_J = λ₊ J^-(1+α)")
-    add("--b", type=types.number, metavar="B", help="the same as 1 + α")
-    add("--a", type=types.number, metavar="A2", help="target exponent, w²λ ∝ J^-a (default: b)")
-    add("--scale", type=types.positive, default=1, metavar="L", help="largest eigenvalue λ₊")
+    types.add_spectrum(parser)
+    add("--scale", type=types.positive, metavar="L", help="largest eigenvalue λ₊ (default: 1)")
     add("--features", type=types.positive, required=True, metavar="N")
     add("--samples", type=types.positive, required=True, metavar="T")
-    add("--latent", type=types.count_or_infinite, required=True, metavar="M|inf")
     add("--ridge", type=_ridge, default=0, metavar="G|optimal", help="γ ≥ 0 (default: 0)")
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
     add("--feature-variance", type=types.positive, default=1, metavar="V", help="σ_u²")
-    add("--target-variance", type=types.positive, default=1, metavar="V", help="σ_w²")
+    add("--target-variance", type=types.positive, metavar="V", help="σ_w² (default: 1)")
     add("--digits", type=types.count, metavar="D", help="significant digits (default: 15)")
     types.add_json(parser)
-    parser.set_defaults(run=run)
-
-
-def spectrum_of(arguments: argparse.Namespace) -> PowerLaw:
-    """The power law that the options describe."""
-    if arguments.alpha is not None and arguments.b is not None:
-        if arguments.b != 1 + arguments.alpha:
-            raise InputError("--b", arguments.b, "1 + alpha, or only one of --alpha and --b")
-        arguments.b = None
-    if arguments.alpha is None and arguments.b is None:
-        raise InputError("--alpha", None, "a number; give --alpha or --b")
-    return PowerLaw(
-        arguments.alpha, exponent=arguments.b, size=arguments.latent,
-        target_exponent=arguments.a, scale=arguments.scale,
-        target_variance=arguments.target_variance,
-    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
-    spectrum = spectrum_of(arguments)
+    spectrum = types.spectrum_of(arguments, scale="scale", target_variance="target_variance")
     digits = arguments.digits or output.FLOAT_DIGITS
     settings = {
         "noise": arguments.noise,
@@ -89,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.json:
         print_values = {name: output.json_number(x, digits) for name, x in quantities.items()}
-        output.print_json(print_values | {"regime": regime(arguments, result)})
+        output.print_json(print_values | {"regime": regime(spectrum, arguments, result)})
     else:
-        _print_table(arguments, result, quantities, digits)
+        _print_table(spectrum, arguments, result, quantities, digits)
     return 0
 
 
@@ -105,18 +83,19 @@ _MEANING = {
 
 
 def _print_table(
-    arguments: argparse.Namespace, result: StaticLoss, quantities: dict[str, Any], digits: int
-) -> None:
+    spectrum: Spectrum, arguments: argparse.Namespace, result: StaticLoss,
+    quantities: dict[str, Any], digits: int,
+) -> None:  # fmt: skip
     rows = [(_MEANING[name], output.decimal(x, digits)) for name, x in quantities.items()]
     output.print_table(("quantity", "value"), rows)
-    print(regime(arguments, result))
+    print(regime(spectrum, arguments, result))
     if result.certain_digits is not None:
         print(f"{digits} digits shown; {result.certain_digits} are certain.")
 
 
-def regime(arguments: argparse.Namespace, result: StaticLoss) -> str:
+def regime(spectrum: Spectrum, arguments: argparse.Namespace, result: StaticLoss) -> str:
     """Where the model stands, in words; says why a loss is infinite or zero."""
-    n, t, m = arguments.features, arguments.samples, arguments.latent
+    n, t, m = arguments.features, arguments.samples, spectrum.size
     if result.excess_loss == math.inf:
         what = "N = T" if n == t and n < m else "T = M with label noise"
         return (

@@ -1,4 +1,8 @@
-"""`solvable map`: which law holds where, as a table, as JSON, or as a picture."""
+"""`solvable map`: map the regimes of the (N, T) or (N, t) plane.
+
+Without --time: the (N, T) plane at zero ridge. With --time: the (N, t) plane of gradient flow,
+for which --a and --b are needed.
+"""
 
 from __future__ import annotations
 
@@ -6,49 +10,31 @@ import argparse
 import math
 from typing import Any
 
+from solvable.analytic.errors import InputError
+
 from . import options as types
 from . import output
 
 CELLS = (40, 16)  # grid for the picture and JSON, and for the text
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable map`."""
-    parser = subparsers.add_parser(
-        "map",
-        help="map the regimes of the (N, T) or (N, t) plane",
-        description="Without --time: the (N, T) plane at zero ridge. With --time: the (N, t) plane "
-        "of gradient flow, for which --a and --b are needed.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable map`."""
     add = parser.add_argument
-    add("--alpha", type=types.positive, metavar="A", help="spectral exponent, b = 1 + α")
-    add("--b", type=types.positive, metavar="B", help="the same as 1 + α")
-    add("--a", type=types.positive, metavar="A2", help="target exponent (default: isotropic)")
-    add("--latent", type=types.count_or_infinite, default=math.inf, metavar="M|inf")
-    add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
-    add(
-        "--features",
-        type=types.listed(types.positive),
-        metavar="LOW,HIGH",
-        help="range of N (default: 10,1e5)",
-    )
-    add(
-        "--samples",
-        type=types.listed(types.positive),
-        metavar="LOW,HIGH",
-        help="range of T (default: 10,1e5)",
-    )
+    types.add_spectrum(parser, latent=math.inf)
+    add("--noise", type=types.nonnegative, metavar="S2", help="label noise σ_ε²")
+    add("--features", type=types.listed(types.positive), metavar="LOW,HIGH",
+        help="range of N (default: 10,1e5)")  # fmt: skip
+    add("--samples", type=types.listed(types.positive), metavar="LOW,HIGH",
+        help="range of T (default: 10,1e5)")  # fmt: skip
     add("--time", type=types.listed(types.positive), metavar="LOW,HIGH", help="range of t")
-    add("--tolerance", type=types.positive, default=0.25, help="a law holds within (default: 0.25)")
+    add("--tolerance", type=types.positive, metavar="E", help="a law holds within (default: 0.25)")
     add("--to", metavar="FILE", help="draw to a PNG, PDF or SVG file")
     types.add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def _grid(name: str, ends: Any, default: tuple[float, float], cells: int) -> Any:
     import numpy as np
-
-    from solvable.analytic.errors import InputError
 
     low, high = (float(x) for x in ends) if ends and len(ends) == 2 else default
     if (ends and len(ends) != 2) or not low < high:
@@ -80,32 +66,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _size_chart(arguments: argparse.Namespace, cells: int) -> Any:
     from solvable.analytic.asymptotics.regimes import size_map
-    from solvable.analytic.errors import InputError
-    from solvable.analytic.spectrum import PowerLaw
 
-    if (arguments.alpha is None) == (arguments.b is None):
-        raise InputError("--alpha", arguments.alpha, "exactly one of --alpha and --b")
-    spectrum = PowerLaw(
-        arguments.alpha, exponent=arguments.b, size=arguments.latent, target_exponent=arguments.a
-    )
     return size_map(
-        spectrum,
+        types.power_law_of(arguments, "which law holds where is known for power laws"),
         _grid("--features", arguments.features, (10, 1e5), cells),
         _grid("--samples", arguments.samples, (10, 1e5), cells),
-        noise=float(arguments.noise),
-        tolerance=float(arguments.tolerance),
+        noise=float(arguments.noise or 0),
+        tolerance=float(arguments.tolerance or 0.25),
     )
 
 
 def _time_chart(arguments: argparse.Namespace, cells: int) -> Any:
     from solvable.analytic.asymptotics.regimes import time_map
-    from solvable.analytic.errors import InputError
 
-    if arguments.a is None or arguments.b is None:
-        raise InputError("--a, --b", (arguments.a, arguments.b), "both exponents, with --time")
+    types.unused(arguments, "--time", "samples", "noise", "tolerance")
+    law = types.power_law_of(arguments, "which law holds when is known for power laws, M = ∞")
+    if law.size < math.inf:
+        raise InputError("--latent", arguments.latent, "inf, with --time")
     return time_map(
-        arguments.b,
-        arguments.a,
+        law.exponent,
+        law.target_exponent,
         _grid("--features", arguments.features, (10, 1e5), cells),
         _grid("--time", arguments.time, (1, 1e8), cells),
     )

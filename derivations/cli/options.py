@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+
+from solvable.analytic.errors import InputError
+from solvable.analytic.spectrum import PowerLaw, Spectrum, from_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _RATIO = re.compile(r"[+-]?\d+/\d+$")
@@ -96,6 +101,74 @@ def listed(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
         return [parse(part) for part in text.split(",")]
 
     return parse_list
+
+
+def add_spectrum(parser: argparse.ArgumentParser, latent: Any = None) -> None:
+    """--spectrum, or the exponents and the size of a power law (``latent``: its default size)."""
+    add = parser.add_argument
+    add(
+        "--spectrum",
+        metavar="FILE|KIND:…",
+        help="eigenvalues, and target power if a second "
+        "column has it, in a csv or npy file; or for instance exponential-decay:rate=0.1,size=inf",
+    )
+    add("--alpha", type=number, metavar="A", help="power law: exponent, λ_J = λ₊ J^-(1+α)")
+    add("--b", type=number, metavar="B", help="the same as 1 + α")
+    add("--a", type=number, metavar="A2", help="target exponent, w²λ ∝ J^-a (default: b)")
+    add("--latent", type=count_or_infinite, metavar="M|inf", default=None, help="number of modes"
+        + ("" if latent is None else f" (default: {latent})"))  # fmt: skip
+    parser.set_defaults(default_latent=latent)
+
+
+def spectrum_of(arguments: argparse.Namespace, **others: str) -> Spectrum:
+    """The spectrum that the options describe, with ``others`` of a power law: parameter=option.
+
+    Whatever had to be done to the eigenvalues of a file is said on standard error.
+    """
+    own = {name: getattr(arguments, option) for name, option in others.items()}
+    exponents = {"alpha": arguments.alpha, "b": arguments.b, "a": arguments.a}
+    if arguments.spectrum is not None:
+        for name, value in {**exponents, "latent": arguments.latent, **own}.items():
+            if value is not None:
+                raise InputError(f"--{name.replace('_', '-')}", value, "nothing beside --spectrum")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            spectrum = from_text(arguments.spectrum)
+        for warning in said:
+            print(f"--spectrum: {warning.message}", file=sys.stderr)
+        return spectrum
+    size = arguments.default_latent if arguments.latent is None else arguments.latent
+    exponent = _exponent(arguments)
+    if size is None:
+        raise InputError("--latent", None, "the number of modes, or inf")
+    given = {name: value for name, value in own.items() if value is not None}
+    return PowerLaw(exponent=exponent, size=size, target_exponent=arguments.a, **given)
+
+
+def _exponent(arguments: argparse.Namespace) -> Any:
+    """b, from --b or --alpha."""
+    alpha, b = arguments.alpha, arguments.b
+    if alpha is None and b is None:
+        raise InputError("--alpha", None, "a number; give --alpha, --b or --spectrum")
+    if alpha is not None and b is not None and b != 1 + alpha:
+        raise InputError("--b", b, "1 + alpha, or only one of --alpha and --b")
+    return 1 + alpha if b is None else b
+
+
+def power_law_of(arguments: argparse.Namespace, reason: str) -> PowerLaw:
+    """The spectrum of a command whose mathematics needs a power law, for the reason given."""
+    spectrum = spectrum_of(arguments)
+    if not isinstance(spectrum, PowerLaw):
+        raise InputError("--spectrum", arguments.spectrum, f"a power law: {reason}")
+    return spectrum
+
+
+def unused(arguments: argparse.Namespace, option: str, *names: str) -> None:
+    """`InputError` where one of the options is given, which ``option`` leaves without effect."""
+    for name in names:
+        if getattr(arguments, name) is not None:
+            shown = name.replace("_", "-")
+            raise InputError(f"--{shown}", getattr(arguments, name), f"nothing with {option}")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

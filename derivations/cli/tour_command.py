@@ -1,4 +1,4 @@
-"""`solvable tour`: the main job in under a minute: derive, print, evaluate, simulate, compare."""
+"""`solvable tour`: derive, print, evaluate, simulate and compare, in under a minute."""
 
 from __future__ import annotations
 
@@ -33,16 +33,12 @@ MODELS = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the arguments of `solvable tour`."""
-    parser = subparsers.add_parser(
-        "tour", help="derive, print, evaluate, simulate and compare, in under a minute"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable tour`."""
     parser.add_argument(
         "--seeds", type=types.count, default=SEEDS, metavar="K", help=f"default: {SEEDS}"
     )
     types.add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
