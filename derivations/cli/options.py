@@ -138,21 +138,21 @@ def spectrum_of(arguments: argparse.Namespace, **others: str) -> Spectrum:
             print(f"--spectrum: {warning.message}", file=sys.stderr)
         return spectrum
     size = arguments.default_latent if arguments.latent is None else arguments.latent
-    exponent = _exponent(arguments)
+    _check_exponents(arguments)
+    alpha = arguments.alpha if arguments.b is None else None
     if size is None:
         raise InputError("--latent", None, "the number of modes, or inf")
     given = {name: value for name, value in own.items() if value is not None}
-    return PowerLaw(exponent=exponent, size=size, target_exponent=arguments.a, **given)
+    return PowerLaw(alpha, exponent=arguments.b, size=size, target_exponent=arguments.a, **given)
 
 
-def _exponent(arguments: argparse.Namespace) -> Any:
-    """b, from --b or --alpha."""
+def _check_exponents(arguments: argparse.Namespace) -> None:
+    """There is one of --alpha and --b, or both agree."""
     alpha, b = arguments.alpha, arguments.b
     if alpha is None and b is None:
         raise InputError("--alpha", None, "a number; give --alpha, --b or --spectrum")
     if alpha is not None and b is not None and b != 1 + alpha:
         raise InputError("--b", b, "1 + alpha, or only one of --alpha and --b")
-    return 1 + alpha if b is None else b
 
 
 def power_law_of(arguments: argparse.Namespace, reason: str) -> PowerLaw:
