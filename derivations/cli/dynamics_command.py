@@ -70,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
-    add("--digits", type=types.count, metavar="D", help="correct digits (default: float64)")
+    add("--digits", type=types.digits, metavar="D", help="correct digits (default: float64)")
     types.add_json(parser)
 
 

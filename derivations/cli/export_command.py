@@ -15,6 +15,9 @@ from . import output
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable export`."""
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="names that `solvable list` prints"
+    )
     parser.add_argument("--all", action="store_true", help="the whole catalogue")
     parser.add_argument("--to", required=True, metavar="FILE.tex", help="the file to write")
 

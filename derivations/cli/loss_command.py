@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
     add("--feature-variance", type=types.positive, default=1, metavar="V", help="σ_u²")
     add("--target-variance", type=types.positive, metavar="V", help="σ_w² (default: 1)")
-    add("--digits", type=types.count, metavar="D", help="significant digits (default: 15)")
+    add("--digits", type=types.digits, metavar="D", help="significant digits (default: 15)")
     types.add_json(parser)
 
 

@@ -22,6 +22,7 @@ _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _RATIO = re.compile(r"[+-]?\d+/\d+$")
 MAX_EXPONENT = 4000
 MAX_LENGTH = 5000
+MAX_DIGITS = 5000
 
 
 def exact(text: str) -> Fraction:
@@ -77,6 +78,7 @@ def _integer(text: str) -> int | None:
 
 
 count = _typed(_integer, lambda n: n >= 1, "an integer ≥ 1")
+digits = _typed(_integer, lambda n: 1 <= n <= MAX_DIGITS, f"an integer from 1 to {MAX_DIGITS}")
 count_from_zero = _typed(_integer, lambda n: n >= 0, "an integer ≥ 0")
 
 
@@ -143,7 +145,14 @@ def spectrum_of(arguments: argparse.Namespace, **others: str) -> Spectrum:
     if size is None:
         raise InputError("--latent", None, "the number of modes, or inf")
     given = {name: value for name, value in own.items() if value is not None}
-    return PowerLaw(alpha, exponent=arguments.b, size=size, target_exponent=arguments.a, **given)
+    try:
+        return PowerLaw(
+            alpha, exponent=arguments.b, size=size, target_exponent=arguments.a, **given
+        )
+    except InputError as error:  # in the names that were typed
+        typed = {"exponent": "--b" if alpha is None else "--alpha", "target_exponent": "--a"}
+        option = typed.get(error.argument, f"--{error.argument}")
+        raise InputError(option, error.value, error.allowed) from None
 
 
 def _check_exponents(arguments: argparse.Namespace) -> None:

@@ -101,7 +101,7 @@ BAD = [
     (["--alpha", "1/0"], "--alpha"),
     (["--alpha", "-1"], "alpha"),
     (["--alpha", "0", "--latent", "inf"], "alpha"),
-    (["--a", "0.5", "--latent", "inf"], "target_exponent"),
+    (["--a", "0.5", "--latent", "inf"], "--a"),
     (["--feature-variance", "0"], "--feature-variance"),
     (["--b", "3"], "--b"),
 ]
