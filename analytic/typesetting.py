@@ -143,10 +143,12 @@ def two_dimensional(expression: sp.Basic) -> str:
     return _Pretty({"use_unicode": True, "wrap_line": False}).doprint(expression)
 
 
-_WORDS = {name: letter for letter, name in GREEK.items()} | {"phi": "φ", "sqrt": "√", "oo": "∞"}
+_WORDS = {name: letter for letter, name in GREEK.items()} | {
+    "phi": "φ", "sqrt": "√", "oo": "∞", "EulerGamma": "γ_E",
+}  # fmt: skip
 _WORD = re.compile(r"(?<![A-Za-z])(" + "|".join(sorted(_WORDS, key=len)[::-1]) + r")(?![a-z])")
-_SUBSCRIPT = re.compile(r"(?<=[A-Za-zα-ω])_(\d+)")
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUBSCRIPT = re.compile(r"(?<=[A-Za-zα-ω])_(\d+|\+)")
+_SUBSCRIPTS = str.maketrans("0123456789+", "₀₁₂₃₄₅₆₇₈₉₊")
 
 
 def as_mathematics(text: str) -> str:

@@ -108,10 +108,9 @@ class Exact:
 def rational(expression: sp.Expr) -> sp.Expr:
     """Normal form of a rational function, every D_q and h_q being one symbol.
 
-        >>> from solvable.analytic.slopes import log_slope
-    from solvable.analytic.spectral_functions import D1, D2
-        >>> rational((D1**2 - D2**2) / (D1 - D2) - D1 - D2)
-        0
+    >>> from solvable.analytic.spectral_functions import D1, D2
+    >>> rational((D1**2 - D2**2) / (D1 - D2) - D1 - D2)
+    0
     """
     sums = expression.atoms(DegreesOfFreedom, TargetSum)
     names = {function: sp.Dummy() for function in sums}
