@@ -69,6 +69,7 @@ class Exact:
     other expressions of the claim that must vanish. ``simplify`` brings a residual to normal form.
 
     >>> from solvable.analytic.notation import N, T
+    >>> from solvable.derivations.relations import Equality
     >>> Exact()(Equality((N + T)**2, N**2 + 2*N*T + T**2)).outcome
     'pass'
     >>> Exact()(Equality((N + T)**2, N**2 + T**2)).outcome
@@ -147,6 +148,7 @@ def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:
 def proportional(reference: sp.Eq) -> Callable[[Any], sp.Expr]:
     """The residual that vanishes if the claim is the ``reference`` equation times a number.
 
+    >>> from solvable.derivations.relations import Equality
     >>> z = sp.Symbol("z")
     >>> check = Exact(residual=proportional(sp.Eq(2 * z, 4)))
     >>> [check(Equality(z, right)).outcome for right in (2, 3, z)]
@@ -168,7 +170,8 @@ def proportional(reference: sp.Eq) -> Callable[[Any], sp.Expr]:
 class Solves:
     """The claim ``unknown = value`` is put into ``equations``, which must all hold identically.
 
-    >>> x, y = sp.symbols("x y", positive=True)
+    >>> from solvable.derivations.relations import Equality
+    >>> x = sp.Symbol("x", positive=True)
     >>> [Solves([sp.Eq(x**2, 4)])(Equality(x, y)).outcome for y in (2, -2, 3)]
     ['pass', 'pass', 'fail']
     """
