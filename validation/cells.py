@@ -25,7 +25,7 @@ from solvable.analytic.learners import Learner, OnePassSGD, RidgeRegression, lea
 from solvable.analytic.spectrum import Spectrum
 from solvable.analytic.spectrum import from_dict as spectrum_from_dict
 
-from .entries import EntryLaw
+from .entry_laws import EntryLaw
 
 
 def _shortest(value: float) -> str:

@@ -22,7 +22,7 @@ from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegre
 
 from .cells import Cell
 from .ensembles import TILE, draw_tile
-from .entries import EntryLaw, Role, Seed, Streams
+from .entry_laws import EntryLaw, Role, Seed, Streams
 
 Array = np.ndarray
 

@@ -12,7 +12,7 @@ The loss is exact (no test set is drawn) and needs four small matrices, never u 
 (M×T). With wwᵀ replaced by its mean diag(E w_J²) they give the average over targets, and σ_ε²
 the average over noise, both in closed form. All four are sums over modes and are accumulated
 over tiles of `TILE` modes, from the smallest eigenvalue to the largest. A tile is drawn from its
-own counter (`validation.entries`), so the numbers depend on the seed alone: not on the threads
+own counter (`validation.entry_laws`), so the numbers depend on the seed alone: not on the threads
 that drew them, nor on what is held at once. Memory: N·T, N², T² and a few tiles.
 
 With a = √λ u and x = √λ g, per tile: φ += aᵀg, K += aᵀa, C += (p a)ᵀ g, G += (√p g)ᵀ(√p g),
@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from .cells import Cell
-from .entries import EntryLaw, Role, Seed, Streams
+from .entry_laws import EntryLaw, Role, Seed, Streams
 from .memory import check_memory
 
 Array = np.ndarray

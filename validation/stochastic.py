@@ -36,7 +36,7 @@ from .ensembles import (
     scale_modes,
     weighted_targets,
 )
-from .entries import Role, Seed, Streams
+from .entry_laws import Role, Seed, Streams
 from .memory import check_memory
 
 Array = np.ndarray

@@ -28,7 +28,7 @@ from solvable.analytic.learners import Filter, OnePassSGD
 
 from .cells import Cell
 from .ensembles import Moments, moments
-from .entries import Seed
+from .entry_laws import Seed
 
 Array = np.ndarray
 

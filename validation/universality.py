@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from solvable.analytic.spectrum import PowerLaw
 
 from .cells import Cell
-from .entries import EntryLaw
+from .entry_laws import EntryLaw
 
 ALPHA, NOISE, MODES = 0.5, 0.1, 320
 

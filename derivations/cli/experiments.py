@@ -32,8 +32,8 @@ from . import options as types
 #: modules whose code decides the simulated numbers; a store belongs to one state of them
 SIMULATION = (
     "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
-    "solvable.validation.entries", "solvable.analytic.learners", "solvable.validation.stochastic",
-    "solvable.validation.training",
+    "solvable.validation.entry_laws", "solvable.analytic.learners",
+    "solvable.validation.stochastic", "solvable.validation.training",
     "solvable.validation.experiments.spectra",
 )  # fmt: skip
 

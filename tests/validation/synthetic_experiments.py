@@ -8,16 +8,8 @@ import math
 
 import numpy as np
 
-from solvable.validation.experiments.experiment import (
-    Axes,
-    Budget,
-    Curve,
-    Experiment,
-    Guide,
-    Mark,
-    above,
-    near,
-)
+from solvable.validation.experiments.experiment import Axes, Budget, Curve, Experiment, Guide, Mark
+from solvable.validation.experiments.facts import above, near
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +39,9 @@ def build(p):
         late.append(Mark(x, cell, "early", p.claimed * x**-0.5 / 2, factor=0.5))
     pole = Mark(2.0 * max(p.x), early[0].cell, "early", math.inf, untested="a pole")
     line = np.geomspace(min(p.x), max(p.x), 30)
-    yield Curve("early <b>&amp;</b> | N = 1", (*early, pole), (line, p.claimed * line**-0.5))
+    yield Curve(
+        "early <b>&amp;</b> | N = 1", (*early, pole), lambda: (line, p.claimed * line**-0.5)
+    )
     yield Curve("late", tuple(late))
     yield Guide("vertical", "N = T", 10.0)
     yield Guide("star", "a star", 5.0, 0.5)

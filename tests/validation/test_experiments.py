@@ -11,6 +11,7 @@ from scipy import stats
 
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments import catalogue, load, names
+from solvable.validation.experiments.building_blocks import power_law, ridge_curve
 from solvable.validation.experiments.evaluate import (
     MOST_REPETITIONS,
     REFERENCE_SIZE,
@@ -27,11 +28,8 @@ from solvable.validation.experiments.experiment import (
     Mark,
     Parameters,
     Plan,
-    above,
-    below,
-    near,
 )
-from solvable.validation.experiments.models import power_law, ridge_curve
+from solvable.validation.experiments.facts import above, below, near
 from solvable.validation.sweep import sweep
 from tests.validation import synthetic_experiments as synthetic
 
@@ -233,7 +231,7 @@ def test_a_plan_sorts_what_is_yielded_and_names_each_cell_once():
 
 ANOTHER = """
 from .experiment import Axes, Budget, Curve, Mark, experiment
-from .models import flow, over_time, task, times_around
+from .building_blocks import flow, over_time, task, times_around
 
 
 @experiment(

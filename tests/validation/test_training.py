@@ -21,7 +21,7 @@ from solvable.analytic.learners import (
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import dense
 from solvable.validation.cells import Cell
-from solvable.validation.entries import EntryLaw, Role, Streams
+from solvable.validation.entry_laws import EntryLaw, Role, Streams
 from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
 from solvable.validation.training import factorise, simulate
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solvable.validation.comparison import compare, simulate_cases
-from solvable.validation.entries import EntryLaw
+from solvable.validation.entry_laws import EntryLaw
 from solvable.validation.statistics import estimate
 from solvable.validation.sweep import seed_sequence
 from solvable.validation.theory import theory

@@ -15,7 +15,7 @@ from .experiment import Experiment
 
 MODULES = (
     "spectra",
-    "ridgeless",
+    "ridgeless_curves",
     "breakdown",
     "regularised",
     "training_curves",

@@ -13,21 +13,11 @@ import numpy as np
 from solvable.analytic.spectrum import Flat
 
 from ..cells import Cell
-from ..entries import EntryLaw
-from . import models
-from .experiment import (
-    Axes,
-    Budget,
-    Curve,
-    Guide,
-    Items,
-    Parameters,
-    above,
-    below,
-    experiment,
-    near,
-)
-from .models import LOSS_AXES_T, TIME_AXES, flow, over_time, task, theory, times_around
+from ..entry_laws import EntryLaw
+from . import building_blocks as blocks
+from .building_blocks import LOSS_AXES_T, TIME_AXES, flow, over_time, task, theory, times_around
+from .experiment import Axes, Budget, Curve, Guide, Items, Parameters, experiment
+from .facts import above, below, near
 
 PLENTY = 10**12  # samples that stand for unlimited data
 
@@ -138,19 +128,19 @@ COMMON: dict[str, Any] = {
 
 def _laws(p: Parameters) -> Items:
     """The optimal ridge regressions of each law of the entries, beside the Gaussian theory."""
-    spectrum, x = models.power_law(p.alpha, p.M), np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
-    ridges = models.best_ridges(spectrum, p.N, p.T, p.noise)
+    spectrum, x = blocks.power_law(p.alpha, p.M), np.geomspace(min(p.T) / 1.3, max(p.T) * 1.3, 80)
+    ridges = blocks.best_ridges(spectrum, p.N, p.T, p.noise)
     for label in p.laws:
         features = LAWS[label] if "features" in p.entries else EntryLaw()
         marks = []
         for t, ridge in zip(p.T, ridges):
             cell = Cell(spectrum, p.N, t, at=(ridge,), noise=p.noise,
                         feature_law=features, data_law=LAWS[label])  # fmt: skip
-            loss = float(models.static(spectrum, p.N, t, noise=p.noise, ridge=ridge))
-            marks.append(models.ridge_mark(t, cell, loss))
+            loss = float(blocks.static(spectrum, p.N, t, noise=p.noise, ridge=ridge))
+            marks.append(blocks.ridge_mark(t, cell, loss))
         yield Curve(label, tuple(marks))
     yield Guide("vertical", "T = N", p.N)
-    line = models.static(spectrum, p.N, x, noise=p.noise, ridge="optimal")
+    line = blocks.static(spectrum, p.N, x, noise=p.noise, ridge="optimal")
     yield Guide("curve", "Gaussian theory", x, line)
 
 

@@ -18,22 +18,12 @@ import numpy as np
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.slopes import log_slope
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import PowerLaw, Spectrum
 
 from ..cells import Cell
-from .experiment import (
-    Array,
-    Axes,
-    Budget,
-    Guide,
-    Items,
-    Parameters,
-    above,
-    below,
-    experiment,
-    near,
-)
-from .models import flow, over_size, over_time, task
+from .building_blocks import flow, over_size, over_time, task
+from .experiment import Array, Axes, Budget, Guide, Items, Parameters, experiment
+from .facts import above, below, near
 
 # ---- early time: 1/N and 1/P -------------------------------------------------------------
 
@@ -64,8 +54,12 @@ def early_time_corrections(p: Parameters) -> Items:
     cells = [flow(spectrum, n, p.P, p.times) for n in p.N]
     curves = dynamics(spectrum, x, p.P, p.times).excess_loss
     far, infinite = dynamics(spectrum, [1e6, math.inf], p.P, p.times).excess_loss
+
+    def curve(index: int) -> tuple[Array, Array]:
+        return x, curves[:, index]
+
     for index, time in enumerate(p.times):
-        yield over_size(f"t = {time:g}", p.N, cells, (x, curves[:, index]), index)
+        yield over_size(f"t = {time:g}", p.N, cells, partial(curve, index), index)
         y = infinite[index] + 1e6 * (far - infinite)[index] / x
         yield Guide("curve", "N = ∞ plus c(t)/N" * (not index), x, y)
     for a in (1.5, 3.0):
@@ -109,12 +103,15 @@ def late_time_exponents(p: Parameters) -> Items:
     def sizes(narrow: str, m: Any) -> tuple[Any, Any]:
         return (m, p.excess * m) if narrow == "N" else (p.excess * m, m)
 
+    def loss_at(spectrum: Spectrum, narrow: str) -> tuple[Array, Array]:
+        return x, np.asarray(static_loss(spectrum, *sizes(narrow, x)).excess_loss)
+
     for a, b in p.tasks:
         spectrum = task(a, b, p.M)
         for narrow in "NP":
-            line = np.asarray(static_loss(spectrum, *sizes(narrow, x)).excess_loss)
             cells = [Cell(spectrum, *sizes(narrow, m)) for m in p.m]
-            yield over_size(f"against {narrow}, a = {a:g}, b = {b:g}", p.m, cells, (x, line))
+            line = partial(loss_at, spectrum, narrow)
+            yield over_size(f"against {narrow}, a = {a:g}, b = {b:g}", p.m, cells, line)
     a, b = p.tasks[-1]
     start = float(static_loss(task(a, b, p.M), *sizes("N", p.m[0])).excess_loss)
     for power, label in ((-b, "slope −b"), (-2 * b, "slope −2b")):

@@ -15,8 +15,9 @@ import numpy as np
 
 from solvable.analytic.slopes import log_slope
 
-from .experiment import Array, Budget, Guide, Items, Parameters, below, experiment, near
-from .models import LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .building_blocks import LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .experiment import Array, Budget, Guide, Items, Parameters, experiment
+from .facts import below, near
 
 
 def talk_form(alpha: float, n: float, t: Array, size: int) -> Array:
@@ -37,7 +38,7 @@ def _rounding(alpha: float, size: int) -> float:
     sizes={"M": 1000, "N": 2000, "T": (50, 100, 200, 400, 600, 800, 950), "beyond": (1100, 1500)},
     constants={"alpha": (3.0, 1.0, 0.33)},
     axes=LOSS_AXES_T,
-    quick=Budget(0.25, 12, {"T": (100, 200, 400, 600, 800)}, 0.1),
+    quick=Budget(0.25, 16, {"T": (100, 200, 400, 600, 800)}, 0.1),
     thorough=Budget(1.0, 32),
 )
 def breakdown_without_noise(p: Parameters) -> Items:

@@ -6,12 +6,6 @@ one cell share their draws and are one group. The relative spread of one repetit
 1/min(N, T), so a small cell is repeated more often than a large one, by a rule that looks at its
 size and not at its results.
 
-A fact about simulated numbers is decided by an interval as well: the number f(m) is a function of
-the means m of the marks; its error is that of its linear part in the means, which are summed seed
-by seed within a cell. It passes if the whole interval is where it
-should be, fails if none of it is, and is undecided otherwise; the facts of one experiment share the
-level `LEVEL` (Bonferroni). A fact of the theory alone is a number, which is there or not.
-
 A failed fact fails the experiment; one that is undecided, a mark without enough repetitions, or
 intervals too wide to exclude an error of `Budget.resolution`, leave it undecided.
 """
@@ -34,13 +28,13 @@ from solvable.analytic.errors import InputError
 from ..comparison import Family
 from ..executors import require_memory
 from ..memory import peak_bytes
-from ..statistics import LEVEL, Estimate, Judgement, Outcome, bounds, combined, estimate, percent
+from ..statistics import Estimate, Judgement, Outcome, estimate
 from ..sweep import Failure, SweepResult, digest
-from .experiment import Array, Budget, Experiment, Fact, Guide, Measured, Plan
+from .experiment import Budget, Experiment, Guide, Plan
+from .facts import FactEvidence, Sampled, decide
 
 REFERENCE_SIZE = 100  # cells with min(N, T) at least this have the fewest repetitions
 MOST_REPETITIONS = 64  # times as many as those, at most
-STEP = 0.01  # of the derivative of a fact by a mean, in standard errors of that mean
 
 Runner = Callable[[Any, Sequence[Any], Sequence[int]], SweepResult]
 
@@ -71,32 +65,6 @@ class CurveEvidence:
     points: tuple[MarkEvidence, ...]
     line: tuple[Any, Any] | None
     shown: bool
-
-
-@dataclass(frozen=True)
-class FactEvidence:
-    """A fact with the number observed, which is to lie between ``low`` and ``high``.
-
-    If it is simulated, ``interval`` decided it, at ``confidence``.
-    """
-
-    statement: str
-    observed: float
-    expected: str
-    low: float
-    high: float
-    outcome: Outcome
-    interval: tuple[float, float] | None = None
-    confidence: float | None = None
-
-    def decided(self) -> str:
-        """The interval that decided, or that there is none."""
-        if self.interval is None or self.confidence is None:
-            return "theory alone"
-        return f"in {bounds(self.interval, self.low, self.high)} ({percent(self.confidence)})"
-
-    def __str__(self) -> str:
-        return f"{self.statement}: {self.observed:.4g}, {self.decided()}, expected {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -201,7 +169,7 @@ def evaluate(
     family = Family((scale / 2, scale))
     ratios = _ratios(small, large, runs, family)
     judgement = family.judge(resolution=budget.resolution) if family.ratios else None
-    facts = _facts(large, runs)
+    facts = decide(large.facts, _sampled(large, runs))
     outcome, message = _decide(experiment, judgement, family.incomplete, facts, result.failures)
     large_counts = [counts[key] for key in large.cells]
     return Evidence(
@@ -262,81 +230,23 @@ def _curves(
                 untested = "too few repetitions, or not tested at the smaller scale"
             points.append(MarkEvidence(mark.x, mark.theory, simulated, len(finite), limit, interval,
                                        score, untested))  # fmt: skip
-        found.append(CurveEvidence(curve.label, tuple(points), curve.line, curve.shown))
+        found.append(CurveEvidence(curve.label, tuple(points), curve.line and curve.line(),
+                                   curve.shown))  # fmt: skip
     return found
 
 
-# ---- facts -------------------------------------------------------------------------------
-
-
-def _facts(plan: Plan, runs: Mapping[str, Any]) -> tuple[FactEvidence, ...]:
-    """Every fact, those about simulated numbers with simultaneous intervals."""
-    samples = {
-        curve.label: [mark.values(runs[digest(mark.cell)]) for mark in curve.marks]
-        for curve in plan.curves
-    }
-    means = {label: np.array([_mean(v) for v in values]) for label, values in samples.items()}
-    simulated = sum(fact.simulated for fact in plan.facts)
-    found = []
-    for fact in plan.facts:
-        number, interval, confidence = fact(_measured(plan, means)), None, None
-        low = high = number
-        if fact.simulated:
-            confidence = 1 - LEVEL / simulated
-            interval = low, high = _linearised(fact, plan, samples, means).interval(confidence)
-        outcome: Outcome = "undecided"
-        if fact.low <= low and high <= fact.high:
-            outcome = "pass"
-        elif low > fact.high or high < fact.low or not (fact.simulated or math.isfinite(number)):
-            outcome = "fail"
-        found.append(FactEvidence(fact.statement, number, fact.expected, fact.low, fact.high,
-                                  outcome, interval, confidence))  # fmt: skip
-    return tuple(found)
-
-
-def _mean(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else math.nan
-
-
-def _measured(plan: Plan, means: Mapping[str, Array]) -> dict[str, Measured]:
-    return {
-        curve.label: Measured(
+def _sampled(plan: Plan, runs: Mapping[str, Any]) -> list[Sampled]:
+    """The repetitions of every mark."""
+    return [
+        Sampled(
             curve.label,
             np.array([mark.x for mark in curve.marks]),
             np.array([mark.theory for mark in curve.marks]),
-            means[curve.label],
+            tuple(digest(mark.cell) for mark in curve.marks),
+            tuple(mark.values(runs[digest(mark.cell)]) for mark in curve.marks),
         )
         for curve in plan.curves
-    }
-
-
-def _linearised(
-    fact: Fact, plan: Plan, samples: Mapping[str, list[Array]], means: Mapping[str, Array]
-) -> Estimate:
-    """The fact's number with the error of its linear part, cells being independent."""
-
-    def at(label: str, index: int, value: float) -> float:
-        changed = means[label].copy()
-        changed[index] = value
-        return fact(_measured(plan, {**means, label: changed}))
-
-    number, influences = fact(_measured(plan, means)), dict[str, Any]()
-    if not math.isfinite(number):  # repetitions that it needs have failed
-        return Estimate(number, math.nan)
-    for curve in plan.curves:
-        for index, (mark, values) in enumerate(zip(curve.marks, samples[curve.label])):
-            mean, finite = means[curve.label][index], values[np.isfinite(values)]
-            error = estimate(finite).error if len(finite) > 1 else math.nan
-            if error > 0:
-                step = STEP * error
-                rise = at(curve.label, index, mean + step) - at(curve.label, index, mean - step)
-                part = np.nan_to_num(values - mean) * rise / (2 * step)
-                cell = digest(mark.cell)
-                influences[cell] = influences.get(cell, 0.0) + part
-    parts = [estimate(part) for part in influences.values()]
-    spread = combined(np.ones(len(parts)), parts)
-    return Estimate(number, spread.error, spread.degrees)
+    ]
 
 
 # ---- the verdict -------------------------------------------------------------------------

@@ -18,7 +18,6 @@ its marks correspond one to one, and the departures are extrapolated (`evaluate`
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..sweep import digest
+from .facts import Fact
 
 Array = np.ndarray
 
@@ -65,11 +65,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Curve:
-    """Simulated marks, and the theory line (x, y) through them; ``shown`` in the figure or not."""
+    """Simulated marks, and the theory line (x, y) through them, computed when it is drawn.
+
+    A curve that is not ``shown`` in the figure is there for its facts.
+    """
 
     label: str
     marks: tuple[Mark, ...]
-    line: tuple[Array, Array] | None = None
+    line: Callable[[], tuple[Array, Array]] | None = None
     shown: bool = True
 
 
@@ -81,59 +84,6 @@ class Guide:
     label: str
     x: Any
     y: Any = None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A curve after simulation: arrays over its marks, the mean being that over the seeds."""
-
-    label: str
-    x: Array
-    theory: Array
-    mean: Array
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A statement of the claim: a number that is to lie between ``low`` and ``high``.
-
-    ``number`` takes the measured curves by label, or nothing when it is one of the theory alone.
-    """
-
-    statement: str
-    number: Callable[..., Any]
-    low: float
-    high: float
-    expected: str
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the number depends on what was simulated."""
-        return bool(inspect.signature(self.number).parameters)
-
-    def __call__(self, measured: Mapping[str, Measured]) -> float:
-        """The number."""
-        return float(self.number(measured) if self.simulated else self.number())
-
-
-def near(statement: str, number: Callable[..., Any], expected: float, tolerance: float) -> Fact:
-    """The number is within ``tolerance`` of the expected one.
-
-    >>> near("slope", lambda: -0.98, -1, 0.05).expected
-    '-1 ± 0.05'
-    """
-    text = f"{expected:.4g} ± {tolerance:.2g}"
-    return Fact(statement, number, expected - tolerance, expected + tolerance, text)
-
-
-def below(statement: str, number: Callable[..., Any], bound: float) -> Fact:
-    """The number is below the bound."""
-    return Fact(statement, number, -math.inf, bound, f"< {bound:.4g}")
-
-
-def above(statement: str, number: Callable[..., Any], bound: float) -> Fact:
-    """The number is above the bound."""
-    return Fact(statement, number, bound, math.inf, f"> {bound:.4g}")
 
 
 @dataclass(frozen=True)

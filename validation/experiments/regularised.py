@@ -15,9 +15,10 @@ import numpy as np
 
 from solvable.analytic.slopes import log_slope
 
-from .experiment import Axes, Budget, Guide, Items, Parameters, above, below, experiment, near
-from .models import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
-from .ridgeless import plateau
+from .building_blocks import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .experiment import Axes, Budget, Guide, Items, Parameters, experiment
+from .facts import above, below, near
+from .ridgeless_curves import plateau
 
 KINDS = ((False, "ridgeless"), (True, "optimal ridge"))
 

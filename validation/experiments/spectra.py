@@ -21,7 +21,8 @@ from solvable.analytic.resolvent.density import eigenvalue_count, expected_eigen
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 
-from .experiment import Axes, Budget, Curve, Guide, Items, Mark, Parameters, below, experiment, near
+from .experiment import Array, Axes, Budget, Curve, Guide, Items, Mark, Parameters, experiment
+from .facts import below, near
 
 AXES = Axes("rank", "eigenvalue")
 RANK_TOLERANCE = 1e-10  # of the largest eigenvalue, below which one counts as zero
@@ -63,15 +64,23 @@ def _ranks(p: Parameters, label: str, n: int | None, t: int) -> Curve:
     """Eigenvalues against rank; tested in the bulk, not at the first few, which are not many."""
     bound = min(n or t, t, p.M)
     tested = {max(1, round(bound * fraction)) for fraction in np.linspace(0.2, 0.9, 7)}
-    ranks, spectrum = tuple(sorted({1, 2, *tested})), PowerLaw(p.alpha, size=p.M)
-    x = np.unique(np.append(np.geomspace(1, bound, 30), np.linspace(bound / 2, bound - 0.4, 20)))
-    values = expected_eigenvalues(spectrum, n or math.inf, t, np.append(ranks, x))
+    ranks, spectrum, size = (
+        tuple(sorted({1, 2, *tested})),
+        PowerLaw(p.alpha, size=p.M),
+        n or math.inf,
+    )
+    *values, low = expected_eigenvalues(spectrum, size, t, [*ranks, bound - 0.4])
     cell = SpectrumCell(p.alpha, p.M, t, n, "linear", ranks)
     marks = tuple(
         Mark(rank, cell, str(rank), float(value), untested="" if rank in tested else "edge")
         for rank, value in zip(ranks, values)
     )
-    return Curve(label, marks, (x, values[len(ranks) :]))
+
+    def line() -> tuple[Array, Array]:
+        x = low * (values[0] / low) ** np.linspace(0, 1, 80) ** 2  # closer at the lower end
+        return eigenvalue_count(spectrum, size, t, x) + 0.5, x
+
+    return Curve(label, marks, line)
 
 
 def _population(p: Parameters) -> Guide:
@@ -118,7 +127,7 @@ def sample_spectra(p: Parameters) -> Items:
     sizes={"M": 6000, "smaller": (100, 200, 500), "larger": 3072},
     constants={"alpha": 0.5},
     axes=AXES,
-    quick=Budget(0.15, 48, {"smaller": (200, 500)}),
+    quick=Budget(0.15, 80, {"smaller": (200, 500)}),
     thorough=Budget(1.0, 96),
     simulate=SIMULATE,
 )
@@ -152,7 +161,7 @@ def random_linear_features(p: Parameters) -> Items:
     sizes={"M": 3072, "N": 12000, "T": 15000},
     constants={"alpha": 0.5},
     axes=AXES,
-    quick=Budget(1 / 32, 64),
+    quick=Budget(1 / 32, 80),
     thorough=Budget(1 / 8, 96),
     simulate=SIMULATE,
 )

@@ -12,19 +12,9 @@ from solvable.analytic.learners import GradientDescent, HeavyBall
 from solvable.analytic.slopes import log_slope
 
 from ..cells import Cell
-from .experiment import (
-    Array,
-    Axes,
-    Budget,
-    Guide,
-    Items,
-    Parameters,
-    above,
-    below,
-    experiment,
-    near,
-)
-from .models import TIME_AXES, flow, one_pass, over_time, task, theory, times_around
+from .building_blocks import TIME_AXES, flow, one_pass, over_time, task, theory, times_around
+from .experiment import Array, Axes, Budget, Guide, Items, Parameters, experiment
+from .facts import above, below, near
 
 OVERFITTING = 100.0  # time until which wider is better in every model here
 

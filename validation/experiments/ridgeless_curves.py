@@ -15,8 +15,9 @@ from solvable.analytic.loss import static_loss
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 
-from .experiment import Axes, Budget, Fact, Guide, Items, Parameters, below, experiment, near
-from .models import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .building_blocks import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .experiment import Axes, Budget, Guide, Items, Parameters, experiment
+from .facts import Fact, below, near
 
 TAIL = 1e6  # N (or T) that stands for infinity on the plateau
 

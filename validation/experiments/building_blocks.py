@@ -8,7 +8,7 @@ excess loss/(2M), and label noise σ_ε² there is Mσ_ε² here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def over_time(
         Mark(t * stretch, cell, name, float(value), untested=reasons[bool(value > least)])
         for t, name, value in zip(cell.at, names, getattr(theory(cell), loss))
     )
-    return Curve(label, marks, (line * stretch, getattr(theory(cell, line), loss)))
+    return Curve(label, marks, lambda: (line * stretch, getattr(theory(cell, line), loss)))
 
 
 def initial(cell: Cell) -> float:
@@ -84,7 +84,11 @@ def initial(cell: Cell) -> float:
 
 
 def over_size(
-    label: str, x: Sequence[float], cells: Sequence[Cell], line: tuple[Array, Array], index: int = 0
+    label: str,
+    x: Sequence[float],
+    cells: Sequence[Cell],
+    line: Callable[[], tuple[Array, Array]],
+    index: int = 0,
 ) -> Curve:
     """Loss of one cell per abscissa, at the ``index``-th of the times that each scores."""
     marks = tuple(
@@ -140,9 +144,13 @@ def ridge_curve(
     for (x, n, t), ridge, value in zip(points, ridges, values):
         cell = Cell(spectrum, n, t, at=(ridge,), noise=noise)
         marks.append(ridge_mark(x, cell, value))
-    at, *sizes = line
-    y = static(spectrum, *sizes, noise=noise, ridge="optimal" if optimal else 0)
-    return Curve(label, tuple(marks), (np.asarray(at, float), np.where(np.isfinite(y), y, np.nan)))
+
+    def drawn() -> tuple[Array, Array]:
+        at, *sizes = line
+        y = static(spectrum, *sizes, noise=noise, ridge="optimal" if optimal else 0)
+        return np.asarray(at, float), np.where(np.isfinite(y), y, np.nan)
+
+    return Curve(label, tuple(marks), drawn)
 
 
 def ridge_mark(x: float, cell: Cell, loss: float) -> Mark:
