@@ -11,10 +11,10 @@ so that a hundred ridges or times cost little more than one. Members (feature dr
 have their own factors, and the prediction averaged over them gives the same quadratic forms in
 the f of all members, side by side; its training loss is taken over the data of all draws.
 
-The rank is revealed by the singular values: those below the rounding error of φ itself are
-zero. Entrywise that error is ~ε‖φ‖_F/√(NT), and as a random matrix of this size its norm is
-(√N + √T) times that; `RANK_SAFETY` times it is the threshold. Ridgeless regression is the
-pseudo-inverse on what remains.
+The rank is revealed by the singular values: those below the rounding error of φ itself and of the
+factorisation are zero. Entrywise the first is ~ε‖φ‖_F/√(NT), and as a random matrix of this size
+its norm is (√N + √T) times that; the second is ~ε‖φ‖. `RANK_SAFETY` times both is the threshold.
+Ridgeless regression is the pseudo-inverse on what remains.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def factorise(kernel: Array, accuracy: float = float(np.finfo(float).eps)) -> Fa
     left, values, right = np.linalg.svd(kernel, full_matrices=False)
     rows, columns = kernel.shape
     noise = accuracy * np.linalg.norm(kernel) * (rows**-0.5 + columns**-0.5)
+    noise += np.finfo(values.dtype).eps * values[0]
     kept = values > RANK_SAFETY * noise
     return Factors(left[:, kept], values[kept], right[kept].T)
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from solvable.analytic.errors import InputError
+from solvable.validation.comparison import Family
 from solvable.validation.statistics import (
     Estimate,
+    combined,
     estimate,
     extrapolate,
     fitted_rate,
@@ -43,6 +45,100 @@ def test_normality_rejects_scores_of_wrong_width_or_centre():
     assert normality(scores) > 0.01
     assert normality(1.3 * scores) < 0.01
     assert normality(scores + 0.2) < 0.01
+
+
+# ---- coverage ----------------------------------------------------------------------------
+# Each interval function is drawn TRIALS times; its coverage must be what it says within four
+# binomial standard errors, and an interval at half the level's width must be told from it.
+
+TRIALS, CONFIDENCE = 2000, 0.9
+TOLERANCE = 4 * math.sqrt(CONFIDENCE * (1 - CONFIDENCE) / TRIALS)
+
+
+def _mean(rng):
+    return estimate(rng.normal(3.0, 0.5, 6)), 3.0
+
+
+def _combined(rng):
+    """Two estimates of few repetitions and very different errors: Welch and Satterthwaite."""
+    parts = [estimate(rng.normal(1.0, 1.0, 5)), estimate(rng.normal(2.0, 0.3, 12))]
+    return combined(np.array([2.0, -1.0]), parts), 0.0
+
+
+def _draws(rng, sizes, limit=1.0, slope=0.7):
+    return [estimate(rng.normal(limit + slope / s, 0.1, 12)) for s in sizes]
+
+
+def _limit(rng):
+    return extrapolate([1, 2, 4], _draws(rng, (1, 2, 4))).limit, 1.0
+
+
+def _limit_of_two(rng):
+    return extrapolate([1, 2], _draws(rng, (1, 2))).limit, 1.0
+
+
+def _bias(rng):
+    return extrapolate([1, 2, 4], _draws(rng, (1, 2, 4))).bias, 0.7
+
+
+def _rate(rng):
+    sizes = np.array([1.0, 2.0, 4.0])
+    errors = 0.01 / sizes
+    values = [Estimate(1 + 1 / s + e * rng.normal(), e) for s, e in zip(sizes, errors, strict=True)]
+    return fitted_rate(sizes, values, 1.0), -1.0
+
+
+def _ratio(rng):
+    """A `Family` of one: simulation over theory at two sizes."""
+    family = Family((1, 2))
+    samples = [rng.normal(3.0 * (1 + 0.01 / s), 0.2, 12) for s in (1, 2)]
+    return family.add("all", samples, [3.0, 3.0]).fit.limit, 1.0
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [_mean, _combined, _limit, _limit_of_two, _bias, _rate, _ratio],
+    ids=lambda f: f.__name__,
+)
+def test_every_interval_covers_as_often_as_it_says(draw):
+    rng = np.random.default_rng(11)
+    found = [draw(rng) for _ in range(TRIALS)]
+    inside = np.mean([low < t < high for (low, high), t in
+                      ((e.interval(CONFIDENCE), t) for e, t in found)])  # fmt: skip
+    wrong = np.mean([low < t < high for (low, high), t in
+                     ((e.interval(1 - 2 * (1 - CONFIDENCE)), t) for e, t in found)])  # fmt: skip
+    # the allowance for a second-order term makes `_ratio` err on the side of caution
+    allowed = (CONFIDENCE - TOLERANCE, 1.0 if draw is _ratio else CONFIDENCE + TOLERANCE)
+    assert allowed[0] <= inside <= allowed[1], f"covers {inside:.3f}, says {CONFIDENCE}"
+    assert wrong < allowed[0] or draw is _ratio, f"twice the level is not told apart: {wrong:.3f}"
+
+
+@pytest.mark.parametrize("cells", [1, 5, 20])
+def test_simultaneous_intervals_cover_together(cells):
+    """K independent intervals of confidence 1 − a/K all cover with probability (1 − a/K)^K."""
+    level, trials = 0.1, 1000
+    found = [verdict(*f, level=level, resolution=1) for f in families(0, cells, trials, seed=6)]
+    together = np.mean([not judgement.rejected for judgement in found])
+    stated = found[0].confidence ** cells
+    assert stated == pytest.approx(1 - (level if cells == 1 else level / 2), abs=0.004)
+    assert together == pytest.approx(stated, abs=4 * math.sqrt(stated * (1 - stated) / trials))
+
+
+@pytest.mark.parametrize("cells", [1, 12])
+def test_a_level_halved_once_too_little_or_too_often_is_seen(cells):
+    """The rate of rejection at twice the level, or at half of it, is not the one stated."""
+    level, trials = 0.08, 3000
+    drawn = families(0, cells, trials, seed=7)
+
+    def rate(stated):
+        judged = [verdict(*family, level=stated, resolution=1) for family in drawn]
+        return np.mean([judgement.outcome == "fail" for judgement in judged])
+
+    # with one claim the test is exact; Holm and χ² overlap a little where there are more
+    low, high = (level, level) if cells == 1 else (0.75 * level, level)
+    tolerance = 4 * math.sqrt(level / trials)
+    assert low - tolerance < rate(level) < high + tolerance
+    assert rate(2 * level) > high + tolerance and rate(level / 2) < low - tolerance
 
 
 def test_intervals_cover_as_often_as_they_say():

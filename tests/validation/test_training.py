@@ -23,6 +23,7 @@ from solvable.validation import dense
 from solvable.validation.cells import Cell
 from solvable.validation.entry_laws import EntryLaw, Role, Streams
 from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
+from solvable.validation.sweep import seed_sequence
 from solvable.validation.training import factorise, simulate
 
 ISOTROPIC = PowerLaw(alpha=0.5, size=60)
@@ -83,6 +84,14 @@ def test_ridgeless_reveals_the_rank_when_there_are_few_modes():
     agree(Cell(few, 40, 30, noise=0.3), tolerance=1e-7)
     noiseless = simulate(Cell(few, 40, 30), 1)
     assert abs(noiseless["excess_loss[ridge=0]"]) < 1e-10  # nothing is lost beyond M
+
+
+def test_ridgeless_reveals_the_rank_where_the_factorisation_rounds_more_than_the_matrix():
+    """The 251st of 250 singular values comes out as a few ε times the largest."""
+    cell = Cell(PowerLaw(alpha=1.0, size=250), 500, 375)
+    for index in range(4):
+        loss = simulate(cell, seed_sequence(0, cell, index))["excess_loss[ridge=0]"]
+        assert abs(loss) < 1e-10
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

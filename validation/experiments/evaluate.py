@@ -175,7 +175,7 @@ def evaluate(
     return Evidence(
         experiment, outcome, message, judgement, scale, experiment.parameters(budget).describe(),
         root_seed, (min(large_counts), max(large_counts)),
-        tuple(_curves(large, runs, ratios, judgement)), facts, large.guides,
+        tuple(_curves(small, large, runs, ratios, judgement)), facts, large.guides,
         tuple(_describe(failure, list(cells.values())) for failure in result.failures),
         len(cells), result.computed, result.resumed, time.perf_counter() - started,
     )  # fmt: skip
@@ -210,14 +210,14 @@ def _ratios(
 
 
 def _curves(
-    plan: Plan, runs: Mapping[str, Any], claims: Mapping[tuple[int, int], int],
+    small: Plan, large: Plan, runs: Mapping[str, Any], claims: Mapping[tuple[int, int], int],
     judgement: Judgement | None,
 ) -> list[CurveEvidence]:  # fmt: skip
     """Evidence of every curve."""
     found = []
-    for i, curve in enumerate(plan.curves):
+    for i, (low, curve) in enumerate(zip(small.curves, large.curves)):
         points = []
-        for j, mark in enumerate(curve.marks):
+        for j, (before, mark) in enumerate(zip(low.marks, curve.marks)):
             values = mark.values(runs[digest(mark.cell)])
             finite = values[np.isfinite(values)]
             simulated = estimate(finite) if len(finite) > 1 else Estimate(math.nan, math.nan)
@@ -227,7 +227,8 @@ def _curves(
                 limit, score = judgement.estimates[claim], judgement.scores[claim]
                 interval = judgement.interval(claim)
             elif not untested:
-                untested = "too few repetitions, or not tested at the smaller scale"
+                smaller = before.untested and f"{before.untested} at the smaller scale"
+                untested = smaller or "too few repetitions"
             points.append(MarkEvidence(mark.x, mark.theory, simulated, len(finite), limit, interval,
                                        score, untested))  # fmt: skip
         found.append(CurveEvidence(curve.label, tuple(points), curve.line and curve.line(),

@@ -31,8 +31,8 @@ def _steps(steps: tuple[int, ...]) -> Array:
     sizes={"M": 4000, "N": (32, 128, 512, 2048), "P": 1000},
     constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
     axes=TIME_AXES,
-    quick=Budget(0.25, 10, {"N": (80, 200, 640)}, 0.1),
-    thorough=Budget(1.0, 32),
+    quick=Budget(0.25, 32, {"N": (80, 200, 640)}, 0.1),
+    thorough=Budget(1.0, 64),
 )
 def flow_curves(p: Parameters) -> Items:
     """Wider is better as long as no model overfits."""
@@ -64,7 +64,7 @@ def flow_curves(p: Parameters) -> Items:
         "steps": (3, 10, 30, 100, 1000),
     },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
-    quick=Budget(0.3, 32, resolution=0.1),
+    quick=Budget(0.3, 48, resolution=0.1),
     thorough=Budget(1.0, 64),
 )
 def training_rules(p: Parameters) -> Items:
