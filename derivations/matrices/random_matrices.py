@@ -46,18 +46,25 @@ _REFERENCES = {
 }
 
 
+#: matrices that are displayed under another name than typed: L is the loss, Q the pencil
+DISPLAYED = {"L": "Lambda", "Q": "Xi"}
+
+
+def _renamed(expression: sp.Basic, names: dict[str, str]) -> Any:
+    letters = expression.atoms(sp.MatrixSymbol)
+    return expression.xreplace(
+        {x: sp.MatrixSymbol(names[x.name], *x.shape) for x in letters if x.name in names}
+    )
+
+
 def shown(expression: sp.Basic) -> Any:
-    """The expression with Λ for the covariance that is typed L, L being the loss."""
-    letters = {x: sp.MatrixSymbol("Lambda", *x.shape) for x in expression.atoms(sp.MatrixSymbol)
-               if x.name == "L"}  # fmt: skip
-    return expression.xreplace(letters)
+    """The expression as it is displayed."""
+    return _renamed(expression, DISPLAYED)
 
 
 def typed(expression: sp.Basic) -> Any:
     """The inverse of `shown`."""
-    letters = {x: sp.MatrixSymbol("L", *x.shape) for x in expression.atoms(sp.MatrixSymbol)
-               if x.name == "Lambda"}  # fmt: skip
-    return expression.xreplace(letters)
+    return _renamed(expression, {name: key for key, name in DISPLAYED.items()})
 
 
 def pencil_step(equations: SelfConsistentEquations, reason: str) -> Step:
@@ -183,8 +190,11 @@ def build(expression: MatrixExpression) -> Parts:
 
 
 def _meaning(text: str) -> str:
-    """What an unknown stands for, the covariance being Λ."""
-    text = re.sub(r"\bL\b", "Λ", text.replace("[Q^-1]", "[Q⁻¹]"))
+    """What an unknown stands for, in the names that are displayed."""
+    text = text.replace("[Q^-1]", "[@]")
+    for key, name in DISPLAYED.items():
+        text = re.sub(rf"\b{key}\b", name, text)
+    text = text.replace("[@]", "[Q⁻¹]")
     return as_mathematics(re.sub(r"sqrt\(([^()]*)\)", r"\1^{1/2}", text))
 
 
