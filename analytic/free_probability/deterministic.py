@@ -6,8 +6,8 @@ family that meet are multiplied as functions; factors of different families keep
 Λ(Λ+κ)^{-2} is one factor, and Γ Λ(Λ+κ)^{-2} a word of two, which is never reordered.
 
 The inverse of an element of one family is again a function. The inverse of a sum that mixes
-families, (Γ + pΛ)^{-1}, is not a function of either, and is refused: declare the sum as one
-matrix, or bring the expression to the basis of one of them (Λ ↦ Γ^{-1/2} Λ Γ^{-1/2}).
+families, (Γ + pΛ)^{-1}, is not a function of either: it becomes a letter of its own, with a family of
+its own, whose definition the algebra remembers (`sums`); traces then hold `SumInverse` factors.
 
 A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose
 inside its family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act
@@ -39,6 +39,8 @@ class Factor(NamedTuple):
 
 Words = dict[tuple[Factor, ...], Fraction]
 
+SUM_SLOTS = 12  # different inverses of sums in one expression
+
 
 class Algebra:
     """The field of coefficients and the letters of one model."""
@@ -49,6 +51,9 @@ class Algebra:
         self.rooted: dict[sp.Symbol, Eigenvalue] = {}  # root → letter of its square
         for name in sorted(model.fixed):
             self._add_letters(name)
+        self.slots = [sp.Dummy(f"R_{i}") for i in range(SUM_SLOTS)]
+        self.sums: list[Element] = []  # what the inverses of sums invert
+        self.letters.update({slot: f"inverse {i}" for i, slot in enumerate(self.slots)})
         ordered = sorted(set(scalars), key=sp.default_sort_key)
         self.scalars = ordered
         generators = [*ordered, *self.letters]
@@ -96,6 +101,26 @@ class Algebra:
         value = root ** int(2 * letter.exponent) if record.symmetric else root
         factor = Factor(self.model.family(letter.name), value, rows, columns)
         return Element(self, {(factor,): self.one})
+
+    def sum_inverse(self, element: Element) -> Element:
+        """The inverse of a sum that mixes families, as a letter."""
+        words = [word for word in element.terms if word]
+        known = [i for i, other in enumerate(self.sums) if other.terms == element.terms]
+        index = known[0] if known else len(self.sums)
+        if index == SUM_SLOTS:
+            raise OutsideTheoryError(
+                f"more than {SUM_SLOTS} different inverses of sums of matrices that do not commute"
+            )
+        if not known:
+            self.sums.append(element)
+        value = self.field.generator(self.slots[index])
+        factor = Factor(f"inverse {index}", value, words[0][-1].columns, words[0][0].rows)
+        return Element(self, {(factor,): self.one})
+
+    def sum_of(self, family: str) -> int | None:
+        """The number of the inverse of a sum whose family this is."""
+        kind, _, number = family.partition(" ")
+        return int(number) if kind == "inverse" and number else None
 
     def is_scalar(self, value: Fraction) -> bool:
         """Whether no letter appears in a field element."""
@@ -170,17 +195,12 @@ class Element:
         """The families that appear."""
         return {factor.family for word in self.terms for factor in word}
 
-    def matrices(self) -> list[str]:
-        """The names of the matrices that appear."""
-        values = [factor.value for word in self.terms for factor in word]
-        polynomials = [p for value in values for p in (value.numer, value.denom)]
-        letters = self.algebra.positions.items()
-        found = {x for x, i in letters for p in polynomials if p.degree(i) > 0}
-        return sorted(x.name.removeprefix("root_") for x in found)
-
     def function(self) -> Fraction | None:
         """The element as one function of one family (or a scalar), or None if it mixes."""
-        if len(self.families()) > 1 or any(len(word) > 1 for word in self.terms):
+        families = self.families()
+        if len(families) > 1 or any(len(word) > 1 for word in self.terms):
+            return None
+        if any(self.algebra.sum_of(family) is not None for family in families):
             return None
         total = self.algebra.zero
         for word, coefficient in self.terms.items():
@@ -188,14 +208,12 @@ class Element:
         return total
 
     def inverse(self) -> Element:
-        """The inverse of a function of one family (`OutsideTheoryError` if families mix)."""
+        """The inverse: a function if the element is one, else a letter for the inverse of a sum."""
+        if not self.terms:
+            raise ZeroDivisionError("inverse of zero")
         value = self.function()
         if value is None:
-            names = " and ".join(self.matrices())
-            raise OutsideTheoryError(
-                f"the block resolvent inverts a sum in which {names} occur, which are not "
-                "declared to commute: declare them commuting, or their sum as one matrix"
-            )
+            return self.algebra.sum_inverse(self)
         if not value:
             raise ZeroDivisionError("inverse of zero")
         factors = [word[0] for word in self.terms if word]

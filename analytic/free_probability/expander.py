@@ -53,24 +53,24 @@ class Ground:
         return self.field.generator(self.traces[atom])
 
     def split(self, value: Fraction) -> dict[tuple[tuple[int, int], ...], Fraction]:
-        """A polynomial in letters as {powers of roots: coefficient without letters}."""
-        if any(value.denom.degree(i) for i in self.letter_of):
+        """A Laurent polynomial in letters as {powers of roots: coefficient without letters}."""
+        below = value.denom.terms()
+        lowest = {i: min(m[i] for m, _ in below) for i in self.letter_of}
+        if any(m[i] != lowest[i] for m, _ in below for i in self.letter_of):
             raise NotExpandableError("a trace has a pole at a finite eigenvalue as z → ∞")
-        inside = [i for i in self.letter_of if value.numer.degree(i)]
-        if not inside:
-            return {(): value}
         groups: dict[tuple[tuple[int, int], ...], dict[Monomial, int]] = {}
         for monomial, coefficient in value.numer.terms():
-            powers = tuple((i, monomial[i]) for i in inside if monomial[i])
-            rest = list(monomial)
-            for i, _ in powers:
-                rest[i] = 0
-            groups.setdefault(powers, {})[tuple(rest)] = coefficient
-        below = value.denom
+            moved = ((i, monomial[i] - lowest[i]) for i in self.letter_of)
+            powers = tuple((i, power) for i, power in moved if power)
+            groups.setdefault(powers, {})[self._without_letters(monomial)] = coefficient
+        denominator = self.field.from_dict({self._without_letters(m): c for m, c in below})
         return {
-            powers: self.field.fraction(self.field.from_dict(terms), below)
+            powers: self.field.fraction(self.field.from_dict(terms), denominator)
             for powers, terms in groups.items()
         }
+
+    def _without_letters(self, monomial: Monomial) -> Monomial:
+        return tuple(0 if i in self.letter_of else e for i, e in enumerate(monomial))
 
     def monomial(self, powers: Iterable[tuple[int, int]]) -> sp.Expr:
         """The product of letters with these powers of roots."""

@@ -311,7 +311,10 @@ def _check_inverses(letter: Any, model: MatrixModel) -> None:
 
 
 def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
-    """The symbols that multiply an identity inside an inverse, dimensions excepted."""
+    """The symbols that multiply an identity inside an inverse, dimensions excepted.
+
+    Where there is no identity, those that multiply a single deterministic matrix: z in z G + XXᵀ.
+    """
     found: set[sp.Symbol] = set()
     for word in polynomials:
         for letter in word:
@@ -319,8 +322,19 @@ def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) 
                 inner = dict(letter.terms)
                 if () in inner:
                     found |= inner[()].free_symbols
+                else:
+                    found |= _penalties(inner)
                 found |= spectral_parameters(inner, dimensions)
     return found - dimensions
+
+
+def _penalties(inner: Polynomial) -> set[sp.Symbol]:
+    """The symbols in front of single letters, if no other term holds them."""
+    own, other = set(), set()
+    for word, coefficient in inner.items():
+        names = {letter.name for letter in _letters_of([(word, coefficient)])}
+        (own if len(word) == 1 == len(names) else other).update(coefficient.free_symbols)
+    return own - other
 
 
 def is_symmetric(polynomial: Polynomial, model: MatrixModel) -> bool:

@@ -18,7 +18,7 @@ dimensions, variances and Tr Λ^k; their difference must vanish order by order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -137,15 +137,13 @@ class WordExpansion:
         return _WordSeries(_nonzero(terms), cut)
 
     def inverse(self, series: _WordSeries) -> _WordSeries:
-        """The geometric series about the leading term, which must be a scalar."""
+        """The geometric series about the leading term, a scalar or one symmetric fixed matrix."""
         leading = series.terms.get(series.low, {})
-        if set(leading) != {()}:
-            raise NotExpandableError(
-                "an inverse has no multiple of the identity that dominates as z → ∞: the planar "
-                "proof needs z*I inside every inverse"
-            )
-        scalar = leading[()]
-        rest = {k: {w: -c / scalar for w, c in p.items()} for k, p in series.terms.items()}
+        first = self.inverted(leading)
+        scalar = next(iter(leading.values()))
+        rest = {
+            k: {first + w: -c / scalar for w, c in p.items()} for k, p in series.terms.items()
+        }
         del rest[series.low]
         shifted = {k - series.low: p for k, p in rest.items()}
         small = _WordSeries(shifted, series.cut - series.low)
@@ -156,8 +154,22 @@ class WordExpansion:
             power = _WordSeries({k: p for k, p in power.terms.items() if k <= small.cut}, small.cut)
             total = self.sum(total, power)
         return _WordSeries(
-            {k - series.low: {w: c / scalar for w, c in p.items()} for k, p in total.terms.items()},
+            {
+                k - series.low: {w + first: c / scalar for w, c in p.items()}
+                for k, p in total.terms.items()
+            },
             total.cut - series.low,
+        )
+
+    def inverted(self, leading: Polynomial) -> Word:
+        """The inverse of the leading word: the empty one, or a symmetric deterministic letter."""
+        words = list(leading)
+        fixed = {name for name, record in self.model.fixed.items() if record.symmetric}
+        if len(words) == 1 and all(isinstance(x, Letter) and x.name in fixed for x in words[0]):
+            return tuple(replace(x, exponent=-x.exponent) for x in words[0][::-1])
+        raise NotExpandableError(
+            "an inverse has no multiple of the identity that dominates as z → ∞: the planar "
+            "proof needs z*I inside every inverse"
         )
 
 

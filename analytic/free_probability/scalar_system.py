@@ -27,6 +27,8 @@ from .declarations import MatrixModel
 from .dyson import DysonSystem, SelfEnergy, Support, Unknown
 from .pencil import Pencil
 from .spectral_trace import SpectralTrace
+from .sum_inverse import SumInverse
+from .sum_values import MPMATH, CompiledWord, Space
 from .trace_expansion import TraceExpansion
 
 DIGITS = 60
@@ -79,7 +81,7 @@ def scalar_system(system: DysonSystem) -> ScalarSystem:
             unexpanded[unknown.symbol] = expansion.unexpanded(system.traced(unknown))
     outputs = [sp.Add(*map(expansion.expand, parts)) for parts in system.outputs()]
     _verify_merging(system, equations, dropped)
-    definitions = {symbol: v.as_expr() for v, symbol in expansion.table.symbols.items()}
+    definitions = expansion.table.definitions()
     needed = _needed(outputs, equations, unexpanded, definitions)
     equations = {u: e for u, e in equations.items() if u in needed}
     unexpanded = {u: e for u, e in unexpanded.items() if u in needed}
@@ -128,50 +130,35 @@ def _verify_merging(
 class Witness:
     """Numbers for all symbols and traces at the solution that decays as 1/z.
 
-    A deterministic matrix is held as its eigenvalues and the orthogonal basis of its family.
+    A deterministic matrix is held as its eigenvalues and the orthogonal bases of its family on
+    spaces of each size; ``modes`` says how many modes stand for a dimension, if not `MODES`.
     """
 
     values: dict[sp.Symbol, Any]
     eigenvalues: dict[sp.Symbol, list[Any]]
-    bases: dict[sp.Symbol, Any]
-    rectangular: set[sp.Symbol]
+    bases: dict[sp.Symbol, dict[int, Any]]
+    modes: dict[Any, int]
     compiled: dict[SpectralTrace, Any] = field(default_factory=dict)
 
     def trace(self, atom: SpectralTrace) -> Any:
         """A trace: modes are weighted so that Tr 1 is the dimension."""
         if atom not in self.compiled:
-            inside = set().union(*(f.free_symbols for f in atom.factors))
-            symbols = [s for s in self.values if s in inside]
-            parts = []
-            for factor in atom.factors:
-                letters = [x for x in atom.letters if factor.has(x)]
-                parts.append(
-                    (letters, sp.lambdify([*letters, *symbols], factor, "mpmath", dummify=True))
-                )
-            self.compiled[atom] = (symbols, parts)
-        symbols, parts = self.compiled[atom]
-        numbers = [self.values[s] for s in symbols]
+            self.compiled[atom] = CompiledWord(atom, MPMATH)
         dimension = self._number(atom.dimension)
-        diagonals = []
-        for letters, function in parts:
-            modes = zip(*(self._modes(x, dimension) for x in letters))
-            diagonals.append([function(*mode, *numbers) for mode in modes])
-        weight = mpmath.mpf(1) if self.rectangular & set(atom.letters) else dimension / MODES
-        if len(parts) == 1:
-            return mpmath.fsum(diagonals[0]) * weight
-        product = mpmath.eye(MODES)
-        for (letters, _), diagonal in zip(parts, diagonals):
-            basis = self.bases[letters[0]]
-            product = product * (basis * mpmath.diag(diagonal) * basis.T)
-        return mpmath.fsum(product[i, i] for i in range(MODES)) * weight
+        count = self.modes.get(atom.dimension, MODES)
+        space = Space(count, lambda x: self._modes(x, count), lambda x: self._vectors(x, count))
+        word = self.compiled[atom]
+        if len(atom.factors) == 1 and not atom.has(SumInverse):
+            space = space._replace(vectors=lambda x: None)
+        return word(space, self.values) * (dimension / count)
 
-    def _modes(self, letter: sp.Symbol, dimension: Any) -> list[Any]:
+    def _modes(self, letter: sp.Symbol, count: int) -> list[Any]:
         """The eigenvalues; squared singular values are padded by zeros to the dimension."""
         given = self.eigenvalues[letter]
-        if letter not in self.rectangular:
-            return given
-        size = int(dimension)
-        return [*given[:size], *[mpmath.mpf(0)] * (size - len(given))]
+        return [*given[:count], *[mpmath.mpf(0)] * (count - len(given))]
+
+    def _vectors(self, letter: sp.Symbol, count: int) -> Any:
+        return self.bases[letter][count]
 
     def _number(self, expression: Any) -> Any:
         expression = sp.sympify(expression)
@@ -209,36 +196,40 @@ def _number(rng: random.Random, low: int, high: int) -> Any:
 
 def _parameters(system: ScalarSystem, spectral: set[sp.Symbol], rng: random.Random) -> Witness:
     model = system.model
-    rectangular: set[sp.Symbol] = set()
     values: dict[sp.Symbol, Any] = {}
-    for record in model.fixed.values():  # these need whole dimensions, at least MODES − 1
+    modes: dict[Any, int] = {}
+    for record in model.fixed.values():  # these need whole dimensions
         if record.symbol.rows != record.symbol.cols:
             for dimension in record.symbol.shape:
-                if dimension.is_Symbol and dimension not in values:
-                    values[dimension] = mpmath.mpf(len(values) + 2)
-            rectangular.add(record.eigenvalue)
+                if dimension not in modes:
+                    modes[dimension] = len(modes) + 3 if dimension.is_Symbol else int(dimension)
+    values.update({d: mpmath.mpf(count) for d, count in modes.items() if d.is_Symbol})
     symbols = set(system.scalars()) | set().union(*(d.free_symbols for d in model.dimensions()))
     for symbol in sorted(symbols, key=sp.default_sort_key):
         if symbol not in values:
             values[symbol] = _number(rng, 2, 4) * (300 if symbol in spectral else 1)
-    families = {model.family(name): _orthogonal(rng) for name in sorted(model.fixed)}
+    families = {
+        model.family(name): {n: _orthogonal(rng, n) for n in sorted({MODES, *modes.values()})}
+        for name in sorted(model.fixed)
+    }
     eigenvalues, bases = {}, {}
     for name in sorted(model.fixed):
-        letter = model.fixed[name].eigenvalue
-        modes = 2 if letter in rectangular else MODES
-        eigenvalues[letter] = [_number(rng, 1, 3) for _ in range(modes)]
+        record = model.fixed[name]
+        letter, size = record.eigenvalue, modes.get(record.symbol.rows, MODES)
+        count = size if record.symmetric else min(2, size, modes[record.symbol.cols])
+        eigenvalues[letter] = [_number(rng, 1, 3) for _ in range(count)]
         bases[letter] = families[model.family(name)]
-    return Witness(values, eigenvalues, bases, rectangular)
+    return Witness(values, eigenvalues, bases, modes)
 
 
-def _orthogonal(rng: random.Random) -> Any:
+def _orthogonal(rng: random.Random, size: int) -> Any:
     """(1−S)(1+S)^{-1} for a random antisymmetric S (Cayley)."""
-    s = mpmath.zeros(MODES)
-    for i in range(MODES):
+    s = mpmath.zeros(size)
+    for i in range(size):
         for j in range(i):
             s[i, j] = _number(rng, 0, 1)
             s[j, i] = -s[i, j]
-    one = mpmath.eye(MODES)
+    one = mpmath.eye(size)
     return (one - s) * (one + s) ** -1
 
 

@@ -8,6 +8,8 @@ functions of matrices that do not commute, in this order, brought to one of its 
     D_q(κ) = Tr (Λ/(Λ+κ))^q            prints as D_q(κ)
     h_q(κ) = Tr W Λ (Λ+κ)^{-q}         for W commuting with Λ, prints as h_q(κ)
 
+A factor may be the inverse of a sum of matrices that do not commute (`sum_inverse`).
+
 It differentiates with respect to every symbol but the letters; `trace_values` evaluates it.
 """
 
@@ -18,6 +20,7 @@ from typing import Any
 import sympy as sp
 
 from .declarations import Eigenvalue
+from .sum_inverse import SumInverse, flattened, slope_words, transposed
 
 
 class SpectralTrace(sp.Function):
@@ -64,17 +67,16 @@ class SpectralTrace(sp.Function):
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         total = sp.S.Zero
         for i, factor in enumerate(self.factors):
-            slope = sp.factor(factor.diff(symbol))
-            if slope != 0:
-                changed = (*self.factors[:i], slope, *self.factors[i + 1 :])
-                total += SpectralTrace(self.dimension, *changed)
+            for coefficient, word in slope_words(factor, symbol):
+                changed = [*self.factors[:i], *word, *self.factors[i + 1 :]]
+                total += coefficient * SpectralTrace(self.dimension, *changed)
         return total
 
     def _eval_is_real(self) -> bool | None:
         return None
 
     def _eval_rewrite_as_Sum(self, *args: Any, **_: Any) -> sp.Expr:
-        if len(self.factors) > 1:
+        if len(self.factors) > 1 or self.has(SumInverse):
             return self
         index = sp.Symbol("J", integer=True, positive=True)
         named = {x: sp.Function(x.name, positive=True)(index) for x in self.letters}
@@ -82,7 +84,7 @@ class SpectralTrace(sp.Function):
 
     def standard(self) -> tuple[str, int, sp.Expr] | None:
         """("D", q, κ) or ("h", q, κ) if the trace is one of the papers' two sums."""
-        if len(self.factors) > 1 or not self.letters:
+        if len(self.factors) > 1 or not self.letters or self.has(SumInverse):
             return None
         factor = self.factors[0]
         _, denominator = sp.fraction(factor)
@@ -137,14 +139,14 @@ class SpectralTrace(sp.Function):
 def spectral_trace(dimension: sp.Expr, factors: list[sp.Expr]) -> sp.Expr:
     """The canonical trace of a product: the first of its rotations and reversals.
 
-    Reversal is allowed because every factor is a symmetric matrix, so that the trace of the
-    reversed product is the trace of the transpose.
+    Reversal is allowed because it is the trace of the transpose: every factor is a symmetric
+    matrix, or the inverse of a sum, which is transposed.
     """
-    kept = [factor for factor in factors if factor != 1]
+    kept = [factor for factor in flattened(factors) if factor != 1]
     if not kept:
         return dimension
     options = []
-    for sequence in (kept, kept[::-1]):
+    for sequence in (kept, [transposed(factor) for factor in kept[::-1]]):
         for start in range(len(sequence)):
             options.append(tuple(sequence[start:] + sequence[:start]))
     best = min(options, key=lambda option: [sp.default_sort_key(f) for f in option])

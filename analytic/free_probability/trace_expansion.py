@@ -12,6 +12,8 @@ unknown, named κ; equal shifts share a name. What remains is brought to a basis
 * w λ^p/(λ+κ)^e        →  h_q(κ) = Tr WΛ(Λ+κ)^{-q} and Tr WΛ^k, w any other letter or matrix;
 * in longer words         →  (Λ+κ)^{-q} and Λ^k, each in its place;
 * λ^p/((λ+κ)(λ+κ')…)   →  1 ≤ p ≤ n, n the number of factors, and Tr Λ^k;
+* (F_0 + κ₁F_1 + …)^{-1} for F that do not commute  →  a factor `SumInverse`, the ratios of its
+  coefficients being the new unknowns, and Tr F_0 R = M − κ₁ Tr F_1 R − …;
 * anything else (several letters, or non-linear factors) stays as it is, the coefficients
   of its monic denominator being the new unknowns.
 """
@@ -30,6 +32,7 @@ from .declarations import Internal, MatrixModel
 from .deterministic import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
 from .spectral_trace import spectral_trace
+from .sum_inverse import SumInverse, has_sum_inverse, sorted_terms
 
 Powers = tuple[int, ...]
 Term = tuple[sp.Expr, sp.Expr]  # coefficient, function of letters
@@ -41,7 +44,7 @@ class ShiftTable:
 
     algebra: Algebra
     unknowns: list[sp.Symbol]
-    symbols: dict[Fraction, sp.Symbol] = field(default_factory=dict)
+    symbols: dict[Any, sp.Symbol] = field(default_factory=dict)
 
     def name(self, value: Fraction) -> sp.Expr:
         """The symbol of a shift, or its value if it holds no unknown."""
@@ -52,6 +55,22 @@ class ShiftTable:
             self.symbols[value] = Internal(f"kappa_{len(self.symbols) + 1}", positive=True)
         return self.symbols[value]
 
+    def ratio(self, above: sp.Expr, below: sp.Expr) -> sp.Expr:
+        """The name of a ratio of coefficients."""
+        value = sp.cancel(above / below)
+        if not value.free_symbols & set(self.symbols.values()):
+            return self.name(self.algebra.field.from_expr(value))
+        if value not in self.symbols:  # a coefficient that holds an earlier shift
+            self.symbols[value] = sp.Symbol(f"kappa_{len(self.symbols) + 1}", positive=True)
+        return self.symbols[value]
+
+    def definitions(self) -> dict[sp.Symbol, sp.Expr]:
+        """Every shift in terms of unknowns and of earlier shifts."""
+        return {
+            symbol: value if isinstance(value, sp.Expr) else value.as_expr()
+            for value, symbol in self.symbols.items()
+        }
+
 
 class TraceExpansion:
     """Expands the traces of one Dyson system."""
@@ -59,6 +78,7 @@ class TraceExpansion:
     def __init__(self, system: DysonSystem) -> None:
         self.system, self.algebra = system, system.algebra
         self.table = ShiftTable(system.algebra, system.kept or [sp.Dummy()])
+        self.inverses: dict[int, tuple[sp.Expr, SumInverse]] = {}
 
     def expand(self, traced: Traced) -> sp.Expr:
         """prefactor·Tr(element) in standard traces."""
@@ -70,14 +90,55 @@ class TraceExpansion:
 
     def unexpanded(self, traced: Traced) -> sp.Expr:
         """prefactor·Tr(element) as it stands: a function of unknowns and eigenvalues."""
-        roots = {root: sp.sqrt(letter) for root, letter in self.algebra.rooted.items()}
         total = []
         for word, coefficient in traced.element.terms.items():
             word, dimension = self.closed(word, traced.dimension)
-            functions = [f.value.as_expr().xreplace(roots) for f in word]
-            value = spectral_trace(dimension, functions) if word else dimension
-            total.append(coefficient.as_expr() * value)
+            for combination in cartesian(*map(self.as_it_stands, word)):
+                scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
+                total.append(scalar * spectral_trace(dimension, [f for _, f in combination]))
         return traced.prefactor * sp.Add(*total)
+
+    def as_it_stands(self, factor: Factor) -> list[Term]:
+        """A factor as a function of unknowns and eigenvalues, without new names."""
+        number = self.algebra.sum_of(factor.family)
+        if number is None:
+            roots = {root: sp.sqrt(letter) for root, letter in self.algebra.rooted.items()}
+            return [(sp.S.One, factor.value.as_expr().xreplace(roots))]
+        terms = []
+        for word, coefficient in self.algebra.sums[number].terms.items():
+            for combination in cartesian(*map(self.as_it_stands, word)):
+                scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
+                terms.append((scalar, tuple(f for _, f in combination)))
+        return self.powers(factor.value, number, sp.S.One, SumInverse(*sorted_terms(terms)))
+
+    def powers(self, value: Fraction, number: int, scale: sp.Expr, inverse: sp.Expr) -> list[Term]:
+        """A polynomial in the letter of an inverse of a sum, which is scale·inverse."""
+        position = self.algebra.field.position[self.algebra.slots[number]]
+        below = value.denom.as_expr()
+        groups = self.split(value.numer, [position])
+        return [(c / below * scale ** p[0], inverse ** p[0]) for p, c in groups.items()]
+
+    def inverse_of_sum(self, number: int) -> tuple[sp.Expr, SumInverse]:
+        """The inverse of a sum as scale·SumInverse with coefficients 1, κ₁, κ₂ …"""
+        if number not in self.inverses:
+            collected: dict[tuple[sp.Expr, ...], sp.Expr] = {}
+            for word, coefficient in self.algebra.sums[number].terms.items():
+                for combination in cartesian(*(self.expanded(f, 3) for f in word)):
+                    scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
+                    functions = tuple(f for _, f in combination if f != 1)
+                    collected[functions] = collected.get(functions, sp.S.Zero) + scalar
+            rows = sorted_terms((c, functions) for functions, c in collected.items())
+            first = rows[0][0]
+            terms = [sp.Tuple(self.table.ratio(row[0], first), *row[1:]) for row in rows]
+            self.inverses[number] = (1 / first, SumInverse(*terms))
+        return self.inverses[number]
+
+    def expanded(self, factor: Factor, length: int) -> list[Term]:
+        """A factor of a word of this length as Σ coefficient·basis function."""
+        number = self.algebra.sum_of(factor.family)
+        if number is None:
+            return self.factor(factor.value, length)
+        return self.powers(factor.value, number, *self.inverse_of_sum(number))
 
     def closed(
         self, word: tuple[Factor, ...], dimension: sp.Expr
@@ -86,26 +147,42 @@ class TraceExpansion:
         while len(word) > 1 and word[0].family == word[-1].family:
             word = merge((word[-1],), word[:-1])
             dimension = word[0].rows
-        fixed = self.system.pencil.model.fixed
-        if len(word) > 1 and any(not fixed[f.family].symmetric for f in word):
+        if len(word) > 1 and any(self.open_rectangle(f) for f in word):
             raise OutsideTheoryError(
-                "a rectangular deterministic matrix meets another deterministic matrix inside a "
-                "trace; such traces are not functions of its singular values alone"
+                "a rectangular deterministic matrix A stands between other deterministic matrices "
+                "inside a trace, so that not A Aᵀ but A itself occurs: declare it together with "
+                "one of them as a single matrix"
             )
         return word, dimension
+
+    def open_rectangle(self, factor: Factor) -> bool:
+        """Whether a factor is a rectangular matrix and not a function of A Aᵀ."""
+        record = self.system.pencil.model.fixed.get(factor.family)
+        return record is not None and not record.symmetric and factor.rows != factor.columns
 
     def word_trace(self, word: tuple[Factor, ...], dimension: sp.Expr) -> sp.Expr:
         """The trace of one word in standard traces."""
         word, dimension = self.closed(word, dimension)
         if not word:
             return dimension
-        expansions = [self.factor(f.value, len(word)) for f in word]
+        length = len(word) if not any(self.algebra.sum_of(f.family) is not None for f in word) else 3
+        expansions = [self.expanded(f, length) for f in word]
         total = []
         for combination in cartesian(*expansions):
             coefficient = sp.Mul(*(c for c, _ in combination))
             functions = self.joined([f for _, f in combination], word)
-            total.append(coefficient * spectral_trace(self.home(dimension, functions), functions))
+            total.append(coefficient * self.standard(self.home(dimension, functions), functions))
         return sp.Add(*total)
+
+    def standard(self, dimension: sp.Expr, functions: list[sp.Expr]) -> sp.Expr:
+        """The trace, with Tr F_0 R = M − Σ κ_j Tr F_j R for R = (F_0 + Σ κ_j F_j)^{-1}."""
+        if len(functions) == 2 and has_sum_inverse(functions):
+            for inverse, other in (functions, functions[::-1]):
+                first = inverse.terms[0] if isinstance(inverse, SumInverse) else (0, ())
+                if first == (1, (other,)):
+                    rest = (c * spectral_trace(dimension, [inverse, *f]) for c, f in inverse.terms[1:])
+                    return dimension - sp.Add(*rest)
+        return spectral_trace(dimension, functions)
 
     def home(self, dimension: sp.Expr, functions: list[sp.Expr]) -> sp.Expr:
         """Tr_m f(AAᵀ) = Tr_n f(AᵀA) if f(0) = 0: both are written with the rows of A."""
@@ -123,7 +200,7 @@ class TraceExpansion:
         if len(merged) > 1 and merged[0][0] == merged[-1][0]:
             last = merged.pop()
             merged[0] = (last[0], last[1] * merged[0][1])
-        return [sp.factor(function) for _, function in merged]
+        return [f if f.has(SumInverse) else sp.factor(f) for _, f in merged]
 
     def factor(self, value: Fraction, length: int) -> list[Term]:
         """A function of one family as Σ coefficient·basis function."""

@@ -19,6 +19,8 @@ import sympy as sp
 from ..errors import InputError
 from .declarations import MatrixModel
 from .spectral_trace import SpectralTrace
+from .sum_inverse import SumInverse, commuting
+from .sum_values import MPMATH, NUMPY, CompiledWord, Space, over_points
 
 Values = Mapping[sp.Symbol, Any]
 
@@ -32,6 +34,7 @@ class DeterministicValues:
     dimensions: dict[sp.Symbol, int]
     rectangular: frozenset[sp.Symbol]
     exact: dict[sp.Symbol, list[Any]]  # vectors as given, so that mpmath numbers keep their digits
+    sides: dict[sp.Symbol, dict[Any, np.ndarray]]  # rectangular: singular vectors by dimension
 
     @classmethod
     def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
@@ -49,6 +52,7 @@ class DeterministicValues:
         values: dict[sp.Symbol, np.ndarray] = {}
         bases: dict[sp.Symbol, np.ndarray | None] = {}
         dimensions: dict[sp.Symbol, int] = {}
+        sides: dict[sp.Symbol, dict[Any, np.ndarray]] = {}
         rectangular = set()
         for name in sorted(model.fixed):
             record = model.fixed[name]
@@ -59,8 +63,11 @@ class DeterministicValues:
                 raise InputError(f"matrices[{name}]", "NaN or infinite", "finite entries")
             if not record.symmetric:
                 rectangular.add(letter)
-                squares = array if array.ndim == 1 else np.linalg.svd(array, compute_uv=False) ** 2
-                values[letter], bases[letter] = squares, None
+                values[letter], bases[letter] = array, None
+                if array.ndim == 2:
+                    left, singular, right = np.linalg.svd(array)
+                    values[letter] = singular**2
+                    sides[letter] = dict(zip(record.symbol.shape, (left, right.T), strict=True))
                 sizes = array.shape if array.ndim == 2 else ()
             else:
                 values[letter], bases[letter] = _diagonalised(name, array, model, named, bases)
@@ -68,7 +75,27 @@ class DeterministicValues:
             for dimension, size in zip(record.symbol.shape, sizes):
                 if dimensions.setdefault(dimension, size) != size:
                     raise InputError(f"matrices[{name}]", size, f"size {dimensions[dimension]}")
-        return cls(values, bases, dimensions, frozenset(rectangular), exact)
+        return cls(values, bases, dimensions, frozenset(rectangular), exact, sides)
+
+    def is_diagonal(self, letters: list[Any]) -> bool:
+        """Whether these matrices are diagonal in the common basis."""
+        return all(self.bases[x] is None and x not in self.sides for x in letters)
+
+    def space(self, atom: SpectralTrace, dimensions: Mapping[Any, Any], exact: bool) -> Space:
+        """The space of a trace: eigenvalues and vectors of the letters on it."""
+
+        def modes(letter: sp.Symbol) -> Any:
+            if exact and letter in self.exact and letter not in self.rectangular:
+                return self.exact[letter]
+            padded = _padded(letter, atom, self, dimensions)
+            return [mpmath.mpf(float(v)) for v in padded] if exact else padded
+
+        def vectors(letter: sp.Symbol) -> Any:
+            sides = self.sides.get(letter)
+            found = self.bases[letter] if sides is None else sides[atom.dimension]
+            return mpmath.matrix(found.tolist()) if exact and found is not None else found
+
+        return Space(len(modes(atom.letters[0])), modes, vectors)
 
 
 def _diagonalised(
@@ -99,11 +126,15 @@ def compile_trace(
     letters = atom.letters
     inside = set().union(*(f.free_symbols for f in atom.factors)) - set(letters)
     symbols = sorted(inside, key=sp.default_sort_key)
-    diagonal = all(given.bases[x] is None for x in letters)
-    if len(atom.factors) == 1 or diagonal:
-        function = sp.lambdify(
-            [*letters, *symbols], sp.Mul(*atom.factors), "numpy", cse=True, dummify=True
+    diagonal = given.is_diagonal(letters)
+    if not diagonal and (atom.has(SumInverse) or len(atom.factors) > 1 and given.sides):
+        word = CompiledWord(atom, NUMPY)
+        return lambda values, dimensions: over_points(
+            word, given.space(atom, dimensions, False), values
         )
+    if len(atom.factors) == 1 or diagonal:
+        body = commuting(sp.Mul(*atom.factors))
+        function = sp.lambdify([*letters, *symbols], body, "numpy", cse=True, dummify=True)
 
         def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
             modes = [_padded(x, atom, given, dimensions) for x in letters]
@@ -188,8 +219,12 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
     inside = set().union(*(f.free_symbols for f in atom.factors)) - set(letters)
     symbols = sorted(inside, key=sp.default_sort_key)
     numbers = [values[s] for s in symbols]
-    if len(atom.factors) == 1 or all(given.bases[x] is None for x in letters):
-        function = sp.lambdify([*letters, *symbols], sp.Mul(*atom.factors), "mpmath", dummify=True)
+    diagonal = given.is_diagonal(letters)
+    if not diagonal and (atom.has(SumInverse) or len(atom.factors) > 1 and given.sides):
+        return CompiledWord(atom, MPMATH)(given.space(atom, given.dimensions, True), values)
+    if len(atom.factors) == 1 or diagonal:
+        body = commuting(sp.Mul(*atom.factors))
+        function = sp.lambdify([*letters, *symbols], body, "mpmath", dummify=True)
         sizes = {s: int(v) for s, v in given.dimensions.items()}
         vectors = [
             given.exact[x]
