@@ -88,6 +88,7 @@ _SCALARS: dict[str, dict[str, complex]] = {
     "semicircle": {"z": 3.0, "sigma": 1.0},
     "deformed-wigner": {"z": 3.0, "sigma": 1.0},
     "wishart-plus-wigner": {"z": 3.0, "sigma": 1.0},
+    "wigner-plus-two": {"z": 3.0, "sigma": 1.0},
     "ridge-variance": {"z": 0.5, "sigma": 0.5},
     "ridge-variance-shift": {"z": 0.5, "sigma": 0.5},
     "random-feature-loss": {"z": 0.5, "sigma": 0.5},

@@ -6,8 +6,8 @@ family that meet are multiplied as functions; factors of different families keep
 Λ(Λ+κ)^{-2} is one factor, and Γ Λ(Λ+κ)^{-2} a word of two, which is never reordered.
 
 The inverse of an element of one family is again a function. The inverse of a sum that mixes
-families, (Γ + pΛ)^{-1}, is not a function of either: it becomes a letter of its own, with a family of
-its own, whose definition the algebra remembers (`sums`); traces then hold `SumInverse` factors.
+families, (Γ + pΛ)^{-1}, is not a function of either: it becomes a letter of its own, with a family
+of its own, whose definition the algebra remembers (`sums`); traces then hold `SumInverse` factors.
 
 A rectangular deterministic A of shape m×n, m ≠ n, can only be multiplied with its own transpose
 inside its family, so A and Aᵀ act through the singular value s_J: A Aᵀ ↦ s². Square roots act

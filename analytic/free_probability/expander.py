@@ -72,6 +72,12 @@ class Ground:
     def _without_letters(self, monomial: Monomial) -> Monomial:
         return tuple(0 if i in self.letter_of else e for i, e in enumerate(monomial))
 
+    def expander(
+        self, spectral: Iterable[sp.Symbol], values: Mapping[sp.Symbol, Laurent], cut: int
+    ) -> Expander:
+        """Formulas as series over this field."""
+        return Expander(self, spectral, values, cut)
+
     def monomial(self, powers: Iterable[tuple[int, int]]) -> sp.Expr:
         """The product of letters with these powers of roots."""
         return sp.Mul(*(self.letter_of[i] ** sp.Rational(e, 2) for i, e in powers))

@@ -26,9 +26,11 @@ from sympy.matrices.expressions import MatrixExpr
 
 from ..algebra import Fraction, Laurent, solve_linear
 from ..errors import InputError
+from .concrete import ConcreteGround
 from .declarations import MatrixModel
-from .expander import Expander, Ground, NotExpandableError
+from .expander import Ground, NotExpandableError
 from .expression import InverseLetter, Letter, Polynomial, Word, words
+from .sum_inverse import SumInverse
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -141,9 +143,7 @@ class WordExpansion:
         leading = series.terms.get(series.low, {})
         first = self.inverted(leading)
         scalar = next(iter(leading.values()))
-        rest = {
-            k: {first + w: -c / scalar for w, c in p.items()} for k, p in series.terms.items()
-        }
+        rest = {k: {first + w: -c / scalar for w, c in p.items()} for k, p in series.terms.items()}
         del rest[series.low]
         shifted = {k - series.low: p for k, p in rest.items()}
         small = _WordSeries(shifted, series.cut - series.low)
@@ -256,16 +256,16 @@ def starting_series(
     system, spectral = equations.system, equations.spectral
     values = {u: Laurent(ground.field, {}, cut) for u in system.unexpanded}
     for _ in range(len(system.unexpanded) + 2 * cut + 2):
-        expander = Expander(ground, spectral, values, cut)
+        expander = ground.expander(spectral, values, cut)
         new = {u: expander(right).truncated(cut) for u, right in system.unexpanded.items()}
         if all(new[u].coefficients == values[u].coefficients for u in new):
             break
         values = {u: Laurent(ground.field, s.coefficients, cut) for u, s in new.items()}
-    expander = Expander(ground, spectral, values, cut)
+    expander = ground.expander(spectral, values, cut)
     shifts = {symbol: expander(definition) for symbol, definition in system.shifts.items()}
     found = {equations.renamed(s): series for s, series in {**values, **shifts}.items()}
     if equations.output_symbol is not None:
-        expander = Expander(ground, spectral, {**values, **shifts}, cut)
+        expander = ground.expander(spectral, {**values, **shifts}, cut)
         found[equations.output_symbol] = expander(system.outputs[0])
     return found
 
@@ -293,7 +293,7 @@ def newton(
     values = {u: Laurent(ground.field, start[u].coefficients, cut) for u in unknowns}
     correct = {u: start[u].cut for u in unknowns}
     for _ in range(2 * cut + 8):
-        expander = Expander(ground, equations.spectral, values, cut)
+        expander = ground.expander(equations.spectral, values, cut)
         defects = [expander(residual) for residual in residuals]
         matrix = [[expander(s) for s in row] for row in slopes]
         step = _solved(matrix, defects)
@@ -328,7 +328,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         )
     key = ("pairings", order)  # the same for every claim about this expression
     if key not in equations.memory:
-        ground = Ground(equations.all_scalars(), equations.model)
+        ground = _ground(equations)
         right = _pairings(equations, ground, order)
         equations.memory[key] = (ground, right)
     ground, right = equations.memory[key]
@@ -349,7 +349,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
             defect, where = shown(problem.defect), problem.order
     else:
         return PlanarComparison((where,), (defect,), (sp.S.Zero,), (defect,))
-    left = Expander(ground, equations.spectral, solution, cut)(equations.value)
+    left = ground.expander(equations.spectral, solution, cut)(equations.value)
     last = min(left.cut, right.cut)
     orders = range(min(left.valuation, right.valuation, last - order), last + 1)
     return PlanarComparison(
@@ -360,15 +360,23 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     )
 
 
+def _ground(equations: SelfConsistentEquations) -> Ground:
+    """Symbols for all traces, or, where sums do not commute, random rational matrices."""
+    formulas = [*equations.system.unexpanded.values(), *equations.system.outputs]
+    if any(formula.has(SumInverse) for formula in formulas):
+        return ConcreteGround(equations.all_scalars(), equations.model)
+    return Ground(equations.all_scalars(), equations.model)
+
+
 def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) -> Laurent:
     total: Laurent | None = None
     spectral = set(equations.spectral)
     for weight, expression in equations.targets:
         plain = pairing_series(expression, equations.model, ground, spectral, order)
-        scale = Expander(ground, spectral, {}, order + 4 + abs(plain.valuation))(weight)
+        scale = ground.expander(spectral, {}, order + 4 + abs(plain.valuation))(weight)
         term = scale * plain
         total = term if total is None else total + term
     if total is None:
         raise InputError("expression", equations.value, "an expression with a trace")
-    offset = Expander(ground, spectral, {}, total.cut)(equations.constant)
+    offset = ground.expander(spectral, {}, total.cut)(equations.constant)
     return total + offset

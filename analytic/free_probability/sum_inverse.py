@@ -30,7 +30,7 @@ class SumInverse(sp.Function):
     >>> inverse
     (lambda + kappa*lambda_G)^-1
     >>> inverse.commuting()
-    1/(kappa*lambda_G + lambda)
+    1/(lambda + lambda_G*kappa)
     """
 
     @property
@@ -40,7 +40,9 @@ class SumInverse(sp.Function):
 
     def transposed(self) -> SumInverse:
         """The inverse of the transposed sum."""
-        return SumInverse(*sorted_terms((c, tuple(map(transposed, f[::-1]))) for c, f in self.terms))
+        return SumInverse(
+            *sorted_terms((c, tuple(map(transposed, f[::-1]))) for c, f in self.terms)
+        )
 
     def commuting(self) -> sp.Expr:
         """The function that it is if all matrices are diagonal."""
@@ -59,7 +61,9 @@ class SumInverse(sp.Function):
                     found.append((-coefficient * c, (self, *inner, self)))
         return found
 
-    def matrix(self, value: Callable[[sp.Expr], Any], unit: Any, inverse: Callable[[Any], Any]) -> Any:
+    def matrix(
+        self, value: Callable[[sp.Expr], Any], unit: Any, inverse: Callable[[Any], Any]
+    ) -> Any:
         """The matrix itself, from numbers for scalars and matrices for functions."""
         total = unit * 0
         for coefficient, factors in self.terms:
@@ -118,9 +122,7 @@ def flattened(factors: Any) -> list[sp.Expr]:
     return found
 
 
-def slope_words(
-    factor: sp.Expr, symbol: sp.Symbol
-) -> list[tuple[sp.Expr, tuple[sp.Expr, ...]]]:
+def slope_words(factor: sp.Expr, symbol: sp.Symbol) -> list[tuple[sp.Expr, tuple[sp.Expr, ...]]]:
     """The derivative of a factor as a sum of words."""
     if isinstance(factor, SumInverse):
         return factor.slope_words(symbol)

@@ -18,6 +18,8 @@ from .declarations import Eigenvalue
 from .spectral_trace import SpectralTrace
 from .sum_inverse import SumInverse
 
+MEMORY = 60  # matrices kept
+
 
 class Space(NamedTuple):
     """How letters act on one space: eigenvalues (padded) and eigenvectors (None: the identity)."""
@@ -25,6 +27,7 @@ class Space(NamedTuple):
     size: int
     eigenvalues: Callable[[sp.Symbol], Any]
     vectors: Callable[[sp.Symbol], Any]
+    memory: dict[Any, Any] | None = None  # matrices that several traces share
 
 
 class Backend(NamedTuple):
@@ -54,27 +57,34 @@ class CompiledWord:
         self.atom, self.backend = atom, backend
         self.symbols = sorted(atom.free_symbols - {atom.dimension}, key=sp.default_sort_key)
         self.functions: dict[sp.Expr, tuple[list[sp.Symbol], Any]] = {}
+        self.inside: dict[sp.Expr, list[sp.Symbol]] = {}
         for factor in atom.factors:
             self._compile(factor)
 
     def _compile(self, expression: sp.Expr) -> None:
+        self.inside[expression] = [s for s in self.symbols if expression.has(s)]
         if isinstance(expression, SumInverse):
             for coefficient, factors in expression.terms:
                 for part in (coefficient, *factors):
                     self._compile(part)
         elif expression not in self.functions:
             letters = sorted(expression.atoms(Eigenvalue), key=lambda s: str(s.name))
-            symbols = [s for s in self.symbols if expression.has(s)]
-            body = sp.lambdify([*letters, *symbols], expression, self.backend.module)
+            symbols = self.inside[expression]
+            arguments = [*letters, *symbols]
+            body = sp.lambdify(arguments, expression, self.backend.module, dummify=True)
             self.functions[expression] = (letters, (symbols, body))
 
     def __call__(self, space: Space, numbers: Mapping[sp.Symbol, Any]) -> Any:
-        known: dict[sp.Expr, Any] = {}
+        memory = {} if space.memory is None else space.memory
+        if len(memory) > MEMORY:
+            memory.clear()
 
         def value(expression: sp.Expr) -> Any:
-            if expression not in known:
-                known[expression] = self._value(expression, space, numbers, value)
-            return known[expression]
+            inside = tuple(numbers[s] for s in self.inside[expression])
+            key = (self.atom.dimension, expression, inside)
+            if key not in memory:
+                memory[key] = self._value(expression, space, numbers, value)
+            return memory[key]
 
         product: Any = None
         for factor in self.atom.factors:

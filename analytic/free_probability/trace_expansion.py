@@ -59,7 +59,7 @@ class ShiftTable:
         """The name of a ratio of coefficients."""
         value = sp.cancel(above / below)
         if not value.free_symbols & set(self.symbols.values()):
-            return self.name(self.algebra.field.from_expr(value))
+            return self.name(self.algebra.field(value))
         if value not in self.symbols:  # a coefficient that holds an earlier shift
             self.symbols[value] = sp.Symbol(f"kappa_{len(self.symbols) + 1}", positive=True)
         return self.symbols[value]
@@ -108,7 +108,7 @@ class TraceExpansion:
         for word, coefficient in self.algebra.sums[number].terms.items():
             for combination in cartesian(*map(self.as_it_stands, word)):
                 scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
-                terms.append((scalar, tuple(f for _, f in combination)))
+                terms.append((scalar, tuple(f for _, f in combination if f != 1)))
         return self.powers(factor.value, number, sp.S.One, SumInverse(*sorted_terms(terms)))
 
     def powers(self, value: Fraction, number: int, scale: sp.Expr, inverse: sp.Expr) -> list[Term]:
@@ -165,7 +165,9 @@ class TraceExpansion:
         word, dimension = self.closed(word, dimension)
         if not word:
             return dimension
-        length = len(word) if not any(self.algebra.sum_of(f.family) is not None for f in word) else 3
+        length = (
+            len(word) if not any(self.algebra.sum_of(f.family) is not None for f in word) else 3
+        )
         expansions = [self.expanded(f, length) for f in word]
         total = []
         for combination in cartesian(*expansions):
@@ -180,7 +182,9 @@ class TraceExpansion:
             for inverse, other in (functions, functions[::-1]):
                 first = inverse.terms[0] if isinstance(inverse, SumInverse) else (0, ())
                 if first == (1, (other,)):
-                    rest = (c * spectral_trace(dimension, [inverse, *f]) for c, f in inverse.terms[1:])
+                    rest = (
+                        c * spectral_trace(dimension, [inverse, *f]) for c, f in inverse.terms[1:]
+                    )
                     return dimension - sp.Add(*rest)
         return spectral_trace(dimension, functions)
 

@@ -9,7 +9,7 @@ numpy, or mpmath numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
@@ -35,6 +35,7 @@ class DeterministicValues:
     rectangular: frozenset[sp.Symbol]
     exact: dict[sp.Symbol, list[Any]]  # vectors as given, so that mpmath numbers keep their digits
     sides: dict[sp.Symbol, dict[Any, np.ndarray]]  # rectangular: singular vectors by dimension
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False)  # shared by traces
 
     @classmethod
     def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
@@ -95,7 +96,8 @@ class DeterministicValues:
             found = self.bases[letter] if sides is None else sides[atom.dimension]
             return mpmath.matrix(found.tolist()) if exact and found is not None else found
 
-        return Space(len(modes(atom.letters[0])), modes, vectors)
+        memory = None if exact else self.memory
+        return Space(len(modes(atom.letters[0])), modes, vectors, memory)
 
 
 def _diagonalised(
@@ -127,7 +129,7 @@ def compile_trace(
     inside = set().union(*(f.free_symbols for f in atom.factors)) - set(letters)
     symbols = sorted(inside, key=sp.default_sort_key)
     diagonal = given.is_diagonal(letters)
-    if not diagonal and (atom.has(SumInverse) or len(atom.factors) > 1 and given.sides):
+    if not diagonal and (atom.has(SumInverse) or (len(atom.factors) > 1 and given.sides)):
         word = CompiledWord(atom, NUMPY)
         return lambda values, dimensions: over_points(
             word, given.space(atom, dimensions, False), values
@@ -220,7 +222,7 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
     symbols = sorted(inside, key=sp.default_sort_key)
     numbers = [values[s] for s in symbols]
     diagonal = given.is_diagonal(letters)
-    if not diagonal and (atom.has(SumInverse) or len(atom.factors) > 1 and given.sides):
+    if not diagonal and (atom.has(SumInverse) or (len(atom.factors) > 1 and given.sides)):
         return CompiledWord(atom, MPMATH)(given.space(atom, given.dimensions, True), values)
     if len(atom.factors) == 1 or diagonal:
         body = commuting(sp.Mul(*atom.factors))
