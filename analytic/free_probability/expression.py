@@ -330,7 +330,8 @@ def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) 
 
 def _penalties(inner: Polynomial) -> set[sp.Symbol]:
     """The symbols in front of single letters, if no other term holds them."""
-    own, other = set(), set()
+    own: set[sp.Symbol] = set()
+    other: set[sp.Symbol] = set()
     for word, coefficient in inner.items():
         names = {letter.name for letter in _letters_of([(word, coefficient)])}
         (own if len(word) == 1 == len(names) else other).update(coefficient.free_symbols)
