@@ -214,7 +214,7 @@ class _Run:
 
     def _block(self, start: int, length: int) -> bool:
         """Collocate a block; False, and nothing changed, where it has not converged."""
-        steps, before = start + collocation(length)[0] * length, self.totals()
+        steps, before = float(start) + collocation(length)[0] * float(length), self.totals()
         base, response = np.full(len(steps), self.active.offset), np.eye(len(steps))
         answers = list(self.active.respond(steps, length))
         for _, zero, one in answers:

@@ -60,6 +60,8 @@ MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
+EXTREME = 1e120  # beyond this time, float64 loses the squares of frequencies
+SETTLED, SETTLING = 1e100, 1e-9  # an earlier time, and the relative change that may be left
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
 
@@ -210,7 +212,7 @@ class _Model:
             return self._in_parts(lead, times, shape, 1)
         if math.prod(lead) > MANY_MODELS:
             return self._in_parts(lead, times, shape, MANY_MODELS)
-        start = float(self.spectrum.total_target_power())
+        given, start = times, float(self.spectrum.total_target_power())
         losses = np.empty((2, *lead, len(times)))
         losses[0], losses[1] = start, start + self.noise
         errors = ROUNDING * losses
@@ -221,12 +223,28 @@ class _Model:
             last = LARGEST_EXPONENT / rate if rate else math.inf
             losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
+        if isinstance(self.learner, Filter):
+            self._saturated(times[later][times[later] > EXTREME], step)
+            times = np.where(times > 0, np.clip(times, 1 / EXTREME, EXTREME), 0)
         if len(later):
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
             losses[..., later] = np.maximum(fine[0], 0)
             errors[..., later] = np.abs(fine[0] - coarse[0]) + fine[1]
         parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
-        return self._result(times.reshape(shape)[()], parts, critical, diverges)
+        return self._result(given.reshape(shape)[()], parts, critical, diverges)
+
+    def _saturated(self, late: np.ndarray, step: float) -> None:
+        """`PrecisionError` unless the losses have stopped to change long before these times."""
+        if not len(late):
+            return
+        early, now = np.moveaxis(
+            self._losses(np.array([SETTLED, EXTREME]), ACCURACY[0], step)[0], -1, 0
+        )
+        if not np.all(np.abs(now - early) <= SETTLING * np.abs(now) + ROUNDING):
+            raise PrecisionError(
+                f"the losses still change at time {EXTREME:g}, and float64 does not hold the "
+                f"frequencies of {late.max():.3g}; digits=15 evaluates them in multi-precision"
+            )
 
     def _result(self, times: Any, parts: list[Any], critical: Any, diverges: Any) -> DynamicLoss:
         excess, train, error, train_error = parts

@@ -459,7 +459,7 @@ def _reused(
 
     found = scheduled_dynamics(
         spectrum, features, samples, times, schedule("constant", rule.step, int(max(times))),
-        batch=rule.batch, replacement=rule.replacement, noise=noise,
+        batch=rule.batch, replacement=rule.replacement, noise=float(noise),
     )  # fmt: skip
     return np.stack([found.excess_loss, found.train_loss, found.error_estimate])
 

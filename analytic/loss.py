@@ -41,6 +41,7 @@ from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 
 GUARD_DIGITS = 12
+LARGEST_FREQUENCY = 1e120  # whose square float64 holds
 
 _kappa, _d2, _spread, _h1, _h2, _mixing, _r1, _inverse_t, _noise = sp.symbols(
     "kappa D_2 s h_1 h_2 m R_1 tau sigma2", positive=True
@@ -241,6 +242,8 @@ def _static_loss(
         frequency = ridge / (feature_variance * n) / t
     else:
         frequency = ridge / t if kind == "kernel" else ridge
+    if not is_mp(frequency):  # beyond it the weights are zero to rounding
+        frequency = np.minimum(frequency, LARGEST_FREQUENCY)
     solution = resolvent.solve(spectrum, n, t, frequency)
     excess, train = loss_at(spectrum, n, t, solution, noise)
     return StaticLoss(solution.value, excess, train, _like(ridge, excess), solution.residual)

@@ -39,13 +39,14 @@ import numpy as np
 from . import arguments
 from .complex_modes import complex_modes
 from .difference_equation import Modes, evolve
-from .errors import InputError
+from .errors import InputError, PrecisionError
 from .spectrum import Spectrum
 from .stochastic_gradient import BatchNoise, batch_noise
 
 Array = np.ndarray
 
 SAMPLED = 257  # points at which a piece is looked at for its largest rate
+LONGEST = 2.0**53  # steps
 STRAIGHT = 1e-13  # relative second difference of rates that are taken for a straight line
 
 
@@ -359,6 +360,8 @@ def _checked(
     moments = np.asarray(arguments.nonnegative("times", times), float)
     if np.any(moments != np.floor(moments)):
         raise InputError("times", times, "whole numbers of steps")
+    if moments.max() > LONGEST:
+        raise PrecisionError(f"float64 does not count {moments.max():.3g} steps, only to 2^53")
     if moments.max() > rates.last:
         raise InputError("times", moments.max(), f"at most {rates.last}, the steps of the schedule")
     if len(batches.pieces) > 1 and batches.last < moments.max():

@@ -15,7 +15,7 @@ import numpy as np
 
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import RULES, Learner
+from solvable.analytic.learners import RULES, Learner, OnePassSGD
 from solvable.analytic.schedules import (
     SCHEDULES,
     ScheduledLoss,
@@ -70,6 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
+    add("--simulate", type=types.count, metavar="K", help="draw and train K models, too")
     add("--digits", type=types.digits, metavar="D", help="correct digits (default: float64)")
     types.add_json(parser)
 
@@ -151,7 +152,13 @@ def run(arguments: argparse.Namespace) -> int:
             result = dynamics(spectrum, *sizes, digits=digits, **settings)
     else:
         result = dynamics(spectrum, *sizes, digits=digits, **settings)
-    (_print_json if arguments.json else _print_table)(arguments, result)
+    simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
+    if arguments.json:
+        _print_json(arguments, result, simulated)
+    else:
+        _print_table(arguments, result)
+        if simulated is not None:
+            _print_runs(arguments, simulated)
     return 0
 
 
@@ -189,7 +196,38 @@ def _reaches(result: DynamicLoss, digits: int) -> bool:
     return all(np.all(error <= 10.0**-digits * np.abs(loss)) for loss, error in pairs)
 
 
-def _print_json(arguments: argparse.Namespace, result: DynamicLoss) -> None:
+def simulate_runs(arguments: argparse.Namespace, spectrum: Any, learner: Learner) -> Any:
+    """Runs of the same model, drawn and trained."""
+    from solvable.validation.cells import Cell
+    from solvable.validation.typical import runs
+
+    for option in ("features", "samples", "latent"):
+        size = getattr(arguments, option)
+        if size == math.inf and not (option == "samples" and learner.fresh):
+            raise InputError(f"--{option}", size, "a finite size, to be simulated")
+    cell = Cell(
+        spectrum, arguments.features, 1 if learner.fresh else arguments.samples, learner,
+        tuple(float(t) for t in arguments.times), noise=float(arguments.noise),
+        targets="fixed" if isinstance(learner, OnePassSGD) else "average",
+        feature_draws=arguments.ensemble, data_draws=arguments.bags,
+    )  # fmt: skip
+    return runs(cell, max(2, arguments.simulate))
+
+
+def _print_runs(arguments: argparse.Namespace, simulated: Any) -> None:
+    rows = [
+        (f"{float(t):.6g}", f"{median:.4g}", f"{mean:.4g}", f"{error:.1g}")
+        for t, median, mean, error in zip(
+            arguments.times, simulated.median, simulated.mean, simulated.error
+        )
+    ]
+    count = len(simulated.values)
+    output.print_table(("at", f"median of {count} runs", "mean", "±"), rows)
+    if not simulated.typical:
+        print("The mean is not typical: it is carried by rare runs (heavy tails over seeds).")
+
+
+def _print_json(arguments: argparse.Namespace, result: DynamicLoss, simulated: Any) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
     names = ("excess_loss", "train_loss")
     values: dict[str, Any] = {"times": [float(t) for t in arguments.times]}
@@ -199,6 +237,12 @@ def _print_json(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     critical = float(result.critical_step)
     values["critical_step"] = critical if math.isfinite(critical) else None
     values["diverges"] = bool(result.diverges)
+    if simulated is not None:
+        values["simulated"] = {
+            "runs": len(simulated.values), "median": simulated.median.tolist(),
+            "mean": simulated.mean.tolist(), "standard_error": simulated.error.tolist(),
+            "mean_is_typical": simulated.typical,
+        }  # fmt: skip
     output.print_json(values)
 
 
@@ -221,8 +265,11 @@ def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     output.print_table((time, "excess loss", "±", "training loss", "±"), rows)
     if result.diverges:
         print(
-            f"The step size is above the critical one, {float(result.critical_step):.6g}: "
-            "training diverges."
+            f"The step size is above the critical one, {float(result.critical_step):.6g} (edge of "
+            "the mean field): training diverges."
         )
     elif math.isfinite(result.critical_step):
-        print(f"Training diverges above the step size {float(result.critical_step):.6g}.")
+        print(
+            f"Critical step size {float(result.critical_step):.6g} (edge of the mean field): "
+            "large models diverge above it; finite ones may somewhat below."
+        )

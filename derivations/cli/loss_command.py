@@ -34,9 +34,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     types.add_spectrum(parser)
     add("--scale", type=types.positive, metavar="L", help="largest eigenvalue λ₊ (default: 1)")
-    add("--features", type=types.positive, required=True, metavar="N")
-    add("--samples", type=types.positive, required=True, metavar="T")
+    add("--features", type=types.positive_or_infinite, required=True, metavar="N|inf")
+    add("--samples", type=types.positive_or_infinite, required=True, metavar="T|inf")
     add("--ridge", type=_ridge, default=0, metavar="G|optimal", help="γ ≥ 0 (default: 0)")
+    add("--normalisation", choices=("features", "kernel", "rate"),
+        help="what γ is added to: φφᵀ, the kernel φᵀφ/(Nσ_u²) (default for N = inf: kernel ridge "
+        "regression), or the kernel over T")  # fmt: skip
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
     add("--feature-variance", type=types.positive, default=1, metavar="V", help="σ_u²")
     add("--target-variance", type=types.positive, metavar="V", help="σ_w² (default: 1)")
@@ -57,7 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ridge == "optimal":
         result = optimal_ridge(spectrum, *sizes, **settings)
     else:
-        result = static_loss(spectrum, *sizes, ridge=arguments.ridge, **settings)
+        result = static_loss(
+            spectrum,
+            *sizes,
+            ridge=arguments.ridge,
+            normalisation=arguments.normalisation,
+            **settings,
+        )
     quantities = {
         "kappa": result.kappa,
         "excess_loss": result.excess_loss,

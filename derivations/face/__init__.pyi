@@ -22,6 +22,7 @@ from .analytic.free_probability import parse_declarations as parse_declarations
 from .analytic.learners import GradientDescent as GradientDescent
 from .analytic.learners import GradientFlow as GradientFlow
 from .analytic.learners import HeavyBall as HeavyBall
+from .analytic.learners import MinibatchSGD as MinibatchSGD
 from .analytic.learners import OnePassSGD as OnePassSGD
 from .analytic.learners import RidgeRegression as RidgeRegression
 from .analytic.loss import StaticLoss as StaticLoss
@@ -37,6 +38,9 @@ from .analytic.resolvent import eigenvalue_density as eigenvalue_density
 from .analytic.resolvent import expected_eigenvalues as expected_eigenvalues
 from .analytic.resolvent import self_consistent_equation as self_consistent_equation
 from .analytic.resolvent import solve as solve
+from .analytic.schedules import ScheduledLoss as ScheduledLoss
+from .analytic.schedules import schedule as schedule
+from .analytic.schedules import scheduled_dynamics as scheduled_dynamics
 from .analytic.spectral_functions import DegreesOfFreedom as DegreesOfFreedom
 from .analytic.spectral_functions import TargetSum as TargetSum
 from .analytic.spectrum import CutoffPowerLaw as CutoffPowerLaw

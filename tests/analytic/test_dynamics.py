@@ -12,13 +12,14 @@ from solvable.analytic import dynamics as module
 from solvable.analytic.contour import hyperbola
 from solvable.analytic.correlation import two_point
 from solvable.analytic.dynamics import dynamics
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
     OnePassSGD,
     Quadrature,
+    RidgeRegression,
 )
 from solvable.analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
 from solvable.analytic.loss import static_loss
@@ -547,3 +548,39 @@ def test_simulation_of_one_pass_sgd():
     quiet = dynamics(LAW, n, math.inf, times, learner=OnePassSGD(step, 2 * batch), noise=noise)
     assert np.any(np.abs(mean - quiet.excess_loss) > 4 * error)
     assert np.allclose(result.train_loss, result.excess_loss + noise)
+
+
+# ---- extremes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", [*RULES, OnePassSGD(0.2, 8)], ids=repr)
+@pytest.mark.parametrize("time", [1e160, 1e300])
+def test_very_late_times_are_the_limit(rule, time):
+    samples = math.inf if rule.fresh else 120
+    late = dynamics(LAW, 60, samples, [1e15, time], learner=rule, noise=0.1)
+    assert np.all(late.excess_loss > 0) and np.all(late.train_loss >= 0)
+    assert late.excess_loss[1] == pytest.approx(late.excess_loss[0], rel=1e-9)
+
+
+def test_very_early_times_are_the_start_and_endless_ones_are_refused():
+    start = float(LAW.total_target_power())
+    assert dynamics(LAW, 60, 120, [1e-300, 1e-160]).excess_loss == pytest.approx([start] * 2)
+    endless = PowerLaw(exponent=1.25, target_exponent=1.5)
+    with pytest.raises(PrecisionError, match="digits"):
+        dynamics(endless, math.inf, math.inf, 1e200)
+    assert dynamics(endless, 60, 120, 1e300).excess_loss == pytest.approx(
+        float(static_loss(endless, 60, 120).excess_loss), rel=1e-10
+    )
+
+
+def test_ridge_regression_is_a_rule_too():
+    ridges = np.array([0, 1e-3, 0.5])
+    found = dynamics(LAW, 60, 120, ridges, learner=RidgeRegression(), noise=0.1)
+    closed = static_loss(LAW, 60, 120, ridge=ridges * 7200, noise=0.1)
+    assert found.excess_loss == pytest.approx(closed.excess_loss, rel=1e-12)
+    late = dynamics(LAW, 60, 120, 1e15, learner=GradientFlow(0.5), noise=0.1, ensemble=3, bags=2)
+    many = dynamics(LAW, 60, 120, 0.5, learner=RidgeRegression(), noise=0.1, ensemble=3, bags=2)
+    assert many.excess_loss == pytest.approx(late.excess_loss, rel=1e-10)
+    assert many.train_loss == pytest.approx(late.train_loss, rel=1e-10)
+    with pytest.raises(InputError, match="ridges"):
+        dynamics(LAW, 60, 120, ridges, learner=RidgeRegression(), ensemble=2)

@@ -303,3 +303,56 @@ def test_feature_variance_only_rescales_the_ridge(spectrum):
 def test_bad_input_is_named(values, options, named):
     with pytest.raises(InputError, match=named):
         static_loss(PowerLaw(1), *values, **options)
+
+
+# ---- kernel ridge regression ----------------------------------------------------------
+
+
+def test_kernel_ridge_regression_is_the_limit_of_many_features():
+    law = PowerLaw(alpha=0.5, size=1000)
+    kernel = static_loss(law, math.inf, 100, ridge=1)
+    assert float(kernel.excess_loss) == pytest.approx(0.385544, abs=5e-7)
+    for n in (1e6, 1e9, 1e14):
+        wide = static_loss(law, n, 100, ridge=n * 0.7, feature_variance=0.7)
+        assert float(wide.excess_loss) == pytest.approx(float(kernel.excess_loss), rel=1e3 / n)
+    rate = static_loss(law, math.inf, 100, ridge=0.01, normalisation="rate")
+    assert float(rate.excess_loss) == pytest.approx(float(kernel.excess_loss), rel=1e-12)
+    named = static_loss(law, 300, 100, ridge=2, normalisation="kernel")
+    plain = static_loss(law, 300, 100, ridge=600)
+    assert float(named.excess_loss) == pytest.approx(float(plain.excess_loss), rel=1e-12)
+    digits = static_loss(law, math.inf, 100, ridge=1, noise=Fraction(1, 10), digits=30)
+    fast = static_loss(law, math.inf, 100, ridge=1, noise=0.1)
+    assert float(digits.excess_loss) == pytest.approx(float(fast.excess_loss), rel=1e-12)
+
+
+def test_kernel_ridge_regression_against_simulation():
+    law, noise, ridge, rng = PowerLaw(alpha=0.5, size=400), 0.1, 0.5, np.random.default_rng(2)
+    lam, power = law.eigenvalues(), law.target_power()
+    losses = []
+    for _ in range(60):
+        x = rng.standard_normal((400, 80)) * np.sqrt(lam)[:, None]
+        learned = x @ np.linalg.inv(x.T @ x + ridge * np.eye(80))
+        operator = np.sqrt(lam)[:, None] * (np.eye(400) - learned @ x.T)
+        losses.append((operator**2 @ (power / lam)).sum() + noise * (lam @ learned**2).sum())
+    theory = float(static_loss(law, math.inf, 80, ridge=ridge, noise=noise).excess_loss)
+    error = np.std(losses) / math.sqrt(60)
+    assert abs(np.mean(losses) - theory) < 3.5 * error + 0.01 * theory
+    ridgeless = float(static_loss(law, math.inf, 80, noise=noise).excess_loss)
+    assert abs(np.mean(losses) - ridgeless) > 10 * error
+
+
+@pytest.mark.parametrize("options", [
+    {"normalisation": "features"}, {"normalisation": "trace"},
+    {"features": np.array([5, math.inf])},
+])  # fmt: skip
+def test_a_ridge_that_means_nothing_is_refused(options):
+    features = options.pop("features", math.inf)
+    with pytest.raises(InputError, match="normalisation"):
+        static_loss(PowerLaw(alpha=0.5, size=10), features, 5, ridge=1, **options)
+
+
+def test_a_huge_ridge_learns_nothing():
+    law = PowerLaw(alpha=0.5, size=100)
+    loss = static_loss(law, 30, 40, ridge=[1e300, 1e308], noise=0.1)
+    assert loss.excess_loss == pytest.approx([law.target_power().sum()] * 2)
+    assert loss.train_loss == pytest.approx(loss.excess_loss + 0.1)

@@ -93,7 +93,7 @@ def test_digits(capsys):
 
 def test_table_names_the_critical_step(capsys):
     status, out, _ = run(capsys, "--times", "1,10", "--learner", "gd", "--step", "1")
-    assert status == 0 and "Training diverges above the step size 1.40176" in out
+    assert status == 0 and "Critical step size 1.40176 (edge of the mean field)" in out
     status, out, _ = run(capsys, "--times", "1,1e9", "--learner", "gd", "--step", "1.5")
     assert status == 0 and "above the critical one, 1.40176" in out and "inf" in out
     diverging = run_json(capsys, "--times", "1e9", "--learner", "gd", "--step", "1.5")
