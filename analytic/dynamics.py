@@ -60,8 +60,9 @@ MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
-EXTREME = 1e120  # beyond this time, float64 loses the squares of frequencies
-SETTLED, SETTLING = 1e100, 1e-9  # an earlier time, and the relative change that may be left
+EXTREME = 1e70  # beyond this time, float64 loses the squares of frequencies
+SETTLED, SETTLING = 1e60, 1e-9  # an earlier time, and the relative change that may be left
+ABSENT = 1e-60  # a loss that is zero but for rounding
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
 
@@ -240,7 +241,7 @@ class _Model:
         early, now = np.moveaxis(
             self._losses(np.array([SETTLED, EXTREME]), ACCURACY[0], step)[0], -1, 0
         )
-        if not np.all(np.abs(now - early) <= SETTLING * np.abs(now) + ROUNDING):
+        if not np.all(np.abs(now - early) <= SETTLING * np.abs(now) + ABSENT):
             raise PrecisionError(
                 f"the losses still change at time {EXTREME:g}, and float64 does not hold the "
                 f"frequencies of {late.max():.3g}; digits=15 evaluates them in multi-precision"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from solvable.analytic.decomposition import Decomposition, decompose
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import RULES, Learner, OnePassSGD
@@ -70,6 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
+    add("--decompose", action="store_true", help="show bias and variance by source")
     add("--simulate", type=types.count, metavar="K", help="draw and train K models, too")
     add("--digits", type=types.digits, metavar="D", help="correct digits (default: float64)")
     types.add_json(parser)
@@ -152,6 +154,13 @@ def run(arguments: argparse.Namespace) -> int:
             result = dynamics(spectrum, *sizes, digits=digits, **settings)
     else:
         result = dynamics(spectrum, *sizes, digits=digits, **settings)
+    if arguments.decompose:
+        parts = decompose(
+            spectrum, float(arguments.features), float(arguments.samples),
+            [float(t) for t in times], learner=learner, noise=float(arguments.noise),
+        )  # fmt: skip
+        _print_parts(arguments, parts)
+        return 0
     simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
     if arguments.json:
         _print_json(arguments, result, simulated)
@@ -196,13 +205,29 @@ def _reaches(result: DynamicLoss, digits: int) -> bool:
     return all(np.all(error <= 10.0**-digits * np.abs(loss)) for loss, error in pairs)
 
 
+def _print_parts(arguments: argparse.Namespace, found: Decomposition) -> None:
+    parts = {**found.parts(), "excess_loss": found.excess_loss}
+    if arguments.json:
+        output.print_json({
+            "times": [float(t) for t in arguments.times],
+            **{name: output.json_number(list(part)) for name, part in parts.items()},
+        })  # fmt: skip
+        return
+    columns = [f"at {float(t):.6g}" for t in arguments.times]
+    rows = [
+        (name.replace("features_", "features × ").replace("_", " "), *(f"{x:.6g}" for x in part))
+        for name, part in parts.items()
+    ]
+    output.print_table(("source", *columns), rows)
+
+
 def simulate_runs(arguments: argparse.Namespace, spectrum: Any, learner: Learner) -> Any:
     """Runs of the same model, drawn and trained."""
     from solvable.validation.cells import Cell
     from solvable.validation.typical import runs
 
-    for option in ("features", "samples", "latent"):
-        size = getattr(arguments, option)
+    sizes = {"features": arguments.features, "samples": arguments.samples, "latent": spectrum.size}
+    for option, size in sizes.items():
         if size == math.inf and not (option == "samples" and learner.fresh):
             raise InputError(f"--{option}", size, "a finite size, to be simulated")
     cell = Cell(

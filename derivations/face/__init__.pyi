@@ -9,6 +9,8 @@ from .analytic.asymptotics.limits import limit as limit
 from .analytic.asymptotics.regimes import RegimeMap as RegimeMap
 from .analytic.asymptotics.regimes import size_map as size_map
 from .analytic.asymptotics.regimes import time_map as time_map
+from .analytic.decomposition import Decomposition as Decomposition
+from .analytic.decomposition import decompose as decompose
 from .analytic.dynamics import DynamicLoss as DynamicLoss
 from .analytic.dynamics import dynamics as dynamics
 from .analytic.errors import InputError as InputError

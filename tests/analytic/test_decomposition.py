@@ -1,0 +1,93 @@
+"""The loss by source: sums, signs, limits, and what pairs of simulated models isolate."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvable.analytic.decomposition import decompose
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import InputError
+from solvable.analytic.learners import (
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    MinibatchSGD,
+    OnePassSGD,
+    RidgeRegression,
+)
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import PowerLaw
+from solvable.validation import sampled
+
+LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=150)
+RULES = [
+    GradientFlow(), GradientFlow(0.02), GradientDescent(0.3), HeavyBall(0.2, 0.6),
+    MinibatchSGD(0.2, 4), RidgeRegression(),
+]  # fmt: skip
+VARIANCES = ("bias", "features", "samples", "noise", "gradient_noise")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("sizes", [(60, 90), (90, 60)])
+def test_parts_sum_to_the_loss(rule, sizes):
+    at = [0.001, 0.1] if rule.scored == "ridge" else [1, 10, 500]
+    parts = decompose(LAW, *sizes, at, learner=rule, noise=0.2)
+    loss = dynamics(LAW, *sizes, at, learner=rule, noise=0.2).excess_loss
+    assert parts.excess_loss == pytest.approx(loss, rel=1e-12)
+    for name, part in parts.parts().items():
+        assert name not in VARIANCES or np.all(part > -1e-12), name
+    assert np.all(parts.features > 1e-4) and np.all(parts.samples > 1e-4)
+
+
+def test_one_pass_has_no_samples_and_a_wide_model_no_features():
+    parts = decompose(LAW, 60, math.inf, [5, 50], learner=OnePassSGD(0.2, 4), noise=0.1)
+    assert np.all(parts.gradient_noise > 1e-3) and np.all(parts.features > 1e-3)
+    for name in ("samples", "noise", "features_samples", "features_noise"):
+        assert np.all(np.abs(getattr(parts, name)) < 1e-12)
+    wide = decompose(LAW, math.inf, 60, [5.0, 50.0], noise=0.1)
+    assert np.all(np.abs(wide.features) < 1e-12) and np.all(wide.noise > 1e-3)
+
+
+def test_noise_is_linear_and_the_ridgeless_model_is_the_limit():
+    one, two = (decompose(LAW, 40, 70, [30.0], noise=s) for s in (0.1, 0.3))
+    assert two.noise == pytest.approx(3 * one.noise, rel=1e-9)
+    assert two.features_noise == pytest.approx(3 * one.features_noise, rel=1e-9)
+    assert two.bias == pytest.approx(one.bias, rel=1e-12)
+    ridgeless = decompose(LAW, 40, 70, [0.0], learner=RidgeRegression(), noise=0.1)
+    closed = static_loss(LAW, 40, 70, noise=0.1).excess_loss
+    assert ridgeless.excess_loss == pytest.approx([float(closed)], rel=1e-9)
+    with pytest.raises(InputError, match="ridges"):
+        decompose(LAW, 40, 70, [0.0, 1.0], learner=RidgeRegression())
+
+
+def test_pairs_of_simulated_models_isolate_the_parts():
+    z, cell = 0.02, sampled.task(noise=0.3)
+    parts = decompose(cell.spectrum, cell.features, cell.samples, [z], learner=RidgeRegression(),
+                      noise=0.3)  # fmt: skip
+    p = {name: float(value[0]) for name, value in parts.parts().items()}
+    for own_features, own_data, expected in (
+        (True, True, p["bias"]),
+        (False, True, p["bias"] + p["features"]),
+        (True, False, p["bias"] + p["samples"] + p["noise"]),
+        (False, False, float(parts.excess_loss[0])),
+    ):
+        runs = sampled.ridge_product(
+            cell, (z, z), 150, own_features=own_features, own_data=own_data
+        )
+        error = runs.std() / math.sqrt(len(runs))
+        assert abs(runs.mean() - expected) < 3.5 * error + 0.01 * expected
+        assert error < 0.02 * expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    n=st.integers(5, 200), t=st.integers(5, 200), time=st.floats(0.1, 1e5), noise=st.floats(0, 1),
+)  # fmt: skip
+def test_variances_are_not_negative(n, t, time, noise):
+    parts = decompose(LAW, n, t, [time], noise=noise)
+    scale = float(parts.excess_loss[0])
+    for name in VARIANCES:
+        assert getattr(parts, name)[0] > -1e-11 * scale, name
