@@ -455,7 +455,8 @@ def _reused(
     times: tuple[float, ...],
 ) -> np.ndarray:  # fmt: skip
     """(excess, training) loss and error of minibatch SGD, *(3, times)*."""
-    from .schedules import schedule, scheduled_dynamics
+    from .scheduled_training import scheduled_dynamics
+    from .schedules import schedule
 
     found = scheduled_dynamics(
         spectrum, features, samples, times, schedule("constant", rule.step, int(max(times))),

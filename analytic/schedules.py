@@ -1,17 +1,7 @@
-r"""Learning rates that change from step to step, and the exact mean loss of SGD under them.
+r"""Learning rates that change from step to step.
 
-A schedule gives η_n for n = 0, 1, … as a function that is smooth on few pieces. On the complex
-modes of the kernel (`complex_modes`) a step is, with c_n and g_n of the batch,
-
-    y ← (1 + 2η_n z + c_n η_n² z²) y + g_n k ℓ_n,       ℓ_n = Re Σ y + σ²,
-
-for the mean training loss, noise included, which is the test loss on fresh samples; on T samples
-seen again and again the test loss is the sum of the pairs of modes,
-
-    y' ← [(1 + η_n z)(1 + η_n z') + (c_n − 1)η_n² zz'] y' + g_n T N₀ ℓ_n,
-
-N₀ the coefficient of σ²/(zz') in C₀. Both are solved piece by piece (`difference_equation`), in a
-time that grows with the logarithm of the number of steps.
+A schedule gives η_n for n = 0, 1, … as a function that is smooth on few pieces. The losses under it
+are those of `scheduled_training`.
 
 | name | η_n, n < L |
 |---|---|
@@ -37,16 +27,11 @@ from typing import Any
 import numpy as np
 
 from . import arguments
-from .complex_modes import complex_modes
-from .difference_equation import Modes, evolve
-from .errors import InputError, PrecisionError
-from .spectrum import Spectrum
-from .stochastic_gradient import BatchNoise, batch_noise
+from .errors import InputError
 
 Array = np.ndarray
 
 SAMPLED = 257  # points at which a piece is looked at for its largest rate
-LONGEST = 2.0**53  # steps
 STRAIGHT = 1e-13  # relative second difference of rates that are taken for a straight line
 
 
@@ -111,19 +96,20 @@ class Schedule:
         ))  # fmt: skip
 
 
-def _flat(first: int, last: int, value: float) -> Piece:
+def flat(first: int, last: int, value: float) -> Piece:
+    """A piece of equal values."""
     return Piece(first, last, lambda n: np.full(np.shape(n), value), constant=True)
 
 
 def _line(first: int, last: int, start: float, slope: float) -> Piece:
     """start + slope (n − first)."""
     if slope == 0:
-        return _flat(first, last, start)
+        return flat(first, last, start)
     return Piece(first, last, lambda n: start + slope * (np.asarray(n) - first))
 
 
 def _constant(rate: float, first: int, last: int) -> list[Piece]:
-    return [_flat(first, last, rate)]
+    return [flat(first, last, rate)]
 
 
 def _linear(rate: float, first: int, last: int, *, final: float = 0.0) -> list[Piece]:
@@ -143,7 +129,7 @@ def _wsd(
     if share > 1:
         raise InputError("decay", decay, "a fraction in (0, 1]")
     start = max(first, last - max(1, round(share * last)))
-    stable = [_flat(first, start, rate)] if start > first else []
+    stable = [flat(first, start, rate)] if start > first else []
     return [*stable, *_linear(rate, start, last, final=final)]
 
 
@@ -160,7 +146,7 @@ def _steps(
     ends = np.linspace(first, last, arguments.count("parts", parts) + 1).round().astype(int)
     arguments.positive("factor", factor)
     return [
-        _flat(int(a), int(b), rate * factor**k)
+        flat(int(a), int(b), rate * factor**k)
         for k, (a, b) in enumerate(zip(ends, ends[1:])) if b > a
     ]  # fmt: skip
 
@@ -270,169 +256,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@dataclass(frozen=True)
-class ScheduledLoss:
-    """Losses at ``times``, arrays *(times,)*, and their absolute errors.
-
-    ``excess_loss`` Σ λ_k E[v_k²]; ``train_loss`` the mean squared training residual with its noise;
-    infinite after an overflow. ``exceeded`` is the first of the times at which the excess loss is
-    above ``bound``, None if none is.
-    """
-
-    times: Array
-    excess_loss: Array
-    train_loss: Array
-    error_estimate: Array
-    bound: float
-
-    @property
-    def exceeded(self) -> float | None:
-        """The first of the times at which the excess loss is above the bound."""
-        above = np.flatnonzero(self.excess_loss > self.bound)
-        return float(self.times[above[0]]) if len(above) else None
-
-
-def scheduled_dynamics(
-    spectrum: Spectrum,
-    features: float,
-    samples: float,
-    times: Any,
-    rates: Schedule | Sequence[float] | Array,
-    *,
-    batch: float | Schedule | Sequence[float] | Array = 1,
-    replacement: bool = False,
-    noise: float = 0.0,
-    bound: float | None = None,
-) -> ScheduledLoss:
-    """Exact mean losses of SGD after ``times`` steps under a schedule of rates.
-
-    Parameters
-    ----------
-    features, samples: N and T. Infinite samples are fresh ones (one pass); of finitely many each
-        step draws a batch anew, with or without ``replacement``.
-    rates: a `Schedule`, or one rate η_n ≥ 0 for each step.
-    batch: samples in a batch; one number (``inf``: all), a schedule, or one number a step.
-    noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
-
-    >>> from solvable.analytic.spectrum import PowerLaw
-    >>> law = PowerLaw(exponent=1.25, target_exponent=1.5)
-    >>> rates = schedule("cosine", 0.5, 10**6)
-    >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
-    array([0.248839])
-    """
-    rates = rates if isinstance(rates, Schedule) else from_values(rates)
-    batches = _batches(batch)
-    moments = _checked(features, samples, times, rates, batches, replacement)
-    noise = float(arguments.nonnegative("noise", noise))
-    problem = _Problem(spectrum, features, samples, rates, batches, replacement, noise)
-    order = np.argsort(moments.ravel(), kind="stable")
-    edges = sorted(edge for edge in {*rates.edges, *batches.edges} if edge < rates.last)
-    pieces = list(zip([0, *edges], [*edges, rates.last]))
-    train, test, error = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
-    if samples == math.inf:
-        train, test = train + noise, train
-    start = float(spectrum.total_target_power())
-    back = np.argsort(order, kind="stable")
-    test, train = np.maximum(test, 0), np.maximum(train, 0)
-    test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
-    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    return ScheduledLoss(moments, test, train, error, limit)
-
-
-def _batches(batch: Any) -> Schedule:
-    """The batch sizes as a schedule."""
-    if isinstance(batch, Schedule):
-        return batch
-    if np.ndim(batch):
-        return from_values(batch, "batch")
-    return Schedule("batch", (_flat(0, 1, float(arguments.positive_or_infinite("batch", batch))),))
-
-
-def _checked(
-    features: Any, samples: Any, times: Any, rates: Schedule, batches: Schedule, replacement: bool
-) -> Array:
-    """The times; `InputError` for what is not allowed."""
-    for name, size in (("features", features), ("samples", samples)):
-        if np.ndim(arguments.positive_or_infinite(name, size)):
-            raise InputError(name, size, "one number")
-    moments = np.asarray(arguments.nonnegative("times", times), float)
-    if np.any(moments != np.floor(moments)):
-        raise InputError("times", times, "whole numbers of steps")
-    if moments.max() > LONGEST:
-        raise PrecisionError(f"float64 does not count {moments.max():.3g} steps, only to 2^53")
-    if moments.max() > rates.last:
-        raise InputError("times", moments.max(), f"at most {rates.last}, the steps of the schedule")
-    if len(batches.pieces) > 1 and batches.last < moments.max():
-        raise InputError(
-            "batch", f"{batches.last} values", f"one for each of {moments.max()} steps"
-        )
-    sizes = batches.sampled()
-    if not np.all(sizes >= 1):
-        raise InputError("batch", sizes.min(), "at least one sample")
-    if not replacement and np.any((sizes > samples) & (sizes < math.inf)):
-        raise InputError("batch", sizes.max(), f"at most the {samples} samples")
-    return moments
-
-
-@dataclass
-class _Problem:
-    """The modes of a model, and what a step does to them."""
-
-    spectrum: Spectrum
-    features: float
-    samples: float
-    rates: Schedule
-    batches: Schedule
-    replacement: bool
-    noise: float
-
-    def __post_init__(self) -> None:
-        largest = self.rates.sampled().max() * np.max(self.batch(self.batches.sampled()).curvature)
-        self.modes = complex_modes(
-            self.spectrum, self.features, self.samples, self.rates.total(),
-            float(largest) or 1.0, paired=self.samples < math.inf,
-        )  # fmt: skip
-
-    def batch(self, size: Array, rate: Any = 1.0) -> BatchNoise:
-        """c and g of batches; of all samples where the size is infinite."""
-        whole = np.isinf(size)
-        found = batch_noise(
-            rate, np.where(whole, 1, size), self.samples, replacement=self.replacement
-        )
-        curvature = np.where(whole, 1.0, found.curvature)
-        return BatchNoise(rate, curvature, np.where(whole, 0.0, found.strength))
-
-    def at(self, n: Array) -> BatchNoise:
-        """η, c and g of the steps n, or of the first one where all are equal."""
-        if self.rates.piece(n[0]).constant and self.batches.piece(n[0]).constant:
-            n = n[:1]
-        return self.batch(self.batches(n), self.rates(n))
-
-    def active(self) -> Modes:
-        """The modes of the training loss; of the excess loss, and σ² beside them, if T = ∞."""
-        z, response = self.modes.z[:, None], self.modes.response[:, None]
-
-        def coefficients(n: Array) -> tuple[Array, Array]:
-            b = self.at(n)
-            return -b.step * z * (2 + b.curvature * b.step * z), b.strength * response
-
-        if self.samples == math.inf:
-            return Modes(self.modes.power, coefficients, self.noise)
-        return Modes(self.modes.power + self.noise * self.modes.noisy, coefficients)
-
-    def passive(self) -> Modes | None:
-        """The pairs of modes of the test loss, if it is not the training loss."""
-        if self.samples == math.inf:
-            return None
-        z, z_prime, power, response = self.modes.pairs(self.noise)
-        total, product = (z + z_prime)[:, None], (z * z_prime)[:, None]
-        response = self.samples * response[:, None]
-
-        def coefficients(n: Array) -> tuple[Array, Array]:
-            b = self.at(n)
-            loss = -b.step * (total + b.curvature * b.step * product)
-            return loss, b.strength * response
-
-        return Modes(power, coefficients)

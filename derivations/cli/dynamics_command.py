@@ -17,12 +17,8 @@ from solvable.analytic.decomposition import Decomposition, decompose
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import RULES, Learner, OnePassSGD
-from solvable.analytic.schedules import (
-    SCHEDULES,
-    ScheduledLoss,
-    parse_schedule,
-    scheduled_dynamics,
-)
+from solvable.analytic.scheduled_training import ScheduledLoss, scheduled_dynamics
+from solvable.analytic.schedules import SCHEDULES, parse_schedule
 
 from . import options as types
 from . import output
@@ -82,7 +78,7 @@ def scheduled(arguments: argparse.Namespace, spectrum: Any) -> ScheduledLoss:
     name, times = arguments.learner, arguments.times
     if name not in SCHEDULED:
         raise InputError("--learner", name, f"one of {', '.join(SCHEDULED)}, with --schedule")
-    for option in ("momentum", "decay", "ridge", "digits"):
+    for option in ("ridge", "digits"):
         if getattr(arguments, option) is not None:
             raise InputError(f"--{option}", getattr(arguments, option), "none with --schedule")
     if arguments.ensemble * arguments.bags > 1:
@@ -98,6 +94,7 @@ def scheduled(arguments: argparse.Namespace, spectrum: Any) -> ScheduledLoss:
     return scheduled_dynamics(
         spectrum, float(arguments.features), float(arguments.samples), [float(t) for t in times],
         rates, batch=batch, replacement=bool(arguments.replacement), noise=float(arguments.noise),
+        momentum=float(arguments.momentum or 0), decay=float(arguments.decay or 0),
     )  # fmt: skip
 
 

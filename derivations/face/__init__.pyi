@@ -40,9 +40,9 @@ from .analytic.resolvent import eigenvalue_density as eigenvalue_density
 from .analytic.resolvent import expected_eigenvalues as expected_eigenvalues
 from .analytic.resolvent import self_consistent_equation as self_consistent_equation
 from .analytic.resolvent import solve as solve
-from .analytic.schedules import ScheduledLoss as ScheduledLoss
+from .analytic.scheduled_training import ScheduledLoss as ScheduledLoss
+from .analytic.scheduled_training import scheduled_dynamics as scheduled_dynamics
 from .analytic.schedules import schedule as schedule
-from .analytic.schedules import scheduled_dynamics as scheduled_dynamics
 from .analytic.spectral_functions import DegreesOfFreedom as DegreesOfFreedom
 from .analytic.spectral_functions import TargetSum as TargetSum
 from .analytic.spectrum import CutoffPowerLaw as CutoffPowerLaw

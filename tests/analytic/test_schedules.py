@@ -11,12 +11,12 @@ from solvable.analytic.complex_modes import complex_modes
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.learners import GradientDescent, MinibatchSGD, OnePassSGD
+from solvable.analytic.scheduled_training import scheduled_dynamics
 from solvable.analytic.schedules import (
     SCHEDULES,
     from_values,
     read_schedule,
     schedule,
-    scheduled_dynamics,
 )
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.stochastic_gradient import batch_noise, recursion
@@ -91,9 +91,9 @@ def test_many_samples_are_one_pass(replacement):
 def test_a_million_steps_of_reused_batches():
     """The stationary test loss does not depend on how long it is followed."""
     rule = MinibatchSGD(0.3, 8)
-    late = dynamics(LAW, 30, 60, [10**6, 10**12], learner=rule, noise=0.1)
+    late = dynamics(LAW, 30, 60, [10**6, 10**9], learner=rule, noise=0.1)
     assert late.excess_loss[1] == pytest.approx(late.excess_loss[0], rel=1e-3)
-    descent = dynamics(LAW, 30, 60, [10**12], learner=GradientDescent(0.3), noise=0.1)
+    descent = dynamics(LAW, 30, 60, [10**9], learner=GradientDescent(0.3), noise=0.1)
     assert late.train_loss[1] > descent.train_loss[0] > 0
 
 
@@ -160,3 +160,59 @@ def test_a_file_of_rates(tmp_path):
     path.write_text("0.1\n0.2\n-0.3\n")
     with pytest.raises(InputError, match="line 3"):
         read_schedule(path)
+
+
+# ---- memory ---------------------------------------------------------------------------
+
+
+def second_moments(rates, batch, momenta, decay, count, noise, law=LAW):
+    """Three moments of each mode of the population, step by step: momentum or weight decay."""
+    lam, power = law.eigenvalues(), law.target_power()
+    a, b, d = (power.copy() for _ in range(3))
+    losses = []
+    for n in range(count + 1):
+        losses.append(a.sum())
+        eta, beta = (float(x(np.array([n]))[0]) for x in (rates, momenta))
+        push = eta**2 / batch * lam**2 * (a + a.sum() + noise)
+        if decay:
+            r, w = 1 - eta * (lam + decay), eta * decay
+            a, b = r**2 * a + 2 * r * w * b + w**2 * d + push, r * b + w * d
+        else:
+            r = 1 + beta - eta * lam
+            a, b, d = r**2 * a - 2 * beta * r * b + beta**2 * d + push, r * a - beta * b, a
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.8, 0.95])
+@pytest.mark.parametrize("name", ["constant", "cosine"])
+def test_momentum_equals_the_recursion(name, beta):
+    rates, times = schedule(name, 0.4 * (1 - beta), 2000), np.array([0, 1, 10, 70, 300, 1000, 2000])
+    found = scheduled_dynamics(LAW, INF, INF, times, rates, batch=8, momentum=beta, noise=0.2)
+    constant = schedule("constant", beta, 2000)
+    expected = second_moments(rates, 8, constant, 0, 2000, 0.2)[times]
+    assert found.excess_loss == pytest.approx(expected, rel=1e-8)
+
+
+def test_momentum_that_changes_and_weight_decay_equal_the_recursion():
+    rates, times = schedule("linear", 0.2, 1500), np.array([0, 1, 10, 70, 300, 900, 1500])
+    rising = from_values(np.linspace(0, 0.8, 1501), "momentum")
+    found = scheduled_dynamics(LAW, INF, INF, times, rates, batch=4, momentum=rising, noise=0.2)
+    expected = second_moments(rates, 4, rising, 0, 1500, 0.2)[times]
+    assert found.excess_loss == pytest.approx(expected, rel=1e-9)
+    zero = schedule("constant", 1.0, 1500, warmup=0.0)
+    found = scheduled_dynamics(LAW, INF, INF, times, rates, batch=4, decay=0.05, noise=0.2)
+    assert found.excess_loss == pytest.approx(
+        second_moments(rates, 4, zero, 0.05, 1500, 0.2)[times], rel=1e-9
+    )
+    plain = scheduled_dynamics(LAW, INF, INF, times, rates, batch=4, noise=0.2)
+    assert np.all(np.abs(found.excess_loss / plain.excess_loss - 1)[2:] > 1e-3)
+
+
+@pytest.mark.parametrize("options", [
+    {"momentum": 1.0}, {"momentum": -0.1}, {"decay": -1}, {"momentum": 0.5, "decay": 0.1},
+    {"momentum": 0.5, "samples": 50},
+])  # fmt: skip
+def test_bad_memory_is_refused(options):
+    samples = options.pop("samples", INF)
+    with pytest.raises(InputError):
+        scheduled_dynamics(LAW, 5, samples, [1], [0.1] * 10, **options)

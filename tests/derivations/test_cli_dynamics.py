@@ -9,7 +9,8 @@ import pytest
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.loss import static_loss
-from solvable.analytic.schedules import schedule, scheduled_dynamics
+from solvable.analytic.scheduled_training import scheduled_dynamics
+from solvable.analytic.schedules import schedule
 from solvable.analytic.spectrum import PowerLaw
 from solvable.derivations.cli import main
 
