@@ -23,7 +23,7 @@ import numpy as np
 
 from .contour import FLOAT_ANGLE, hyperbola
 from .correlation import Points, points, two_point
-from .resolvent.path import solve_along
+from .resolvent import solve_along
 from .spectrum import Spectrum
 from .stability import spectral_edge
 

@@ -48,7 +48,7 @@ import sympy as sp
 
 from .formula import Formula
 from .notation import kappa, kappa_prime, z, z_prime
-from .resolvent.solution import Solution
+from .resolvent import Solution
 from .spectrum import Spectrum
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
@@ -187,9 +187,7 @@ def points(
     """
     k = np.asarray(solution.value)
     exact = k.dtype == object
-    degrees = getattr(solution, "degrees", None)
-    if degrees is None:
-        degrees = mode_sum(spectrum, k, 1)
+    degrees = np.asarray(solution.degrees)
     weighted = mode_sum(spectrum, k, 1, target=True)
     distance = np.ones(k.shape) if exact else distance_to_spectrum(spectrum, k)
     needed = [_derivatives_needed(k[..., g], distance[..., g]) for g in groups if not exact]

@@ -47,7 +47,7 @@ from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .learners import Filter, GradientFlow, Learner, Quadrature, RidgeRegression
 from .loss import static_loss
-from .resolvent.path import solve_paths
+from .resolvent import solve_along_exactly, solve_paths
 from .spectrum import Empirical, Flat, Spectrum
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
@@ -333,7 +333,10 @@ class _Model:
         """κ and the one-point sums at the nodes of each quadrature, solved for together."""
         paths = [path for rule in rules for path in rule.paths]
         sizes = (self.features, self.samples)
-        solution = solve_paths(self.spectrum, *sizes, paths, mp=self.mp)
+        if self.mp:
+            solution = solve_along_exactly(self.spectrum, *sizes, np.concatenate(paths))
+        else:
+            solution = solve_paths(self.spectrum, *sizes, paths)
         ends = np.cumsum([0, *(len(rule.z) for rule in rules)])
         groups = [slice(*pair) for pair in pairwise(ends)]
         paired = [group for rule, group in zip(rules, groups) if not self._convolves(rule)]

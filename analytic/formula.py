@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import mpmath
+import numpy as np
 import sympy as sp
 
 MP_TYPES = (mpmath.mpf, mpmath.mpc)
@@ -21,6 +22,13 @@ MP_TYPES = (mpmath.mpf, mpmath.mpc)
 def is_mp(*values: Any) -> bool:
     """Whether any of the values is an mpmath number, which decides for the mpmath face."""
     return any(isinstance(value, MP_TYPES) for value in values)
+
+
+def select(condition: Any, yes: Any, no: Any) -> Any:
+    """``yes`` where the condition holds and ``no`` elsewhere, for arrays and for single numbers."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, yes, no)
+    return yes if condition else no
 
 
 class Formula:

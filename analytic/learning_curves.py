@@ -28,8 +28,7 @@ from . import arguments
 from .dynamics import ACCURACY
 from .errors import InputError
 from .learners import Filter, GradientFlow
-from .resolvent import solution as resolvent
-from .resolvent.path import solve_along
+from .resolvent import solve, solve_along
 from .spectrum import Spectrum
 
 ARC_HALVINGS = 34  # of the angle to the cut
@@ -87,7 +86,7 @@ def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -
     0.6
     """
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
-    rest = resolvent.solve(spectrum, features, samples, 0.0).value
+    rest = solve(spectrum, features, samples, 0.0).value
     return rest / (rate + rest)
 
 

@@ -36,7 +36,7 @@ from . import arguments
 from .errors import InputError, PrecisionError
 from .formula import Formula, is_mp
 from .notation import N, T, kappa, sigma_eps, sigma_w
-from .resolvent import solution as resolvent
+from .resolvent import Solution, solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 
@@ -244,7 +244,7 @@ def _static_loss(
         frequency = ridge / t if kind == "kernel" else ridge
     if not is_mp(frequency):  # beyond it the weights are zero to rounding
         frequency = np.minimum(frequency, LARGEST_FREQUENCY)
-    solution = resolvent.solve(spectrum, n, t, frequency)
+    solution = solve(spectrum, n, t, frequency)
     excess, train = loss_at(spectrum, n, t, solution, noise)
     return StaticLoss(solution.value, excess, train, _like(ridge, excess), solution.residual)
 
@@ -254,7 +254,7 @@ def _like(ridge: Any, excess: Any) -> Any:
 
 
 def loss_at(
-    spectrum: Spectrum, n: Any, t: Any, solution: resolvent.Solution, noise: Any
+    spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any
 ) -> tuple[Any, Any]:
     """(excess loss, training loss) at a solution of equation (1)."""
     k, r3, r1 = solution.value, solution.feature_response, solution.sample_response

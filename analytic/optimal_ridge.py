@@ -37,7 +37,7 @@ from .loss import (
 )
 from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
 from .optimum import Bracket, crossing, lowest
-from .resolvent.solution import solve
+from .resolvent import solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 

@@ -25,42 +25,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
+from .resolvent.equation import product_and_slope
 from .spectrum import Spectrum
 
-DIRECT_MODES = 4096  # a spectrum up to this size is summed mode by mode
-LEADING_MODES = 64  # modes summed one by one otherwise; the rest by their traces
 BISECTIONS = 200
 
 
-def exterior_sums(spectrum: Spectrum) -> Callable[[float], tuple[float, float]]:
-    """The function y ↦ (Σ λ/(y−λ), y Σ λ/(y−λ)²) for y > λ_1.
-
-    Modes beyond the leading ones enter by their traces: Σ λ/(y−λ) = Σ_p tr λ^p/y^p.
+def degrees_and_slope(
+    spectrum: Spectrum, features: float, samples: float, y: float
+) -> tuple[float, float, float]:
+    """(d, −z, dz/dκ) at κ = −y < −λ_1.
 
     >>> from solvable.analytic.spectrum import Flat
-    >>> exterior_sums(Flat(3))(2.0)
-    (3.0, 6.0)
+    >>> degrees_and_slope(Flat(3), math.inf, math.inf, 2.0)
+    (3.0, 2.0, 1.0)
     """
-    few = spectrum.size <= DIRECT_MODES
-    values = spectrum.eigenvalues(0, None if few else LEADING_MODES)
-    powers = np.arange(1, 1)
-    traces = np.zeros(0)
-    if not few:
-        ratio = float(spectrum.eigenvalue(LEADING_MODES + 1) / values[0])
-        powers = np.arange(1, max(2, math.ceil(math.log(1e-17) / math.log(ratio))) + 1)
-        whole = np.array([float(spectrum.trace(int(p))) for p in powers])
-        traces = whole - np.array([np.sum(values ** float(p)) for p in powers])
-
-    def sums(y: float) -> tuple[float, float]:
-        near = values / (y - values)
-        far = traces / y**powers
-        first = float(np.sum(near) + np.sum(far))
-        second = float(np.sum(near * y / (y - values)) + np.sum(powers * far))
-        return first, second
-
-    return sums
+    d = -float(spectrum.degrees_of_freedom(-y))
+    spread = -y * float(spectrum.resolvent_sum(-y, 1, 2))
+    r3, r1 = 1 + d / features, 1 + d / samples
+    p, slope = product_and_slope(r3, r1, spread, features, samples)
+    return d, y * p, slope
 
 
 def _bisect(below: Callable[[float], bool], low: float) -> float:
@@ -84,20 +68,11 @@ def branch_point(spectrum: Spectrum, features: float, samples: float) -> tuple[f
     >>> round(largest, 12)  # Marchenko–Pastur: (1 + √(M/N))²
     2.25
     """
-    nu, tau = 1 / float(features), 1 / float(samples)
     top = float(spectrum.eigenvalue(1))
-    if nu == tau == 0:
+    if math.isinf(features) and math.isinf(samples):
         return top, top
-    sums = exterior_sums(spectrum)
-
-    def below(y: float) -> bool:
-        d, e = sums(y)
-        r3, r1 = 1 + d * nu, 1 + d * tau
-        return r1 * r3 < e * (r1 * nu + r3 * tau)
-
-    y = _bisect(below, top)
-    d, _ = sums(y)
-    return y, y * (1 + d * nu) * (1 + d * tau)
+    y = _bisect(lambda y: degrees_and_slope(spectrum, features, samples, y)[2] < 0, top)
+    return y, degrees_and_slope(spectrum, features, samples, y)[1]
 
 
 def spectral_edge(spectrum: Spectrum, features: float, samples: float) -> float:
@@ -122,10 +97,14 @@ def critical_sgd_step(
     0.625
     """
     edge, largest = branch_point(spectrum, features, samples)
-    sums = exterior_sums(spectrum)
-    if degrees == math.inf or (edge > float(spectrum.eigenvalue(1)) and sums(edge)[0] <= degrees):
+    top = float(spectrum.eigenvalue(1))
+
+    def noisy(y: float) -> bool:
+        return -float(spectrum.degrees_of_freedom(-y)) > degrees
+
+    if degrees == math.inf or (edge > top and not noisy(edge)):
         return 2 / (curvature * largest)
-    y = _bisect(lambda y: sums(y)[0] > degrees, float(spectrum.eigenvalue(1)))
+    y = _bisect(noisy, top)
     responses = (1 + degrees / float(features)) * (1 + degrees / float(samples))
     return 2 / (curvature * y * responses)
 
@@ -140,13 +119,6 @@ def exterior_kappa(
     >>> round(k * (1 - d1 / 20), 12)
     -4.0
     """
-    nu, tau = 1 / float(features), 1 / float(samples)
-    sums = exterior_sums(spectrum)
     start, _ = branch_point(spectrum, features, samples)
-
-    def below(y: float) -> bool:
-        d = sums(y)[0]
-        return y * (1 + d * nu) * (1 + d * tau) < -z
-
-    y = _bisect(below, start)
-    return -y, -sums(y)[0]
+    y = _bisect(lambda y: degrees_and_slope(spectrum, features, samples, y)[1] < -z, start)
+    return -y, -degrees_and_slope(spectrum, features, samples, y)[0]

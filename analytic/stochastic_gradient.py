@@ -55,8 +55,7 @@ from .contour import (
     windows,
 )
 from .correlation import mode_sum
-from .resolvent.path import solve_along, solve_along_exactly
-from .resolvent.solution import solve
+from .resolvent import solve, solve_along, solve_along_exactly
 from .spectrum import Spectrum
 from .stability import exterior_kappa, spectral_edge
 

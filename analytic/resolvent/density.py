@@ -28,7 +28,8 @@ import numpy as np
 from .. import arguments
 from ..errors import InputError
 from ..spectrum import Spectrum
-from . import solution as resolvent
+from .equation import brackets, product_and_slope
+from .path import solve_complex
 
 BELOW_AXIS = 1e-7  # angle below the negative axis from which κ is continued onto it
 SHARP = 100.0  # Im κ in units of this angle, above which the point is inside the spectrum
@@ -45,7 +46,7 @@ def _on_axis(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray) -> np.ndarray:
     below the axis is kept.
     """
     below = x * np.exp(-1j * (math.pi - BELOW_AXIS))
-    k = resolvent.solve(spectrum, n, t, below).value
+    k = solve_complex(spectrum, n, t, below).value
     inside = k.imag < -SHARP * BELOW_AXIS * np.abs(k)
     if inside.any():
         k[inside] = _polished(spectrum, n, t, x[inside], k[inside])
@@ -55,12 +56,13 @@ def _on_axis(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray) -> np.ndarray:
 def _polished(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray, start: np.ndarray) -> np.ndarray:
     k = start.copy()
     for _ in range(NEWTON_STEPS):
-        value, slope = resolvent.equation_and_slope(spectrum, k, 1 / n, 1 / t, -x + 0j)
-        step = k - value / slope
+        _, r3, r1 = brackets(spectrum, k, n, t)
+        p, slope = product_and_slope(r3, r1, k * spectrum.resolvent_sum(k, 1, 2), n, t)
+        step = k - (k * p + x) / slope
         k = np.where(step.imag < 0, step, k)
-    value, _ = resolvent.equation_and_slope(spectrum, k, 1 / n, 1 / t, -x + 0j)
-    good = (np.abs(value) < 1e-10 * np.abs(k)) & (np.abs(k - start) < 1e-2 * np.abs(start))
-    return np.where(good, k, start)
+    _, r3, r1 = brackets(spectrum, k, n, t)
+    good = np.abs(k * r3 * r1 + x) < 1e-10 * np.abs(k)
+    return np.where(good & (np.abs(k - start) < 1e-2 * np.abs(start)), k, start)
 
 
 def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, static_loss
-from solvable.analytic.resolvent.solution import self_consistent_equation
+from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.cases import Findings, quick_look
 from solvable.validation.progress import progress_bar

@@ -17,7 +17,7 @@ from typing import Any
 import sympy as sp
 
 from solvable.analytic.notation import C3, N, T, kappa, kappa_prime, letter, noise, sigma_eps
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 

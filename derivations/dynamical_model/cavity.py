@@ -21,7 +21,7 @@ import numpy as np
 import sympy as sp
 
 from solvable.analytic.notation import N, T, kappa, letter, z
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import D1
 from solvable.validation import sampled

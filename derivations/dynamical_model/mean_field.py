@@ -17,7 +17,7 @@ import sympy as sp
 from solvable.analytic.free_probability.models import random_feature_resolvent
 from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
 from solvable.analytic.notation import R1, R3, M, N, T, kappa, lam, target, z
-from solvable.analytic.resolvent.solution import self_consistent_equation, solve
+from solvable.analytic.resolvent import self_consistent_equation, solve
 from solvable.analytic.spectral_functions import D1
 from solvable.validation import sampled
 from solvable.validation.cells import Cell

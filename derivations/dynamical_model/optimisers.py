@@ -44,7 +44,7 @@ from solvable.analytic.notation import (
     z,
     z_prime,
 )
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
 

@@ -28,7 +28,7 @@ from solvable.analytic.asymptotics.dynamic_laws import (
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, T, a, b, kappa, loss, sigma_eps, t
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.slopes import slope_weights
 from solvable.analytic.spectral_functions import D2, h1, h2
 from solvable.analytic.spectrum import PowerLaw

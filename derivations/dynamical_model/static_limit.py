@@ -28,7 +28,7 @@ from solvable.analytic.notation import (
     sigma_w,
     z,
 )
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D2, h1, h2, isotropic
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled

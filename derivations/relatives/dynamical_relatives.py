@@ -42,7 +42,7 @@ from solvable.analytic.notation import (
     z,
     z_prime,
 )
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import D1, D1_prime
 from solvable.analytic.spectrum import PowerLaw

@@ -14,7 +14,7 @@ import sympy as sp
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula
 from solvable.analytic.notation import N, T, alpha, kappa, loss, noise, z
 from solvable.analytic.optimal_ridge import law_ratio, optimal_ridge, scaling_optimum
-from solvable.analytic.resolvent.solution import self_consistent_equation
+from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectral_functions import D1, D2, h1, h2
 from solvable.analytic.spectrum import PowerLaw
 

@@ -10,8 +10,8 @@ import numpy as np
 import sympy as sp
 
 from solvable.analytic.notation import M, N, T, kappa, letter, z
+from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.resolvent.density import eigenvalue_count, eigenvalue_density
-from solvable.analytic.resolvent.solution import self_consistent_equation
 from solvable.analytic.spectral_functions import D1
 from solvable.analytic.spectrum import Flat, PowerLaw
 

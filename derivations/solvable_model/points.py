@@ -13,7 +13,7 @@ from typing import Any
 import mpmath
 
 from solvable.analytic.notation import M, N, T, kappa, lambda_plus, sigma_eps, sigma_w, z
-from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectrum import Empirical, PowerLaw, Spectrum
 
 from ..checks import Point
@@ -42,7 +42,7 @@ def solved(
         for spectrum in spectra:
             for n, t in sizes:
                 value = mpmath.mpmathify(frequency)
-                k = resolvent.solve(spectrum, n, t, value).value
+                k = solve(spectrum, n, t, value).value
                 values = {
                     N: n, T: t, M: spectrum.size, z: value, kappa: k, lambda_plus: 1,
                     sigma_w: 1, sigma_eps: mpmath.mpf(1) / 3,

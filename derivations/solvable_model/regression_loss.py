@@ -39,7 +39,7 @@ from solvable.analytic.notation import (
     z,
     z_prime,
 )
-from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D2, evaluate, h1, h2, isotropic
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.typesetting import absorb_sign
@@ -93,7 +93,7 @@ def _claimed(claim: Relation, size: int) -> float:
     """The claim's right side at the cell that is simulated."""
     spectrum = PowerLaw(alpha=0.5, size=LATENT)
     n, t = 30 * size, 60 * size
-    k = resolvent.solve(spectrum, n, t, RIDGE / n / t).value
+    k = solve(spectrum, n, t, RIDGE / n / t).value
     values = {N: n, T: t, kappa: float(k), sigma_eps: NOISE**0.5, sigma_w: 1}
     return float(evaluate(claim.rhs.subs(written_out()), values, spectrum))
 

@@ -12,7 +12,7 @@ import sympy as sp
 
 from solvable.analytic.loss import isotropic_loss_formula, static_loss
 from solvable.analytic.notation import M, N, T, alpha, kappa, larger, loss, sigma_w, smaller, z
-from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.typesetting import absorb_sign
@@ -100,7 +100,7 @@ def ridgeless_loss() -> Parts:
 
 def _plateau_check() -> Asymptotic:
     n = 20
-    k = resolvent.solve(SPECTRUM, mpmath.mpf(n), mpmath.inf).value
+    k = solve(SPECTRUM, mpmath.mpf(n), mpmath.inf).value
 
     def exact(t: Any) -> Any:
         return static_loss(SPECTRUM, n, t, digits=30).excess_loss
@@ -132,7 +132,7 @@ def scaling_law() -> Parts:
         return static_loss(spectrum, size, math.inf, digits=40).excess_loss
 
     def exact_kappa(size: Any) -> Any:
-        return resolvent.solve(spectrum, size, mpmath.inf).value
+        return solve(spectrum, size, mpmath.inf).value
 
     grid = [mpmath.mpf(10) ** j for j in range(2, 8)]
     with mpmath.workdps(60):
@@ -206,7 +206,7 @@ def double_descent() -> Parts:
 
     grid = [mpmath.mpf(10) ** -j for j in range(10, 22, 2)]
     with mpmath.workdps(45):
-        start = resolvent.solve(spectrum, mpmath.mpf(size), mpmath.mpf(size)).value
+        start = solve(spectrum, mpmath.mpf(size), mpmath.mpf(size)).value
     values = {T: size, kappa: start, sigma_w: 1}
     steps = [
         Step(
@@ -242,7 +242,7 @@ def _threshold_points() -> list[Point]:
     out = []
     for spectrum in ISOTROPIC:
         point = mpmath.mpf(10) ** -6
-        solution = resolvent.solve(spectrum, mpmath.mpf(4), mpmath.mpf(4), point)
+        solution = solve(spectrum, mpmath.mpf(4), mpmath.mpf(4), point)
         degrees = spectrum.degrees_of_freedom(solution.value)
         out.append(Point({sp.Symbol("r"): 1 - degrees / 4, z: point, kappa: solution.value}))
     return out
@@ -278,7 +278,7 @@ def breakdown() -> Parts:
             Series(kappa, linear_kappa.subs(smaller, M - gap), gap**2),
             "For κ → 0, D₁ = M − κτ + O(κ²) with τ = Σ 1/λ, and D₁ = m = M − δ gives κ.",
             Asymptotic(
-                lambda d: resolvent.solve(spectrum, 40 - d, mpmath.mpf(90)).value, gap, grid, 2.0,
+                lambda d: solve(spectrum, 40 - d, mpmath.mpf(90)).value, gap, grid, 2.0,
                 values=values,
             ),
         ),

@@ -11,8 +11,7 @@ import sympy as sp
 from solvable.analytic.free_probability.models import random_feature_resolvent
 from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
 from solvable.analytic.notation import M, N, T, kappa, z
-from solvable.analytic.resolvent import solution as resolvent
-from solvable.analytic.resolvent.solution import self_consistent_equation
+from solvable.analytic.resolvent import self_consistent_equation, solve
 from solvable.analytic.spectral_functions import D1, D2
 from solvable.analytic.spectrum import PowerLaw
 
@@ -29,7 +28,7 @@ SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=400)
 
 
 def _kappa_at(point: Any) -> Any:
-    return resolvent.solve(SPECTRUM, 20, 50, point).value
+    return solve(SPECTRUM, 20, 50, point).value
 
 
 def _degrees_at_ridge(point: Any) -> Any:

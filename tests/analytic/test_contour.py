@@ -9,13 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.contour import as_array, circle, exponential, hyperbola, windows
-from solvable.analytic.resolvent import solution as resolvent
-from solvable.analytic.resolvent.path import (
-    coarse_modes,
-    responses,
-    solve_along,
-    solve_along_exactly,
-)
+from solvable.analytic.resolvent import solve, solve_along, solve_along_exactly
+from solvable.analytic.resolvent.equation import responses
+from solvable.analytic.resolvent.path import coarse_modes
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 SPECTRA = [
@@ -104,7 +100,7 @@ def test_continuation_agrees_with_the_solver(spectrum, sizes):
     for time in (1e-2, 1.0, 1e6):
         z = hyperbola(time, time, 1e-15).nodes
         along = solve_along(spectrum, *sizes, z)
-        direct = resolvent.solve(spectrum, *sizes, z[::7])
+        direct = solve(spectrum, *sizes, z[::7])
         assert np.allclose(along.value[::7], direct.value, rtol=1e-12)
         product = along.value * along.feature_response * along.sample_response
         assert np.allclose(product, z, rtol=1e-13)
@@ -132,7 +128,7 @@ def test_responses_solve_their_quadratic(r1, ratio):
     tau, nu = 1 / 30, ratio / 30
     d1 = np.array([(1 - r1) / tau])
     r3 = 1 - d1 * nu
-    found3, found1 = responses(d1, nu, tau, r3 * r1)
+    found3, found1 = responses(d1, 1 / nu, 1 / tau, r3 * r1, r3 + r1)
     if np.abs(r1 + r3[0]) > 1e-6:  # the branch is known by the sum
         assert np.allclose([found3[0], found1[0]], [r3[0], r1], rtol=1e-6, atol=1e-12)
 

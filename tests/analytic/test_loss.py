@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import excess_loss_formula, isotropic_loss_formula, static_loss
 from solvable.analytic.notation import N, T, kappa, sigma_eps, sigma_w
-from solvable.analytic.resolvent.solution import solve
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from solvable.analytic.spectrum import Flat, PowerLaw
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import N, T, kappa
-from solvable.analytic.resolvent.solution import self_consistent_equation, solve
+from solvable.analytic.resolvent import self_consistent_equation, solve
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 log_z = st.floats(-12, 3)

@@ -25,7 +25,7 @@ import sympy as sp
 from ... import arguments
 from ...errors import InputError
 from ...notation import M, alpha, b, lambda_plus
-from ...resolvent import solution as resolvent
+from ...resolvent import solve
 from ...spectrum import PowerLaw
 from .scaling import PREFACTOR
 
@@ -78,6 +78,6 @@ def fit_ratio(exponent: Any, size: int, smallest: Any) -> Any:
     if not smallest < size:
         raise InputError("smallest", smallest, f"a size below M = {size}")
     m = mpmath.mpmathify(smallest)
-    kappa = resolvent.solve(PowerLaw(alpha=exponent, size=size), m, mpmath.inf, mpmath.mpf(0))
+    kappa = solve(PowerLaw(alpha=exponent, size=size), m, mpmath.inf, mpmath.mpf(0))
     face = sp.lambdify((smaller, M, alpha, lambda_plus), talk_fit(), "mpmath")
     return kappa.value * m / face(m, mpmath.mpf(size), mpmath.mpmathify(exponent), mpmath.mpf(1))

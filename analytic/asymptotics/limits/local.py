@@ -29,7 +29,7 @@ from ...algebra import Field, Laurent, substitute_laurent
 from ...errors import InputError
 from ...loss import excess_loss_formula
 from ...notation import M, N, T, kappa, sigma_eps
-from ...resolvent import solution as resolvent
+from ...resolvent import self_consistent_equation, solve
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from ..expansion import Expansion
 from .limit import Limit, Setting, signs_resolved
@@ -55,7 +55,7 @@ def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
     if min(n, t) == mpmath.inf:
         return {kappa_0: mpmath.mpf(0)}
     with mpmath.extraprec(40):
-        return {kappa_0: resolvent.solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
+        return {kappa_0: solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
 
 
 def ridgeless_words(size: sp.Symbol) -> str:
@@ -122,7 +122,7 @@ def small_ridge_limit(smaller: str, terms: int = 3) -> Limit:
     equal = smaller == "="
     near = NearRidgeless(terms + 1, size, *([] if equal else [T if size == N else N]))
     images = near.images()
-    formula, bracket = noiseless_formula(), resolvent.self_consistent_equation().rhs
+    formula, bracket = noiseless_formula(), self_consistent_equation().rhs
     if equal:
         closing = substitute_laurent(1 - D[1] / N, images)
         root = closing * images[kappa].power(sp.Rational(1, 2))  # √(z/κ₀)
@@ -194,7 +194,7 @@ def large_ridge_limit(terms: int = 3) -> Limit:
         **{D[q]: _moment_series(field, q, traces[q - 1 : q - 1 + count], q) for q in (1, 2)},
         **{H[q]: _moment_series(field, q, powers[:count], q) for q in (1, 2)},
     }
-    inverse = substitute_laurent(resolvent.self_consistent_equation().rhs, images).power(-1)
+    inverse = substitute_laurent(self_consistent_equation().rhs, images).power(-1)
     solution = inverse.revert()  # 1/κ as a series in 1/z
     loss = substitute_laurent(noiseless_formula(), images).compose(solution)
     meaning = _moment_meaning(traces, "", 1) | _moment_meaning(powers, "w_J² ", 1)

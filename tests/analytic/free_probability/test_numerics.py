@@ -19,7 +19,7 @@ from solvable.analytic.free_probability.trace_values import (
     exact_trace,
 )
 from solvable.analytic.notation import kappa
-from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectrum import PowerLaw
 
 GRID = np.array([1e-3, 0.1, 2.0, -0.3 + 1e-3j, -1.5 - 0.2j, 3j, -40.0 + 1e-4j])
@@ -56,7 +56,7 @@ def test_the_resolvent_module_agrees():
     equations = expression("random-feature-resolvent").derive()
     z = np.array([0.0, 1e-6, 1e-3, 0.1])
     solution = equations.solve({"N": 40, "T": 90, "z": z[1:]}, {"L": law.eigenvalues()})
-    stated = resolvent.solve(law, 40, 90, z)
+    stated = solve(law, 40, 90, z)
     assert np.allclose(solution.unknowns[kappa], stated.value[1:], rtol=1e-10)
     ridgeless = equations.solve({"N": 40, "T": 90, "z": 0.0}, {"L": law.eigenvalues()})
     assert ridgeless.unknowns[kappa] == approx(stated.value[0], rel=1e-10)

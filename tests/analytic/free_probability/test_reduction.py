@@ -20,7 +20,7 @@ from solvable.analytic.free_probability.models import (
 )
 from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
 from solvable.analytic.notation import M, N, T, kappa, kappa_prime, z, z_prime
-from solvable.analytic.resolvent import solution as resolvent
+from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 
 LAMBDA, TARGET = Eigenvalue("lambda"), Eigenvalue("lambda_W")
@@ -36,7 +36,7 @@ def same(left, right):
 def test_equation_1_is_derived():
     """z = κ(1 − D₁/N)(1 − D₁/T), as the object that `analytic.resolvent` states."""
     derived = in_spectral_functions(random_feature_resolvent().relations[0])
-    assert derived == resolvent.self_consistent_equation()
+    assert derived == self_consistent_equation()
     assert len(random_feature_resolvent().unknown_symbols) == 1
 
 
@@ -50,7 +50,7 @@ def test_a_product_of_n_gaussians_has_n_brackets(count):
     model = parse_declarations(gaussian, deterministic=["L:M"])
     equations = derive(f"tr(inv(sqrt(L)*{text}*sqrt(L) + z*I))", model)
     derived = in_spectral_functions(equations.relations[0])
-    assert derived == resolvent.self_consistent_equation(*sizes)
+    assert derived == self_consistent_equation(*sizes)
 
 
 def test_system_2_is_derived():
@@ -60,7 +60,7 @@ def test_system_2_is_derived():
     assert [len(system.unknowns) for system in equations.linear] == [2]
     for relation in equations.relations:
         k = {z: kappa, z_prime: kappa_prime}[relation.lhs]
-        stated = resolvent.self_consistent_equation().subs(kappa, k).subs(z, relation.lhs)
+        stated = self_consistent_equation().subs(kappa, k).subs(z, relation.lhs)
         assert in_spectral_functions(relation) == stated
     claimed = correlation.correlation_solution()[0].subs(statement())
     claimed = claimed.subs({z_prime: brackets(kappa_prime)}).subs(z, brackets(kappa))
@@ -120,7 +120,7 @@ def test_a_wrong_system_2_is_noticed():
 def test_the_loss_of_random_feature_ridge_regression():
     """Formula (3) with noise and any target, from the matrices of the regression itself."""
     equations = expression("random-feature-loss").derive()
-    assert in_spectral_functions(equations.relations[0]) == resolvent.self_consistent_equation()
+    assert in_spectral_functions(equations.relations[0]) == self_consistent_equation()
     bias = (kappa**2 * h2 * (N - D1) + kappa * h1 * (D1 - D2)) / (N - D2)
     features = D1 - (D1 - D2) * (N - D1) / (N - D2)
     stated = (bias + sigma**2) / (1 - features / T) - sigma**2
