@@ -132,7 +132,8 @@ def _coarse_sums(spectrum: Spectrum) -> Sums:
 
     def sums(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inverse = 1 / (rate + k[..., None])
-        return inverse @ mass, k * (inverse**2 @ mass)
+        terms = inverse * mass  # no matrix product: threads of a BLAS wait for one another
+        return terms.sum(axis=-1), k * (terms * inverse).sum(axis=-1)
 
     return sums
 
