@@ -120,6 +120,7 @@ def dynamics(
     array([0.59153814, 0.55854042])
     """
     rule = GradientFlow() if learner is None else learner
+    spectrum = rule.seen(spectrum)
     _check(features, samples, noise, ensemble, bags, rule)
     moments = np.asarray(times, dtype=object)
     shape, flat = moments.shape, list(moments.flat)

@@ -56,6 +56,7 @@ from .contour import (
 )
 from .convolution import Circle
 from .errors import InputError, PrecisionError
+from .preconditioner import scaled
 from .spectrum import Spectrum
 from .stability import critical_sgd_step, spectral_edge
 from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_factor
@@ -113,6 +114,7 @@ class Learner:
     scored: ClassVar[Literal["time", "step", "ridge"]]
     example: ClassVar[tuple[float, ...]] = ()
     fresh: ClassVar[bool] = False
+    preconditioner = 0  # the exponent s of features that are scaled by λ^{s/2}
 
     def __init_subclass__(cls) -> None:
         if "rule" in cls.__dict__:
@@ -133,6 +135,14 @@ class Learner:
             arguments.nonnegative(f"{self.scored}s", time)
             if self.discrete and time != int(time):
                 raise InputError("times", time, "whole numbers of steps")
+
+    def seen(self, spectrum: Spectrum) -> Spectrum:
+        """The spectrum that the rule learns: a diagonal preconditioner p makes λ → pλ.
+
+        With P the preconditioner, v̇ = −P^{1/2}KP^{1/2}Σv is the plain flow of P^{−1/2}v on data of
+        covariance PΛ, whose target power w²λ and loss Σ λv² are the same.
+        """
+        return spectrum if self.preconditioner == 0 else scaled(spectrum, self.preconditioner)
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the rule diverges."""
@@ -341,6 +351,20 @@ class GradientDescent(Filter):
     def _assemble(index: np.ndarray, pieces: list[tuple[np.ndarray, np.ndarray]]) -> Quadrature:
         paths, weights = zip(*pieces)
         return Quadrature(index, paths, np.concatenate(weights, axis=1))
+
+
+@dataclass(frozen=True)
+class PreconditionedDescent(GradientDescent):
+    """Gradient descent whose features of mode J are scaled by λ_J^{s/2}: eigenvalues λ^{1+s}.
+
+    s = −1 whitens the modes, −1 < s < 0 lets slow modes learn faster.
+    """
+
+    preconditioner: Any = field(
+        default=-0.5, metadata=about(arguments.number, "exponent s of the preconditioner λ^s")
+    )
+    rule = "preconditioned"
+    example = (0.2, -0.4)
 
 
 @dataclass(frozen=True)

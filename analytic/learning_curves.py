@@ -52,6 +52,7 @@ def mode_learning_curve(
     array([1.      , 0.367879])
     """
     rule = GradientFlow() if learner is None else learner
+    spectrum = rule.seen(spectrum)
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
     moments = np.asarray(arguments.nonnegative("times", times), float)

@@ -95,6 +95,7 @@ def scheduled_dynamics(
         fraction η_n decay in a step. One of the two, and on fresh samples only.
     noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
 
+    >>> from solvable.analytic.schedules import schedule
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5)
     >>> rates = schedule("cosine", 0.5, 10**6)

@@ -55,7 +55,7 @@ class Draw:
 
     def learned(self, value: float, features: int = 0, data: int = 0) -> Array:
         """uᵀA (M, T), scored at ``value``: v = (1 − uᵀA xᵀ) w − uᵀA ε."""
-        u = self.features[features]
+        u = self.features[features] * self.eigenvalues ** (self.cell.learner.preconditioner / 2)
         kernel = u @ self.data[data]
         return u.T @ trained(self.cell.learner, kernel, self.cell.feature_variance, value)
 

@@ -20,7 +20,7 @@ Ridgeless regression is the pseudo-inverse on what remains.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -174,6 +174,8 @@ def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     >>> sorted(simulate(cell, 1))
     ['excess_loss[ridge=0]', 'train_loss[ridge=0]']
     """
+    if cell.learner.preconditioner:
+        cell = replace(cell, spectrum=cell.learner.seen(cell.spectrum))
     if isinstance(cell.learner, OnePassSGD):
         from .stochastic import simulate_sgd
 

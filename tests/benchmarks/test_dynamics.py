@@ -8,7 +8,10 @@ import time
 import numpy as np
 import pytest
 
+from solvable.analytic.complex_modes import complex_modes
 from solvable.analytic.dynamics import dynamics
+from solvable.analytic.scheduled_training import scheduled_dynamics
+from solvable.analytic.schedules import schedule
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.time_stepping import (
     flow_update,
@@ -112,3 +115,35 @@ def test_contour_against_time_stepping(benchmark, moment):
 def _steps(error, steps=192, wanted=1e-12):
     """Steps at which a second-order rule has the ``wanted`` error."""
     return steps * np.sqrt(error / wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cosine", "wsd"])
+@pytest.mark.parametrize("features", [np.inf, 200])
+def test_schedules_against_every_single_step(benchmark, name, features):
+    """10⁶ steps of SGD under a schedule, against the same complex modes step by step."""
+    steps = 10**6
+    rates = schedule(name, 0.4, steps)
+
+    def evaluate():
+        return scheduled_dynamics(SMALL, features, np.inf, [steps], rates, batch=8, noise=0.1)
+
+    def stepped():
+        modes = complex_modes(SMALL, features, np.inf, rates.total(), 0.45)
+        y, values = modes.power, rates(np.arange(steps))
+        for rate in values:
+            drive = rate**2 / 8 * (y.real.sum() + 0.1)
+            y = y + (2 + 1.125 * rate * modes.z) * (rate * modes.z) * y + drive * modes.response
+        return y.real.sum()
+
+    evaluate()
+    quick, found = fastest(evaluate, 3)
+    slow, expected = fastest(stepped, 1)
+    error = abs(found.excess_loss[0] / expected - 1)
+    print(
+        f"\n{name}, N = {features}: {quick:.2f} s, {slow / quick:.0f} times as fast as steps, "
+        f"off by {error:.0e}"
+    )
+    assert error < 1e-8
+    benchmark.extra_info.update(ratio=slow / quick, error=error)
+    benchmark.pedantic(evaluate, rounds=1)

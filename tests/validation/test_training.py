@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import (
     RULES,
@@ -15,10 +16,11 @@ from solvable.analytic.learners import (
     GradientFlow,
     HeavyBall,
     OnePassSGD,
+    PreconditionedDescent,
     RidgeRegression,
     learner_from_dict,
 )
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import Empirical, PowerLaw
 from solvable.validation import dense
 from solvable.validation.cells import Cell
 from solvable.validation.entry_laws import EntryLaw, Role, Streams
@@ -199,3 +201,21 @@ def test_learners_refuse_bad_parameters():
 def test_every_rule_goes_to_json_and_back(kind):
     learner = kind(*kind.example)
     assert learner_from_dict(json.loads(json.dumps(learner.to_dict()))) == learner
+
+
+@pytest.mark.parametrize("exponent", [-1.0, -0.4, 0.3])
+def test_a_preconditioner_makes_another_spectrum(exponent):
+    rule = PreconditionedDescent(0.2, exponent)
+    law = PowerLaw(exponent=1.5, target_exponent=2, size=60, scale=0.8)
+    same = Empirical(law.eigenvalues(), law.target_power())
+    found = dynamics(law, 30, 40, [5, 50], learner=rule, noise=0.1).excess_loss
+    listed = dynamics(same, 30, 40, [5, 50], learner=rule, noise=0.1).excess_loss
+    assert found == pytest.approx(listed, rel=1e-10)
+    runs = np.array([
+        list(dense.losses(Cell(law, 30, 40, rule, (5, 50), noise=0.1), seed).values())[:2]
+        for seed in range(80)
+    ])  # fmt: skip
+    error = runs.std(axis=0) / np.sqrt(80)
+    assert np.all(np.abs(runs.mean(axis=0) - found) < 3.5 * error + 0.02 * found)
+    plain = dynamics(law, 30, 40, [5, 50], learner=GradientDescent(0.2), noise=0.1).excess_loss
+    assert np.all(np.abs(plain / found - 1) > 0.02)
