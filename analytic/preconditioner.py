@@ -1,7 +1,7 @@
 r"""Diagonal preconditioning: features of mode J scaled by √p_J are the model of eigenvalues pλ.
 
-With P = diag(p), training moves v̇ = −P^{1/2}KP^{1/2}Σv, and P^{−1/2}v by K and P^{1/2}ΣP^{1/2}: data
-of covariance PΛ. Target power w²λ and loss Σ λv² are the same. Here p = λ^s.
+With P = diag(p), training moves v̇ = −P^{1/2}KP^{1/2}Σv, and P^{−1/2}v by K and P^{1/2}ΣP^{1/2}:
+data of covariance PΛ, with the same target power w²λ and loss Σ λv². Here p = λ^s.
 """
 
 from __future__ import annotations

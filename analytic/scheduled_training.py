@@ -102,7 +102,7 @@ def scheduled_dynamics(
     >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
     array([0.529527])
     """
-    rates = rates if isinstance(rates, Schedule) else from_values(rates)
+    rates = rates if callable(rates) else from_values(rates)
     batches = _one_a_step("batch", batch)
     momenta = _one_a_step("momentum", momentum)
     moments = _checked(features, samples, times, rates, batches, replacement)
@@ -129,7 +129,7 @@ def scheduled_dynamics(
 
 def _one_a_step(name: str, value: Any) -> Schedule:
     """One number, one a step, or a schedule of them, as a schedule."""
-    if isinstance(value, Schedule):
+    if callable(value):
         return value
     if np.ndim(value):
         return from_values(value, name)
