@@ -67,7 +67,8 @@ def paragraph(text: str, indent: int = 0, width: int = 80) -> str:
       all of it inside,
       widest interval ± 2.1 % ≤ 5.0 %
     """
-    kept = re.sub(r" (?=[%≤<>=±])|(?<=[≤<>=±]) ", "\N{NO-BREAK SPACE}", text)
+    whole = r" (?=[%≤<>=±])|(?<=[≤<>=±]) |(?<=,) (?=[^\[\]]*\])|(?<=χ²) |(?<=z\|) "
+    kept = re.sub(whole, "\N{NO-BREAK SPACE}", text)
     filled = textwrap.fill(
         kept, width, initial_indent=" " * indent, subsequent_indent=" " * indent,
         break_long_words=False, break_on_hyphens=False,
