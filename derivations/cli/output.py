@@ -64,8 +64,8 @@ def paragraph(text: str, indent: int = 0, width: int = 80) -> str:
     """The text in lines that are no longer than ``width``; numbers and relations stay whole.
 
     >>> print(paragraph("all of it inside, widest interval ± 2.1 % ≤ 5.0 %", indent=2, width=34))
-      all of it inside,
-      widest interval ± 2.1 % ≤ 5.0 %
+      all of it inside, widest
+      interval ± 2.1 % ≤ 5.0 %
     """
     whole = r" (?=[%≤<>=±])|(?<=[≤<>=±]) |(?<=,) (?=[^\[\]]*\])|(?<=χ²) |(?<=z\|) "
     kept = re.sub(whole, "\N{NO-BREAK SPACE}", text)

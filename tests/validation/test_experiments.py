@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -201,6 +201,7 @@ def test_smaller_cells_are_repeated_more_often_within_bounds(size, seeds):
 
 @given(st.floats(-3, 3), st.floats(0.01, 1), st.sampled_from(["near", "below", "above"]))
 def test_facts_of_the_theory_are_decided_by_their_bounds(value, width, kind):
+    assume(min(abs(abs(value - 0.5) - width), abs(value - width)) > 1e-9)
     fact, holds = {
         "near": (near("", lambda: value, 0.5, width), abs(value - 0.5) <= width),
         "below": (below("", lambda: value, width), value <= width),

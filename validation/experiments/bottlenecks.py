@@ -187,11 +187,11 @@ def compute_optimal_frontier(p: Parameters) -> Items:
     spectrum, line = task(p.a, p.b, p.M), np.geomspace(min(p.times) / 2, max(p.times) * 2, 100)
     # of the simulated models: P samples, widths and times around those simulated
     around = (2, 4 * max(p.N)), (min(p.times) / 4, max(p.times) * 4)
-    surface = Surface.of(spectrum, p.P, *around)
+    surface = cache(partial(Surface.of, spectrum, p.P, *around))
     for n in p.N:
         yield over_time(f"N = {n}", flow(spectrum, n, p.P, p.times), line, stretch=n)
     compute = np.geomspace(min(p.N) * min(p.times), max(p.N) * max(p.times) / 2, 40)
-    yield Guide("curve", "frontier", compute, surface.frontier(compute)[0])
+    yield Guide("curve", "frontier", compute, lambda: surface().frontier(compute)[0])
 
     rate_t, rate_n = (p.a - 1) / p.b, min(p.a - 1, p.b)
     budgets = np.array([1e12, 1e14])
@@ -204,7 +204,7 @@ def compute_optimal_frontier(p: Parameters) -> Items:
 
     @cache
     def bound(width: int) -> Array:
-        return surface.frontier(width * np.array(p.times))[0]
+        return surface().frontier(width * np.array(p.times))[0]
 
     yield near(
         "exponent of N⋆ in compute", lambda: exponents()[1], rate_t / (rate_t + rate_n), 0.02

@@ -175,7 +175,8 @@ def evaluate(
     return Evidence(
         experiment, outcome, message, judgement, scale, experiment.parameters(budget).describe(),
         root_seed, (min(large_counts), max(large_counts)),
-        tuple(_curves(small, large, runs, ratios, judgement)), facts, large.guides,
+        tuple(_curves(small, large, runs, ratios, judgement)), facts,
+        tuple(guide.drawn() for guide in large.guides),
         tuple(_describe(failure, list(cells.values())) for failure in result.failures),
         len(cells), result.computed, result.resumed, time.perf_counter() - started,
     )  # fmt: skip

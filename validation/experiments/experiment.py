@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -78,12 +78,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class Guide:
-    """Something drawn for the eye: a dashed ``curve``, a ``vertical`` line, or a ``star``."""
+    """Something drawn for the eye: a dashed ``curve``, a ``vertical`` line, or a ``star``.
+
+    ``y`` may be a function, called when the guide is drawn.
+    """
 
     kind: Literal["curve", "vertical", "star"]
     label: str
     x: Any
     y: Any = None
+
+    def drawn(self) -> Guide:
+        """The guide with its ordinates."""
+        return replace(self, y=self.y()) if callable(self.y) else self
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def flow_curves(p: Parameters) -> Items:
     spectrum, x = task(p.a, p.b, p.M), times_around(p.times)
     for n in p.N:
         yield over_time(f"N = {n}", flow(spectrum, n, p.P, p.times), x)
-    yield Guide("curve", "N = ∞", x, theory(flow(spectrum, 10**9, p.P, p.times), x).excess_loss)
+    wide = flow(spectrum, 10**9, p.P, p.times)
+    yield Guide("curve", "N = ∞", x, lambda: theory(wide, x).excess_loss)
     yield below(
         f"largest log-increase of the simulated loss with width, t ≤ {OVERFITTING:g}",
         lambda m: np.diff(
@@ -161,7 +162,8 @@ def train_test_gap(p: Parameters) -> Items:
         cell = flow(spectrum, p.N, size, p.times, noise=p.noise)
         yield over_time(f"P = {size}, test", cell, x)
         yield over_time(f"P = {size}, training", cell, x, loss="train_loss")
-    yield Guide("curve", "P = ∞", x, theory(flow(spectrum, p.N, 10**9, p.times), x).excess_loss)
+    fresh = flow(spectrum, p.N, 10**9, p.times)
+    yield Guide("curve", "P = ∞", x, lambda: theory(fresh, x).excess_loss)
 
     def exponent() -> float:
         sizes = np.array([10**6, 10**7])
