@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -121,6 +122,13 @@ def _diagonalised(
     return np.diag(rotated), vectors
 
 
+@lru_cache(maxsize=2048)
+def lambdified(arguments: tuple[sp.Symbol, ...], body: Any, module: str) -> Callable[..., Any]:
+    """`sympy.lambdify`, remembered; the names of the symbols do not matter."""
+    body = list(body) if isinstance(body, tuple) else body
+    return sp.lambdify(list(arguments), body, module, cse=True, dummify=True)
+
+
 def compile_trace(
     atom: SpectralTrace, given: DeterministicValues
 ) -> Callable[[Values, Mapping[Any, Any]], Any]:
@@ -136,7 +144,7 @@ def compile_trace(
         )
     if len(atom.factors) == 1 or diagonal:
         body = commuting(sp.Mul(*atom.factors))
-        function = sp.lambdify([*letters, *symbols], body, "numpy", cse=True, dummify=True)
+        function = lambdified((*letters, *symbols), body, "numpy")
 
         def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
             modes = [_padded(x, atom, given, dimensions) for x in letters]
@@ -179,7 +187,7 @@ def _compile_word(
         basis = given.bases[letters[0]]
         vectors = np.eye(size) if basis is None else basis
         diagonals = [given.eigenvalues[x] for x in letters]
-        function = sp.lambdify([*letters, *symbols], factor, "numpy", dummify=True)
+        function = lambdified((*letters, *symbols), factor, "numpy")
         if factor.free_symbols & set(symbols):
             between.append(gap @ vectors)
             moving.append((function, diagonals, vectors))
@@ -226,7 +234,7 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
         return CompiledWord(atom, MPMATH)(given.space(atom, given.dimensions, True), values)
     if len(atom.factors) == 1 or diagonal:
         body = commuting(sp.Mul(*atom.factors))
-        function = sp.lambdify([*letters, *symbols], body, "mpmath", dummify=True)
+        function = lambdified((*letters, *symbols), body, "mpmath")
         sizes = {s: int(v) for s, v in given.dimensions.items()}
         vectors = [
             given.exact[x]
@@ -243,7 +251,7 @@ def exact_trace(atom: SpectralTrace, given: DeterministicValues, values: Values)
         vectors_ = mpmath.matrix(
             (np.eye(len(given.eigenvalues[own[0]])) if basis is None else basis).tolist()
         )
-        function = sp.lambdify([*own, *symbols], factor, "mpmath", dummify=True)
+        function = lambdified((*own, *symbols), factor, "mpmath")
         modes = zip(*([mpmath.mpf(float(v)) for v in given.eigenvalues[x]] for x in own))
         diagonal = mpmath.diag([function(*mode, *numbers) for mode in modes])
         matrix = vectors_ * diagonal * vectors_.T

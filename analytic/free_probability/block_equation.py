@@ -1,0 +1,558 @@
+r"""The Dyson equation in numbers: G(u) = (F − Σ(u))^{-1}, u = v Tr(R G_jk L), at many points.
+
+The blocks of a pencil are arrays over points (and over the modes of deterministic matrices that
+commute; matrices that do not are kept whole). Four things are computed from G:
+
+    f(u)_a   = v_a Tr(R_a G_jk L_a),                                     the equation u = f(u)
+    ∂f_a/∂u_b = v_a Tr(R_a G (∂Σ/∂u_b) G L_a),                                   Newton's method
+    T(V)     = G* E[𝒳* V 𝒳] G,                                                  the certificate
+    Σ c_i G_ij b_j + d,                                                         the outputs.
+
+T acts on V through the finitely many traces v Tr(Lᵀ V_{ii'} L') that E[𝒳* V 𝒳] contains, so its
+spectral radius is that of a small matrix. The Hermitian double [[−iε, Q], [Q*, −iε]] of a pencil is
+a pencil again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..errors import OutsideTheoryError
+from .entries import FixedInverse, Word, word_value
+from .pencil import Pencil
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """``coefficient``·L X R at block (row, column); X is empty for a deterministic term L."""
+
+    row: int
+    column: int
+    coefficient: np.ndarray
+    left: Word
+    matrix: str = ""
+    transposed: bool = False
+    right: Word = ()
+
+    def adjoint(self, shift: int) -> Term:
+        """The adjoint in the lower left of a double of ``shift`` + ``shift`` blocks."""
+        word, other = _transposed(self.left), _transposed(self.right)
+        left, right = (word, ()) if not self.matrix else (other, word)
+        coefficient = np.conj(self.coefficient)
+        row, column, flip = shift + self.column, self.row, not self.transposed
+        return Term(row, column, coefficient, left, self.matrix, flip, right)
+
+
+def _transposed(word: Word) -> Word:
+    """The letters of the transposed word."""
+    flipped = []
+    for letter in reversed(word):
+        if isinstance(letter, FixedInverse):
+            terms = tuple((_transposed(w), c) for w, c in letter.terms)
+            flipped.append(FixedInverse(terms))
+        else:
+            flipped.append(replace_transposed(letter))
+    return tuple(flipped)
+
+
+def replace_transposed(letter: Any) -> Any:
+    """Xᵀ for X; the flag has no effect on symmetric matrices."""
+    return replace(letter, transposed=not letter.transposed)
+
+
+def floating(value: Any) -> np.ndarray:
+    """A number or an array as float64 or complex128: never as machine integers, which overflow."""
+    array = np.asarray(value, complex)
+    return array if np.iscomplexobj(value) or np.any(array.imag) else array.real
+
+
+def number(expression: Any, values: Mapping[sp.Symbol, Any]) -> Any:
+    """A rational expression of scalars in floating numbers (never machine integers)."""
+    if isinstance(expression, sp.Symbol):
+        return values[expression]
+    if isinstance(expression, sp.Rational):
+        return float(expression)
+    if isinstance(expression, sp.Add):
+        return sum((number(e, values) for e in expression.args), 0.0)
+    if isinstance(expression, sp.Mul):
+        product: Any = 1.0
+        for factor in expression.args:
+            product = product * number(factor, values)
+        return product
+    if isinstance(expression, sp.Pow):
+        base, power = number(expression.base, values), expression.exp
+        if power.is_Integer:
+            return base ** int(power) if power > 0 else (1.0 / base) ** int(-power)
+        return np.asarray(base, complex) ** float(power)
+    return complex(expression)
+
+
+class Numbers:
+    """What a pencil is evaluated at: scalars over points, matrices, dimensions."""
+
+    def __init__(self, pencil: Pencil, values: Mapping[sp.Symbol, Any], given: Any) -> None:
+        self.pencil, self.given = pencil, given
+        self.points = max(len(v) for v in values.values()) if values else 1
+        self.values = dict(values)
+        self.model = pencil.model
+
+    def scalar(self, expression: Any) -> np.ndarray:
+        """A coefficient at every point."""
+        value = np.asarray(number(sp.sympify(expression), self.values))
+        return np.broadcast_to(value, (self.points,))
+
+    def terms(self) -> list[Term]:
+        """The terms of the pencil."""
+        return [
+            Term(i, j, self.scalar(c), left, letter.name, letter.transposed, right)
+            if letter is not None
+            else Term(i, j, self.scalar(c), left)
+            for (i, j), item in sorted(self.pencil.q.items())
+            for (left, letter, right), c in sorted(item.items(), key=lambda pair: str(pair[0]))
+        ]
+
+
+def letters_of(words: Iterable[Word]) -> set[str]:
+    """The names of the deterministic matrices in some words."""
+    found: set[str] = set()
+    for word in words:
+        for letter in word:
+            if isinstance(letter, FixedInverse):
+                found |= letters_of(w for w, _ in letter.terms)
+            else:
+                found.add(letter.name)
+    return found
+
+
+class Modes:
+    """A space on which all deterministic matrices are diagonal: one entry for each mode."""
+
+    def __init__(self, numbers: Numbers, names: set[str], spaces: set[sp.Expr]) -> None:
+        self.numbers, given = numbers, numbers.given
+        records = [numbers.model.fixed[name] for name in sorted(names)]
+        self.weights = {space: numbers.scalar(space)[:, None] for space in spaces}
+        self.roots: dict[str, np.ndarray] = {}
+        length = 1
+        if records:
+            longest = [len(given.eigenvalues[r.eigenvalue]) for r in records]
+            sizes = [float(np.max(numbers.scalar(s))) for r in records for s in r.symbol.shape]
+            length = max(*longest, *(int(s) for s in sizes))
+            order = np.arange(length)
+            for space in spaces:
+                size = numbers.scalar(space)[:, None]
+                self.weights[space] = np.where(order < size, 1.0, 0.0)
+        for record in records:
+            modes = given.eigenvalues[record.eigenvalue]
+            padded = np.concatenate([modes, np.zeros(length - len(modes))])
+            self.roots[record.symbol.name] = padded
+        self.length = length
+
+    def word(self, word: Word, space: sp.Expr) -> np.ndarray:
+        """A deterministic word at every mode (and point, if its coefficients vary)."""
+        total: Any = np.ones((1, self.length))
+        for letter in word:
+            if isinstance(letter, FixedInverse):
+                parts = (
+                    self.numbers.scalar(c)[:, None] * self.word(w, space) for w, c in letter.terms
+                )
+                total = total / sum(parts)
+            else:
+                symmetric = self.numbers.model.fixed[letter.name].symmetric
+                power = letter.exponent if symmetric else sp.Rational(1, 2)
+                root = self.roots[letter.name]
+                total = total * (root if power == 1 else np.sqrt(root) ** int(2 * power))
+        return total
+
+    def traced(self, word: Word, space: sp.Expr) -> np.ndarray:
+        """The word with the multiplicity of every mode."""
+        return self.word(word, space) * self.weights[space]
+
+    def assembled(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
+        """A block matrix from (row, column, block), for every mode."""
+        matrix = np.zeros((points, self.length, n, n), complex)
+        for row, column, block in parts:
+            matrix[:, :, row, column] += block
+        return matrix
+
+    def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
+        """One block."""
+        return matrix[:, :, row, column]
+
+    def trace(self, *factors: np.ndarray) -> np.ndarray:
+        """The trace of a product, the first factor being `traced`."""
+        product = factors[0]
+        for factor in factors[1:]:
+            product = product * factor
+        return np.sum(product, axis=1)
+
+    adjoint = staticmethod(np.conj)
+
+
+class Whole:
+    """A space on which deterministic matrices do not commute: blocks are whole matrices."""
+
+    def __init__(self, numbers: Numbers, names: set[str], spaces: set[sp.Expr]) -> None:
+        self.numbers, given = numbers, numbers.given
+        self.matrices: dict[str, np.ndarray] = {}
+        for name in sorted(names):
+            record = numbers.model.fixed[name]
+            if not record.symmetric:
+                raise OutsideTheoryError(f"{name} is rectangular and meets other matrices")
+            values = given.eigenvalues[record.eigenvalue]
+            basis = given.bases[record.eigenvalue]
+            whole = np.diag(values) if basis is None else (basis * values) @ basis.T
+            self.matrices[name] = whole
+        (self.size,) = {len(m) for m in self.matrices.values()}
+
+    def word(self, word: Word, space: sp.Expr) -> np.ndarray:
+        """A deterministic word as matrices over points (one, if its coefficients are constant)."""
+        total = np.eye(self.size)[None]
+        for letter in word:
+            if isinstance(letter, FixedInverse):
+                parts = (
+                    self.numbers.scalar(c)[:, None, None] * self.word(w, space)
+                    for w, c in letter.terms
+                )
+                total = total @ np.linalg.inv(sum(parts))
+            else:
+                total = total @ word_value((letter,), self.size, self.matrices, {})
+        return total
+
+    traced = word
+
+    def assembled(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
+        """A block matrix from (row, column, block)."""
+        size = self.size
+        matrix = np.zeros((points, n * size, n * size), complex)
+        for i, j, block in parts:
+            matrix[:, i * size : (i + 1) * size, j * size : (j + 1) * size] += block
+        return matrix
+
+    def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
+        """One block."""
+        size = self.size
+        return matrix[:, row * size : (row + 1) * size, column * size : (column + 1) * size]
+
+    def trace(self, *factors: np.ndarray) -> np.ndarray:
+        """The trace of a product."""
+        product = factors[0]
+        for factor in factors[1:-1]:
+            product = product @ factor
+        return np.sum(product * np.swapaxes(factors[-1], -1, -2), axis=(-1, -2))
+
+    @staticmethod
+    def adjoint(matrix: np.ndarray) -> np.ndarray:
+        """The adjoint of a block."""
+        return np.conj(np.swapaxes(matrix, -1, -2))
+
+
+def times(coefficient: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """A number for every point times a block for every point."""
+    return coefficient.reshape(-1, *[1] * (block.ndim - 1)) * block
+
+
+def _joined(model: Any, names: set[str], spaces: Iterable[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
+    """A leader for every space; spaces that a rectangular matrix connects share it."""
+    leader = {space: space for space in spaces}
+
+    def find(space: sp.Expr) -> sp.Expr:
+        while leader.setdefault(space, space) != space:
+            space = leader[space]
+        return space
+
+    for name in sorted(names):
+        first, second = (find(space) for space in model.fixed[name].symbol.shape)
+        leader[first] = second
+    return {space: find(space) for space in list(leader)}
+
+
+class BlockEquation:
+    """u = f(u) for some blocks of a pencil, at every point."""
+
+    def __init__(
+        self,
+        numbers: Numbers,
+        terms: list[Term],
+        spaces: list[sp.Expr],
+        blocks: list[int],
+        support: Callable[[int, int], bool] | None = None,
+        outside: Iterable[Word] = (),
+    ) -> None:
+        self.numbers, self.spaces, self.blocks = numbers, spaces, sorted(blocks)
+        inside = set(blocks)
+        self.terms = [t for t in terms if t.row in inside and t.column in inside]
+        self.fixed = [t for t in self.terms if not t.matrix]
+        self.random = [t for t in self.terms if t.matrix]
+        self.variances = {
+            t.matrix: numbers.scalar(numbers.model.random[t.matrix].variance) for t in self.random
+        }
+        inner = [w for t in self.terms for w in (t.left, t.right)]
+        names = letters_of([*inner, *outside])
+        self._group(names)
+        self._pair(support)
+        self._pair_adjoint()
+
+    def _group(self, names: set[str]) -> None:
+        """Blocks by space: one small matrix for each mode of it."""
+        model, given = self.numbers.model, self.numbers.given
+        dimensions = {self.spaces[b] for b in self.blocks}
+        dimensions |= {d for n in names for d in model.fixed[n].symbol.shape}
+        dimensions |= {
+            d for t in self.random for d in model.random[t.matrix].symbol.shape
+        }  # a word beside X lives on a space of X
+        leader = _joined(model, names, sorted(dimensions, key=str))
+        self.modes: dict[sp.Expr, Any] = {}
+        for root in {leader[d] for d in dimensions}:
+            members = {d for d in dimensions if leader[d] == root}
+            own = {n for n in names if model.fixed[n].symbol.rows in members}
+            families = {model.family(n) for n in own}
+            diagonal = all(given.bases[model.fixed[n].eigenvalue] is None for n in own)
+            kind = Whole if len(families) > 1 and not diagonal else Modes
+            modes = kind(self.numbers, own, members)
+            self.modes.update(dict.fromkeys(members, modes))
+        self.groups: dict[int, tuple[Any, list[int]]] = {}
+        for block in self.blocks:
+            modes = self.modes[self.spaces[block]]
+            self.groups.setdefault(id(modes), (modes, []))[1].append(block)
+        self.place = {b: k for _, g in self.groups.values() for k, b in enumerate(g)}
+
+    def same(self, first: int, second: int) -> bool:
+        """Whether two blocks are coupled by deterministic entries (lie on one space)."""
+        return self.modes[self.spaces[first]] is self.modes[self.spaces[second]]
+
+    def _traced(self, block: int, word: Word) -> np.ndarray:
+        """A word that is traced over the space of a block."""
+        space = self.spaces[block]
+        return self.modes[space].traced(word, space)
+
+    def _word(self, block: int, word: Word) -> np.ndarray:
+        """A word on the space of a block."""
+        space = self.spaces[block]
+        return self.modes[space].word(word, space)
+
+    def _pair(self, support: Callable[[int, int], bool] | None) -> None:
+        """The unknowns u = v Tr(R G_jk L') and where they enter Σ."""
+        self.keys: dict[Key, int] = {}
+        self.enter: list[tuple[int, int, int, np.ndarray]] = []  # unknown, row, column, weight
+        self.of: list[tuple[int, int, np.ndarray]] = []  # row, column, weight
+        for first in self.random:
+            for second in self.random:
+                symmetric = self.numbers.model.random[first.matrix].symmetric
+                paired = first.matrix == second.matrix and (
+                    symmetric or first.transposed != second.transposed
+                )
+                j, k = first.column, second.row
+                if not paired or not self.same(j, k) or not (support is None or support(j, k)):
+                    continue
+                key = (first.matrix, j, k, first.right, second.left)
+                if key not in self.keys:
+                    self.keys[key] = len(self.keys)
+                    weight = self._traced(k, (*second.left, *first.right))
+                    self.of.append((j, k, times(self.variances[first.matrix], weight)))
+                words = self._word(first.row, (*first.left, *second.right))
+                weight = times(first.coefficient * second.coefficient, words)
+                self.enter.append((self.keys[key], first.row, second.column, weight))
+
+    def _pair_adjoint(self) -> None:
+        """The traces v Tr(Lᵀ V_ii' L') of T and where they enter E[𝒳* V 𝒳]."""
+        keys: dict[Key, int] = {}
+        self.adjoint_enter: list[tuple[int, int, int, np.ndarray]] = []
+        self.adjoint_of: list[tuple[int, int, np.ndarray]] = []
+        for first in self.random:
+            for second in self.random:
+                symmetric = self.numbers.model.random[first.matrix].symmetric
+                if first.matrix != second.matrix or not (
+                    symmetric or first.transposed == second.transposed
+                ):
+                    continue
+                if not self.same(first.row, second.row):
+                    continue
+                kind = (first.matrix, first.transposed)
+                key = (*kind, first.row, second.row, first.left, second.left)
+                if key not in keys:
+                    keys[key] = len(keys)
+                    word = (*second.left, *_transposed(first.left))
+                    weight = times(
+                        np.abs(self.variances[first.matrix]), self._traced(second.row, word)
+                    )
+                    self.adjoint_of.append((first.row, second.row, weight))
+                words = self._word(first.column, (*_transposed(first.right), *second.right))
+                weight = times(np.conj(first.coefficient) * second.coefficient, words)
+                self.adjoint_enter.append((keys[key], first.column, second.column, weight))
+
+    @property
+    def size(self) -> int:
+        """The number of unknowns."""
+        return len(self.keys)
+
+    def zero(self) -> np.ndarray:
+        """u = 0 at every point."""
+        return np.zeros((self.size, self.numbers.points), complex)
+
+    def green(self, u: np.ndarray, at: np.ndarray, scale: float = 1.0) -> dict[int, np.ndarray]:
+        """G(u) at the points ``at``, one array (points, modes, n, n) for each group."""
+        result = {}
+        for name, (modes, blocks) in self.groups.items():
+            members, parts = set(blocks), []
+            for term in self.fixed:
+                if term.row in members:
+                    word = _rows(self._word(term.row, term.left), at)
+                    place = self.place[term.row], self.place[term.column]
+                    parts.append((*place, times(term.coefficient[at], word)))
+            for index, row, column, weight in self.enter:
+                if row in members:
+                    value = times(-scale * u[index], _rows(weight, at))
+                    parts.append((self.place[row], self.place[column], value))
+            spaces = [self.spaces[b] for b in blocks]
+            result[name] = inverses(modes.assembled(len(blocks), len(at), parts, spaces))
+        return result
+
+    def entry(self, green: dict[int, np.ndarray], row: int, column: int) -> np.ndarray:
+        """G_jk at every point and mode."""
+        modes = self.modes[self.spaces[row]]
+        return modes.entry(green[id(modes)], self.place[row], self.place[column], self.spaces)
+
+    def _trace(self, block: int, *factors: np.ndarray) -> np.ndarray:
+        return self.modes[self.spaces[block]].trace(*factors)
+
+    def mapped(self, green: dict[int, np.ndarray], at: np.ndarray) -> np.ndarray:
+        """f(u) from G(u)."""
+        rows = [
+            self._trace(j, _rows(weight, at), self.entry(green, j, k)) for j, k, weight in self.of
+        ]
+        return np.array(rows, complex).reshape(self.size, len(at))
+
+    def _pairs(
+        self, green: dict[int, np.ndarray], at: np.ndarray, of: Any, enter: Any, adjoint: bool
+    ) -> np.ndarray:
+        """Σ_modes w_a w_b G_{j i} G_{l k}, or with a conjugate for T: (points, a, b)."""
+        result = np.zeros((len(at), len(of), len(of)), complex)
+        for a, (j, k, weight) in enumerate(of):
+            own = _rows(weight, at)
+            for b, row, column, other in enter:
+                if not (self.same(j, row) and self.same(k, column)):
+                    continue
+                modes = self.modes[self.spaces[j]]
+                if adjoint:
+                    first = modes.adjoint(self.entry(green, row, j))
+                else:
+                    first = self.entry(green, j, row)
+                factors = (own, first, _rows(other, at), self.entry(green, column, k))
+                result[:, a, b] += modes.trace(*factors)
+        return result
+
+    def jacobian(
+        self, green: dict[int, np.ndarray], at: np.ndarray, scale: float = 1.0
+    ) -> np.ndarray:
+        """∂f_a/∂u_b."""
+        return scale * self._pairs(green, at, self.of, self.enter, False)
+
+    def output(
+        self,
+        green: dict[int, np.ndarray],
+        at: np.ndarray,
+        c: Mapping[int, Any],
+        b: Mapping[int, Any],
+        d: Any,
+        space: sp.Expr,
+    ) -> np.ndarray:
+        """Tr(Σ c_i G_ij b_j + d) over a space."""
+        scalar, modes = self.numbers.scalar, self.modes[space]
+        total = np.zeros(len(at), complex)
+        for (word, _, _), coefficient in d.items():
+            one = modes.word((), space)
+            total = total + scalar(coefficient)[at] * modes.trace(
+                _rows(modes.traced(word, space), at), one
+            )
+        for i, left in c.items():
+            for j, right in b.items():
+                if not self.same(i, j):
+                    continue
+                for (first, _, _), a in left.items():
+                    for (second, _, _), e in right.items():
+                        word = _rows(self._traced(j, (*second, *first)), at)
+                        trace = self._trace(i, word, self.entry(green, i, j))
+                        total = total + (scalar(a) * scalar(e))[at] * trace
+        return total
+
+    def radius(
+        self, green: dict[int, np.ndarray], at: np.ndarray, scale: float = 1.0
+    ) -> np.ndarray:
+        """The spectral radius of T at every point (1 where it is not finite)."""
+        matrix = scale * self._pairs(green, at, self.adjoint_of, self.adjoint_enter, True)
+        good = np.all(np.isfinite(matrix), axis=(1, 2))
+        result = np.full(len(at), np.inf)
+        if matrix.shape[1] == 0:
+            return np.zeros(len(at))
+        with np.errstate(all="ignore"):
+            result[good] = np.abs(np.linalg.eigvals(_balanced(matrix[good]))).max(axis=1)
+        return result
+
+
+def _rows(weight: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The rows of some points of an array over points and modes (one row serves all)."""
+    return weight if len(weight) == 1 else weight[at]
+
+
+def _balanced(matrices: np.ndarray) -> np.ndarray:
+    """D^{-1} M D with D from the root of row and column sums: sizes differ by many orders."""
+    result = np.array(matrices)
+    for _ in range(8):
+        rows, columns = np.abs(result).sum(axis=2), np.abs(result).sum(axis=1)
+        scale = np.sqrt(np.where((rows > 0) & (columns > 0), rows / columns, 1.0))
+        result = result / scale[:, :, None] * scale[:, None, :]
+    return result
+
+
+def inverses(matrices: np.ndarray) -> np.ndarray:
+    """The inverses of many small matrices; NaN where one is singular."""
+    n = matrices.shape[-1]
+    with np.errstate(all="ignore"):
+        if n == 1:
+            return 1 / matrices
+        if n == 2:
+            a, b, c, d = (matrices[..., i, j] for i in (0, 1) for j in (0, 1))
+            determinant = a * d - b * c
+            adjugate = np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], -2)
+            return adjugate / determinant[..., None, None]
+        try:
+            return np.linalg.inv(matrices)
+        except np.linalg.LinAlgError:
+            return np.array([_inverse(m) for m in matrices.reshape(-1, n, n)]).reshape(
+                matrices.shape
+            )
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse, NaN if singular."""
+    try:
+        return np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, np.nan, complex)
+
+
+class DoubledEquation(BlockEquation):
+    """The Hermitian double [[−iε, Q], [Q*, −iε]] of some blocks; ``shift`` holds −iε."""
+
+    def __init__(
+        self, numbers: Numbers, terms: list[Term], spaces: list[sp.Expr], blocks: list[int]
+    ) -> None:
+        n, inside = len(spaces), set(blocks)
+        self.offset = n
+        self.shift = np.zeros(numbers.points, complex)
+        kept = [t for t in terms if t.row in inside and t.column in inside]
+        upper = [replace(t, column=t.column + n) for t in kept]
+        lower = [t.adjoint(n) for t in kept]
+        both = [*blocks, *(b + n for b in blocks)]
+        diagonal = [Term(b, b, self.shift, ()) for b in both]
+        super().__init__(numbers, [*upper, *lower, *diagonal], spaces + spaces, both)
+
+
+__all__ = ["BlockEquation", "DoubledEquation", "Numbers", "Term", "floating"]
