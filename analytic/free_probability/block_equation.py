@@ -203,42 +203,56 @@ class Whole:
         self.matrices: dict[str, np.ndarray] = {}
         for name in sorted(names):
             record = numbers.model.fixed[name]
-            if not record.symmetric:
-                raise OutsideTheoryError(f"{name} is rectangular and meets other matrices")
-            values = given.eigenvalues[record.eigenvalue]
-            basis = given.bases[record.eigenvalue]
-            whole = np.diag(values) if basis is None else (basis * values) @ basis.T
+            letter = record.eigenvalue
+            values, sides = given.eigenvalues[letter], given.sides.get(letter)
+            basis = given.bases[letter]
+            if sides is not None:
+                left, right = (sides[d] for d in record.symbol.shape)
+                whole = (left[:, : len(values)] * np.sqrt(values)) @ right[:, : len(values)].T
+            elif not record.symmetric:
+                raise OutsideTheoryError(f"{name}: give the whole matrix, not its singular values")
+            else:
+                whole = np.diag(values) if basis is None else (basis * values) @ basis.T
             self.matrices[name] = whole
-        (self.size,) = {len(m) for m in self.matrices.values()}
+        self.sizes = {s: int(np.max(numbers.scalar(s))) for s in spaces}
+        self.blocks: list[sp.Expr] = []
 
     def word(self, word: Word, space: sp.Expr) -> np.ndarray:
         """A deterministic word as matrices over points (one, if its coefficients are constant)."""
-        total = np.eye(self.size)[None]
+        total = np.eye(self.sizes[space])[None]
         for letter in word:
             if isinstance(letter, FixedInverse):
                 parts = (
-                    self.numbers.scalar(c)[:, None, None] * self.word(w, space)
+                    self.numbers.scalar(c)[:, None, None] * self.word(w, self._space(total))
                     for w, c in letter.terms
                 )
                 total = total @ np.linalg.inv(sum(parts))
             else:
-                total = total @ word_value((letter,), self.size, self.matrices, {})
+                total = total @ word_value((letter,), 0, self.matrices, {})
         return total
 
     traced = word
 
     def assembled(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
         """A block matrix from (row, column, block)."""
-        size = self.size
-        matrix = np.zeros((points, n * size, n * size), complex)
+        self.blocks = spaces
+        edges = self._edges()
+        matrix = np.zeros((points, edges[-1], edges[-1]), complex)
         for i, j, block in parts:
-            matrix[:, i * size : (i + 1) * size, j * size : (j + 1) * size] += block
+            matrix[:, edges[i] : edges[i + 1], edges[j] : edges[j + 1]] += block
         return matrix
+
+    def _edges(self) -> list[int]:
+        return [0, *np.cumsum([self.sizes[s] for s in self.blocks]).tolist()]
+
+    def _space(self, matrix: np.ndarray) -> sp.Expr:
+        """A space of the size of the columns of a matrix."""
+        return next(s for s, size in self.sizes.items() if size == matrix.shape[-1])
 
     def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
         """One block."""
-        size = self.size
-        return matrix[:, row * size : (row + 1) * size, column * size : (column + 1) * size]
+        edges = self._edges()
+        return matrix[:, edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
 
     def trace(self, *factors: np.ndarray) -> np.ndarray:
         """The trace of a product."""
@@ -313,7 +327,7 @@ class BlockEquation:
             members = {d for d in dimensions if leader[d] == root}
             own = {n for n in names if model.fixed[n].symbol.rows in members}
             families = {model.family(n) for n in own}
-            diagonal = all(given.bases[model.fixed[n].eigenvalue] is None for n in own)
+            diagonal = given.is_diagonal([model.fixed[n].eigenvalue for n in own])
             kind = Whole if len(families) > 1 and not diagonal else Modes
             modes = kind(self.numbers, own, members)
             self.modes.update(dict.fromkeys(members, modes))

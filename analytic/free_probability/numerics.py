@@ -397,7 +397,7 @@ def _differs(
     """Where the value is not finite, or not that of the block resolvent."""
     modes = max((len(v) for v in given.eigenvalues.values()), default=1)
     work = parts.numbers.points * modes * parts.pencil.size**2
-    mixed = any(basis is not None for basis in given.bases.values())
+    mixed = not given.is_diagonal(list(given.eigenvalues))
     suspect = np.isnan(value)
     if work <= LARGEST_CHECK and not mixed:
         other = block_value(equations, parts, root)
