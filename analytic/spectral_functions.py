@@ -189,6 +189,40 @@ class TargetSum(ModeFunction):
         return sp.Sum(weight**2 * eigenvalue / (eigenvalue + x) ** q, (J, 1, M))
 
 
+class Moment(ModeFunction):
+    r"""Σ_J w_J^{2j} λ_J^n as ``Moment(n, j)``, j = 0 or 1; of a given spectrum with a third argument.
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> Moment(-1, 0, Flat(6)).evalf(5)
+    6.0000
+    """
+
+    letter = "Tr"
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+    @staticmethod
+    def _imp_(n: Any, j: Any, spectrum: Spectrum | None = None) -> Any:
+        zero = mpmath.mpf(0)
+        return _needed(spectrum, f"Tr λ^{int(n)}").resolvent_sum(zero, int(n), 0, target=bool(j))
+
+    def _sympystr(self, printer: Any) -> str:
+        n, j = self.args[:2]
+        return f"Tr[{'w^2*' * int(bool(j))}lambda^{n}]"
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        n, j = self.args[:2]
+        return prettyForm(f"Tr[{'w² ' * int(bool(j))}λ^{n}]")
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        n, j = self.args[:2]
+        body = rf"\operatorname{{Tr}}{' W' if j else ''}\Lambda^{{{n}}}"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
 def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
     """The expression with every D_q(κ) and h_q(κ) taken of this spectrum.
 

@@ -21,7 +21,7 @@ are equal, a power law itself.  Before t = 1 (in units of 1/λ₊) nothing has b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ import numpy as np
 from .. import arguments
 from ..errors import InputError
 from ..loss import static_loss
+from ..spectral_functions import Moment
 from ..spectrum import PowerLaw
 
 __all__ = ["Border", "RegimeMap", "size_map", "time_map"]
@@ -232,11 +233,12 @@ def _breakdown(spectrum: PowerLaw) -> _Candidate:
     w_0 = float(spectrum.resolvent_sum(zero, 0, 0, target=True))
     w_1 = float(spectrum.resolvent_sum(zero, -1, 0, target=True))
 
-    faces = {smaller: _breakdown_face(smaller) for smaller in ("N", "T")}
+    moments = {Moment(-1, 0): first, Moment(0, 1): w_0, Moment(-1, 1): w_1}
+    faces = {smaller: _breakdown_face(smaller, moments) for smaller in ("N", "T")}
 
     def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
         below, above = (
-            faces[s](size, n, t, first, w_0, w_1) * (size - low) for s, low in (("N", n), ("T", t))
+            faces[s](size, n, t) * (size - low) for s, low in (("N", n), ("T", t))
         )
         return np.where(n < t, below, above)
 
@@ -248,17 +250,15 @@ def _breakdown(spectrum: PowerLaw) -> _Candidate:
     )
 
 
-def _breakdown_face(smaller: str) -> Callable[..., Any]:
-    """The leading coefficient of the breakdown limit as a function of M, N, T, Λ₁, W₀, W₁."""
+def _breakdown_face(smaller: str, moments: Mapping[Any, float]) -> Callable[..., Any]:
+    """The leading coefficient of the breakdown limit as a function of M, N, T."""
     import sympy as sp
 
     from ..notation import M, N, T
     from .limits import limit
-    from .limits.local import ResolvedModes
 
-    modes = ResolvedModes(1)
     lead = limit("min(N,T)->M", smaller=smaller, terms=1).loss.lead.coefficient
-    return sp.lambdify((M, N, T, modes.inverse[0], modes.power[0], modes.power[1]), lead, "numpy")
+    return sp.lambdify((M, N, T), lead.xreplace(dict(moments)), "numpy")
 
 
 def _size_borders(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: float) -> list[Border]:

@@ -30,11 +30,12 @@ import sympy as sp
 
 from .. import arguments
 from ..errors import InputError
+from ..loss import excess_loss_formula
 from ..notation import N, T, a, b, kappa, sigma_eps
-from ..spectral_functions import TargetSum
+from ..spectral_functions import DegreesOfFreedom, TargetSum
 from .expansion import Expansion, exact_number, power_sum_transform
-from .limits import ratio
-from .limits.scaling import plateau_series, ratio_series, reduced_loss, scaling_ordering
+from .limits.scaling import scaling_ordering
+from .limits.stated import expand_static
 
 __all__ = ["Competitor", "Law", "ScalingRegime", "bottleneck_law", "four_regimes"]
 
@@ -90,10 +91,20 @@ class Law:
         return self.loss.resolved().lead.coefficient
 
 
+#: the other resource and the latent space infinite, zero ridge
+ALONE = {
+    "features": "1 << N, T = inf, M = inf, z = 0",
+    "data": "1 << T, N = inf, M = inf, z = 0",
+}
+
+
+@cache
 def _order_of_target_sum(resource: str) -> int:
     """q of the κ^q h_q that is left of formula (4) when ``resource`` alone is finite."""
-    size = {"features": N, "data": T}[resource]
-    left = sp.numer(sp.together(reduced_loss(size, False).subs(sigma_eps, 0).subs(ratio, 0)))
+    size, other = (N, T) if resource == "features" else (T, N)
+    formula = excess_loss_formula().subs(sigma_eps, 0).subs(DegreesOfFreedom(1, kappa), size)
+    small = sp.Dummy("epsilon", positive=True)
+    left = sp.numer(sp.together(sp.cancel(formula.subs(other, 1 / small)).subs(small, 0)))
     orders = {int(h.args[0]) for h in left.atoms(TargetSum)}
     if len(orders) != 1:
         raise AssertionError(f"expected one target sum, found {orders}")
@@ -116,8 +127,7 @@ def bottleneck_law(resource: str, exponent: Any, target_exponent: Any, terms: in
     Min(2*b, a - 1)
     """
     arguments.choice("resource", resource, ("features", "data"))
-    size = {"features": N, "data": T}[resource]
-    loss = plateau_series(size, terms, *_exponents(exponent, target_exponent))
+    loss = expand_static("loss", ALONE[resource], *_exponents(exponent, target_exponent), terms)
     q = _order_of_target_sum(resource)
     ordering = scaling_ordering(exponent, target_exponent)
     competitors = []
@@ -179,19 +189,14 @@ def four_regimes(exponent: Any, target_exponent: Any = None) -> tuple[ScalingReg
     found = []
     for small, large in ((N, T), (T, N)):
         plateau = sp.Symbol(f"L({small})")
-        isotropic = target_exponent is None
-        lead = plateau_series(small, 1, b_value, None if isotropic else a_value).lead
+        target = None if target_exponent is None else a_value
+        alone = ALONE["features" if small == N else "data"]
+        lead = expand_static("loss", alone, b_value, target, 1).lead
         found.append(ScalingRegime(small, "resolution", plateau, -lead.power, lead.coefficient))
-        approach = ratio_series(small, isotropic, 2).terms[1]
-        found.append(
-            ScalingRegime(
-                large,
-                "variance",
-                sp.Symbol(f"L({small}, {large})") - plateau,
-                approach.power,
-                approach.coefficient * small,
-            )
-        )
+        approached = f"{large} -> inf, {small} < M, z = 0"
+        approach = expand_static("loss", approached, b_value, target, 2).terms[1]
+        rest = sp.Symbol(f"L({small}, {large})") - plateau
+        found.append(ScalingRegime(large, "variance", rest, -approach.power, approach.coefficient))
     return tuple(found)
 
 

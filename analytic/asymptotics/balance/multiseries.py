@@ -20,16 +20,21 @@ from fractions import Fraction as Rational
 from operator import add, mul
 from typing import Any
 
+import mpmath
 import sympy as sp
 
 from ...errors import InputError, OutsideTheoryError
-from ...free_probability.rational import Field, Fraction
+from ...algebra.rational import Field, Fraction
 from ...notation import a, b
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
+from ...spectrum import Spectrum
 
 Vector = tuple[Any, ...]
 WIDTH = 28  # coordinates: (scale, kind of exponent)
 ATOMS = 28  # named numbers in the field
 MAX_POWERS = 400
+MAX_TERMS = 600
+MAX_MULTIPLIED = 4  # whole powers that need no leading term
 
 
 class Tie(OutsideTheoryError):
@@ -40,6 +45,29 @@ class Tie(OutsideTheoryError):
             f"the point lies on a wall: {ratio} ~ 1 there; fix this ratio, or say which is larger"
         )
         self.ratio = ratio
+
+
+def spectral_number(
+    atom: sp.Expr, point: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
+) -> sp.Expr:
+    """D_q(κ₀), h_q(κ₀) or a moment, summed over the spectrum to these digits."""
+    if spectrum is None:
+        raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
+    with mpmath.workdps(digits + 5):
+        if isinstance(atom, Moment):
+            n, j = map(int, atom.args)
+            value = spectrum.resolvent_sum(mpmath.mpf(0), n, 0, target=bool(j))
+        else:
+            order, place = atom.args
+            where = mpmath.mpmathify(sp.N(place.subs(point), digits + 5))
+            degrees = isinstance(atom, DegreesOfFreedom)
+            family = spectrum.degrees_of_freedom if degrees else spectrum.target_sum
+            value = family(where, int(order))
+        return sp.Float(value, digits)
+
+
+class TooShallow(OutsideTheoryError):
+    """The series were cut before the leading terms of what was asked."""
 
 
 def as_rational(value: Any) -> Rational:
@@ -80,6 +108,8 @@ class Scales:
         self._scaled: dict[tuple[Vector, sp.Expr], Vector] = {}
         self._elements: dict[sp.Expr, Fraction] = {}
         self.comparisons: set[Vector] = set()
+        self.spectrum: Spectrum | None = None
+        self.foldable: list[int] = []  # coordinates of constants that the field knows
 
     # -- monomials -------------------------------------------------------------------------------
 
@@ -107,8 +137,19 @@ class Scales:
             self.rates[len(self.coordinates)] = -self.growth.get(scale, Rational(0)) * self.value(
                 kind
             )
+            known = scale.xreplace(self.atoms).free_symbols <= set(self.field.symbols)
+            if kind == 1 and scale not in self.growth and known:
+                self.foldable.append(len(self.coordinates))
             self.coordinates.append((scale, kind))
         return self._index[scale, kind]
+
+    def regrow(self, scale: sp.Expr, growth: Any) -> None:
+        """Let a scale grow at another rate; series that hold it have to be made anew."""
+        self.growth[scale] = as_rational(growth)
+        for i, (base, kind) in enumerate(self.coordinates):
+            if base == scale:
+                self.rates[i] = -self.growth[scale] * self.value(kind)
+        self._weights = {self.unit: Rational(0)}
 
     def weight(self, vector: Vector) -> Rational:
         """How fast the monomial vanishes: it is L^{−weight}."""
@@ -171,7 +212,15 @@ class Scales:
 
     def number(self, coefficient: Fraction, digits: int = 30) -> sp.Expr:
         """The coefficient at the representative point."""
-        return sp.N(self.expression(coefficient).subs(self.point), digits)
+        return self.number_of(self.expression(coefficient), digits)
+
+    def number_of(self, expression: sp.Expr, digits: int = 30) -> sp.Expr:
+        """A constant at the representative point, sums over the representative spectrum."""
+        sums = {
+            atom: spectral_number(atom, self.point, self.spectrum, digits)
+            for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
+        }
+        return sp.N(expression.xreplace(sums).subs(self.point), digits)
 
     # -- series ----------------------------------------------------------------------------------
 
@@ -229,7 +278,7 @@ class Series:
     def lead(self) -> tuple[Vector, Fraction]:
         """The leading term; `Tie` if two terms lead."""
         if not self.terms:
-            raise OutsideTheoryError("all terms cancel to the order that was computed")
+            raise TooShallow("all terms cancel to the order that was computed")
         weight, vector, coefficient = self.items[0]
         for other, second, _ in self.items[1:]:
             difference = tuple(x - y for x, y in zip(second, vector))
@@ -278,9 +327,13 @@ class Series:
                 if w1 + w2 >= limit:
                     cut = limit
                     break
-                vector = tuple(map(add, v1, v2))
-                product = c1 * c2
+                vector, product = tuple(map(add, v1, v2)), c1 * c2
+                if self.scales.foldable:
+                    vector, product = _settled(self.scales, vector, product)
                 terms[vector] = terms[vector] + product if vector in terms else product
+        if len(terms) > MAX_TERMS:
+            raise OutsideTheoryError("too many terms before the order asked for: the sizes are "
+                                     "too far apart, or too many")  # fmt: skip
         return Series(self.scales, terms, cut)
 
     __rmul__ = __mul__
@@ -306,7 +359,7 @@ def monomial_power(
 ) -> tuple[Vector, Fraction]:
     """(c·m)^e: rational factors of c that are no e-th powers join the monomial as constants."""
     if exponent.is_Integer:
-        return scales.scaled(vector, exponent), coefficient ** int(exponent)
+        return _settled(scales, scales.scaled(vector, exponent), coefficient ** int(exponent))
     if coefficient == scales.field.one:
         return _settled(scales, scales.scaled(vector, exponent), coefficient)
     if not scales.number(coefficient) > 0:
@@ -329,7 +382,7 @@ def _factors(scales: Scales, coefficient: Fraction) -> list[tuple[sp.Expr, int]]
         for factor, count in factors:
             base = factor.as_expr()
             names = {symbol: value for value, symbol in scales.atoms.items()}
-            if sp.N(base.xreplace(names).subs(scales.point), 30) < 0:
+            if scales.number_of(base.xreplace(names)) < 0:
                 base, number = -base, number * (-1) ** count
             positive.append((base.xreplace(names), sign * count))
     for prime, count in sp.factorrat(number).items():
@@ -339,22 +392,25 @@ def _factors(scales: Scales, coefficient: Fraction) -> list[tuple[sp.Expr, int]]
 
 def _settled(scales: Scales, vector: Vector, coefficient: Fraction) -> tuple[Vector, Fraction]:
     """Whole powers of constants that the field knows move from the monomial to the coefficient."""
-    result = list(vector)
-    for i, (scale, kind) in enumerate(scales.coordinates):
-        value = result[i]
-        if value and kind == 1 and scale not in scales.growth and value == int(value):
-            known = scale.xreplace(scales.atoms)
-            if known.free_symbols <= set(scales.field.symbols):
-                coefficient = coefficient * scales.element(known) ** int(value)
-                result[i] = 0
-    return tuple(result), coefficient
+    result: list[Any] | None = None
+    for i in scales.foldable:
+        value = vector[i]
+        if value and value == int(value):
+            result = result or list(vector)
+            base = scales.coordinates[i][0].xreplace(scales.atoms)
+            coefficient = coefficient * scales.element(base) ** int(value)
+            result[i] = 0
+    return (tuple(result) if result else vector), coefficient
 
 
 def power(series: Series, exponent: sp.Expr) -> Series:
     """f^e = lead^e Σ_n binom(e, n) δ^n for f = lead (1 + δ)."""
     scales = series.scales
-    if exponent == 0:
-        return scales.constant(1)
+    if exponent.is_Integer and 0 <= exponent <= MAX_MULTIPLIED:
+        result = scales.constant(1)
+        for _ in range(int(exponent)):
+            result = result * series
+        return result
     vector, coefficient = series.lead()
     head_vector, head = monomial_power(scales, vector, coefficient, exponent)
     first = Series(scales, {head_vector: head})

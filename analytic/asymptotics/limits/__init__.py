@@ -1,11 +1,7 @@
-r"""Limits of the static loss, by machine: `limit(regime, …)` computes one of `REGIMES`.
+r"""Limits of the static loss: `limit(regime, …)`, for a name in `REGIMES` or any statement.
 
-N<<T, T<<N      plateau and its corrections (M = ∞, ridgeless); N/T fixed has exact coefficients
-N/T             the same at a ratio that stays; optimal-ridge: with the ridge at its optimum
-M->inf          approach of a finite latent space to the infinite one
-min(N,T)->M     breakdown
-ridge->0        at N ≠ T in powers of z, at N = T in powers of √z;  ridge->inf in powers of 1/z
-noise           L₀ + σ_ε² V;  noise-beyond and noise-regularised: the 1/T fall-off at N, T > M
+A name is short for a statement (`STATEMENTS`), which the one mechanism of `balance` expands; the
+two regimes at the optimal ridge are minimised over the ridge besides (`optimal`).
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ from ...errors import InputError
 from ..expansion import exact_number
 from .limit import Comparison, Limit, Setting, ratio
 
-__all__ = ["REGIMES", "Comparison", "Limit", "Setting", "limit", "ratio"]
+__all__ = ["REGIMES", "STATEMENTS", "Comparison", "Limit", "Setting", "limit", "ratio"]
 
 #: every regime and what it means, in words
 REGIMES = {
@@ -37,6 +33,21 @@ REGIMES = {
     "noise-regularised": "N, T > M with label noise, optimal ridge",
 }
 
+#: what the names are short for; S is the smaller and L the larger of N and T
+STATEMENTS = {
+    "N<<T": "1 << N, N/T = r, r -> 0, M = inf, z = 0",
+    "T<<N": "1 << T, T/N = r, r -> 0, M = inf, z = 0",
+    "N/T": "1 << N, N/T = r, M = inf, z = 0",
+    "T/N": "1 << T, T/N = r, M = inf, z = 0",
+    "M->inf": "M -> inf, S < L, z = 0",
+    "min(N,T)->M": "M - S = m, m -> 0, M < L, z = 0",
+    "ridge->0": "z -> 0, S < L < M",
+    "ridge->0,N=T": "z -> 0, T = N, N < M",
+    "ridge->inf": "z -> inf, S < L < M",
+    "noise": "sigma_epsilon -> inf, S < L < M, z = 0",
+    "noise-beyond": "T -> inf, M < N, sigma_epsilon < N, z = 0",
+}
+
 ALIASES = {
     "n≪t": "N<<T",
     "t≪n": "T<<N",
@@ -46,10 +57,11 @@ ALIASES = {
     "breakdown": "min(N,T)->M",
     "ridge->infinity": "ridge->inf",
 }
+SCALING = ("N<<T", "T<<N", "N/T", "T/N", "optimal-ridge", "M->inf")
 
 
-def regime_name(regime: str) -> str:
-    """The canonical name of a regime; spaces, case and ≪, →, ∞ do not matter."""
+def regime_name(regime: str) -> str | None:
+    """The canonical name of a regime, or None for a statement; ≪, →, ∞ and case do not matter."""
     plain = "".join(str(regime).split()).lower().replace("→", "->").replace("∞", "inf")
     plain = plain.replace("≪", "<<")
     for name in REGIMES:
@@ -57,12 +69,15 @@ def regime_name(regime: str) -> str:
             return name
     if plain in ALIASES:
         return ALIASES[plain]
+    if any(sign in plain for sign in (",", "=", "~", "->", "1<<")):
+        return None
     import difflib
 
     canonical = {n.lower(): n for n in REGIMES}
     close = difflib.get_close_matches(plain, list(canonical), n=1)
     hint = f" (did you mean {canonical[close[0]]}?)" if close else ""
-    raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}{hint}")
+    names = ", ".join(REGIMES)
+    raise InputError("regime", repr(regime), f"one of {names}, or a statement{hint}")
 
 
 def limit(
@@ -83,7 +98,7 @@ def limit(
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
     target_exponent: a; None means isotropic weights (a = b), which also simplifies the formulas.
     smaller: "N" or "T", for the regimes that hold on either side.
-    terms: number of terms, leading one included (the default: leading and two corrections).
+    terms: number of terms that are not zero, leading one included.
 
     Raises `InputError` for an unknown regime and for missing or inadmissible exponents.
 
@@ -94,6 +109,9 @@ def limit(
     name = regime_name(regime)
     terms = arguments.count("terms", terms)
     arguments.choice("smaller", smaller, ("N", "T"))
+    if name is None:
+        raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; statements are "
+                         "for limit_of")  # fmt: skip
     b_value = _exponent(name, alpha, exponent)
     a_value = None if target_exponent is None else exact_number(target_exponent)
     if a_value is not None and not a_value > 1:
@@ -107,7 +125,7 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
     if alpha is not None and exponent is not None:
         raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
     if alpha is None and exponent is None:
-        if name in ("N<<T", "T<<N", "N/T", "T/N", "optimal-ridge", "M->inf"):
+        if name in SCALING:
             raise InputError(
                 "alpha",
                 None,
@@ -126,38 +144,14 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
 
 @cache
 def _limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
-    from . import infinite_size, local, noise, scaling
+    from . import regularised_noise, scaling, stated
 
-    if name in ("N<<T", "N/T", "T<<N", "T/N"):
-        side = name[0]
-        other = "T" if side == "N" else "N"
-        far = "<<" in name
-        when = f"1 ≪ {side} {'≪' if far else '<'} {other} ≪ M, zero ridge" + (
-            ""
-            if far
-            else f", {side}/{other} fixed; corrections grow near {side} = {other}"
-            " only through the exact coefficients"
-        )
-        title = f"{'Plateau' if far else 'Fixed ratio'}: {side} the bottleneck"
-        return scaling.size_limit(
-            side, terms, b_value, a_value, regime=name, when=when, title=title
-        )
     if name == "optimal-ridge":
         if a_value is not None and a_value != b_value:
             raise InputError(
                 "target_exponent", a_value, "an isotropic target (a = b) at the optimal ridge"
             )
         return scaling.optimal_ridge_limit(b_value, terms)
-    if name == "M->inf":
-        return infinite_size.infinite_size_limit(smaller, b_value, a_value, terms)
-    if name == "min(N,T)->M":
-        return local.breakdown_limit(smaller, terms)
-    if name.startswith("ridge->0"):
-        return local.small_ridge_limit("=" if "=" in name else smaller, terms)
-    if name == "ridge->inf":
-        return local.large_ridge_limit(terms)
-    if name == "noise":
-        return noise.noise_limit(smaller)
-    if name == "noise-beyond":
-        return noise.noise_beyond_limit(terms)
-    return noise.regularised_noise_limit(terms)
+    if name == "noise-regularised":
+        return regularised_noise.regularised_noise_limit(terms)
+    return stated.stated_limit(name, b_value, a_value, smaller, terms)

@@ -18,8 +18,9 @@ import sympy as sp
 from ... import loss as static
 from ... import notation as symbols
 from ...errors import InputError
-from ...spectral_functions import DegreesOfFreedom, TargetSum
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
+from ..balance.multiseries import spectral_number
 from ..expansion import Expansion
 
 __all__ = ["Comparison", "Limit", "Setting", "numeric_series", "ratio"]
@@ -59,8 +60,8 @@ def _typically_negative(expression: sp.Expr) -> bool:
         symbols.b: sp.Rational(7, 4),
         symbols.a: sp.Rational(3, 2),
     }
-    for atom in expression.atoms(DegreesOfFreedom, TargetSum):
-        point[atom] = sp.Integer(60) / int(atom.args[0])
+    for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment):
+        point[atom] = sp.Integer(60) if isinstance(atom, Moment) else 60 / atom.args[0]
     value = expression.xreplace(point)
     if value.free_symbols:
         value = value.subs(dict.fromkeys(value.free_symbols, sp.Rational(1, 10)))
@@ -70,6 +71,11 @@ def _typically_negative(expression: sp.Expr) -> bool:
 def with_noise(setting: Setting) -> Any:
     """The exact loss, label noise included."""
     return setting.exact().excess_loss
+
+
+def without_noise(setting: Setting) -> Any:
+    """The exact loss of noiseless labels."""
+    return replace(setting, noise=0).exact().excess_loss
 
 
 def at_optimal_ridge(setting: Setting) -> Any:
@@ -152,27 +158,34 @@ class Comparison:
 class Limit:
     """One limit of the static loss.
 
-    ``loss`` and ``kappa`` are series in ``loss.variable``; ``variable_of`` gives the value of that
-    variable in a setting; ``constants`` the values of the symbols that belong to this limit only
-    (for instance the ridgeless κ₀); ``meaning`` says in sympy what each symbol is; ``reference``
-    is the spectrum that D_q and h_q in the coefficients are summed over; ``exact`` gives the loss
-    that the series approximates.
+    ``loss`` is a series in ``loss.variable``, and ``expand`` gives those of "kappa" and "noise"
+    (the amplification V in L = L₀ + σ_ε² V); ``variable_of`` gives the value of the variable in a
+    setting; ``constants`` the values of the symbols that belong to this limit only (for instance
+    the ridgeless κ₀); ``meaning`` says in sympy what each symbol is; ``reference`` is the spectrum
+    that the sums in the coefficients run over; ``exact`` gives the loss that the series
+    approximates.
     """
 
     regime: str
     title: str
     when: str
     loss: Expansion
-    kappa: Expansion
     variable_of: Callable[[Setting], Any] = field(repr=False)
     constants: Callable[[Setting], Mapping[sp.Symbol, Any]] = field(repr=False)
+    expand: Callable[[str], Expansion] = field(repr=False)
     meaning: Mapping[sp.Symbol, Any] = field(default_factory=dict)
-    noise: Expansion | None = None
-    others: Mapping[str, Expansion] = field(default_factory=dict)
     reference: Callable[[Spectrum], Spectrum] = field(default=lambda s: s, repr=False)
-    exact: Callable[[Setting], Any] = field(
-        default=lambda s: replace(s, noise=0).exact().excess_loss, repr=False
-    )
+    exact: Callable[[Setting], Any] = field(default=without_noise, repr=False)
+
+    @property
+    def kappa(self) -> Expansion:
+        """The series of κ."""
+        return self.expand("kappa")
+
+    @property
+    def noise(self) -> Expansion:
+        """The series of V in L = L₀ + σ_ε² V."""
+        return self.expand("noise")
 
     @property
     def terms(self) -> tuple[Any, ...]:
@@ -180,13 +193,12 @@ class Limit:
         return self.loss.terms
 
     def series(self, name: str) -> Expansion:
-        """One of the series by name: "loss", "kappa", "noise" or a further one."""
-        known = {"loss": self.loss, "kappa": self.kappa, **self.others}
-        if self.noise is not None:
-            known["noise"] = self.noise
-        if name not in known:
-            raise InputError("series", repr(name), f"one of {', '.join(known)}")
-        return known[name]
+        """One of the series by name: "loss", "kappa" or "noise"."""
+        if name == "loss":
+            return self.loss
+        if name not in ("kappa", "noise"):
+            raise InputError("series", repr(name), "one of loss, kappa, noise")
+        return self.expand(name)
 
     def numeric(self, setting: Setting, name: str = "loss") -> Expansion:
         """The named series with numbers in the place of every parameter."""
@@ -240,9 +252,9 @@ def numeric_series(
     cache: dict[sp.Expr, sp.Expr] = {}
 
     def put(expression: sp.Expr) -> sp.Expr:
-        for atom in expression.atoms(DegreesOfFreedom, TargetSum):
+        for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment):
             if atom not in cache:
-                cache[atom] = _sum_value(atom, known, spectrum, digits)
+                cache[atom] = spectral_number(atom, known, spectrum, digits)
         return sp.N(expression.xreplace(cache | known), digits)
 
     for name, definition in series.definitions.items():
@@ -270,20 +282,3 @@ def _exact(value: Any, digits: int) -> sp.Expr:
     if value == float("inf"):
         return sp.oo
     return sp.Rational(value) if not isinstance(value, float) else sp.Rational(repr(value))
-
-
-def _sum_value(
-    atom: sp.Expr, known: Mapping[sp.Symbol, sp.Expr], spectrum: Spectrum | None, digits: int
-) -> sp.Expr:
-    """D_q(κ₀) or h_q(κ₀), summed over the spectrum with guard digits."""
-    if spectrum is None:
-        raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
-    order, place = atom.args
-    with mpmath.workdps(digits):
-        point = mpmath.mpmathify(sp.N(place.subs(known), digits))
-        family = (
-            spectrum.degrees_of_freedom
-            if isinstance(atom, DegreesOfFreedom)
-            else spectrum.target_sum
-        )
-        return sp.Float(family(point, int(order)), digits)

@@ -36,9 +36,9 @@ from ...notation import N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
 from ...optimal_ridge import scaling_optimum
 from ...spectral_functions import DegreesOfFreedom, TargetSum, isotropic
 from ..expansion import Expansion, Ordering, Validity, expand_power_sum, substitute_series
-from .limit import Limit, Setting, at_optimal_ridge, ratio, signs_resolved
+from .limit import Limit, Setting, at_optimal_ridge, ratio
 
-__all__ = ["kappa_of_size", "optimal_ridge_limit", "reduced_loss", "shift_of", "size_limit"]
+__all__ = ["kappa_of_size", "optimal_ridge_limit", "shift_of"]
 
 c = sp.Symbol("c", positive=True)  #: (π/b)/sin(π/b)
 PREFACTOR = sp.pi / (b * sp.sin(sp.pi / b))
@@ -91,144 +91,6 @@ def kappa_of_size(size: sp.Symbol, terms: int, ordering: Ordering) -> Expansion:
     return _relative(degrees_series(1, needed, ordering), terms).revert(size)
 
 
-def target_series(q: int, terms: int, ordering: Ordering) -> Expansion:
-    """h_q/σ_w² as a series in x = κ/λ₊, times λ₊^{q−1}."""
-    return _at_zero(a - q * b, q, terms, ordering)
-
-
-@cache
-def reduced_loss(smaller: sp.Symbol, isotropic_target: bool) -> sp.Expr:
-    """Formula (4) at zero ridge, where D₁(κ) = ``smaller`` (N or T): r is the ratio < 1.
-
-    >>> reduced_loss(N, True)
-    (N*kappa*sigma_w**2 + r*sigma_epsilon**2)/(1 - r)
-    """
-    formula = excess_loss_formula()
-    if isotropic_target:
-        formula = isotropic(formula, sigma_w**2)
-    formula = formula.subs(D[1], smaller)
-    larger = T if smaller == N else N
-    result = sp.cancel(sp.together(formula.subs(larger, smaller / ratio)))
-    return _in_one_minus_r(result)
-
-
-def _images(
-    size: sp.Symbol, terms: int, ordering: Ordering, isotropic_target: bool
-) -> dict[sp.Expr, Expansion]:
-    """Every quantity in the loss as a series in ``size``."""
-    x = kappa_of_size(size, terms, ordering)
-    images = {
-        kappa: x * lambda_plus,
-        size: x.monomial(1, 1),
-        D[2]: _relative(degrees_series(2, terms + 2, ordering), terms).compose(x),
-    }
-    if not isotropic_target:
-        for q in (1, 2):
-            series = target_series(q, terms + 3, ordering)
-            smallest = series.lead.power + sp.Integer(terms) / b
-            images[H[q]] = (
-                series.truncate(smallest).compose(x) * sigma_w**2 * lambda_plus ** (1 - q)
-            )
-    return images
-
-
-def size_limit(
-    smaller: str,
-    terms: int,
-    exponent: Any,
-    target: Any = None,
-    *,
-    regime: str,
-    when: str,
-    title: str,
-) -> Limit:
-    """The ridgeless loss as a series in the smaller size at fixed ratio r < 1."""
-    size = {"N": N, "T": T}[smaller]
-    ordering = scaling_ordering(exponent, target)
-    formula = reduced_loss(size, target is None)
-    images = _images(size, terms + 1, ordering, target is None)
-    loss = _first(substitute_series(formula.subs(sigma_eps, 0), images), terms)
-    amplification = sp.cancel(sp.diff(formula, sigma_eps) / (2 * sigma_eps))
-    noise = _first(substitute_series(amplification, images), terms)
-    x = images[kappa]
-    others = {"ratio": ratio_series(size, target is None, terms)}
-    validity = Validity(sp.S.One, sp.oo, when, 'at finite M and n near M use "min(N,T)->M"')
-    return Limit(
-        regime,
-        title,
-        when,
-        replace(_tidy(loss), validity=validity),
-        _first(x, terms),
-        variable_of=lambda s: s.features if smaller == "N" else s.samples,
-        constants=_ratio_value(smaller),
-        meaning={ratio: (N / T if size == N else T / N), c: PREFACTOR},
-        noise=_tidy(noise),
-        others=others,
-    )
-
-
-def plateau_series(size: sp.Symbol, terms: int, exponent: Any, target: Any) -> Expansion:
-    """The noiseless loss at r = 0 (the other resource infinite) as a series in ``size``.
-
-    >>> print(plateau_series(T, 1, 1.25, 4).lead.power)
-    -2*b
-    """
-    isotropic_target = target is None
-    formula = sp.cancel(reduced_loss(size, isotropic_target).subs({sigma_eps: 0, ratio: 0}))
-    images = _images(size, terms + 1, scaling_ordering(exponent, target), isotropic_target)
-    return _first(substitute_series(sp.factor(formula), images), terms)
-
-
-def _first(series: Expansion, terms: int) -> Expansion:
-    return series.keep(terms) if len(series.terms) > terms else series
-
-
-def _tidy(series: Expansion) -> Expansion:
-    return series.map_coefficients(_in_one_minus_r)
-
-
-def _in_one_minus_r(coefficient: sp.Expr) -> sp.Expr:
-    """A rational function of r written with 1 − r, which is positive."""
-    return signs_resolved(sp.factor(coefficient)) if coefficient.has(ratio) else coefficient
-
-
-def _ratio_value(smaller: str) -> Any:
-    def constants(setting: Setting) -> Mapping[sp.Symbol, Any]:
-        import mpmath
-
-        n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
-        low, high = (n, t) if smaller == "N" else (t, n)
-        if not low < high:
-            raise InputError(
-                "features, samples",
-                (setting.features, setting.samples),
-                f"{smaller} the smaller of the two sizes in this regime",
-            )
-        value = mpmath.mpf(0) if high == mpmath.inf else low / high
-        from .local import ridgeless_kappa
-
-        return {ratio: value, **ridgeless_kappa(setting)}
-
-    return constants
-
-
-def ratio_series(size: sp.Symbol, isotropic_target: bool, terms: int) -> Expansion:
-    """The loss without noise at fixed size as a series in r → 0, coefficients exact in κ₀.
-
-    For N < T every coefficient is the plateau; for T < N the plateau is κ₀² h₂/(1 − D₂/T) and
-    every further coefficient is κ₀ h₁.
-    """
-    from .local import kappa_0
-
-    formula = reduced_loss(size, isotropic_target).subs(sigma_eps, 0).subs(kappa, kappa_0)
-    coefficients = []
-    for j in range(terms + 1):
-        coefficients.append(sp.factor(formula.diff(ratio, j).subs(ratio, 0) / sp.factorial(j)))
-    return Expansion.build(
-        ratio, 0, [(q, j) for j, q in enumerate(coefficients[:terms])], order=terms
-    )
-
-
 def shift_of(series: Expansion) -> sp.Expr:
     """The s for which C (n+s)^p reproduces the first two terms of C n^p (1 + e/n + …).
 
@@ -262,7 +124,7 @@ def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
         N,
         sp.oo,
         [(q, 1 - b - i) for i, q in enumerate(coefficients)],
-        order=-b - 2,
+        order=-2 * b if ordering.value(b) < 2 else -b - 2,
         ordering=ordering,
         definitions={c: PREFACTOR, optimum: share},
     )
@@ -277,10 +139,10 @@ def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
         "optimal-ridge",
         "Optimal ridge at fixed N/T",
         when,
-        _first(loss, terms),
-        kappa_series,
+        loss.keep(min(terms, len(loss.terms))),
         variable_of=lambda s: s.features,
         constants=_any_ratio,
+        expand=lambda name: kappa_series,
         exact=at_optimal_ridge,
         meaning={ratio: N / T, c: PREFACTOR, optimum: sp.Symbol("D_1^*") / N},
     )

@@ -1,0 +1,10 @@
+r"""Limits of anything that has self-consistent equations, by one mechanism.
+
+regime_statement   what is large, small, fixed: parsed, checked, given exponents
+multiseries        series in several scales with symbolic exponents and exact coefficients
+corner_sums        spectral sums in every corner of κ
+dominant           the unknown by dominant balance, then corrections to any order
+resonance          infinite coefficients: logarithms as limits
+limiting_form      the result: terms, remainder, conditions, numbers
+systems            the static loss, and derived matrix equations, as problems
+"""

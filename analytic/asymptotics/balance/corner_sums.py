@@ -1,0 +1,261 @@
+r"""Tr λ^i w^{2j} (λ+κ)^{−q} as a series in κ, in every corner.
+
+For a power law λ_J = λ₊ J^{−b}, w_J² λ_J = σ_w² λ₊ J^{−a}, and x = κ/λ₊ it is
+
+    λ₊^{i−q} σ_w^{2j} Σ_{J≤M} J^{−s}/(1+xJ^b)^q,     s = b(i−q) + j(a−b),
+
+with, for y = (1 − j(a−b))/b and (·)_n the rising factorial,
+
+    κ → 0, κM^b → ∞   S (−1)^{i+1} (1−i+y)_{q−1}/(q−1)! x^{i−q−y}  +  Σ_l binom(−q, l) ζ(s−bl) x^l
+                      − Σ_l binom(−q, l) ζ(s+b(q+l), M+1) x^{−q−l},        S = (π/b)/sin(πy)
+    κM^b → 0          Σ_l binom(−q, l) H_M(s−bl) x^l
+    κ → ∞             Σ_l binom(−q, l) H_M(s+b(q+l)) x^{−q−l}
+
+(the poles of Γ(u)Γ(q−u)ζ(s+bu), see `expansion.sums`; H_M(σ) = ζ(σ) − ζ(σ, M+1)).  For any
+spectrum of fixed size the sums at κ → 0 and κ → ∞ are geometric series whose coefficients are
+moments, and at κ → κ₀ Taylor series whose coefficients are D_q(κ₀) and h_q(κ₀).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from ...errors import OutsideTheoryError
+from ...notation import M, a, b, lambda_plus, sigma_w
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
+from .multiseries import Scales, Series, binomial_sum, powers
+
+MAX_TERMS = 300
+c = sp.Symbol("c", positive=True)  #: (π/b)/sin(π/b)
+PREFACTOR = sp.pi / (b * sp.sin(sp.pi / b))
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Where κ is: ``kind`` "zero", "resolved", "infinity" or "fixed", and the series below."""
+
+    scales: Scales
+    kind: str
+    kappa: Series
+    size: sp.Expr
+    isotropic: bool = False
+    place: sp.Expr | None = None
+    known: Mapping[sp.Expr, sp.Expr] = field(default_factory=dict)
+    most: int = MAX_TERMS
+
+    def trace(self, i: int, j: int, q: int) -> Series:
+        """The sum with these three powers."""
+        if j and self.isotropic:
+            return self.trace(i, 0, q) * self.scales.evaluate(sigma_w**2, {}) ** j
+        if self.kind == "fixed":
+            return self._taylor(i, j, q)
+        if self.size not in self.scales.growth and self.size != sp.oo:
+            return self._moments(i, j, q)
+        series = self._power_law(i, j, q)
+        scale = self.scales.scale(lambda_plus, i - q)
+        return series * scale * self.scales.evaluate(sigma_w ** (2 * j), {})
+
+    # -- the power law ---------------------------------------------------------------------------
+
+    def _power_law(self, i: int, j: int, q: int) -> Series:
+        x = self.kappa * self.scales.scale(lambda_plus, -1)
+        s = sp.expand(b * (i - q) + j * (a - b))
+        if self.kind == "resolved":
+            return self._sum(_Powers(x), ((l, self._harmonic(s - b * l), q) for l in _naturals()))
+        if self.kind == "infinity":
+            return self._sum(
+                _Powers(x), ((-q - l, self._harmonic(s + b * (q + l)), q) for l in _naturals())
+            )
+        y = sp.expand((1 - j * (a - b)) / b)
+        amount, vector = self._pole(y, i, q)
+        xs = _Powers(x)
+        pole = xs(sp.expand(i - q - y)) * Series(self.scales, {vector: amount})
+        regular = self._sum(xs, ((l, self._zeta(s - b * l), q) for l in _naturals()))
+        if self.size == sp.oo:
+            return pole + regular
+        tail = self._sum(
+            xs, ((-q - l, self._hurwitz(s + b * (q + l)), q) for l in _naturals())
+        )
+        return pole + regular - tail
+
+    def _pole(self, y: sp.Expr, i: int, q: int) -> tuple[Any, Any]:
+        """The coefficient of the ζ pole, and the constants it is multiplied by."""
+        rational = (-1) ** (i + 1) * sp.expand_func(sp.rf(1 - i + y, q - 1)) / sp.factorial(q - 1)
+        factor = self.scales.element(sp.together(rational))
+        if y == 1 / b:
+            return factor, self.scales.vector(c)
+        sine = self.scales.atom(sp.pi / b / sp.sin(sp.pi * sp.together(y)))
+        return factor * sine, self.scales.unit
+
+    def _sum(self, xs: _Powers, terms: Iterator[tuple[Any, Series, int]]) -> Series:
+        """Σ_l binom(−q, l) coefficient x^power, until a term is beyond the depth."""
+        scales, total, first = self.scales, None, None
+        for index, (power, coefficient, q) in enumerate(terms):
+            if index == MAX_TERMS:
+                break
+            weight = scales.weight(xs.vector(power)) + (coefficient.order or 0)
+            if first is None and coefficient.terms:
+                first = weight
+            done = weight >= first + scales.depth if first is not None else False
+            if total is not None and (done or index > self.most):
+                return total.known_to(weight) if done else total
+            if coefficient.terms:
+                term = xs(power) * coefficient * sp.binomial(-q, index)
+                total = term if total is None else total + term
+        raise OutsideTheoryError("κM^b ~ 1 or κ ~ 1: the spectral sums have no series there")
+
+    def _zeta(self, argument: sp.Expr) -> Series:
+        argument = sp.expand(argument)
+        value = sp.zeta(argument)
+        if value.is_Rational:
+            return self.scales.constant(value)
+        return self.scales.constant(self.scales.atom(sp.zeta(argument)))
+
+    def _hurwitz(self, sigma: sp.Expr) -> Series:
+        """ζ(σ, M+1) = M^{1−σ}/(σ−1) − M^{−σ}/2 + Σ B_{2k}/(2k)! (σ)_{2k−1} M^{1−σ−2k}."""
+        scales, sigma = self.scales, sp.expand(sigma)
+        total = scales.scale(self.size, 1 - sigma) * (1 / (sigma - 1))
+        total = total - scales.scale(self.size, -sigma) * sp.Rational(1, 2)
+        rate = scales.growth[self.size]
+        k = 1
+        while 2 * k * rate < scales.depth and k <= self.most:
+            factor = sp.bernoulli(2 * k) / sp.factorial(2 * k)
+            factor *= sp.expand_func(sp.rf(sigma, 2 * k - 1))
+            total = total + scales.scale(self.size, sp.expand(1 - sigma - 2 * k)) * factor
+            k += 1
+        start = scales.weight(scales.vector(self.size, sp.expand(1 - sigma)))
+        return total.known_to(start + 2 * k * rate)
+
+    def _harmonic(self, sigma: sp.Expr) -> Series:
+        if self.size == sp.oo:
+            return self._zeta(sigma)
+        if sp.expand(sigma) == 0:
+            return self.scales.scale(self.size)
+        return self._zeta(sigma) - self._hurwitz(sigma)
+
+    # -- any spectrum ----------------------------------------------------------------------------
+
+    def _moments(self, i: int, j: int, q: int) -> Series:
+        if self.kind == "infinity":
+            return self._sum(
+                _Powers(self.kappa), ((-q - l, self._moment(i + l, j), q) for l in _naturals())
+            )
+        return self._sum(
+            _Powers(self.kappa), ((l, self._moment(i - q - l, j), q) for l in _naturals())
+        )
+
+    def _moment(self, n: int, j: int) -> Series:
+        if n == 0 and j == 0:
+            return self.scales.evaluate(self.size, {})
+        return self.scales.constant(self.scales.atom(Moment(n, j)))
+
+    def _taylor(self, i: int, j: int, q: int) -> Series:
+        """At κ₀(1+δ): λ^i w^{2j}/(λ+κ)^q = Σ_l binom(−q, l) (κ₀δ)^l λ^i w^{2j}/(λ+κ₀)^{q+l}."""
+        scales, place = self.scales, self.place
+        assert place is not None
+        delta = self.kappa * scales.evaluate(1 / place, {}) - 1
+        total, head = scales.constant(0), self._at_place(i, j, q, 0)
+        for l, delta_power in enumerate(powers(delta)):
+            term = self._at_place(i, j, q, l) if l else head
+            total = total + delta_power * term * sp.binomial(-q, l)
+        if self.size in scales.growth:
+            total = total - self._tail(i, j, q)
+        return total
+
+    def _at_place(self, i: int, j: int, q: int, l: int) -> Series:
+        """κ₀^l Tr λ^i w^{2j}/(λ+κ₀)^{q+l} in D_n(κ₀) and h_n(κ₀)."""
+        place, n = self.place, q + l
+        known = self.scales.atoms
+        if j == 0:
+            if i > n:
+                raise OutsideTheoryError("a trace that is no D_q")
+            total = sp.Add(*(sp.binomial(n - i, m) * (-1) ** m * self._degrees(i + m)
+                             for m in range(n - i + 1))) * place ** (i - q)  # fmt: skip
+        elif j == 1 and i >= 1:
+            total = sp.Add(*(sp.binomial(i - 1, m) * (-place) ** (i - 1 - m) * place**l
+                             * self._named(TargetSum(n - m, place))
+                             for m in range(i)))  # fmt: skip
+        else:
+            raise OutsideTheoryError("a trace that is neither D_q nor h_q")
+        return self.scales.evaluate(total.xreplace(known), {})
+
+    def _degrees(self, q: int) -> sp.Expr:
+        if q == 0:
+            return self.size if self.size != sp.oo else sp.S.ComplexInfinity
+        return self._named(DegreesOfFreedom(q, self.place))
+
+    def _named(self, value: sp.Expr) -> sp.Expr:
+        if value in self.known:
+            return self.known[value]
+        self.scales.atom(value)
+        return value
+
+    def _tail(self, i: int, j: int, q: int) -> Series:
+        """The modes beyond M, at κ near κ₀: Σ_l binom(−q, l) ζ(s+b(q+l), M+1) x^{−q−l}."""
+        x = self.kappa * self.scales.scale(lambda_plus, -1)
+        s = sp.expand(b * (i - q) + j * (a - b))
+        tail = self._sum(
+            _Powers(x), ((-q - l, self._hurwitz(s + b * (q + l)), q) for l in _naturals())
+        )
+        scale = self.scales.scale(lambda_plus, i - q)
+        return tail * scale * self.scales.evaluate(sigma_w ** (2 * j), {})
+
+
+class _Powers:
+    """x^p for many p: the powers of δ in x = lead (1+δ) are made once."""
+
+    def __init__(self, x: Series) -> None:
+        self.scales = x.scales
+        vector, coefficient = x.lead()
+        self.head = Series(self.scales, {vector: coefficient})
+        self.lead = vector
+        delta = x * self.head**-1 - 1
+        self.exact = not delta.terms and delta.cut is None
+        self.delta_powers = [] if self.exact else powers(delta)
+        self.memory: dict[sp.Expr, Series] = {}
+
+    def vector(self, exponent: Any) -> Any:
+        return self.scales.scaled(self.lead, sp.sympify(exponent))
+
+    def __call__(self, exponent: Any) -> Series:
+        exponent = sp.sympify(exponent)
+        if exponent not in self.memory:
+            head = self.head**exponent
+            if not self.exact:
+                head = head * binomial_sum(self.delta_powers, exponent)
+            self.memory[exponent] = head
+        return self.memory[exponent]
+
+
+def _naturals() -> Iterator[int]:
+    index = 0
+    while True:
+        yield index
+        index += 1
+
+
+def corner_kind(scales: Scales, kappa: Series, size: sp.Expr, place: sp.Symbol | None) -> str:
+    """Which corner κ is in, from the weights of κ and M."""
+    order = kappa.order
+    assert order is not None
+    if place is not None:
+        return "fixed"
+    if order < 0:
+        return "infinity"
+    if order == 0:
+        raise OutsideTheoryError("κ ~ 1 between the eigenvalues, without a place of its own")
+    if size == sp.oo:
+        return "zero"
+    if size not in scales.growth:
+        return "resolved"
+    edge = order - scales.value(b) * scales.growth[size]
+    if edge == 0:
+        raise OutsideTheoryError("κ M^b ~ 1: the edge of the spectrum is not resolved by a series")
+    return "resolved" if edge > 0 else "zero"
+
+
+__all__ = ["M", "PREFACTOR", "Corner", "Moment", "c", "corner_kind"]

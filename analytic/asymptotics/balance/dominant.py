@@ -1,0 +1,505 @@
+r"""The unknown of a self-consistent equation as a series: dominant balance, then Newton.
+
+F(κ) = 0 with F a polynomial in κ, spectral sums and sizes.
+
+1. In each corner of κ the sums are series, so F is Σ c m κ^e with monomials m.  κ ~ L^{−θ} is
+   possible where two of the weights w(m) + θe are equal and smallest: the vertices of a Newton
+   polygon.  The terms there are a polynomial whose root is the leading coefficient.
+2. Where κ stays at a fixed place κ₀, the leading part of F factors; a factor n − D₁(κ₀) or κ₀ − z
+   says what κ₀ is, and the sums are Taylor series.
+3. κ = lead (1 + δ) turns F into Σ F_n δ^n.  The polygon of the F_n gives the size of δ: −F₀/F₁ at
+   a simple root, a fractional power at a multiple one (√z at the double-descent peak), and so on
+   until the root is simple; then δ = −(F₀ + F₂δ² + …)/F₁ is iterated until it stands.
+
+All solutions are returned, the largest κ first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction as Rational
+from typing import Any
+
+import sympy as sp
+
+from ...errors import OutsideTheoryError
+from ...notation import b
+from ...spectral_functions import DegreesOfFreedom, TargetSum
+from .corner_sums import Corner
+from .multiseries import Scales, Series, TooShallow, binomial_sum, monomial_power, powers
+
+MAX_PASSES = 120
+MOST_COMPARED = 12
+MAX_MULTIPLICITY = 4
+FEW, MANY = 3, 300  # terms of a spectral sum: for the polygon, for a series
+
+
+@dataclass(frozen=True)
+class Equation:
+    """F(unknown) = 0; ``size`` is the number of modes M, a symbol or ∞; ``isotropic``: a = b."""
+
+    unknown: sp.Symbol
+    expression: sp.Expr
+    size: sp.Expr = sp.oo
+    isotropic: bool = False
+
+    @property
+    def polynomial(self) -> sp.Expr:
+        """The numerator of F."""
+        return sp.numer(sp.together(self.expression))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The unknown as a series, with the corner that it lies in."""
+
+    series: Series
+    corner: Corner
+    note: Mapping[sp.Expr, sp.Expr] = field(default_factory=dict)
+
+
+def read_trace(atom: sp.Expr) -> tuple[sp.Expr, list[tuple[sp.Expr, int, int, int]]]:
+    """A spectral sum as (κ, [(coefficient, i, j, q), …]) of Tr λ^i w^{2j}/(λ+κ)^q."""
+    if isinstance(atom, DegreesOfFreedom):
+        return atom.args[1], [(sp.S.One, int(atom.args[0]), 0, int(atom.args[0]))]
+    if isinstance(atom, TargetSum):
+        return atom.args[1], [(sp.S.One, 1, 1, int(atom.args[0]))]
+    if len(atom.factors) != 1:
+        raise OutsideTheoryError(f"{atom}: matrices that do not commute have no common power law")
+    letters = atom.letters
+    numerator, denominator = sp.fraction(sp.factor(atom.factors[0]))
+    outer = [g for g in sp.Mul.make_args(denominator) if not g.has(*letters)]
+    inner = [g for g in sp.Mul.make_args(denominator) if g.has(*letters)]
+    if len(inner) != 1:
+        raise OutsideTheoryError(f"{atom}: more than one shift in one trace")
+    base, q = inner[0].as_base_exp()
+    main = [x for x in letters if base.has(x)][0]
+    slope = sp.expand(base).coeff(main, 1)
+    kappa = sp.factor((base - slope * main).expand() / slope)
+    others = [x for x in letters if x != main]
+    if kappa.has(*letters) or len(others) > 1:
+        raise OutsideTheoryError(f"{atom}: not a sum of λ^i w^j/(λ+κ)^q")
+    parts = []
+    polynomial = sp.Poly(numerator, main, *others)
+    for powers_of, coefficient in polynomial.terms():
+        i, j = powers_of[0], sum(powers_of[1:])
+        parts.append((coefficient / sp.Mul(*outer) / slope**q, i, j, int(q)))
+    return kappa, parts
+
+
+def traces_of(expression: sp.Expr) -> set[sp.Expr]:
+    """The spectral sums in an expression."""
+    from ...free_probability.spectral_trace import SpectralTrace
+
+    return expression.atoms(DegreesOfFreedom, TargetSum, SpectralTrace)
+
+
+def evaluate(expression: sp.Expr, images: Mapping[sp.Symbol, Series], corners: Mapping[sp.Symbol, Corner]) -> Series:  # noqa: E501
+    """The expression with unknowns and the spectral sums at them as series."""
+    scales = next(iter(images.values())).scales
+    known: dict[sp.Expr, Series] = dict(images)
+    for atom in traces_of(expression):
+        kappa, parts = read_trace(atom)
+        if kappa not in corners:
+            raise OutsideTheoryError(f"{atom}: its shift is not an unknown of the equations")
+        total = scales.constant(0)
+        for coefficient, i, j, q in parts:
+            total = total + scales.evaluate(coefficient, images) * corners[kappa].trace(i, j, q)
+        known[atom] = total
+    return scales.evaluate(expression, known)
+
+
+def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
+    """All leading behaviours of the unknown with their series, the largest first."""
+    small = sp.Dummy("delta", positive=True)
+    scales.growth[small] = Rational(0)
+    for lead, kind, place, known, rooted in _leads(equation, scales):
+        def corner(kappa: Series, kind: str = kind, place: Any = place,
+                   known: Any = known) -> Corner:  # fmt: skip
+            return Corner(scales, kind, kappa, equation.size, equation.isotropic, place, known)
+
+        def expanded(rate: Rational, lead: Series = lead, make: Any = corner,
+                     rooted: bool = rooted) -> list[Series]:  # fmt: skip
+            scales.regrow(small, -rate)
+            kappa = lead * (1 + scales.scale(small))
+            image = {equation.unknown: kappa}
+            total = evaluate(equation.polynomial, image, {equation.unknown: make(kappa)})
+            return _by_power(total, small, rooted)
+
+        shifts = list(_shifts(expanded, scales))
+        if not shifts:
+            raise TooShallow("the corrections to the leading term are not known")
+        for delta in shifts:
+            kappa = lead * (1 + delta)
+            yield Solution(kappa, corner(kappa), dict(known))
+
+
+# ---- leading behaviours -----------------------------------------------------------------
+
+
+def _leads(
+    equation: Equation, scales: Scales
+) -> Iterator[tuple[Series, str, sp.Expr | None, Mapping[sp.Expr, sp.Expr], bool]]:
+    """(leading term, kind of corner, place, what is known there, whether it is a named root)."""
+    spectral = bool(traces_of(equation.polynomial))
+    if not spectral:
+        for lead, rooted in _vertices(equation, scales, "free", (None, None)):
+            yield lead, "zero", None, {}, rooted
+        return
+    b_value = scales.value(b)
+    for lead, rooted in _vertices(equation, scales, "infinity", (None, Rational(0))):
+        yield lead, "infinity", None, {}, rooted
+    yield from _places(equation, scales)
+    if equation.size == sp.oo:
+        ranges = [("zero", (Rational(0), None))]
+    elif equation.size in scales.growth:
+        edge = b_value * scales.growth[equation.size]
+        ranges = [("zero", (Rational(0), edge)), ("resolved", (edge, None))]
+    else:
+        ranges = [("resolved", (Rational(0), None))]
+    for kind, ends in ranges:
+        for lead, rooted in _vertices(equation, scales, kind, ends):
+            yield lead, kind, None, {}, rooted
+
+
+def _vertices(
+    equation: Equation, scales: Scales, kind: str, ends: tuple[Rational | None, Rational | None]
+) -> Iterator[tuple[Series, bool]]:
+    """Leading terms of the unknown in one corner, the largest (smallest θ) first."""
+    unknown = equation.unknown
+    found: list[tuple[Rational, Series, set[Any], bool]] = []
+    start = _inside(ends, scales)
+    depth, scales.depth = scales.depth, 4 * BEYOND
+    scales.regrow(unknown, -start)
+    lines = _lines(_polynomial(equation, scales, kind, FEW), unknown)
+    scales.depth = depth
+    for theta in sorted(_crossings(lines)):
+        if (ends[0] is not None and theta <= ends[0]) or (ends[1] is not None and theta >= ends[1]):
+            continue
+        scales.regrow(unknown, -theta)
+        polynomial = _polynomial(equation, scales, kind)
+        leading = _leading_part(polynomial, unknown)
+        for lead, rooted in _roots(leading, unknown, scales, kind == "free"):
+            found.append((theta, lead, _balance_conditions(polynomial, unknown, lead), rooted))
+    del scales.growth[unknown]
+    for _, lead, conditions, rooted in found:
+        scales.comparisons |= conditions
+        yield lead, rooted
+
+
+def _inside(ends: tuple[Rational | None, Rational | None], scales: Scales) -> Rational:
+    low, high = ends
+    if low is None:
+        return Rational(0) if high is None else high - Rational(101, 97)
+    return low + Rational(101, 97) if high is None else (low + high) / 2
+
+
+def _polynomial(equation: Equation, scales: Scales, kind: str, most: int = MANY) -> Series:
+    """F with the unknown itself as a scale."""
+    kappa = scales.scale(equation.unknown)
+    corner = Corner(scales, kind, kappa, equation.size, equation.isotropic, most=most)
+    return evaluate(equation.polynomial, {equation.unknown: kappa}, {equation.unknown: corner})
+
+
+def _split(scales: Scales, vector: Any, scale: sp.Expr) -> tuple[sp.Expr, Any]:
+    """A monomial as (exponent of one scale, the rest)."""
+    rest, exponent = list(vector), sp.S.Zero
+    for i, (base, kind) in enumerate(scales.coordinates):
+        if base == scale and rest[i]:
+            exponent += sp.Rational(Rational(rest[i])) * kind
+            rest[i] = 0
+    return exponent, tuple(rest)
+
+
+def _lines(series: Series, unknown: sp.Symbol) -> set[tuple[Rational, Rational]]:
+    """(weight without the unknown, exponent of the unknown) of every term."""
+    scales = series.scales
+    found = set()
+    for vector in series.terms:
+        exponent, rest = _split(scales, vector, unknown)
+        found.add((scales.weight(rest), scales.value(exponent)))
+    return found
+
+
+def _crossings(lines: set[tuple[Rational, Rational]]) -> set[Rational]:
+    """The θ at which min(w + θe) is attained twice with different e."""
+    lowest: dict[Rational, Rational] = {}
+    for weight, exponent in lines:
+        lowest[exponent] = min(weight, lowest.get(exponent, weight))
+    points = list(lowest.items())
+    found = set()
+    for k, (e, w) in enumerate(points):
+        for f, v in points[k + 1 :]:
+            theta = (v - w) / (e - f)
+            if all(x + theta * g >= w + theta * e for g, x in points):
+                found.add(theta)
+    return found
+
+
+def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any, Any]]:
+    """exponent → (monomial, coefficient) of the terms of least weight."""
+    scales, least = series.scales, series.items[0][0]
+    found: dict[sp.Expr, tuple[Any, Any]] = {}
+    for weight, vector, coefficient in series.items:
+        exponent, rest = _split(scales, vector, unknown)
+        if weight > least:
+            break
+        if exponent in found and found[exponent][0] != rest:
+            raise OutsideTheoryError("two leading terms of one power: a wall between two regimes")
+        else:
+            found[exponent] = (rest, coefficient)
+    return found
+
+
+def _balance_conditions(series: Series, unknown: sp.Symbol, lead: Series) -> set[Any]:
+    """Monomials that must vanish for the leading terms to lead, at the solution itself."""
+    scales, (lead_vector, _) = series.scales, lead.lead()
+    at_root = []
+    for _, vector, _ in series.items[:MOST_COMPARED]:
+        exponent, rest = _split(scales, vector, unknown)
+        at_root.append(tuple(x + y for x, y in zip(rest, scales.scaled(lead_vector, exponent))))
+    first = at_root[0]
+    found = {tuple(x - y for x, y in zip(other, first)) for other in at_root[1:]}
+    return {v for v in found if scales.weight(v) > 0}
+
+
+def _roots(
+    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
+) -> list[tuple[Series, bool]]:
+    """The roots of the leading polynomial, positive ones only unless ``signed``."""
+    if len(leading) == 2:
+        (e1, (m1, c1)), (e2, (m2, c2)) = leading.items()
+        vector = tuple(x - y for x, y in zip(m2, m1))
+        amount = -c2 / c1  # κ^{e1−e2} = amount · vector
+        return _power_roots(scales, vector, amount, sp.together(1 / (e1 - e2)), signed)
+    return _named_roots(leading, unknown, scales, signed)
+
+
+def _power_roots(
+    scales: Scales, vector: Any, amount: Any, exponent: sp.Expr, signed: bool
+) -> list[tuple[Series, bool]]:
+    positive = scales.number(amount) > 0
+    if exponent == 1 or exponent == -1:
+        v, c = monomial_power(scales, vector, amount, exponent)
+        return [(Series(scales, {v: c}), False)] if positive or signed else []
+    if not positive:
+        return []
+    v, c = monomial_power(scales, vector, amount, exponent)
+    root = Series(scales, {v: c})
+    even = signed and exponent.is_Rational and exponent.q % 2 == 0
+    return [(root, False), (-root, False)] if even else [(root, False)]
+
+
+def _named_roots(
+    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
+) -> list[tuple[Series, bool]]:
+    """κ = unit · root^{1/step} where the leading terms are a polynomial in κ^step."""
+    exponents = sorted(leading, key=scales.value)
+    steps = [sp.together(e - exponents[0]) for e in exponents]
+    least = steps[1]
+    counts = [sp.together(step / least) for step in steps]
+    if not all(n.is_Integer for n in counts):
+        raise OutsideTheoryError(f"the leading balance has the powers {exponents} of {unknown}")
+    low, high = leading[exponents[0]], leading[exponents[1]]
+    vector = tuple(x - y for x, y in zip(low[0], high[0]))  # κ^least in units of this monomial
+    u = sp.Dummy("u")
+    total = sp.S.Zero
+    for n, e in zip(counts, exponents):
+        monomial, coefficient = leading[e]
+        shift = tuple(m + n * v - m0 for m, v, m0 in zip(monomial, vector, low[0]))
+        total += scales.expression(coefficient) * scales.monomial(shift) * u**n
+    if total.free_symbols & set(scales.growth):
+        raise OutsideTheoryError("the leading balance does not close")
+    found = []
+    for root, multiplicity in sp.roots(sp.Poly(total, u)).items():
+        value = sp.N(root.subs(scales.point), 30)
+        if abs(sp.im(value)) > 1e-20 or value == 0 or (value < 0 and not signed):
+            continue
+        element = _as_element(scales, root)
+        v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
+        found.append((Series(scales, {v: coefficient}), True))
+        del multiplicity
+    return found
+
+
+def _as_element(scales: Scales, root: sp.Expr) -> Any:
+    names = scales.atoms
+    try:
+        return scales.element(sp.simplify(root).xreplace(names))
+    except ValueError:
+        return scales.atom(root)
+
+
+# ---- a fixed place ------------------------------------------------------------------------
+
+
+def _places(
+    equation: Equation, scales: Scales
+) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], bool]]:
+    """κ₀ from the factors of the leading part of F at κ ~ 1."""
+    unknown, expression = equation.unknown, equation.polynomial
+    atoms = sorted(traces_of(expression), key=sp.default_sort_key)
+    if any(read_trace(t)[0] != unknown for t in atoms):
+        return
+    names = {t: scales.atom(sp.Symbol(f"trace_{k}")) for k, t in enumerate([unknown, *atoms])}
+    images = {t: Series(scales, {scales.unit: element}) for t, element in names.items()}
+    total = scales.evaluate(expression, images)
+    if any(v != scales.unit for w, v, _ in total.items if w == total.items[0][0]):
+        part = total.items[0][1]
+        total = total * Series(scales, {tuple(-x for x in part): scales.field.one})
+    lowest = [(v, x) for w, v, x in total.items if w == total.items[0][0]]
+    if any(v != scales.unit for v, _ in lowest):
+        return
+    symbols = {scales.atoms[sp.Symbol(f"trace_{k}")]: t for k, t in enumerate([unknown, *atoms])}
+    polynomial = lowest[0][1].numer
+    for factor, _ in polynomial.factor_list()[1]:
+        body = factor.as_expr()
+        body = body.xreplace({s: t for s, t in symbols.items()})
+        body = body.xreplace({s: value for value, s in scales.atoms.items()})
+        yield from _place(body, equation, scales)
+    for k in range(len(atoms) + 1):
+        scales.atoms.pop(sp.Symbol(f"trace_{k}"), None)
+
+
+def _place(
+    body: sp.Expr, equation: Equation, scales: Scales
+) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], bool]]:
+    unknown, inside = equation.unknown, traces_of(body)
+    first = DegreesOfFreedom(1, unknown)
+    if not inside and sp.degree(body, unknown) == 1:
+        place = sp.cancel(-body.subs(unknown, 0) / sp.diff(body, unknown))
+        if place != 0 and scales.element(place) and sp.N(place.subs(scales.point)) > 0:
+            yield scales.constant(place), "fixed", place, {}, False
+    elif len(inside) == 1 and read_trace(next(iter(inside)))[1] == read_trace(first)[1]:
+        trace = next(iter(inside))
+        value = sp.solve(body, trace)[0]
+        size = equation.size
+        number = sp.N(value.subs(scales.point))
+        limit = sp.oo if size == sp.oo or size in scales.growth else sp.N(size.subs(scales.point))
+        if value.free_symbols & {unknown} or not 0 < number < limit:
+            return
+        place = sp.Symbol(f"{unknown}_0", positive=True)
+        if place not in scales.field.position:
+            raise OutsideTheoryError(f"{place} is not among the parameters")
+        known = {DegreesOfFreedom(1, place): value}
+        yield scales.constant(place), "fixed", place, known, False
+
+
+# ---- corrections --------------------------------------------------------------------------
+
+
+def _by_power(total: Series, small: sp.Symbol, rooted: bool) -> list[Series]:
+    """F_n of Σ F_n δ^n; the leading terms of F₀ cancel by the choice of a named root."""
+    scales = total.scales
+    found: dict[int, dict[Any, Any]] = {}
+    for vector, coefficient in total.terms.items():
+        exponent, rest = _split(scales, vector, small)
+        found.setdefault(int(exponent), {})[rest] = coefficient
+    rate = -scales.growth[small]
+    assert total.cut is not None
+    result = []
+    for n in range(max(found, default=0) + 1):
+        cut = total.cut - n * rate
+        terms = found.get(n, {})
+        if n == 0 and rooted:
+            least = total.items[0][0]
+            terms = {v: c for v, c in terms.items() if scales.weight(v) > least}
+        result.append(Series(scales, terms, cut))
+    return result
+
+
+def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
+    """Every δ with F(lead (1+δ)) = 0 that vanishes."""
+    trial = expanded(scales.depth / MAX_MULTIPLICITY)
+    if not trial[0].terms and len(trial) > 1 and trial[1].terms:
+        cut, one = trial[0].cut, trial[1].order
+        if len(trial) > 2 and trial[2].terms and 2 * one >= cut + trial[2].order:
+            raise TooShallow("a multiple root, or one too close to it")
+        yield scales.constant(0).known_to(cut - one)
+        return
+    for rate in _rates(trial):
+        if rate >= scales.depth:
+            yield scales.constant(0).known_to(scales.depth)
+            return
+        functions = expanded(rate)
+        yield from _small_roots(functions, scales)
+
+
+def _rates(functions: list[Series]) -> list[Rational]:
+    """Weights of δ from the lower hull of (n, weight of F_n), steepest last."""
+    points = [(n, f.order) for n, f in enumerate(functions) if f.terms or (n == 0 and f.cut)]
+    if points[0][0] != 0:
+        return [Rational(10**9)]
+    found, n, w = [], *points[0]
+    while True:
+        ahead = [(m, v) for m, v in points if m > n]
+        if not ahead:
+            break
+        slope = max((w - v) / (m - n) for m, v in ahead)
+        if slope <= 0:
+            break
+        found.append(slope)
+        n, w = max((m, v) for m, v in ahead if (w - v) / (m - n) == slope)
+    return found
+
+
+def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
+    """δ for Σ F_n δ^n = 0 on the first side of the polygon."""
+    rates = _rates(functions)
+    if not rates:
+        return
+    rate = rates[0]
+    on_side = [
+        (n, f) for n, f in enumerate(functions)
+        if f.terms and f.order + n * rate == functions[0].order
+    ]  # fmt: skip
+    if not on_side or (len(on_side) == 2 and on_side[1][0] == 1) or not functions[0].terms:
+        yield _simple_root(functions, scales)
+        return
+    if len(on_side) != 2 or on_side[0][0] != 0:
+        raise OutsideTheoryError("a multiple root whose correction is not a power")
+    n, top = on_side[1]
+    ratio = functions[0] / top  # δ^n = −F₀/F_n at leading order
+    vector, coefficient = ratio.lead()
+    roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n), True)
+    for lead, _ in roots:
+        inner = _shifted(functions, lead, scales)
+        for delta in _small_roots(inner, scales):
+            yield lead * (1 + delta)
+
+
+def _shifted(functions: list[Series], lead: Series, scales: Scales) -> list[Series]:
+    """G_k of Σ F_n lead^n (1+δ)^n = Σ G_k δ^k."""
+    result = []
+    scaled = [f * lead**n for n, f in enumerate(functions)]
+    for k in range(len(functions)):
+        total = scales.constant(0)
+        for n in range(k, len(functions)):
+            total = total + scaled[n] * sp.binomial(n, k)
+        result.append(total)
+    return result
+
+
+def _simple_root(functions: list[Series], scales: Scales) -> Series:
+    """δ = −(F₀ + F₂δ² + …)/F₁, iterated."""
+    first, delta = functions[0], scales.constant(0)
+    orders = [f.order for f in functions[:3]]
+    if len(orders) == 3 and None not in orders and 2 * orders[1] >= orders[0] + orders[2]:
+        raise TooShallow("a multiple root, or one too close to it")
+    inverse = functions[1] ** -1
+    delta = -(first * inverse)
+    factors = [f * inverse for f in functions]
+    for _ in range(MAX_PASSES):
+        total, power_of = -factors[0], delta
+        for factor in factors[2:]:
+            power_of = power_of * delta
+            total = total - factor * power_of
+        if total.terms == delta.terms and total.cut == delta.cut:
+            return total
+        delta = total
+    raise OutsideTheoryError("the corrections do not settle")
+
+
+BEYOND = Rational(1000)  #: growth of what the regime calls infinite
+__all__ = ["BEYOND", "Equation", "Solution", "binomial_sum", "evaluate", "powers", "solve"]

@@ -1,0 +1,341 @@
+r"""A limiting form: the terms that lead, the remainder, the conditions, and numbers beside it.
+
+`limiting_form(problem, regime, order)` solves for the unknowns (`dominant`), puts them into the
+output, takes the limit of coefficients that are infinite (`resonance`), and keeps the first
+``order`` terms that are not zero; the next one is the remainder.  The depth of the series is raised
+until that next term is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction as Rational
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ...errors import InputError, OutsideTheoryError
+from ...notation import a, b, lambda_plus, sigma_w
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
+from ...spectrum import PowerLaw, Spectrum
+from ..expansion import Ordering
+from .corner_sums import PREFACTOR, c
+from .dominant import BEYOND, Equation, Solution, evaluate, solve
+from .multiseries import Scales, Series, TooShallow, spectral_number
+from .regime_statement import Regime
+from .resonance import at_resonance, resonant
+
+MAX_DEEPENINGS = 14
+STEADY = 6  # depths, each 7/5 of the one before, that give the same terms
+DIGITS = 30
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A quantity in unknowns: one equation for each, and the ``output`` they are put into.
+
+    ``size`` is the symbol of the number of modes; ``isotropic`` says a = b.
+    """
+
+    name: str
+    equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    output: sp.Expr
+    size: sp.Symbol | None = None
+    isotropic: bool = False
+    parameters: tuple[sp.Symbol, ...] = ()
+
+    @property
+    def sizes(self) -> list[sp.Symbol]:
+        """Everything that a regime has to say something about."""
+        unknown = {u for u, _ in self.equations}
+        found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
+        found |= {self.size} if self.size is not None else set()
+        return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
+
+
+@dataclass(frozen=True)
+class LimitTerm:
+    """coefficient × Π scale^exponent; ``weight`` orders the terms; logs are in the coefficient."""
+
+    coefficient: sp.Expr
+    exponents: Mapping[sp.Expr, sp.Expr]
+    weight: Rational
+
+    @property
+    def monomial(self) -> sp.Expr:
+        """Π scale^exponent."""
+        return sp.Mul(*(s**e for s, e in self.exponents.items()))
+
+    @property
+    def expression(self) -> sp.Expr:
+        """The whole term."""
+        return self.coefficient * self.monomial
+
+
+@dataclass(frozen=True)
+class LimitingForm:
+    """The first terms of a quantity in a regime, largest first.
+
+    ``remainder`` is the first term left out (None where there is none); ``conditions`` are ratios
+    that must be small, and inequalities between exponents, under which these terms lead in this
+    order; ``where`` says what each symbol is.
+    """
+
+    name: str
+    regime: Regime
+    terms: tuple[LimitTerm, ...]
+    remainder: LimitTerm | None
+    conditions: tuple[sp.Basic, ...]
+    where: Mapping[sp.Expr, Any] = field(default_factory=dict)
+
+    @cached_property
+    def expression(self) -> sp.Expr:
+        """The sum of the terms, as any expression."""
+        return sp.Add(*(t.expression for t in self.terms))
+
+    def latex(self) -> str:
+        """LaTeX with the remainder as O(…)."""
+        body = " + ".join(sp.latex(t.expression) for t in self.terms).replace("+ -", "- ")
+        if self.remainder is None:
+            return body
+        return rf"{body} + O\!\left({sp.latex(self.remainder.monomial)}\right)"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        body = " + ".join(str(t.expression) for t in self.terms).replace("+ -", "- ")
+        return body if self.remainder is None else f"{body} + O({self.remainder.monomial})"
+
+    def partial_sums(
+        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None = None
+    ) -> tuple[Any, ...]:
+        """The sum after 1, 2, … terms at numbers, to the current mpmath precision."""
+        total, sums = mpmath.mpf(0), []
+        for term in self.terms:
+            total += number_of(term.expression, values, spectrum)
+            sums.append(total)
+        return tuple(sums)
+
+
+def number_of(
+    expression: sp.Expr, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
+) -> Any:
+    """An expression with c, atoms and sizes put in, as an mpmath number."""
+    digits = mpmath.mp.dps + 10
+    exact = {s: _exact(v, digits) for s, v in values.items()}
+    known = dict(exact)
+    known[c] = sp.N(PREFACTOR.subs(exact), digits)
+    sums = {
+        atom: spectral_number(atom, exact, spectrum, digits)
+        for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
+    }
+    value = sp.N(expression.xreplace(sums).subs(known), digits)
+    if not value.is_number:
+        missing = ", ".join(sorted(map(str, value.free_symbols)))
+        raise InputError("values", f"none for {missing}", "a value for every symbol of the limit")
+    return mpmath.mpmathify(value)
+
+
+def _exact(value: Any, digits: int) -> sp.Expr:
+    if isinstance(value, sp.Basic):
+        return value
+    if isinstance(value, mpmath.mpf):
+        return sp.Float(value, digits)
+    return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(str(value))
+
+
+def limiting_form(
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int = 3
+) -> LimitingForm:
+    """The first ``order`` non-zero terms of the problem's output in the regime.
+
+    ``point`` gives b (and a) and the parameters where the terms are ordered.
+    Raises `OutsideTheoryError` on a wall between two regimes and for what has no series.
+    """
+    if order < 1:
+        raise InputError("order", order, "an integer ≥ 1")
+    depth, counts = _first_depth(regime), []
+    for _ in range(MAX_DEEPENINGS):
+        try:
+            found, complete = _at_depth(problem, regime, point, depth, order)
+            counts.append(len(found.terms))
+        except TooShallow as error:
+            found, complete, last = None, False, error
+        if found is not None and (complete or counts[-STEADY:] == [counts[-1]] * STEADY):
+            return found  # complete, or a sum that ends: nothing more over many depths
+        depth = depth * Rational(7, 5)
+    raise OutsideTheoryError(f"no leading terms in this regime, or it is infinite there: {last}")
+
+
+def _first_depth(regime: Regime) -> Rational:
+    moving = [abs(p) for p in regime.growth.values() if abs(p) < BEYOND]
+    return max(moving, default=Rational(1)) * Rational(3, 2)
+
+
+def _at_depth(
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int
+) -> tuple[LimitingForm, bool]:
+    """The form at one depth, and whether the term behind the last one wanted is known."""
+    scales = _scales(problem, regime, point, depth)
+    size: sp.Expr = sp.oo
+    if problem.size is not None and problem.size not in regime.infinite:
+        size = regime.applied(problem.size)
+    images, corners, notes = {}, {}, {}
+    for unknown, expression in problem.equations:
+        equation = Equation(unknown, regime.applied(expression), size, problem.isotropic)
+        solution = first_solution(equation, scales)
+        images[unknown], corners[unknown] = solution.series, solution.corner
+        notes.update(solution.note)
+    output = evaluate(regime.applied(problem.output), images, corners)
+    terms = _terms(scales, output, regime)
+    if not terms:
+        raise TooShallow("all terms cancel to the order that was computed")
+    complete = len(terms) > order or output.cut is None
+    kept, rest = terms[:order], terms[order:]
+    _check_finite(kept, regime)
+    conditions = _conditions(scales, kept, rest, regime)
+    where: dict[sp.Expr, Any] = dict(regime.substitutions) | notes
+    if any(t.expression.has(c) for t in kept):
+        where[c] = PREFACTOR
+    remainder = rest[0] if rest else None
+    return LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where), complete
+
+
+def _scales(
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational
+) -> Scales:
+    growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
+    values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
+    values.update(regime.values)
+    values.update(point)
+    places = [sp.Symbol(f"{u}_0", positive=True) for u, _ in problem.equations]
+    parameters = [*problem.parameters, *regime.parameters, *places]
+    scales = Scales(growth, values, depth, [s for s in parameters if s not in growth])
+    number = problem.size
+    if number is not None and number in values and b in values:
+        scales.spectrum = PowerLaw(exponent=values[b], target_exponent=values.get(a), size=int(values[number]))  # noqa: E501
+    for place in places:
+        scales.point.setdefault(place, sp.Rational(1, 100))
+    return scales
+
+
+def first_solution(equation: Equation, scales: Scales) -> Solution:
+    """The largest solution: κ falls from κ ~ z at large z, so the first root met is physical."""
+    for solution in solve(equation, scales):
+        return solution
+    raise OutsideTheoryError("the equation has no solution that grows or falls as a power here")
+
+
+def _terms(scales: Scales, output: Series, regime: Regime) -> list[LimitTerm]:
+    """All terms with their coefficients written out, the largest first."""
+    place = resonant(scales, output)
+    found = []
+    if place is None:
+        for weight, vector, coefficient in output.items:
+            written = scales.expression(coefficient)
+            for part, extra in _ranked(written, regime):
+                found.append(LimitTerm(part, scales.exponents(vector), weight + extra))
+    else:
+        for key, value in at_resonance(scales, output, place).items():
+            exponents = dict(key)
+            weight = sum(
+                (-scales.growth.get(s, Rational(0)) * scales.value(e) for s, e in key), Rational(0)
+            )
+            written = sp.factor_terms(value)
+            found.append(LimitTerm(written, exponents, weight))
+    if output.cut is not None:
+        found = [t for t in found if t.weight < output.cut]
+    return sorted(found, key=lambda t: t.weight)
+
+
+def _ranked(coefficient: sp.Expr, regime: Regime) -> list[tuple[sp.Expr, Rational]]:
+    """The coefficient with the weight of its leading power in small or large parameters."""
+    weight = Rational(0)
+    for symbol, growth in regime.ranked.items():
+        numerator, denominator = sp.fraction(sp.together(coefficient))
+        powers = []
+        for part in (numerator, denominator):
+            poly = sp.Poly(sp.expand(part), symbol)
+            degrees = [m[0] for m in poly.monoms()]
+            powers.append(min(degrees) if growth < 0 else max(degrees))
+        weight += -growth * (powers[0] - powers[1])
+    return [(coefficient, weight)]
+
+
+def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
+    for term in terms:
+        if abs(term.weight) > BEYOND / 4:
+            first = [s for s, p in regime.growth.items() if abs(p) >= BEYOND and s in term.exponents]
+            raise OutsideTheoryError(
+                f"the limit does not exist: a term {term.monomial} is infinite or zero at "
+                + ", ".join(f"{s} = {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
+            )
+
+
+def _conditions(
+    scales: Scales, kept: list[LimitTerm], rest: list[LimitTerm], regime: Regime
+) -> tuple[sp.Basic, ...]:
+    """What must hold beyond the statement: inequalities of exponents, and ratios that vanish."""
+    shown = [*kept, *rest[:1]]
+    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
+    ratios += [scales.exponents(vector) for vector in scales.comparisons]
+    sizes = [s for s, p in regime.growth.items() if 0 < abs(p) < BEYOND]
+    single: set[sp.Basic] = set()
+    several: dict[tuple[Rational, ...], sp.Expr] = {}
+    for exponents in ratios:
+        moving = {s: e for s in sizes if (e := exponents.get(s, sp.S.Zero)) != 0}
+        if any(abs(scales.growth.get(s, 0)) >= BEYOND for s, e in exponents.items() if e != 0):
+            continue
+        if len(moving) == 1:
+            ((symbol, exponent),) = moving.items()
+            difference = sp.expand(-exponent * sp.sign(regime.growth[symbol]))
+            if RANGES.proved_sign(difference) is None and difference.subs(scales.point) > 0:
+                single.add(_inequality(difference))
+        elif moving:
+            row = tuple(scales.value(moving.get(s, sp.S.Zero)) for s in sizes)
+            several[row] = sp.Mul(*(s**e for s, e in moving.items()))
+    stated = [tuple(map(scales.value, (m.as_powers_dict().get(s, 0) for s in sizes)))
+              for m in regime.orderings]  # fmt: skip
+    needed = [sp.Lt(several[row], 1, evaluate=False) for row in _not_implied(list(several), stated)]
+    return (*sorted(single, key=sp.default_sort_key), *sorted(needed, key=sp.default_sort_key))
+
+
+RANGES = Ordering({}, {b: (1, sp.oo), a: (1, sp.oo)})
+
+
+def _inequality(difference: sp.Expr) -> sp.Basic:
+    """difference > 0 with positive terms on both sides."""
+    numerator = sp.expand(sp.numer(sp.together(difference)))
+    terms = sp.Add.make_args(numerator)
+    lower = sp.Add(*(-t for t in terms if t.could_extract_minus_sign()))
+    return sp.Lt(lower, sp.expand(numerator + lower), evaluate=False)
+
+
+def _not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:
+    """The rows that are no positive combination of the stated ones and of other rows."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    kept = list(rows)
+    for row in sorted(rows, key=lambda r: -float(sum(abs(x) for x in r))):
+        others = [r for r in kept if r != row] + stated
+        if others:
+            matrix = np.array([[float(x) for x in r] for r in others]).T
+            _, distance = nnls(matrix, np.array([float(x) for x in row]))
+            if distance < 1e-9:
+                kept.remove(row)
+    return kept
+
+
+def _divided(
+    first: Mapping[sp.Expr, sp.Expr], second: Mapping[sp.Expr, sp.Expr]
+) -> dict[sp.Expr, sp.Expr]:
+    keys = {*first, *second}
+    return {s: sp.expand(first.get(s, 0) - second.get(s, 0)) for s in keys}
+
+
+__all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form", "sigma_w"]

@@ -1,0 +1,318 @@
+r"""A regime as a statement about sizes, parsed, checked and printed back.
+
+    1 << N << T << M        orderings, of sizes or of products of powers: z*T^b << 1
+    N < T < M               fixed numbers in this order
+    z -> 0,  T -> inf       one limit
+    N = inf,  z = 0         taken first: no term that vanishes with it is kept
+    N/T = r                 a fixed ratio; with r -> 0 or r -> inf also small or large, exactly in r
+    M - N = m               a distance; m stays, or m -> 0
+    z ~ T^-b,  N = T^2      a power: z = y T^-b with y fixed;  N = T^2 exactly
+
+Every size of the problem must be named.  The exponents p in s ~ L^p are the point of the cone
+{orderings} farthest from its walls, or the logarithms of the sizes that are given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from ...errors import InputError
+from ...notation import a, b
+from .dominant import BEYOND
+
+TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
+FIXED = (50, 120, 300, 700, 1500)  # representative values of sizes that stay
+DENOMINATOR = 12
+FORMS = ("an ordering (1 << N), a limit (z -> 0), a ratio (N/T = r), a distance (M - N = m), "
+         "a power (z ~ T^-b), or a value (z = 0, N = inf)")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A statement with its meaning.
+
+    ``text``; ``substitutions`` of sizes by others; ``growth`` of every scale; ``values`` of the
+    numbers that stay, at the representative point; ``ranked``: parameters that are small or large
+    though the result is exact in them, with their growth; ``infinite``: symbols called ∞.
+    """
+
+    text: str
+    substitutions: Mapping[sp.Symbol, sp.Expr]
+    growth: Mapping[sp.Symbol, Fraction]
+    values: Mapping[sp.Symbol, sp.Expr]
+    ranked: Mapping[sp.Symbol, Fraction] = field(default_factory=dict)
+    infinite: frozenset[sp.Symbol] = frozenset()
+    orderings: tuple[sp.Expr, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def parameters(self) -> list[sp.Symbol]:
+        """The numbers that stay, as symbols of the result."""
+        return list(self.values)
+
+    def applied(self, expression: sp.Expr) -> sp.Expr:
+        """The expression with ratios, distances and powers put in."""
+        return expression.subs(self.substitutions, simultaneous=True)
+
+
+class _Parser:
+    """+ − * / ^ and parentheses over numbers, known names and new ones."""
+
+    def __init__(self, text: str, symbol: Callable[[str], sp.Expr]) -> None:
+        self.text, self.symbol = text, symbol
+        self.tokens: list[str] = []
+        position = 0
+        while text[position:].strip():
+            match = TOKENS.match(text, position)
+            if match is None:
+                raise InputError("regime", repr(text), FORMS)
+            self.tokens.append(match.group(1))
+            position = match.end()
+
+    def parse(self) -> sp.Expr:
+        value = self.sum()
+        if self.tokens:
+            raise InputError("regime", repr(self.text), FORMS)
+        return value
+
+    def take(self, *options: str) -> str | None:
+        return self.tokens.pop(0) if self.tokens and self.tokens[0] in options else None
+
+    def sum(self) -> sp.Expr:
+        value = -self.product() if self.take("-") else self.product()
+        while sign := self.take("+", "-"):
+            value = value + self.product() if sign == "+" else value - self.product()
+        return value
+
+    def product(self) -> sp.Expr:
+        value = self.power()
+        while sign := self.take("*", "/"):
+            value = value * self.power() if sign == "*" else value / self.power()
+        return value
+
+    def power(self) -> sp.Expr:
+        base = self.atom()
+        if self.take("^"):
+            return base ** (-self.power() if self.take("-") else self.power())
+        return base
+
+    def atom(self) -> sp.Expr:
+        if self.take("("):
+            value = self.sum()
+            if not self.take(")"):
+                raise InputError("regime", repr(self.text), "closed parentheses")
+            return value
+        if not self.tokens or not re.match(r"[\w]", self.tokens[0]):
+            raise InputError("regime", repr(self.text), FORMS)
+        token = self.tokens.pop(0)
+        return sp.Rational(token) if token[0].isdigit() else self.symbol(token)
+
+
+class _Reader:
+    """Collects what the relations of one statement say."""
+
+    def __init__(self, sizes: Iterable[sp.Symbol], point: Mapping[sp.Symbol, Any]) -> None:
+        self.known = {s.name: s for s in sizes} | {"a": a, "b": b}
+        self.sizes, self.point = set(sizes), dict(point)
+        self.substitutions: dict[sp.Symbol, sp.Expr] = {}
+        self.small: list[sp.Expr] = []  # monomials that vanish
+        self.fixed: list[list[sp.Expr]] = []
+        self.infinite: dict[sp.Symbol, int] = {}
+        self.new: list[sp.Symbol] = []
+
+    def symbol(self, name: str) -> sp.Expr:
+        if name in ("inf", "oo"):
+            return sp.oo
+        if name not in self.known:
+            self.known[name] = sp.Symbol(name, positive=True)
+            self.new.append(self.known[name])
+        return self.known[name]
+
+    def expression(self, text: str) -> sp.Expr:
+        return _Parser(text, self.symbol).parse()
+
+    def read(self, relation: str) -> None:
+        parts = re.split(r"(<<|>>|->|<|>|=|~)", relation)
+        if len(parts) < 3 or not all(p.strip() for p in parts):
+            raise InputError("regime", repr(relation), FORMS)
+        sides, signs = [self.expression(p) for p in parts[::2]], parts[1::2]
+        if all(s in ("<<", ">>") for s in signs):
+            for (x, y), sign in zip(zip(sides, sides[1:]), signs):
+                self.small.append(x / y if sign == "<<" else y / x)
+        elif all(s in ("<", ">") for s in signs):
+            chain = sides if signs[0] == "<" else sides[::-1]
+            self.fixed.append([s for s in chain if s.is_Symbol])
+        elif len(signs) == 1:
+            self.pair(sides[0], sides[1], signs[0], relation)
+        else:
+            raise InputError("regime", repr(relation), "one kind of relation in a chain")
+
+    def pair(self, left: sp.Expr, right: sp.Expr, sign: str, text: str) -> None:
+        if sign == "->" and right in (0, sp.oo) and left.is_Symbol:
+            self.small.append(left if right == 0 else 1 / left)
+        elif sign == "=" and left.is_Symbol and right in (0, sp.oo):
+            self.infinite[left] = 1 if right == sp.oo else -1
+        elif sign == "=" and left.is_Symbol:
+            self.substitute(left, right)
+        elif sign == "=" and (left.is_Mul or left.is_Add):
+            first = _eliminated(left, self.sizes)
+            solved = sp.solve(left - right, first)
+            if len(solved) != 1:
+                raise InputError("regime", repr(text), FORMS)
+            self.substitute(first, solved[0])
+        elif sign == "~" and left.is_Symbol:
+            share = sp.Symbol(f"y_{left.name}", positive=True)
+            self.new.append(share)
+            self.substitute(left, share * right)
+        else:
+            raise InputError("regime", repr(text), FORMS)
+
+    def substitute(self, symbol: sp.Symbol, value: sp.Expr) -> None:
+        if symbol in self.substitutions or symbol in value.free_symbols:
+            raise InputError("regime", f"{symbol} = {value}", f"one relation that fixes {symbol}")
+        self.substitutions[symbol] = value
+
+
+def parse_regime(
+    text: str,
+    sizes: Iterable[sp.Symbol],
+    point: Mapping[sp.Symbol, Any],
+    at: Mapping[sp.Symbol, Any] | None = None,
+) -> Regime:
+    """Read a statement about ``sizes``; ``point`` gives a and b, ``at`` sizes to be near to.
+
+    >>> from solvable.analytic.notation import N, T
+    >>> z = sp.Symbol("z", positive=True)
+    >>> regime = parse_regime("1 << N << T, z = 0", [N, T, z], {})
+    >>> regime.growth[T] > regime.growth[N] > 0, regime.growth[z] < -100
+    (True, True)
+    """
+    sizes = list(sizes)
+    reader = _Reader(sizes, point)
+    for relation in re.split(r"[,;]", text):
+        reader.read(relation)
+    substitutions = _closed(reader.substitutions)
+    left = [s for s in (*sizes, *reader.new) if s not in substitutions]
+    numbers = [s for chain in reader.fixed for s in chain]
+    small = [m.subs(substitutions) for m in reader.small]
+    ranked = {s for m in small for s in m.free_symbols if s in reader.new and _is_ratio(s, reader)}
+    moving = {s for m in small for s in m.free_symbols} - {a, b}
+    staying = [s for s in left if s in numbers or (s in reader.new and s not in moving)]
+    _check_complete([s for s in left if s in sizes], moving, staying, reader)
+    growth = _growth(sorted(moving, key=str), small, point, at or {}, text)
+    growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
+    values = _representatives(staying, reader.fixed, at or {})
+    values |= {s: sp.Rational(1, 2) for s in ranked if growth[s] < 0}
+    values |= {s: sp.Integer(2) for s in ranked if growth[s] > 0}
+    return Regime(
+        text,
+        substitutions,
+        {s: p for s, p in growth.items() if s not in ranked},
+        values,
+        {s: growth[s] for s in ranked},
+        frozenset(s for s, sign in reader.infinite.items() if sign > 0),
+        tuple(small),
+    )
+
+
+def _eliminated(left: sp.Expr, sizes: set[sp.Symbol]) -> sp.Symbol:
+    """Of X/Y and of X − Y the size Y, so that X is the one that the result is written in."""
+    part = sp.denom(left) if left.is_Mul else sp.Add(*(
+        t for t in left.args if t.could_extract_minus_sign()))  # fmt: skip
+    found = sorted(part.free_symbols & sizes, key=str) or sorted(left.free_symbols & sizes, key=str)
+    if not found:
+        raise InputError("regime", str(left), "a ratio or a distance of two sizes")
+    return found[0]
+
+
+def _closed(substitutions: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+    closed = dict(substitutions)
+    for _ in closed:
+        closed = {s: v.subs(closed) for s, v in closed.items()}
+    for symbol, value in closed.items():
+        if value.free_symbols & set(closed):
+            raise InputError("regime", f"{symbol} = {value}", "relations without a circle")
+    return closed
+
+
+def _is_ratio(symbol: sp.Symbol, reader: _Reader) -> bool:
+    """Whether the symbol was introduced as the ratio of two sizes."""
+    return any(
+        v.has(symbol) and v.is_Mul and len(v.free_symbols & reader.sizes) == 1
+        for v in reader.substitutions.values()
+    )
+
+
+def _check_complete(
+    left: list[sp.Symbol], moving: set[sp.Symbol], staying: list[sp.Symbol], reader: _Reader
+) -> None:
+    missing = [s for s in left if s not in moving and s not in staying and s not in reader.infinite]
+    if missing:
+        s = missing[0]
+        offers = f"{s} = 0, {s} ~ T^-b or {s} -> 0" if s.name.startswith("z") else (
+            f"{s} = inf, 1 << {s} << …, or {s} fixed in a chain of <")  # fmt: skip
+        raise InputError("regime", f"nothing about {', '.join(map(str, missing))}", offers)
+
+
+def _growth(
+    moving: list[sp.Symbol], small: list[sp.Expr], point: Mapping[sp.Symbol, Any],
+    at: Mapping[sp.Symbol, Any], text: str,
+) -> dict[sp.Symbol, Fraction]:  # fmt: skip
+    """Exponents inside the cone of the orderings: farthest from its walls, or as at ``at``."""
+    if not moving:
+        return {}
+    rows = [_rates(m, moving, point) for m in small]
+    if all(s in at for s in moving):
+        logs = [Fraction(float(sp.log(at[s]))).limit_denominator(1000) for s in moving]
+        if all(sum(r * p for r, p in zip(row, logs)) < 0 for row in rows):
+            return dict(zip(moving, logs))
+        raise InputError("at", dict(at), f"sizes that are ordered as the regime says: {text}")
+    from scipy.optimize import linprog
+
+    found = linprog(
+        [0.0] * len(moving) + [-1.0],
+        A_ub=[[*map(float, row), 1.0] for row in rows],
+        b_ub=[0.0] * len(rows),
+        bounds=[(-1, 1)] * len(moving) + [(0, 1)],
+    )
+    if not found.success or found.x[-1] < 1e-9:
+        raise InputError("regime", repr(text), "orderings that do not contradict one another")
+    growth = {}
+    for k, (s, p) in enumerate(zip(moving, found.x)):
+        nudge = 1 + Fraction(k, 97)  # off the walls between equal powers
+        growth[s] = Fraction(float(p)).limit_denominator(DENOMINATOR) * 2 * nudge
+    return growth
+
+
+def _rates(monomial: sp.Expr, moving: list[sp.Symbol], point: Mapping[sp.Symbol, Any]) -> list[Fraction]:  # noqa: E501
+    """The exponents of the moving symbols in a monomial."""
+    powers = monomial.as_powers_dict()
+    found = []
+    for s in moving:
+        exponent = sp.sympify(powers.get(s, 0)).subs(point)
+        if not exponent.is_Rational:
+            raise InputError("regime", monomial, "products of powers of sizes")
+        found.append(Fraction(int(exponent.p), int(exponent.q)))
+    return found
+
+
+def _representatives(
+    staying: list[sp.Symbol], chains: list[list[sp.Expr]], at: Mapping[sp.Symbol, Any]
+) -> dict[sp.Symbol, sp.Expr]:
+    """Numbers for what stays: as given, else in the order of the chains, else 1/2."""
+    values: dict[sp.Symbol, sp.Expr] = {}
+    for chain in chains:
+        for symbol, value in zip(chain, FIXED):
+            values.setdefault(symbol, sp.Integer(value))
+    for symbol in staying:
+        values[symbol] = sp.nsimplify(at[symbol]) if symbol in at else values.get(
+            symbol, sp.Rational(1, 2))  # fmt: skip
+    return {s: v for s, v in values.items() if s in staying}

@@ -1,0 +1,223 @@
+r"""The named regimes of the static loss as series in one size: statements, expanded by `balance`.
+
+The multi-scale terms of a limiting form have one size that moves; its powers and logarithms make
+an `Expansion`, all other scales (c, λ₊, …) belong to the coefficients.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ...errors import InputError
+from ...notation import M, N, T, a, b
+from ...resolvent import solution as resolvent
+from ...spectrum import PowerLaw, Spectrum
+from ..balance.corner_sums import PREFACTOR, c
+from ..balance.dominant import BEYOND
+from ..balance.limiting_form import LimitingForm, LimitTerm, limiting_form
+from ..balance.regime_statement import parse_regime
+from ..balance.systems import static_problem
+from ..expansion import Expansion, Order, Ordering, Term
+from .limit import Limit, Setting, ratio, signs_resolved, with_noise, without_noise
+
+__all__ = ["as_expansion", "expand_static", "kappa_0", "ridgeless_kappa", "stated_limit"]
+
+kappa_0 = sp.Symbol("kappa_0", positive=True)  #: the ridgeless κ, D₁(κ₀) = min(N, T)
+missing = sp.Symbol("m", positive=True)  #: M − min(N, T)
+ANYWHERE, ANY_TARGET = sp.Rational(3, 2), sp.Rational(12, 5)  # where the order does not matter
+RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
+
+WHEN = {
+    "N<<T": "1 ≪ N ≪ T ≪ M, zero ridge; exact in r = N/T",
+    "T<<N": "1 ≪ T ≪ N ≪ M, zero ridge; exact in r = T/N",
+    "N/T": "1 ≪ N < T ≪ M, zero ridge, N/T fixed",
+    "T/N": "1 ≪ T < N ≪ M, zero ridge, T/N fixed",
+    "M->inf": "finite M with λ₊M^(1−b)/((b−1)κ₀) ≪ S: the modes beyond M count little",
+    "min(N,T)->M": "M finite, S < L and S → M from below: m Λ₂/Λ₁² ≪ 1, Λ_k = Tr λ^-k; the loss "
+    "without noise is zero beyond",
+    "ridge->0": "S the smaller size, below M; z = γ/(σ_u² N T) small against κ₀ (1 − min/max)²",
+    "ridge->0,N=T": "N = T below M; z = γ/(σ_u² N T) small against κ₀: the peak is cut off at "
+    "height z^(-1/2)",
+    "ridge->inf": "z = γ/(σ_u² N T) large against the largest eigenvalue and Σλ (1/N + 1/T)",
+    "noise": "S the smaller size, below M; σ_ε² V above the noiseless loss; exact at zero ridge",
+    "noise-beyond": "N > M and T > M, zero ridge: the noiseless loss is zero, T ≫ M for the series",
+}
+TITLES = {
+    "N<<T": "Plateau: N the bottleneck",
+    "T<<N": "Plateau: T the bottleneck",
+    "N/T": "Fixed ratio: N the bottleneck",
+    "T/N": "Fixed ratio: T the bottleneck",
+    "M->inf": "Approach to the infinite latent space",
+    "min(N,T)->M": "Breakdown at the size of the latent space",
+    "ridge->0": "Small ridge",
+    "ridge->0,N=T": "Small ridge at N = T",
+    "ridge->inf": "Large ridge",
+    "noise": "Noise-dominated loss",
+    "noise-beyond": "Noise beyond the latent space",
+}
+
+
+def as_expansion(form: LimitingForm, point: Mapping[sp.Symbol, Any]) -> Expansion:
+    """A limiting form in which one size moves, as a series in that size."""
+    moving = [s for s, p in form.regime.growth.items() if 0 < abs(p) < BEYOND]
+    if len(moving) != 1:
+        raise InputError("regime", str(form.regime), "a statement in which one size moves")
+    variable = moving[0]
+    at = sp.oo if form.regime.growth[variable] > 0 else sp.S.Zero
+    terms = [t for term in form.terms for t in _one_variable(term, variable)]
+    order = None
+    if form.remainder is not None:
+        last = _one_variable(form.remainder, variable)
+        order = Order(last[0].power, max(t.log for t in last))
+    ordering = Ordering(
+        {s: v for s, v in point.items() if s in RANGES},
+        {s: r for s, r in RANGES.items() if s in point},
+    )
+    named = {c: PREFACTOR} if any(t.coefficient.has(c) for t in terms) else {}
+    return Expansion(variable, at, tuple(terms), order, ordering, named)
+
+
+def _one_variable(term: LimitTerm, variable: sp.Symbol) -> list[Term]:
+    power = sp.sympify(term.exponents.get(variable, 0))
+    others = sp.Mul(*(s**e for s, e in term.exponents.items() if s != variable))
+    if not term.coefficient.has(sp.log(variable)):
+        return [Term(_positive(term.coefficient) * others, power)]
+    symbol = sp.Dummy("log")
+    poly = sp.Poly(sp.expand(term.coefficient.subs(sp.log(variable), symbol)), symbol)
+    return [Term(_positive(sp.factor(k)) * others, power, n) for (n,), k in poly.terms()]
+
+
+def _positive(coefficient: sp.Expr) -> sp.Expr:
+    return signs_resolved(coefficient.replace(
+        lambda e: isinstance(e, sp.sin) and e.has(a), _reflected))  # fmt: skip
+
+
+def _reflected(sine: sp.Expr) -> sp.Expr:
+    """sin(π − x) = sin x, where that leaves a positive phase (a − 1)/b."""
+    phase = sp.expand(sine.args[0] / sp.pi)
+    other = sp.together(1 - phase)
+    return sp.sin(sp.pi * other) if other.count_ops() < phase.count_ops() + 3 else sine
+
+
+@cache
+def expand_static(
+    quantity: str, statement: str, b_value: Any, a_value: Any, terms: int
+) -> Expansion:
+    """A quantity of the static model in a statement that lets one size move.
+
+    >>> print(expand_static("loss", "1 << T, N = inf, M = inf, z = 0", 2, 6, 1).lead.power)
+    -2*b
+    """
+    point = {b: ANYWHERE if b_value is None else b_value}
+    if a_value is not None:
+        point[a] = a_value
+    problem = static_problem(quantity, a_value is None)
+    regime = parse_regime(statement, problem.sizes, point)
+    return as_expansion(limiting_form(problem, regime, point, terms), point)
+
+
+def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
+    """κ₀ of a setting, at the current precision; zero beyond breakdown."""
+    n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
+    if min(n, t) == mpmath.inf:
+        return {kappa_0: mpmath.mpf(0)}
+    with mpmath.extraprec(40):
+        return {kappa_0: resolvent.solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
+
+
+def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
+    """The limit that a name stands for."""
+    from . import SCALING, STATEMENTS
+
+    if name in ("N<<T", "T<<N", "N/T", "T/N"):
+        smaller = name[0]
+    larger = "T" if smaller == "N" else "N"
+    words = {"S": smaller, "L": larger}
+    statement, when = (
+        re.sub(r"\b[SL]\b", lambda m: words[m.group()], text)
+        for text in (STATEMENTS[name], WHEN[name])
+    )
+    quantity = "with noise" if name in ("noise", "noise-beyond") else "loss"
+    target = a_value if name in SCALING else ANY_TARGET
+
+    def expand(which: str) -> Expansion:
+        return expand_static(which, statement, b_value, target, terms)
+
+    size = {"N": N, "T": T}[smaller]
+    return Limit(
+        name,
+        TITLES[name],
+        when,
+        expand(quantity),
+        variable_of=lambda setting: _variable(name, setting, smaller),
+        constants=lambda setting: _constants(name, setting, smaller),
+        meaning={
+            ratio: size / {"N": N, "T": T}[larger],
+            c: PREFACTOR,
+            kappa_0: f"the ridgeless κ, D₁(κ₀) = {size}",
+            missing: M - size,
+        },
+        expand=expand,
+        reference=_without_end if name == "M->inf" else _same,
+        exact=with_noise if quantity == "with noise" else without_noise,
+    )
+
+
+def _same(spectrum: Spectrum) -> Spectrum:
+    return spectrum
+
+
+def _without_end(spectrum: Spectrum) -> Spectrum:
+    """The same power law with M = ∞."""
+    if not isinstance(spectrum, PowerLaw):
+        raise InputError("spectrum", spectrum, "a power law, whose limit M → ∞ exists")
+    return replace(spectrum, size=mpmath.inf)
+
+
+def _variable(name: str, setting: Setting, smaller: str) -> Any:
+    """The value of the size that moves."""
+    small = setting.features if smaller == "N" else setting.samples
+    if name in ("N<<T", "T<<N", "N/T", "T/N"):
+        return small
+    return {
+        "M->inf": setting.spectrum.size,
+        "min(N,T)->M": setting.spectrum.size - mpmath.mpmathify(small),
+        "noise": mpmath.sqrt(mpmath.mpmathify(setting.noise)),
+        "noise-beyond": setting.samples,
+    }.get(name, setting.z)
+
+
+def _constants(name: str, setting: Setting, smaller: str) -> Mapping[sp.Symbol, Any]:
+    """r and κ₀ of a setting that lies in the regime; else an `InputError` says what is missing."""
+    n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
+    low, high = (n, t) if smaller == "N" else (t, n)
+    size = setting.spectrum.size
+    if name == "noise-beyond":
+        _require(size < n and size < t, "N, T", (n, t), f"both above M = {size}")
+        return {}
+    if name == "ridge->0,N=T":
+        _require(n == t < size, "N, T", (n, t), "N = T below M")
+    else:
+        _require(low < high, "features, samples", (n, t),
+                 f"{smaller} the smaller of the two sizes in this regime")  # fmt: skip
+    if name == "M->inf":  # the spectrum is the infinite one here
+        return ridgeless_kappa(setting)
+    if name == "min(N,T)->M":
+        _require(low <= size < mpmath.inf, "M", size, f"a finite M ≥ {smaller}, the smaller size")
+        return {}
+    if name == "ridge->inf":
+        return {}
+    share = mpmath.mpf(0) if high == mpmath.inf else low / high
+    return {ratio: share, **ridgeless_kappa(setting)}
+
+
+def _require(holds: bool, argument: str, value: Any, allowed: str) -> None:
+    if not holds:
+        raise InputError(argument, value, allowed)
