@@ -190,7 +190,7 @@ class TargetSum(ModeFunction):
 
 
 class Moment(ModeFunction):
-    r"""Σ_J w_J^{2j} λ_J^n as ``Moment(n, j)``, j = 0 or 1; of a given spectrum with a third argument.
+    r"""Σ_J w_J^{2j} λ_J^n as ``Moment(n, j)``, j = 0 or 1; a third argument is the spectrum.
 
     >>> from solvable.analytic.spectrum import Flat
     >>> Moment(-1, 0, Flat(6)).evalf(5)

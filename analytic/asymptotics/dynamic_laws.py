@@ -162,12 +162,8 @@ def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 
 
 def _static(resource: str, index: int, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    """The winning pole of `static_laws.bottleneck_law`, at λ₊ = σ_w = 1.
-
-    Of the data's series the terms that vanish at N/T → ∞ may come first, if a − 1 ≥ b.
-    """
-    hidden = resource == "data" and point[a] - 1 >= point[b]
-    law = bottleneck_law(resource, point[b], point[a], terms=3 if hidden else 1)
+    """The winning pole of `static_laws.bottleneck_law`, at λ₊ = σ_w = 1."""
+    law = bottleneck_law(resource, point[b], point[a], terms=1)
     powers = [sp.Integer(0)] * 3
     powers[index] = law.exponent
     coefficient = sp.factor(law.prefactor.subs({lambda_plus: 1, sigma_w: 1}))

@@ -32,6 +32,7 @@ from ..errors import InputError
 from ..loss import static_loss
 from ..spectral_functions import Moment
 from ..spectrum import PowerLaw
+from .expansion import exact_number
 
 __all__ = ["Border", "RegimeMap", "size_map", "time_map"]
 
@@ -165,36 +166,39 @@ def _candidates(spectrum: PowerLaw, noise: float) -> list[_Candidate]:
 
 
 def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
-    """Leading terms of the series in the smaller size, at ratio 0 and at the actual ratio."""
+    """Leading terms in the smaller size: the other one infinite, then at the actual ratio."""
     import sympy as sp
 
     from ..notation import a, b, lambda_plus, sigma_w
     from .limits import limit
     from .limits.limit import ratio
+    from .limits.stated import expand_static
+    from .static_laws import ALONE
 
-    target = None if spectrum.isotropic else spectrum.target_exponent
+    target = None if spectrum.isotropic else exact_number(spectrum.target_exponent)
+    exponent = exact_number(spectrum.exponent)
     values = {
-        b: spectrum.exponent,
-        a: spectrum.target_exponent,
+        b: exponent,
+        a: exponent if target is None else target,
         lambda_plus: spectrum.scale,
         sigma_w: sp.sqrt(sp.sympify(spectrum.target_variance)),
     }
-    plain, peaked = [], []
+    found: dict[bool, list[_Candidate]] = {False: [], True: []}
     for name, regime in (("features", "N/T"), ("samples", "T/N")):
-        law = limit(regime, exponent=spectrum.exponent, target_exponent=target)
-        lead = law.loss.resolved().lead
-        prefactor = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
-        power, letter = float(lead.power.subs(values)), regime[0]
-        log = f" log {letter}" if lead.log else ""
-        formula = f"{float(prefactor(0.0)):.4g} {letter}^{power:.4g}{log}"
-        domain = _below(letter, spectrum.size)
-        plain.append(
-            _Candidate(name, formula, _leading(letter, prefactor, power, lead.log, False), domain)
-        )
-        formula += " × pole at N = T"
-        value = _leading(letter, prefactor, power, lead.log, True)
-        peaked.append(_Candidate(f"{name}, peak", formula, value, domain))
-    return plain + peaked
+        letter = regime[0]
+        alone = expand_static("loss", ALONE["data" if letter == "T" else name], exponent, target, 1)
+        at_ratio = limit(regime, exponent=exponent, target_exponent=target).loss
+        for peaked, series in ((False, alone), (True, at_ratio)):
+            lead = series.resolved().lead
+            coefficient = sp.N(lead.coefficient.subs(values), 4)
+            power = float(lead.power.subs(values))
+            log = f" log {letter}" if lead.log else ""
+            formula = f"{coefficient} {letter}^{power:.4g}{log}".replace("**", "^")
+            face = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
+            value = _leading(letter, face, power, lead.log, peaked)
+            title = f"{name}, peak" if peaked else name
+            found[peaked].append(_Candidate(title, formula, value, _below(letter, spectrum.size)))
+    return found[False] + found[True]
 
 
 def _leading(
@@ -237,9 +241,7 @@ def _breakdown(spectrum: PowerLaw) -> _Candidate:
     faces = {smaller: _breakdown_face(smaller, moments) for smaller in ("N", "T")}
 
     def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
-        below, above = (
-            faces[s](size, n, t) * (size - low) for s, low in (("N", n), ("T", t))
-        )
+        below, above = (faces[s](size, n, t) * (size - low) for s, low in (("N", n), ("T", t)))
         return np.where(n < t, below, above)
 
     return _Candidate(

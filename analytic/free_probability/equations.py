@@ -27,6 +27,7 @@ from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
 from .text import parse_expression
 
 if TYPE_CHECKING:
+    from ..asymptotics.limits import LimitingForm
     from .numerics import NumericalSolution
     from .planar import PlanarComparison
 
@@ -142,6 +143,13 @@ class SelfConsistentEquations:
         from .numerics import density
 
         return density(self, points, parameters, matrices or {})
+
+    def limit(self, regime: str, **options: Any) -> LimitingForm:
+        """The value in a regime such as "1 << N << T << M, z = 0"; see `asymptotics.limits`."""
+        from ..asymptotics.limits import limit
+
+        form: LimitingForm = limit(self, regime, **options)
+        return form
 
     def latex(self) -> str:
         r"""The equations in an ``aligned`` environment."""

@@ -1,7 +1,7 @@
-"""`solvable limit`: expand the static loss in one of its limits.
+"""`solvable limit`: expand the static loss, or any matrix expression, in a limit.
 
-Leading term, prefactor and corrections of the static loss in a limit.
-With sizes, the series is compared with the exact loss.
+Leading terms with prefactors, corrections, remainder and conditions, in a named regime or a
+statement about sizes. With sizes, the series is compared with the exact loss.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from solvable.analytic.asymptotics.limits import REGIMES
+from solvable.analytic.errors import InputError
 
 from . import options as types
 from . import output
@@ -23,6 +24,7 @@ SERIES = {
     "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
 }  # fmt: skip
 #: coefficients are symbolic in α; the order of the terms is that at one α
+KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
 DEFAULT_ALPHA = Fraction(1, 2)
 #: digits at which exact value and truncated series are compared
 DIGITS = 30
@@ -31,8 +33,12 @@ DIGITS = 30
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable limit`."""
     add = parser.add_argument
-    add("name", metavar="NAME", choices=sorted(SERIES), help=f"one of {', '.join(SERIES)}")
-    add("--regime", required=True, metavar="R", help='for instance "N<<T"')
+    add("name", metavar="EXPR|NAME",
+        help=f"one of {', '.join(SERIES)}, a row of the table, or an expression")  # fmt: skip
+    add("--regime", required=True, metavar="R", help='"N<<T", or "1 << N << T << M, z = 0"')
+    for kind in KINDS:
+        add(f"--{kind}", action="append", default=[], metavar="DECL", help="as in derive")
+    add("--at", metavar="N=…,T=…", help="sizes: order the terms there, and give numbers")
     add("--order", type=types.count, default=3, metavar="K", help="number of terms (default: 3)")
     types.add_spectrum(parser, latent=math.inf)
     add("--smaller", choices=("N", "T"), default="N", help="the smaller size, where it matters")
@@ -45,8 +51,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute the limit and print it."""
-    from solvable.analytic.asymptotics.limits import limit
+    from solvable.analytic.asymptotics.limits import limit, regime_name
 
+    if arguments.name not in SERIES or regime_name(arguments.regime) is None:
+        return _run_statement(arguments)
+    if arguments.at is not None:
+        raise InputError("--at", arguments.at, "--features, --samples, --z with a named regime")
     default = arguments.alpha is None and arguments.b is None
     law = limit(
         arguments.regime,
@@ -69,6 +79,75 @@ def run(arguments: argparse.Namespace) -> int:
         if default and series.conditions:
             print(f"(terms ordered at α = {DEFAULT_ALPHA}; --alpha orders them elsewhere)")
     return 0
+
+
+def _quantity(arguments: argparse.Namespace) -> Any:
+    """A part of the static loss by name, or the derived equations of an expression."""
+    if arguments.name in SERIES:
+        return SERIES[arguments.name]
+    from solvable.analytic.free_probability import derive, parse_declarations
+    from solvable.analytic.free_probability.models import EXPRESSIONS
+
+    declared = {kind: getattr(arguments, kind) for kind in KINDS}
+    if arguments.name in EXPRESSIONS:
+        return EXPRESSIONS[arguments.name].derive()
+    if not any(declared.values()):
+        raise InputError("NAME", arguments.name, f"one of {', '.join((*SERIES, *EXPRESSIONS))}, "
+                         "or an expression with declared matrices")  # fmt: skip
+    model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
+    return derive(arguments.name, model)
+
+
+def _run_statement(arguments: argparse.Namespace) -> int:
+    """A limit in a statement: terms in several scales."""
+    from solvable.analytic.asymptotics.limits import limit
+
+    at = _sizes(arguments.at)
+    a_value = at.pop("a", arguments.a)
+    b_value = at.pop("b", arguments.b)
+    default = arguments.alpha is None and b_value is None
+    form = limit(
+        _quantity(arguments),
+        arguments.regime,
+        alpha=DEFAULT_ALPHA if default else (arguments.alpha if b_value is None else None),
+        exponent=b_value,
+        target_exponent=a_value,
+        terms=arguments.order,
+        at=at,
+    )
+    if arguments.format == "latex":
+        print(form.latex())
+        return 0
+    rows = [(str(t.coefficient), str(t.monomial)) for t in form.terms]
+    remainder = "none" if form.remainder is None else f"O({form.remainder.monomial})"
+    where = {str(k): str(v) for k, v in form.where.items()}
+    if arguments.format == "json":
+        output.print_json({
+            "name": arguments.name, "regime": arguments.regime,
+            "terms": [{"coefficient": c, "monomial": m} for c, m in rows],
+            "remainder": remainder, "latex": form.latex(),
+            "conditions": [str(c) for c in form.conditions], "where": where, "comparison": [],
+        })  # fmt: skip
+        return 0
+    print(f"{arguments.name} in the regime {arguments.regime}\n")
+    output.print_table(("coefficient", "monomial"), rows)
+    print(f"remainder: {remainder}")
+    for condition in form.conditions:
+        print(f"this order of terms needs {str(condition).replace(' < 1', ' << 1')}")
+    for symbol, value in where.items():
+        print(f"where {symbol}: {value}")
+    return 0
+
+
+def _sizes(text: str | None) -> dict[str, Any]:
+    """N=1e7,T=300 as numbers by name."""
+    found: dict[str, Any] = {}
+    for part in (text or "").split(",") if text else ():
+        name, sign, value = part.partition("=")
+        if not sign:
+            raise InputError("--at", part, "NAME=VALUE, separated by commas")
+        found[name.strip()] = types.number(value.strip())
+    return found
 
 
 def _rows(series: Any) -> list[tuple[str, str, str]]:

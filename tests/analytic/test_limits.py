@@ -8,11 +8,10 @@ import pytest
 import sympy as sp
 
 from solvable.analytic.asymptotics.limits import REGIMES, Setting, limit, ratio
-from solvable.analytic.asymptotics.limits.local import kappa_0
-from solvable.analytic.asymptotics.limits.noise import amplification
 from solvable.analytic.asymptotics.limits.scaling import kappa_of_size, scaling_ordering, shift_of
+from solvable.analytic.asymptotics.limits.stated import expand_static, kappa_0
 from solvable.analytic.errors import InputError
-from solvable.analytic.notation import M, N, T, b, sigma_w
+from solvable.analytic.notation import N, T, b, sigma_w
 from solvable.analytic.spectral_functions import DegreesOfFreedom
 from solvable.analytic.spectrum import PowerLaw
 
@@ -133,25 +132,6 @@ def test_a_wrong_coefficient_is_rejected(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("regime", "options", "spectrum", "other"),
-    [
-        ("N<<T", {"alpha": 0.5}, HALF, "T"),
-        ("T<<N", {"exponent": 1.25, "target_exponent": 1.5}, HARD, "N"),
-    ],
-)
-def test_corrections_in_the_ratio(regime, options, spectrum, other):
-    mp.mp.dps = 60
-    law = limit(regime, **options)
-    law = replace(
-        law, variable_of=lambda s: min(s.features, s.samples) / max(s.features, s.samples)
-    )
-    n = mp.mpf(50)
-    settings = [sizes(spectrum, [n], factor, other)[0] for factor in (10**8, 10**9)]
-    assert_rates(law, settings, series="ratio")
-
-
-@pytest.mark.slow
 def test_kappa_series_rates():
     mp.mp.dps = 90
     for regime, options, settings in [
@@ -186,14 +166,43 @@ def test_equation_163_and_its_wrong_exponent():
 
 
 def test_equations_186_and_188():
-    d2 = DegreesOfFreedom(2, sp.Symbol("kappa", positive=True))
-    assert sp.simplify(amplification("N") - N / (T - N)) == 0
-    assert sp.simplify(amplification("M") - M / (T - M)) == 0
-    s = T - d2
-    assert sp.simplify(amplification("T") - (T / s - 1 + T / (N - T))) == 0
-    assert sp.simplify(amplification("T") - (T / s + T / (N - T))) != 0
+    """V in L = L₀ + σ_ε² V: N/(T − N), T/s − 1 + T/(N − T) with s = T − D₂(κ₀), M/(T − M)."""
+    few_features = limit("noise").loss.lead
+    assert few_features.power == 2
+    assert sp.simplify(few_features.coefficient - N / (T - N)) == 0
+    s = T - DegreesOfFreedom(2, kappa_0)
+    few_samples = limit("noise", smaller="T").loss.lead.coefficient
+    assert sp.simplify(few_samples - (T / s - 1 + T / (N - T))) == 0
+    assert sp.simplify(few_samples - (T / s + T / (N - T))) != 0
     beyond, regularised = limit("noise-beyond"), limit("noise-regularised")
     assert beyond.loss.terms[0] == regularised.loss.terms[0], "the same 1/T fall-off"
+
+
+@pytest.mark.parametrize(
+    ("b_value", "a_value", "n", "t", "value", "precision"),
+    [
+        (F(3, 2), F(5, 2), mp.mpf(10) ** 6, 100, "0.00371159636965922", 1e-7),
+        (2, 6, mp.mpf(10) ** 30, 1000, "1.993404e-11", 2e-5),
+        (2, 4, mp.mpf(10) ** 30, 10**4, "6.087e-12", 2e-3),
+    ],
+)
+def test_few_samples_of_easy_tasks(b_value, a_value, n, t, value, precision):
+    """The terms that survive at N/T → ∞ lead, with their logarithms."""
+    mp.mp.dps = 30
+    law = limit("T<<N", exponent=b_value, target_exponent=a_value, terms=8)
+    spectrum = PowerLaw(exponent=b_value, target_exponent=a_value)
+    sums = law.partial_sums(Setting(spectrum, n, mp.mpf(t)))
+    assert abs(sums[-1] / mp.mpf(value) - 1) < precision, sums
+    assert min(abs(s / mp.mpf(value) - 1) for s in sums[:2]) < 0.1, "the leading terms lead"
+
+
+def test_the_data_law_at_a_4():
+    lead = expand_static("loss", "1 << T, N = inf, M = inf, z = 0", 2, 4, 1).resolved().lead
+    value = lead.coefficient.subs({sp.Symbol("a", positive=True): 4, b: 2, sigma_w: 1})
+    assert lead.power.subs(sp.Symbol("a", positive=True), 4) == -3
+    assert float(value.subs(sp.Symbol("lambda_+", positive=True), 1)) == pytest.approx(
+        6.088, abs=1e-3
+    )
 
 
 @pytest.mark.slow

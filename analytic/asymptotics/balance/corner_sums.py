@@ -6,10 +6,10 @@ For a power law λ_J = λ₊ J^{−b}, w_J² λ_J = σ_w² λ₊ J^{−a}, and x
 
 with, for y = (1 − j(a−b))/b and (·)_n the rising factorial,
 
-    κ → 0, κM^b → ∞   S (−1)^{i+1} (1−i+y)_{q−1}/(q−1)! x^{i−q−y}  +  Σ_l binom(−q, l) ζ(s−bl) x^l
-                      − Σ_l binom(−q, l) ζ(s+b(q+l), M+1) x^{−q−l},        S = (π/b)/sin(πy)
-    κM^b → 0          Σ_l binom(−q, l) H_M(s−bl) x^l
-    κ → ∞             Σ_l binom(−q, l) H_M(s+b(q+l)) x^{−q−l}
+    κ → 0, κM^b → ∞   S (−1)^{i+1} (1−i+y)_{q−1}/(q−1)! x^{i−q−y}  +  Σ_k binom(−q, k) ζ(s−bk) x^k
+                      − Σ_k binom(−q, k) ζ(s+b(q+k), M+1) x^{−q−k},        S = (π/b)/sin(πy)
+    κM^b → 0          Σ_k binom(−q, k) H_M(s−bk) x^k
+    κ → ∞             Σ_k binom(−q, k) H_M(s+b(q+k)) x^{−q−k}
 
 (the poles of Γ(u)Γ(q−u)ζ(s+bu), see `expansion.sums`; H_M(σ) = ζ(σ) − ζ(σ, M+1)).  For any
 spectrum of fixed size the sums at κ → 0 and κ → ∞ are geometric series whose coefficients are
@@ -65,21 +65,19 @@ class Corner:
         x = self.kappa * self.scales.scale(lambda_plus, -1)
         s = sp.expand(b * (i - q) + j * (a - b))
         if self.kind == "resolved":
-            return self._sum(_Powers(x), ((l, self._harmonic(s - b * l), q) for l in _naturals()))
+            return self._sum(_Powers(x), ((k, self._harmonic(s - b * k), q) for k in _naturals()))
         if self.kind == "infinity":
             return self._sum(
-                _Powers(x), ((-q - l, self._harmonic(s + b * (q + l)), q) for l in _naturals())
+                _Powers(x), ((-q - k, self._harmonic(s + b * (q + k)), q) for k in _naturals())
             )
         y = sp.expand((1 - j * (a - b)) / b)
         amount, vector = self._pole(y, i, q)
         xs = _Powers(x)
         pole = xs(sp.expand(i - q - y)) * Series(self.scales, {vector: amount})
-        regular = self._sum(xs, ((l, self._zeta(s - b * l), q) for l in _naturals()))
+        regular = self._sum(xs, ((k, self._zeta(s - b * k), q) for k in _naturals()))
         if self.size == sp.oo:
             return pole + regular
-        tail = self._sum(
-            xs, ((-q - l, self._hurwitz(s + b * (q + l)), q) for l in _naturals())
-        )
+        tail = self._sum(xs, ((-q - k, self._hurwitz(s + b * (q + k)), q) for k in _naturals()))
         return pole + regular - tail
 
     def _pole(self, y: sp.Expr, i: int, q: int) -> tuple[Any, Any]:
@@ -92,7 +90,7 @@ class Corner:
         return factor * sine, self.scales.unit
 
     def _sum(self, xs: _Powers, terms: Iterator[tuple[Any, Series, int]]) -> Series:
-        """Σ_l binom(−q, l) coefficient x^power, until a term is beyond the depth."""
+        """Σ_k binom(−q, k) coefficient x^power, until a term is beyond the depth."""
         scales, total, first = self.scales, None, None
         for index, (power, coefficient, q) in enumerate(terms):
             if index == MAX_TERMS:
@@ -142,10 +140,10 @@ class Corner:
     def _moments(self, i: int, j: int, q: int) -> Series:
         if self.kind == "infinity":
             return self._sum(
-                _Powers(self.kappa), ((-q - l, self._moment(i + l, j), q) for l in _naturals())
+                _Powers(self.kappa), ((-q - k, self._moment(i + k, j), q) for k in _naturals())
             )
         return self._sum(
-            _Powers(self.kappa), ((l, self._moment(i - q - l, j), q) for l in _naturals())
+            _Powers(self.kappa), ((k, self._moment(i - q - k, j), q) for k in _naturals())
         )
 
     def _moment(self, n: int, j: int) -> Series:
@@ -154,21 +152,22 @@ class Corner:
         return self.scales.constant(self.scales.atom(Moment(n, j)))
 
     def _taylor(self, i: int, j: int, q: int) -> Series:
-        """At κ₀(1+δ): λ^i w^{2j}/(λ+κ)^q = Σ_l binom(−q, l) (κ₀δ)^l λ^i w^{2j}/(λ+κ₀)^{q+l}."""
+        """At κ₀(1+δ): λ^i w^{2j}/(λ+κ)^q = Σ_k binom(−q, k) (κ₀δ)^k λ^i w^{2j}/(λ+κ₀)^{q+k}."""
         scales, place = self.scales, self.place
         assert place is not None
         delta = self.kappa * scales.evaluate(1 / place, {}) - 1
         total, head = scales.constant(0), self._at_place(i, j, q, 0)
-        for l, delta_power in enumerate(powers(delta)):
-            term = self._at_place(i, j, q, l) if l else head
-            total = total + delta_power * term * sp.binomial(-q, l)
+        for k, delta_power in enumerate(powers(delta)):
+            term = self._at_place(i, j, q, k) if k else head
+            total = total + delta_power * term * sp.binomial(-q, k)
         if self.size in scales.growth:
             total = total - self._tail(i, j, q)
         return total
 
-    def _at_place(self, i: int, j: int, q: int, l: int) -> Series:
-        """κ₀^l Tr λ^i w^{2j}/(λ+κ₀)^{q+l} in D_n(κ₀) and h_n(κ₀)."""
-        place, n = self.place, q + l
+    def _at_place(self, i: int, j: int, q: int, k: int) -> Series:
+        """κ₀^k Tr λ^i w^{2j}/(λ+κ₀)^{q+k} in D_n(κ₀) and h_n(κ₀)."""
+        assert self.place is not None
+        place, n = self.place, q + k
         known = self.scales.atoms
         if j == 0:
             if i > n:
@@ -176,7 +175,7 @@ class Corner:
             total = sp.Add(*(sp.binomial(n - i, m) * (-1) ** m * self._degrees(i + m)
                              for m in range(n - i + 1))) * place ** (i - q)  # fmt: skip
         elif j == 1 and i >= 1:
-            total = sp.Add(*(sp.binomial(i - 1, m) * (-place) ** (i - 1 - m) * place**l
+            total = sp.Add(*(sp.binomial(i - 1, m) * (-place) ** (i - 1 - m) * place**k
                              * self._named(TargetSum(n - m, place))
                              for m in range(i)))  # fmt: skip
         else:
@@ -195,11 +194,11 @@ class Corner:
         return value
 
     def _tail(self, i: int, j: int, q: int) -> Series:
-        """The modes beyond M, at κ near κ₀: Σ_l binom(−q, l) ζ(s+b(q+l), M+1) x^{−q−l}."""
+        """The modes beyond M, at κ near κ₀: Σ_k binom(−q, k) ζ(s+b(q+k), M+1) x^{−q−k}."""
         x = self.kappa * self.scales.scale(lambda_plus, -1)
         s = sp.expand(b * (i - q) + j * (a - b))
         tail = self._sum(
-            _Powers(x), ((-q - l, self._hurwitz(s + b * (q + l)), q) for l in _naturals())
+            _Powers(x), ((-q - k, self._hurwitz(s + b * (q + k)), q) for k in _naturals())
         )
         scale = self.scales.scale(lambda_plus, i - q)
         return tail * scale * self.scales.evaluate(sigma_w ** (2 * j), {})
@@ -258,4 +257,4 @@ def corner_kind(scales: Scales, kappa: Series, size: sp.Expr, place: sp.Symbol |
     return "resolved" if edge > 0 else "zero"
 
 
-__all__ = ["M", "PREFACTOR", "Corner", "Moment", "c", "corner_kind"]
+__all__ = ["PREFACTOR", "Corner", "M", "Moment", "c", "corner_kind"]

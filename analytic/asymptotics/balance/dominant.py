@@ -11,7 +11,8 @@ F(κ) = 0 with F a polynomial in κ, spectral sums and sizes.
    a simple root, a fractional power at a multiple one (√z at the double-descent peak), and so on
    until the root is simple; then δ = −(F₀ + F₂δ² + …)/F₁ is iterated until it stands.
 
-All solutions are returned, the largest κ first.
+All solutions are returned, the largest κ first: κ falls from κ ~ z with the ridge, so that the
+first is the physical one for κ; for traces without spectral sums a positive one comes first.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...errors import OutsideTheoryError
 from ...notation import b
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from .corner_sums import Corner
-from .multiseries import Scales, Series, TooShallow, binomial_sum, monomial_power, powers
+from .multiseries import Scales, Series, TooShallow, monomial_power
 
 MAX_PASSES = 120
 MOST_COMPARED = 12
@@ -74,7 +75,7 @@ def read_trace(atom: sp.Expr) -> tuple[sp.Expr, list[tuple[sp.Expr, int, int, in
     if len(inner) != 1:
         raise OutsideTheoryError(f"{atom}: more than one shift in one trace")
     base, q = inner[0].as_base_exp()
-    main = [x for x in letters if base.has(x)][0]
+    main = next(x for x in letters if base.has(x))
     slope = sp.expand(base).coeff(main, 1)
     kappa = sp.factor((base - slope * main).expand() / slope)
     others = [x for x in letters if x != main]
@@ -89,13 +90,16 @@ def read_trace(atom: sp.Expr) -> tuple[sp.Expr, list[tuple[sp.Expr, int, int, in
 
 
 def traces_of(expression: sp.Expr) -> set[sp.Expr]:
-    """The spectral sums in an expression."""
-    from ...free_probability.spectral_trace import SpectralTrace
+    """The spectral sums in an expression: D_q, h_q, and traces that know their letters."""
+    return {f for f in expression.atoms(sp.Function)
+            if isinstance(f, DegreesOfFreedom | TargetSum) or hasattr(f, "letters")}  # fmt: skip
 
-    return expression.atoms(DegreesOfFreedom, TargetSum, SpectralTrace)
 
-
-def evaluate(expression: sp.Expr, images: Mapping[sp.Symbol, Series], corners: Mapping[sp.Symbol, Corner]) -> Series:  # noqa: E501
+def evaluate(
+    expression: sp.Expr,
+    images: Mapping[sp.Symbol, Series],
+    corners: Mapping[sp.Symbol, Corner],
+) -> Series:
     """The expression with unknowns and the spectral sums at them as series."""
     scales = next(iter(images.values())).scales
     known: dict[sp.Expr, Series] = dict(images)
@@ -114,18 +118,19 @@ def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
     """All leading behaviours of the unknown with their series, the largest first."""
     small = sp.Dummy("delta", positive=True)
     scales.growth[small] = Rational(0)
-    for lead, kind, place, known, rooted in _leads(equation, scales):
+    for lead, kind, place, known, least in _leads(equation, scales):
+
         def corner(kappa: Series, kind: str = kind, place: Any = place,
                    known: Any = known) -> Corner:  # fmt: skip
             return Corner(scales, kind, kappa, equation.size, equation.isotropic, place, known)
 
         def expanded(rate: Rational, lead: Series = lead, make: Any = corner,
-                     rooted: bool = rooted) -> list[Series]:  # fmt: skip
+                     least: Any = least) -> list[Series]:  # fmt: skip
             scales.regrow(small, -rate)
             kappa = lead * (1 + scales.scale(small))
             image = {equation.unknown: kappa}
             total = evaluate(equation.polynomial, image, {equation.unknown: make(kappa)})
-            return _by_power(total, small, rooted)
+            return _by_power(total, small, least)
 
         shifts = list(_shifts(expanded, scales))
         if not shifts:
@@ -140,35 +145,37 @@ def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
 
 def _leads(
     equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr | None, Mapping[sp.Expr, sp.Expr], bool]]:
-    """(leading term, kind of corner, place, what is known there, whether it is a named root)."""
+) -> Iterator[tuple[Series, str, sp.Expr | None, Mapping[sp.Expr, sp.Expr], Rational | None]]:
+    """(leading term, kind of corner, place, what is known there, weight cancelled by a root)."""
     spectral = bool(traces_of(equation.polynomial))
     if not spectral:
-        for lead, rooted in _vertices(equation, scales, "free", (None, None)):
-            yield lead, "zero", None, {}, rooted
+        found = list(_vertices(equation, scales, "free", (None, None)))
+        # traces of positive matrices come first; a negative one only where there is no other
+        for lead, least in sorted(found, key=lambda x: not scales.number(x[0].lead()[1]) > 0):
+            yield lead, "zero", None, {}, least
         return
-    b_value = scales.value(b)
-    for lead, rooted in _vertices(equation, scales, "infinity", (None, Rational(0))):
-        yield lead, "infinity", None, {}, rooted
+    ranges: list[tuple[str, tuple[Rational | None, Rational | None]]]
+    for lead, least in _vertices(equation, scales, "infinity", (None, Rational(0))):
+        yield lead, "infinity", None, {}, least
     yield from _places(equation, scales)
     if equation.size == sp.oo:
         ranges = [("zero", (Rational(0), None))]
     elif equation.size in scales.growth:
-        edge = b_value * scales.growth[equation.size]
+        edge = scales.value(b) * scales.growth[equation.size]
         ranges = [("zero", (Rational(0), edge)), ("resolved", (edge, None))]
     else:
         ranges = [("resolved", (Rational(0), None))]
     for kind, ends in ranges:
-        for lead, rooted in _vertices(equation, scales, kind, ends):
-            yield lead, kind, None, {}, rooted
+        for lead, least in _vertices(equation, scales, kind, ends):
+            yield lead, kind, None, {}, least
 
 
 def _vertices(
     equation: Equation, scales: Scales, kind: str, ends: tuple[Rational | None, Rational | None]
-) -> Iterator[tuple[Series, bool]]:
+) -> Iterator[tuple[Series, Rational | None]]:
     """Leading terms of the unknown in one corner, the largest (smallest θ) first."""
     unknown = equation.unknown
-    found: list[tuple[Rational, Series, set[Any], bool]] = []
+    found: list[tuple[Rational, Series, set[Any], Rational | None]] = []
     start = _inside(ends, scales)
     depth, scales.depth = scales.depth, 4 * BEYOND
     scales.regrow(unknown, -start)
@@ -181,11 +188,12 @@ def _vertices(
         polynomial = _polynomial(equation, scales, kind)
         leading = _leading_part(polynomial, unknown)
         for lead, rooted in _roots(leading, unknown, scales, kind == "free"):
-            found.append((theta, lead, _balance_conditions(polynomial, unknown, lead), rooted))
+            least = polynomial.items[0][0] if rooted else None
+            found.append((theta, lead, _balance_conditions(polynomial, unknown, lead), least))
     del scales.growth[unknown]
-    for _, lead, conditions, rooted in found:
+    for _, lead, conditions, least in found:
         scales.comparisons |= conditions
-        yield lead, rooted
+        yield lead, least
 
 
 def _inside(ends: tuple[Rational | None, Rational | None], scales: Scales) -> Rational:
@@ -312,14 +320,13 @@ def _named_roots(
     if total.free_symbols & set(scales.growth):
         raise OutsideTheoryError("the leading balance does not close")
     found = []
-    for root, multiplicity in sp.roots(sp.Poly(total, u)).items():
+    for root in sp.roots(sp.Poly(total, u)):
         value = sp.N(root.subs(scales.point), 30)
         if abs(sp.im(value)) > 1e-20 or value == 0 or (value < 0 and not signed):
             continue
         element = _as_element(scales, root)
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
         found.append((Series(scales, {v: coefficient}), True))
-        del multiplicity
     return found
 
 
@@ -336,7 +343,7 @@ def _as_element(scales: Scales, root: sp.Expr) -> Any:
 
 def _places(
     equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], bool]]:
+) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], Rational | None]]:
     """κ₀ from the factors of the leading part of F at κ ~ 1."""
     unknown, expression = equation.unknown, equation.polynomial
     atoms = sorted(traces_of(expression), key=sp.default_sort_key)
@@ -364,13 +371,13 @@ def _places(
 
 def _place(
     body: sp.Expr, equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], bool]]:
+) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], Rational | None]]:
     unknown, inside = equation.unknown, traces_of(body)
     first = DegreesOfFreedom(1, unknown)
     if not inside and sp.degree(body, unknown) == 1:
         place = sp.cancel(-body.subs(unknown, 0) / sp.diff(body, unknown))
         if place != 0 and scales.element(place) and sp.N(place.subs(scales.point)) > 0:
-            yield scales.constant(place), "fixed", place, {}, False
+            yield scales.constant(place), "fixed", place, {}, None
     elif len(inside) == 1 and read_trace(next(iter(inside)))[1] == read_trace(first)[1]:
         trace = next(iter(inside))
         value = sp.solve(body, trace)[0]
@@ -383,38 +390,46 @@ def _place(
         if place not in scales.field.position:
             raise OutsideTheoryError(f"{place} is not among the parameters")
         known = {DegreesOfFreedom(1, place): value}
-        yield scales.constant(place), "fixed", place, known, False
+        yield scales.constant(place), "fixed", place, known, None
 
 
 # ---- corrections --------------------------------------------------------------------------
 
 
-def _by_power(total: Series, small: sp.Symbol, rooted: bool) -> list[Series]:
-    """F_n of Σ F_n δ^n; the leading terms of F₀ cancel by the choice of a named root."""
+def _by_power(total: Series, small: sp.Symbol, least: Rational | None) -> list[Series]:
+    """F_n of Σ F_n δ^n; the terms of weight ``least`` in F₀ cancel at a named root."""
     scales = total.scales
     found: dict[int, dict[Any, Any]] = {}
     for vector, coefficient in total.terms.items():
         exponent, rest = _split(scales, vector, small)
         found.setdefault(int(exponent), {})[rest] = coefficient
     rate = -scales.growth[small]
-    assert total.cut is not None
     result = []
     for n in range(max(found, default=0) + 1):
-        cut = total.cut - n * rate
+        cut = None if total.cut is None else total.cut - n * rate
         terms = found.get(n, {})
-        if n == 0 and rooted:
-            least = total.items[0][0]
+        if n == 0 and least is not None:
             terms = {v: c for v, c in terms.items() if scales.weight(v) > least}
         result.append(Series(scales, terms, cut))
     return result
+
+
+def _order(series: Series) -> Rational:
+    """The weight of the leading term, or of what is unknown."""
+    if series.order is None:
+        raise OutsideTheoryError("a coefficient of the equation is zero")
+    return series.order
 
 
 def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
     """Every δ with F(lead (1+δ)) = 0 that vanishes."""
     trial = expanded(scales.depth / MAX_MULTIPLICITY)
     if not trial[0].terms and len(trial) > 1 and trial[1].terms:
-        cut, one = trial[0].cut, trial[1].order
-        if len(trial) > 2 and trial[2].terms and 2 * one >= cut + trial[2].order:
+        cut, one = trial[0].cut, _order(trial[1])
+        if cut is None:  # the leading term is the whole solution
+            yield scales.constant(0)
+            return
+        if len(trial) > 2 and trial[2].terms and 2 * one >= cut + _order(trial[2]):
             raise TooShallow("a multiple root, or one too close to it")
         yield scales.constant(0).known_to(cut - one)
         return
@@ -428,8 +443,8 @@ def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
 
 def _rates(functions: list[Series]) -> list[Rational]:
     """Weights of δ from the lower hull of (n, weight of F_n), steepest last."""
-    points = [(n, f.order) for n, f in enumerate(functions) if f.terms or (n == 0 and f.cut)]
-    if points[0][0] != 0:
+    points = [(n, _order(f)) for n, f in enumerate(functions) if f.terms or (n == 0 and f.cut)]
+    if not points or points[0][0] != 0:
         return [Rational(10**9)]
     found, n, w = [], *points[0]
     while True:
@@ -452,7 +467,7 @@ def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
     rate = rates[0]
     on_side = [
         (n, f) for n, f in enumerate(functions)
-        if f.terms and f.order + n * rate == functions[0].order
+        if f.terms and _order(f) + n * rate == _order(functions[0])
     ]  # fmt: skip
     if not on_side or (len(on_side) == 2 and on_side[1][0] == 1) or not functions[0].terms:
         yield _simple_root(functions, scales)
@@ -484,8 +499,9 @@ def _shifted(functions: list[Series], lead: Series, scales: Scales) -> list[Seri
 def _simple_root(functions: list[Series], scales: Scales) -> Series:
     """δ = −(F₀ + F₂δ² + …)/F₁, iterated."""
     first, delta = functions[0], scales.constant(0)
-    orders = [f.order for f in functions[:3]]
-    if len(orders) == 3 and None not in orders and 2 * orders[1] >= orders[0] + orders[2]:
+    known = len(functions) > 2 and all(f.order is not None for f in functions[:3])
+    orders = [_order(f) for f in functions[:3]] if known else []
+    if known and 2 * orders[1] >= orders[0] + orders[2]:
         raise TooShallow("a multiple root, or one too close to it")
     inverse = functions[1] ** -1
     delta = -(first * inverse)
@@ -502,4 +518,4 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
 
 
 BEYOND = Rational(1000)  #: growth of what the regime calls infinite
-__all__ = ["BEYOND", "Equation", "Solution", "binomial_sum", "evaluate", "powers", "solve"]
+__all__ = ["BEYOND", "Equation", "Solution", "evaluate", "solve", "traces_of"]

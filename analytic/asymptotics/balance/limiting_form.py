@@ -18,11 +18,11 @@ import mpmath
 import sympy as sp
 
 from ...errors import InputError, OutsideTheoryError
-from ...notation import a, b, lambda_plus, sigma_w
+from ...notation import a, b, lambda_plus
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
-from .corner_sums import PREFACTOR, c
+from .corner_sums import PREFACTOR, Corner, c
 from .dominant import BEYOND, Equation, Solution, evaluate, solve
 from .multiseries import Scales, Series, TooShallow, spectral_number
 from .regime_statement import Regime
@@ -184,7 +184,9 @@ def _at_depth(
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
-    images, corners, notes = {}, {}, {}
+    images: dict[sp.Symbol, Series] = {}
+    corners: dict[sp.Symbol, Corner] = {}
+    notes: dict[sp.Expr, Any] = {}
     for unknown, expression in problem.equations:
         equation = Equation(unknown, regime.applied(expression), size, problem.isotropic)
         solution = first_solution(equation, scales)
@@ -217,7 +219,9 @@ def _scales(
     scales = Scales(growth, values, depth, [s for s in parameters if s not in growth])
     number = problem.size
     if number is not None and number in values and b in values:
-        scales.spectrum = PowerLaw(exponent=values[b], target_exponent=values.get(a), size=int(values[number]))  # noqa: E501
+        scales.spectrum = PowerLaw(
+            exponent=values[b], target_exponent=values.get(a), size=int(values[number])
+        )
     for place in places:
         scales.point.setdefault(place, sp.Rational(1, 100))
     return scales
@@ -269,7 +273,9 @@ def _ranked(coefficient: sp.Expr, regime: Regime) -> list[tuple[sp.Expr, Rationa
 def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
     for term in terms:
         if abs(term.weight) > BEYOND / 4:
-            first = [s for s, p in regime.growth.items() if abs(p) >= BEYOND and s in term.exponents]
+            first = [
+                s for s, p in regime.growth.items() if abs(p) >= BEYOND and s in term.exponents
+            ]
             raise OutsideTheoryError(
                 f"the limit does not exist: a term {term.monomial} is infinite or zero at "
                 + ", ".join(f"{s} = {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
@@ -283,12 +289,14 @@ def _conditions(
     shown = [*kept, *rest[:1]]
     ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
     ratios += [scales.exponents(vector) for vector in scales.comparisons]
-    sizes = [s for s, p in regime.growth.items() if 0 < abs(p) < BEYOND]
+    sizes = [s for s, p in regime.growth.items() if p != 0 and abs(p) < BEYOND]
     single: set[sp.Basic] = set()
     several: dict[tuple[Rational, ...], sp.Expr] = {}
     for exponents in ratios:
         moving = {s: e for s in sizes if (e := exponents.get(s, sp.S.Zero)) != 0}
-        if any(abs(scales.growth.get(s, 0)) >= BEYOND for s, e in exponents.items() if e != 0):
+        if any(
+            abs(scales.growth.get(s, Rational(0))) >= BEYOND for s, e in exponents.items() if e != 0
+        ):
             continue
         if len(moving) == 1:
             ((symbol, exponent),) = moving.items()
@@ -338,4 +346,4 @@ def _divided(
     return {s: sp.expand(first.get(s, 0) - second.get(s, 0)) for s in keys}
 
 
-__all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form", "sigma_w"]
+__all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form"]

@@ -23,8 +23,8 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ...errors import InputError, OutsideTheoryError
 from ...algebra.rational import Field, Fraction
+from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
@@ -154,7 +154,7 @@ class Scales:
     def weight(self, vector: Vector) -> Rational:
         """How fast the monomial vanishes: it is L^{−weight}."""
         if vector not in self._weights:
-            self._weights[vector] = sum(map(mul, vector, self.rates), Rational(0))
+            self._weights[vector] = Rational(sum(map(mul, vector, self.rates)))
         return self._weights[vector]
 
     def exponents(self, vector: Vector) -> dict[sp.Expr, sp.Expr]:
@@ -173,8 +173,8 @@ class Scales:
     def scaled(self, vector: Vector, exponent: sp.Expr) -> Vector:
         """The monomial raised to a symbolic power."""
         if exponent.is_Rational:
-            factor = as_rational(exponent)
-            factor = int(factor) if factor.denominator == 1 else factor
+            exact = as_rational(exponent)
+            factor = int(exact) if exact.denominator == 1 else exact
             return tuple(v * factor if v else 0 for v in vector)
         key = (vector, exponent)
         if key not in self._scaled:
@@ -198,17 +198,18 @@ class Scales:
         """A rational expression in a, b, the parameters and atoms, as a field element."""
         expression = sp.sympify(expression)
         if expression not in self._elements:
-            self._elements[expression] = self.field.from_expr(expression)
+            self._elements[expression] = self.field(expression)
         return self._elements[expression]
 
     def expression(self, coefficient: Fraction) -> sp.Expr:
         """The coefficient with every atom written out, in factors."""
         names = {symbol: value for value, symbol in self.atoms.items()}
-        parts = []
-        for polynomial in (coefficient.numer, coefficient.denom):
+        number, product = sp.S.One, sp.S.One
+        for polynomial, sign in ((coefficient.numer, 1), (coefficient.denom, -1)):
             constant, factors = polynomial.factor_list()
-            parts.append(sp.Mul(constant, *(g.as_expr() ** n for g, n in factors)))
-        return (parts[0] / parts[1]).xreplace(names)
+            number *= sp.Integer(constant) ** sign
+            product *= sp.Mul(*(g.as_expr() ** (sign * n) for g, n in factors))
+        return number * product.xreplace(names)
 
     def number(self, coefficient: Fraction, digits: int = 30) -> sp.Expr:
         """The coefficient at the representative point."""
@@ -256,9 +257,7 @@ class Series:
     ) -> None:
         self.scales, self.cut = scales, cut
         weight = scales.weight
-        self.terms = {
-            v: c for v, c in terms.items() if c and (cut is None or weight(v) < cut)
-        }
+        self.terms = {v: c for v, c in terms.items() if c and (cut is None or weight(v) < cut)}
         self._items: list[tuple[Rational, Vector, Fraction]] | None = None
 
     @property
@@ -318,8 +317,9 @@ class Series:
         other = self._coerce(other)
         if self.order is None or other.order is None:
             return Series(self.scales, {})
-        cuts = [f.cut + g.order for f, g in ((self, other), (other, self)) if f.cut is not None]
-        limit = min([self.order + other.order + self.scales.depth, *cuts])
+        first, second = self.order, other.order
+        cuts = [f.cut + order for f, order in ((self, second), (other, first)) if f.cut is not None]
+        limit = min([first + second + self.scales.depth, *cuts])
         cut: Rational | None = min(cuts) if cuts else None
         terms: dict[Vector, Fraction] = {}
         for w1, v1, c1 in self.items:

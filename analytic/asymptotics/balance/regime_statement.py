@@ -29,6 +29,7 @@ from .dominant import BEYOND
 TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
 FIXED = (50, 120, 300, 700, 1500)  # representative values of sizes that stay
 DENOMINATOR = 12
+MUCH = 8  # a ratio that is small is read as smaller than the first powers of the sizes
 FORMS = ("an ordering (1 << N), a limit (z -> 0), a ratio (N/T = r), a distance (M - N = m), "
          "a power (z ~ T^-b), or a value (z = 0, N = inf)")  # fmt: skip
 
@@ -217,7 +218,7 @@ def parse_regime(
         substitutions,
         {s: p for s, p in growth.items() if s not in ranked},
         values,
-        {s: growth[s] for s in ranked},
+        {s: MUCH * growth[s] for s in ranked},
         frozenset(s for s, sign in reader.infinite.items() if sign > 0),
         tuple(small),
     )
@@ -292,7 +293,9 @@ def _growth(
     return growth
 
 
-def _rates(monomial: sp.Expr, moving: list[sp.Symbol], point: Mapping[sp.Symbol, Any]) -> list[Fraction]:  # noqa: E501
+def _rates(
+    monomial: sp.Expr, moving: list[sp.Symbol], point: Mapping[sp.Symbol, Any]
+) -> list[Fraction]:
     """The exponents of the moving symbols in a monomial."""
     powers = monomial.as_powers_dict()
     found = []

@@ -99,9 +99,11 @@ def _vanishes(value: sp.Expr, scales: Scales) -> bool:
     value = sp.expand(value)
     if value == 0:
         return True
-    free = {s: sp.Rational(17 + 5 * k, 7) for k, s in enumerate(sorted(value.free_symbols, key=str))}
+    free = {
+        s: sp.Rational(17 + 5 * k, 7) for k, s in enumerate(sorted(value.free_symbols, key=str))
+    }
     number = sp.N(value.subs({**free, **{s: v for s, v in scales.point.items() if s in free}}), 30)
-    size = max((abs(sp.N(t.subs({**free, **scales.point}), 30)) for t in sp.Add.make_args(value)))
+    size = max(abs(sp.N(t.subs({**free, **scales.point}), 30)) for t in sp.Add.make_args(value))
     return bool(abs(number) < 1e-20 * size)
 
 
@@ -157,6 +159,8 @@ def _quotient(f: Laurent, g: Laurent) -> Laurent:
     lead = g[start]
     inverse: Laurent = {-start: 1 / lead}
     for n in range(1, ORDER + 2):
-        known = sum((g.get(start + k, 0) * inverse[-start + n - k] for k in range(1, n + 1)), sp.S.Zero)
+        known = sum(
+            (g.get(start + k, 0) * inverse[-start + n - k] for k in range(1, n + 1)), sp.S.Zero
+        )
         inverse[-start + n] = sp.simplify(-known / lead) if known != 0 else sp.S.Zero
     return _product(f, inverse)

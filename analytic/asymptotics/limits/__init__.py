@@ -6,15 +6,32 @@ two regimes at the optimal ridge are minimised over the ridge besides (`optimal`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import sympy as sp
+
 from ... import arguments
+from ... import notation as symbols
 from ...errors import InputError
+from ..balance.limiting_form import LimitingForm, limiting_form
+from ..balance.regime_statement import parse_regime
+from ..balance.systems import matrix_problem, static_problem
 from ..expansion import exact_number
 from .limit import Comparison, Limit, Setting, ratio
 
-__all__ = ["REGIMES", "STATEMENTS", "Comparison", "Limit", "Setting", "limit", "ratio"]
+__all__ = [
+    "REGIMES",
+    "STATEMENTS",
+    "Comparison",
+    "Limit",
+    "LimitingForm",
+    "Setting",
+    "limit",
+    "ratio",
+    "regime_name",
+]
 
 #: every regime and what it means, in words
 REGIMES = {
@@ -81,37 +98,49 @@ def regime_name(regime: str) -> str | None:
 
 
 def limit(
-    regime: str,
+    quantity: Any,
+    regime: str | None = None,
     *,
     alpha: Any = None,
     exponent: Any = None,
     target_exponent: Any = None,
     smaller: str = "N",
     terms: int = 3,
-) -> Limit:
-    """One limit of the static loss.
+    at: Mapping[str, Any] | None = None,
+) -> Any:
+    """A limit: of the static loss in a named regime, or of anything in any statement.
 
     Parameters
     ----------
-    regime: a name in `REGIMES`.
+    quantity: with ``regime``, what the limit is of: "loss", "kappa", "noise" (of the static
+        model), or derived equations; alone, a name in `REGIMES`.
+    regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
     target_exponent: a; None means isotropic weights (a = b), which also simplifies the formulas.
-    smaller: "N" or "T", for the regimes that hold on either side.
+    smaller: "N" or "T", for the named regimes that hold on either side.
     terms: number of terms that are not zero, leading one included.
+    at: sizes by name, near which the terms are ordered.
 
-    Raises `InputError` for an unknown regime and for missing or inadmissible exponents.
+    Raises `InputError` for an unknown regime and for missing or inadmissible exponents,
+    `OutsideTheoryError` on a wall between two regimes and for what has no series.
 
     >>> print(limit("N<<T", alpha=0.5).kappa)
     c**b*lambda_+*N**(-b) - b*c**b*lambda_+/2*N**(-b - 1) + b*c**b*lambda_+*(b + 1)/8*N**(-b - 2) \
 + O(N**(-2*b - 1))
+    >>> form = limit("loss", "1 << N << T, M = inf, z = 0", alpha=0.5, terms=2)
+    >>> print(form.terms[0].expression, form.conditions)
+    N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
     """
+    if regime is not None:
+        return _stated(quantity, regime, alpha, exponent, target_exponent, terms, at or {})
+    regime = quantity
     name = regime_name(regime)
     terms = arguments.count("terms", terms)
     arguments.choice("smaller", smaller, ("N", "T"))
     if name is None:
-        raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; statements are "
-                         "for limit_of")  # fmt: skip
+        raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; "
+                         "a statement needs a quantity first")  # fmt: skip
     b_value = _exponent(name, alpha, exponent)
     a_value = None if target_exponent is None else exact_number(target_exponent)
     if a_value is not None and not a_value > 1:
@@ -140,6 +169,31 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
             "α > 0 (b > 1), else the trace of an infinite spectrum diverges",
         )
     return value
+
+
+def _stated(
+    quantity: Any, regime: str, alpha: Any, exponent: Any, target: Any, terms: int,
+    at: Mapping[str, Any],
+) -> LimitingForm:  # fmt: skip
+    """The limiting form of a quantity in a statement."""
+    terms = arguments.count("terms", terms)
+    b_value = _exponent("statement", alpha, exponent)
+    point = {symbols.b: sp.Rational(3, 2) if b_value is None else b_value}
+    if target is not None:
+        point[symbols.a] = exact_number(target)
+        if not point[symbols.a] > 1:
+            raise InputError("target_exponent", target, "a > 1, else the target power diverges")
+    problem = (
+        static_problem(quantity, target is None)
+        if isinstance(quantity, str)
+        else matrix_problem(quantity, target is None)
+    )
+    names = {s.name: s for s in problem.sizes}
+    unknown = sorted(set(at) - set(names) - {"a", "b"})
+    if unknown:
+        raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
+    near = {names[k]: exact_number(v) for k, v in at.items() if k in names}
+    return limiting_form(problem, parse_regime(regime, problem.sizes, point, near), point, terms)
 
 
 @cache

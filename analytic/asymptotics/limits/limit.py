@@ -193,11 +193,11 @@ class Limit:
         return self.loss.terms
 
     def series(self, name: str) -> Expansion:
-        """One of the series by name: "loss", "kappa" or "noise"."""
+        """One of the series: "loss", "kappa", "noise", or "ratio", in the larger size."""
         if name == "loss":
             return self.loss
-        if name not in ("kappa", "noise"):
-            raise InputError("series", repr(name), "one of loss, kappa, noise")
+        if name not in ("kappa", "noise", "ratio"):
+            raise InputError("series", repr(name), "one of loss, kappa, noise, ratio")
         return self.expand(name)
 
     def numeric(self, setting: Setting, name: str = "loss") -> Expansion:

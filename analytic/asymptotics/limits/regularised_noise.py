@@ -11,7 +11,7 @@ T → ∞ as κ → 0.  Reverting T(κ) gives κ*(T), and with it L* as a series
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -100,7 +100,7 @@ def _only_kappa(name: str, series: Expansion) -> Expansion:
 
 def regularised_noise_limit(terms: int = 3) -> Limit:
     """N, T > M at the optimal ridge: L* as a series in 1/T at fixed N, as in equation (188)."""
-    modes = ResolvedModes(terms, N)
+    modes = ResolvedModes(terms + 1, N)
     bias, freedom = (substitute_laurent(e, modes.images) for e in _bias_and_freedom())
     count = terms + 2
     rho = sp.symbols(f"rho_2:{count + 2}", positive=True)  # R = ρ₂κ² + ρ₃κ³ + …
@@ -115,17 +115,17 @@ def regularised_noise_limit(terms: int = 3) -> Limit:
     optimum = inverse_time.revert()  # κ* as a series in 1/T
     x = Laurent.of(field, [1] + [0] * (terms + 3), 1)
     loss = total.compose(optimum) / (1 - named_freedom.compose(optimum) * x) - sigma_eps**2
-    definitions = {r: modes.field.expression(bias.coefficient(2 + i)) for i, r in enumerate(rho)}
-    definitions |= {
-        f: modes.field.expression(freedom.coefficient(1 + i)) for i, f in enumerate(phi)
-    }
-    kappa_series = optimum.expansion(T, sp.oo, max(1, terms - 1), definitions=definitions)
+    definitions = {r: bias[2 + i].factored() for i, r in enumerate(rho)}
+    definitions |= {f: freedom[1 + i].factored() for i, f in enumerate(phi)}
+    kappa_series = Expansion.of_laurent(
+        optimum, T, sp.oo, max(1, terms - 1), definitions=definitions
+    )
     when = "N > M, T ≫ M, σ_ε² > 0, ridge optimal: T ≫ σ_ε² Λ₁²/(M W₁)"
     return Limit(
         "noise-regularised",
         "Noise beyond the latent space, optimal ridge",
         when,
-        loss.expansion(T, sp.oo, terms, definitions=definitions),
+        Expansion.of_laurent(loss, T, sp.oo, terms, definitions=definitions),
         variable_of=_beyond,
         constants=modes.constants,
         expand=lambda name: _only_kappa(name, kappa_series),

@@ -35,7 +35,7 @@ from ...loss import excess_loss_formula
 from ...notation import N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
 from ...optimal_ridge import scaling_optimum
 from ...spectral_functions import DegreesOfFreedom, TargetSum, isotropic
-from ..expansion import Expansion, Ordering, Validity, expand_power_sum, substitute_series
+from ..expansion import Expansion, Ordering, expand_power_sum
 from .limit import Limit, Setting, at_optimal_ridge, ratio
 
 __all__ = ["kappa_of_size", "optimal_ridge_limit", "shift_of"]

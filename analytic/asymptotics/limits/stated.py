@@ -6,6 +6,7 @@ an `Expansion`, all other scales (c, λ₊, …) belong to the coefficients.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -148,6 +149,9 @@ def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int
     target = a_value if name in SCALING else ANY_TARGET
 
     def expand(which: str) -> Expansion:
+        if which == "ratio":
+            approach = f"{larger} -> inf, {smaller} < M, z = 0"
+            return expand_static("loss", approach, b_value, target, terms)
         return expand_static(which, statement, b_value, target, terms)
 
     size = {"N": N, "T": T}[smaller]
@@ -178,7 +182,7 @@ def _without_end(spectrum: Spectrum) -> Spectrum:
     """The same power law with M = ∞."""
     if not isinstance(spectrum, PowerLaw):
         raise InputError("spectrum", spectrum, "a power law, whose limit M → ∞ exists")
-    return replace(spectrum, size=mpmath.inf)
+    return replace(spectrum, size=math.inf)
 
 
 def _variable(name: str, setting: Setting, smaller: str) -> Any:

@@ -1,0 +1,125 @@
+"""Limits in any statement: regimes parsed, terms that lead, slopes of what is left."""
+
+import itertools
+from fractions import Fraction as F
+
+import mpmath as mp
+import pytest
+import sympy as sp
+
+from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
+from solvable.analytic.asymptotics.limits import limit
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.free_probability.models import expression
+from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
+from solvable.analytic.spectrum import PowerLaw
+
+z = sp.Symbol("z", positive=True)
+SCALES = (mp.mpf(10) ** 14, mp.mpf(10) ** 15)
+
+
+def exact(point, sizes):
+    spectrum = PowerLaw(
+        exponent=point[b], target_exponent=point.get(a), size=sizes.get(M, float("inf"))
+    )
+    n, t = sizes.get(N, mp.inf), sizes.get(T, mp.inf)
+    ridge = sizes.get(z, 0) * n * t if z in sizes else 0
+    return static_loss(spectrum, n, t, ridge=ridge, digits=60).excess_loss
+
+
+def slope_of_the_rest(form, point, wrong=1):
+    """d ln|exact − sum|/d ln L along sizes that grow as the regime says."""
+    left = []
+    for scale in SCALES:
+        sizes = {
+            s: scale ** (mp.mpf(p.numerator) / p.denominator)
+            for s, p in form.regime.growth.items()
+            if abs(p) < 1000
+        }
+        if M in sizes:
+            sizes[M] = int(sizes[M])
+        values = {**{s: sp.Float(str(v), 80) for s, v in sizes.items()}, **point}
+        *_, total = form.partial_sums({**values, lambda_plus: 1, sigma_w: wrong})
+        left.append(abs(exact(point, sizes) - total))
+    return float(mp.log(left[1] / left[0]) / mp.log(SCALES[1] / SCALES[0]))
+
+
+STATEMENTS = [
+    "1 << N << T, M = inf, z = 0",
+    "1 << T << N, M = inf, z = 0",
+    "1 << N, T = inf, M = inf, z = 0",
+    "1 << N << T, M = inf, z -> 0, z*N^3 << 1",
+]
+EXPONENTS = [(F(3, 2), None), (F(3, 2), F(2)), (F(8, 5), F(21, 10)), (F(6, 5), F(17, 5))]
+
+
+@pytest.mark.parametrize(("statement", "exponents"), [*zip(STATEMENTS, EXPONENTS)])
+def test_what_is_left_falls_as_the_remainder(statement, exponents):
+    check(statement, exponents)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("statement", "exponents"), itertools.product(STATEMENTS, EXPONENTS))
+def test_what_is_left_falls_as_the_remainder_everywhere(statement, exponents):
+    check(statement, exponents)
+
+
+def check(statement, exponents):
+    mp.mp.dps = 70
+    b_value, a_value = exponents
+    form = limit("loss", statement, exponent=b_value, target_exponent=a_value, terms=2)
+    point = {b: sp.Rational(b_value)} | ({} if a_value is None else {a: sp.Rational(a_value)})
+    claimed = -float(form.remainder.weight)
+    assert abs(slope_of_the_rest(form, point) - claimed) < 0.05
+    lead = -float(form.terms[0].weight)
+    assert abs(slope_of_the_rest(form, point, wrong=2) - lead) < 0.05, "a wrong prefactor"
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "lead"),
+    [
+        ("ridge-bias", "1 << T, M = inf, z = 0", T ** (1 - a)),
+        ("ridge-variance", "1 << T, M = inf, z = 0", sp.S.One),
+        ("marchenko-pastur", "T/M = 2, 1 << M, z -> 0", sp.S.One),
+        ("marchenko-pastur", "M/T = 2, 1 << M, z -> 0", 1 / z),
+        ("marchenko-pastur", "T = M, 1 << M, z -> 0", z ** sp.Rational(-1, 2)),
+        ("sample-covariance", "z -> 0, T < M", 1 / z),
+        ("deep-random-features", "z -> inf, K < N < T < M", 1 / z),
+    ],
+)
+def test_rows_of_the_matrix_table(name, statement, lead):
+    form = expression(name).derive().limit(statement, exponent=F(3, 2), target_exponent=2, terms=2)
+    first = form.terms[0]
+    moving = {s: e for s, e in first.exponents.items() if form.regime.growth.get(s, 0) != 0}
+    assert sp.simplify(sp.Mul(*(s**e for s, e in moving.items())) / lead) == 1
+
+
+def test_marchenko_pastur_at_the_hard_edge_and_beyond():
+    form = expression("marchenko-pastur").derive().limit("T/M = 2, 1 << M, z -> 0", terms=2)
+    assert form.terms[0].coefficient == 2, "1/(1 − M/T)"
+    assert form.terms[1].coefficient == -8, "−(M/T)… of the second inverse moment"
+
+
+@pytest.mark.parametrize(
+    ("statement", "error", "message"),
+    [
+        ("1 << N << T, M = inf", InputError, "nothing about z"),
+        ("1 << N << T << N, M = inf, z = 0", InputError, "contradict"),
+        ("1 << N <, M = inf, z = 0", InputError, "an ordering"),
+        ("N = T, 1 << T, M = inf, z = 0", OutsideTheoryError, ""),
+        ("1 << N << T, M = inf, z ~ N^-b", OutsideTheoryError, "leading balance"),
+        ("__import__ << N", InputError, ""),
+    ],
+)
+def test_refusals_say_why(statement, error, message):
+    with pytest.raises(error, match=message):
+        limit("loss", statement, alpha=0.5)
+
+
+def test_a_regime_is_printed_back_and_ordered_at_given_sizes():
+    text = "1 << N << T, M = inf, z = 0"
+    near = parse_regime(text, [M, N, T, z], {}, {N: 100, T: 10**6})
+    assert str(near) == text and near.growth[T] == pytest.approx(3 * near.growth[N], rel=1e-2)
+    with pytest.raises(InputError, match="ordered as the regime says"):
+        parse_regime(text, [M, N, T, z], {}, {N: 100, T: 10})
