@@ -18,7 +18,7 @@ import sympy as sp
 
 from ...errors import InputError
 from ...notation import M, N, T, a, b
-from ...resolvent import solution as resolvent
+from ...resolvent import solve
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.corner_sums import PREFACTOR, c
 from ..balance.dominant import BEYOND
@@ -130,7 +130,7 @@ def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
     if min(n, t) == mpmath.inf:
         return {kappa_0: mpmath.mpf(0)}
     with mpmath.extraprec(40):
-        return {kappa_0: resolvent.solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
+        return {kappa_0: solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
 
 
 def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
