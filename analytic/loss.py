@@ -253,9 +253,7 @@ def _like(ridge: Any, excess: Any) -> Any:
     return ridge if is_mp(ridge) else np.broadcast_to(ridge, np.shape(excess))[()]
 
 
-def loss_at(
-    spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any
-) -> tuple[Any, Any]:
+def loss_at(spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any) -> tuple[Any, Any]:
     """(excess loss, training loss) at a solution of equation (1)."""
     k, r3, r1 = solution.value, solution.feature_response, solution.sample_response
     where = _where_mp if is_mp(k) else np.where

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvable.analytic import learners
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
@@ -21,6 +22,10 @@ FLOWS = [GradientFlow(), GradientFlow(decay=1e-6), GradientFlow(decay=0.3)]
 RULES = [
     GradientDescent(0.3), GradientDescent(1.3), HeavyBall(0.4, 0.5), HeavyBall(1.7, 0.5),
     HeavyBall(0.05, 0.9),
+]  # fmt: skip
+EVERY = [
+    kind(*kind.example) for kind in learners.RULES.values()
+    if issubclass(kind, learners.Filter) and kind.scored != "ridge"
 ]  # fmt: skip
 LARGEST = 1.5
 EIGENVALUES = np.array([0.0, 1e-9, 1e-3, 0.1, 0.77, 1.2, LARGEST])
@@ -38,7 +43,7 @@ def critical_of(rule):
     return 2 * (1 + rule.momentum) / LARGEST if isinstance(rule, GradientDescent) else math.inf
 
 
-@pytest.mark.parametrize("rule", FLOWS + RULES, ids=repr)
+@pytest.mark.parametrize("rule", FLOWS + RULES + EVERY, ids=repr)
 def test_contours_give_the_filter(rule):
     times = np.array([1.0, 2, 3, 10, 33, 40, 150, 1000, 4000])
     expected = rule.residual(EIGENVALUES, times[:, None])
