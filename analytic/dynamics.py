@@ -40,7 +40,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from . import arguments
+from . import arguments, precision
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
@@ -275,7 +275,7 @@ class _Model:
         critical, diverges = self._stability()
         guard = GUARD_DIGITS + int(GUARD_SHARE * digits)
         rows = [self._exact_at(time, digits, guard, critical) for time in times]
-        with mpmath.workdps(digits):
+        with precision.workdps(digits):
             columns = ([+loss for loss in column] for column in zip(*rows))
             parts = [as_objects(column).reshape(shape)[()] for column in columns]
             moments = as_objects([mpmath.mpmathify(t) for t in times]).reshape(shape)[()]
@@ -285,7 +285,7 @@ class _Model:
         """(excess, train, their errors) at one time, with ``digits`` certain digits."""
         certain, level = 0, digits
         for _ in range(EXTENSIONS):
-            with mpmath.workdps(level + guard):
+            with precision.workdps(level + guard):
                 exact = {name: mpmath.mpmathify(getattr(self, name)) for name in EXACT_FIELDS}
                 model = replace(self, **exact)
                 if time == 0:
@@ -293,7 +293,7 @@ class _Model:
                     return start, start + model.noise, mpmath.mpf(0), mpmath.mpf(0)
                 moment = as_objects([mpmath.mpmathify(time)])
                 fine, _ = model._losses(moment, mpmath.mpf(10) ** -(level + 5), critical)
-                with mpmath.extradps(GUARD_DIGITS):  # sees the rounding errors, too
+                with precision.extradps(GUARD_DIGITS):  # sees the rounding errors, too
                     coarse, _ = model._losses(moment, mpmath.mpf(10) ** -(level + 2), critical)
                 losses, errors = fine[:, 0], abs(fine - coarse)[:, 0]
                 unit = mpmath.mpf(10) ** -digits

@@ -10,8 +10,8 @@ R₁² (L + σ_ε²). Both terms of every sum are positive, and 1 − Q = (D₂ 
 
     L = (κ² h₂ m + κ h₁ (1 − m) + σ_ε² (1 − Q))/Q
 
-is evaluated without cancellation, down to the pole N = T at zero ridge, where Q = 0 and
-the loss is infinite. For isotropic weights and no noise it is
+is evaluated without cancellation (1 − m is (s/N)/(R₃ + s/N)), down to the pole N = T at zero
+ridge, where Q = 0 and the loss is infinite. For isotropic weights and no noise it is
 
     L = σ_w² κ N T (D₁ − D₂)/[N T − D₂ (N + T) + 2 D₁ D₂ − D₁²].                     (3)
 
@@ -32,7 +32,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from . import arguments
+from . import arguments, precision
 from .errors import InputError, PrecisionError
 from .formula import Formula, is_mp
 from .notation import N, T, kappa, sigma_eps, sigma_w
@@ -40,21 +40,21 @@ from .resolvent import Solution, solve
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 
-GUARD_DIGITS = 12
+GUARD_DIGITS, EXTENSIONS = 12, 4
 LARGEST_FREQUENCY = 1e120  # whose square float64 holds
 
-_kappa, _d2, _spread, _h1, _h2, _mixing, _r1, _inverse_t, _noise = sp.symbols(
-    "kappa D_2 s h_1 h_2 m R_1 tau sigma2", positive=True
+_kappa, _d2, _spread, _h1, _h2, _mixing, _rest, _r1, _inverse_t, _noise = sp.symbols(
+    "kappa D_2 s h_1 h_2 m m_bar R_1 tau sigma2", positive=True
 )
-_absorbed = _inverse_t * (_d2 + _spread * (1 - _mixing))  # 1 − Q
-_error = _kappa**2 * _h2 * _mixing + _kappa * _h1 * (1 - _mixing)
+_absorbed = _inverse_t * (_d2 + _spread * _rest)  # 1 − Q
+_error = _kappa**2 * _h2 * _mixing + _kappa * _h1 * _rest
 
 #: numerator and denominator Q of the excess loss, equation (4)
 NUMERATOR = Formula(
     "numerator of the excess loss",
     {
         "kappa": _kappa, "d2": _d2, "spread": _spread, "h1": _h1, "h2": _h2, "mixing": _mixing,
-        "inverse_t": _inverse_t, "noise": _noise,
+        "rest": _rest, "inverse_t": _inverse_t, "noise": _noise,
     },
     _error + _noise * _absorbed,
 )  # fmt: skip
@@ -81,7 +81,7 @@ def excess_loss_formula() -> sp.Expr:
     mixing = r3 / (r3 + spread / N)
     values = {
         "kappa": kappa, "d2": d2, "spread": spread, "h1": h1, "h2": h2, "mixing": mixing,
-        "inverse_t": 1 / T, "noise": sigma_eps**2,
+        "rest": 1 - mixing, "inverse_t": 1 / T, "noise": sigma_eps**2,
     }  # fmt: skip
     numerator = NUMERATOR(**values)
     return numerator / DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / T)
@@ -98,6 +98,7 @@ def abbreviated_loss() -> tuple[sp.Eq, ...]:
     h1, h2 = (TargetSum(q, kappa) for q in (1, 2))
     r3, q, loss = sp.Symbol("R_3", positive=True), sp.Symbol("Q"), sp.Symbol("L")
     written = {_kappa: kappa, _d2: d2, _h1: h1, _h2: h2, _inverse_t: 1 / T, _noise: sigma_eps**2}
+    written[_rest] = 1 - _mixing
     return (
         sp.Eq(_spread, d1 - d2),
         sp.Eq(_mixing, r3 / (r3 + _spread / N)),
@@ -213,26 +214,38 @@ def _exact(value: Any) -> Any:
 
 
 def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:
-    """Evaluate at two working precisions, count the digits that agree, round once."""
+    """Evaluate at two working precisions, raised until the digits agree; round once."""
     digits = arguments.count("digits", digits)
-    with mpmath.workdps(digits + GUARD_DIGITS):
-        first = compute()
-    with mpmath.workdps(digits + 2 * GUARD_DIGITS):
-        second = compute()
-        gap = max(
-            abs(x - y) / abs(y) if y and mpmath.isfinite(y) else mpmath.mpf(0)
-            for x, y in ((first.excess_loss, second.excess_loss), (first.kappa, second.kappa))
-        )
-        certain = digits + GUARD_DIGITS if gap == 0 else int(-mpmath.log10(gap))
-    if certain < digits:
+    certain, guard = 0, GUARD_DIGITS
+    for _ in range(EXTENSIONS):
+        with precision.workdps(digits + guard):
+            first = compute()
+        with precision.workdps(digits + guard + GUARD_DIGITS):
+            second = compute()
+            certain = min(
+                certain_digits(getattr(first, name), getattr(second, name), digits + guard)
+                for name in ("kappa", "excess_loss", "train_loss")
+            )
+        if certain >= digits:
+            break
+        guard += GUARD_DIGITS + digits - certain
+    else:
         raise PrecisionError(
             f"only {certain} of the {digits} digits asked for are certain", certain
         )
-    with mpmath.workdps(digits):
+    with precision.workdps(digits):
         return StaticLoss(
             +second.kappa, +second.excess_loss, +second.train_loss, +second.ridge,
             second.residual, certain,
         )  # fmt: skip
+
+
+def certain_digits(first: Any, second: Any, most: int) -> int:
+    """The digits on which two evaluations agree, at most ``most``: none if one is zero alone."""
+    if first == second:
+        return most
+    gap = abs(first - second) / abs(second) if second and mpmath.isfinite(second) else 1
+    return max(0, min(most, int(-mpmath.log10(gap)))) if gap else most
 
 
 def _static_loss(
@@ -262,12 +275,14 @@ def loss_at(spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any) 
     at_zero = spectrum.size if spectrum.size < np.inf else 0  # M = ∞: only for N = T = ∞
     d2 = where(positive, spectrum.degrees_of_freedom(safe, 2), at_zero)
     spread = k * spectrum.resolvent_sum(safe, 1, 2)
-    mixing = _ratio(r3, r3 + spread / n, where)
+    shared = spread / n
+    mixing, rest = (_ratio(x, r3 + shared, where) for x in (r3, shared))
     h1 = spectrum.target_sum(safe, 1)
     h2 = spectrum.target_sum(safe, 2)
     numerator = NUMERATOR(
-        kappa=k, d2=d2, spread=spread, h1=h1, h2=h2, mixing=mixing, inverse_t=1 / t, noise=noise
-    )
+        kappa=k, d2=d2, spread=spread, h1=h1, h2=h2, mixing=mixing, rest=rest, inverse_t=1 / t,
+        noise=noise,
+    )  # fmt: skip
     q = DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / t)
     infinite = mpmath.inf if is_mp(k) else np.inf
     excess = where(

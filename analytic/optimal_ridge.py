@@ -26,7 +26,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from . import arguments
+from . import arguments, precision
 from .formula import Formula
 from .loss import (
     GUARD_DIGITS,
@@ -145,7 +145,7 @@ def _optimal_mp(
     spectrum: Spectrum, features: Any, samples: Any, noise: Any, variance: Any, digits: int
 ) -> StaticLoss:
     digits = arguments.count("digits", digits)
-    with mpmath.workdps(digits + 2 * GUARD_DIGITS):
+    with precision.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
         floats = [np.array([float(x)]) for x in (n, t, s2)]
         bracket, interior = _bracket(spectrum, *floats)

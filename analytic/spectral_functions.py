@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import sympy as sp
 
+from . import precision
 from .errors import InputError
 from .notation import J, M, kappa, kappa_prime
 
@@ -120,7 +121,7 @@ def evaluated(function: sp.Function, prec: int) -> sp.Expr | None:
     *numbers, spectrum = function.args
     if function.free_symbols or not isinstance(spectrum, SpectrumTerm):
         return None
-    with mpmath.workprec(prec + GUARD_BITS):
+    with precision.workprec(prec + GUARD_BITS):
         values = [mpmath.mpmathify(x._to_mpmath(prec + GUARD_BITS)) for x in numbers]
         return sp.Expr._from_mpmath(function._imp_(*values, spectrum.value()), prec)
 

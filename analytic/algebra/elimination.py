@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self, TypeVar
 import mpmath
 import sympy as sp
 
+from .. import precision
 from .rational import Field, Fraction, Monomial, Polynomial
 
 
@@ -60,7 +61,7 @@ class Elimination:
         """Whether a polynomial vanishes at the witness."""
         if not polynomial:
             return True
-        with mpmath.workdps(self.digits + GUARD_DIGITS):
+        with precision.workdps(self.digits + GUARD_DIGITS):
             value, scale = self.size(polynomial)
             return abs(value) < scale * mpmath.mpf(10) ** (LOST_DIGITS - self.digits)
 

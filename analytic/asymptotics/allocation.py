@@ -37,7 +37,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError, PrecisionError
 from ..loss import StaticLoss, static_loss
 from ..notation import N, T, alpha, t
@@ -186,7 +186,7 @@ def _optimal_ratio(al: Any, pp: Any, qq: Any) -> tuple[Any, Any, Any]:
     d ln G/d ln r rises from 0 at r → 0 to α at r → ∞, so there is exactly one root.
     """
     loss, slope = _optimal_faces()
-    with mpmath.extraprec(40):
+    with precision.extraprec(40):
         x = mpmath.log(qq / pp)
         low, high = x - 1, x + 1
         while slope(mpmath.exp(low), al, pp, qq) > 0:

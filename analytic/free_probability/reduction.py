@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-import mpmath
 import sympy as sp
 
 from .. import notation as papers
+from .. import precision
 from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
@@ -83,7 +83,7 @@ class _Reducer:
         if len(self.outputs_as) == 1:
             self.outputs_as = [sp.Symbol(stem)]
         self.work = Workspace(system, witness, self.outputs_as)
-        with mpmath.workdps(DIGITS + 10):
+        with precision.workdps(DIGITS + 10):
             for symbol, output in zip(self.outputs_as, system.outputs, strict=True):
                 self.work.set_value(symbol, witness.at(output))
         self.known: dict[sp.Symbol, Fraction] = {}

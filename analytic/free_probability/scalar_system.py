@@ -22,6 +22,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from .. import precision
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
 from .dyson import DysonSystem, SelfEnergy, Support, Unknown
@@ -181,7 +182,7 @@ class Witness:
 def find_witness(system: ScalarSystem, spectral: Iterable[sp.Symbol], seed: int = 1) -> Witness:
     """Solve the system at generic parameters, large ``spectral`` ones, to `DIGITS` digits."""
     rng = random.Random(seed)
-    with mpmath.workdps(DIGITS + 10):
+    with precision.workdps(DIGITS + 10):
         witness = _parameters(system, set(spectral), rng)
         for symbol in system.equations:
             witness.values[symbol] = mpmath.mpf(0)
@@ -283,7 +284,7 @@ def equal_unknowns(system: ScalarSystem, witness: Witness) -> dict[sp.Symbol, sp
     """Which unknowns are zero, or equal to an earlier one, at the witness."""
     merged: dict[sp.Symbol, sp.Expr] = {}
     seen: list[sp.Symbol] = []
-    with mpmath.workdps(DIGITS + 10):
+    with precision.workdps(DIGITS + 10):
         close = mpmath.mpf(10) ** -(DIGITS - 20)
         for symbol in system.equations:
             value = witness.values[symbol]

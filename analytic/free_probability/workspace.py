@@ -6,9 +6,9 @@ gives each of these generators its value.
 
 from __future__ import annotations
 
-import mpmath
 import sympy as sp
 
+from .. import precision
 from ..algebra import Elimination, Field, Fraction, Polynomial
 from .declarations import Internal
 from .scalar_system import DIGITS, ScalarSystem, Witness
@@ -30,7 +30,7 @@ class Workspace(Elimination):
             *system.scalars(),
         ]
         super().__init__(Field(symbols), DIGITS)
-        with mpmath.workdps(DIGITS + 10):
+        with precision.workdps(DIGITS + 10):
             for symbol in symbols:
                 known = symbol in self.traces
                 self.set_value(

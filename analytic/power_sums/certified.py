@@ -54,6 +54,7 @@ import numpy as np
 from flint import acb, arb, arb_series, fmpq
 
 from ..errors import InputError, PrecisionError
+from ..precision import ball_precision
 from .exponents import Exponents
 
 LOG10_2 = math.log10(2)
@@ -92,13 +93,13 @@ def _working(bits: int, length: int = 0) -> Iterator[None]:
 
     Flint cuts every series at its global cap (10 unless raised), however many terms are asked.
     """
-    cap = flint.ctx.cap
-    try:
-        flint.ctx.cap = max(cap, length)
-        with flint.ctx.workprec(bits):
+    with ball_precision(bits):
+        cap = flint.ctx.cap
+        try:
+            flint.ctx.cap = max(cap, length)
             yield
-    finally:
-        flint.ctx.cap = cap
+        finally:
+            flint.ctx.cap = cap
 
 
 @lru_cache(maxsize=64)
@@ -302,7 +303,7 @@ class Summand:
 
         Found with the logarithm of (1) in float64, then confirmed with (1) itself.
         """
-        with flint.ctx.workprec(64):
+        with ball_precision(64):
             target = abs(total) * arb(2) ** (-bits)
             wanted = float(target.log()) - 0.1
             logarithms = [self._log_bound(zone) for zone in zones]
@@ -332,7 +333,7 @@ def enclose(exps: Exponents, kappa: Any, size: int | float, bits: int) -> Any:
     """
     lost = best = 0
     for _ in range(MAX_ATTEMPTS):
-        with flint.ctx.workprec(bits + bits // 64 + GUARD_BITS + 2 * lost):
+        with ball_precision(bits + bits // 64 + GUARD_BITS + 2 * lost):
             result = Summand(exps, kappa).enclose(size, bits + 6 + lost)
         reached = result.rel_accuracy_bits()
         if reached >= bits:

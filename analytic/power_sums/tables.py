@@ -27,10 +27,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import flint
 import numpy as np
 from flint import acb, arb, fmpq
 
+from .. import precision
 from .certified import ball
 from .exponents import Exponents
 
@@ -90,7 +90,7 @@ class Tables:
         ]
         self._lengths = [self._series_length(2.0**-i) for i in range(64)]
         self._columns: dict[tuple[int, int], tuple[np.ndarray, ...]] = {}
-        with flint.ctx.workprec(PRECISION):
+        with precision.ball_precision(PRECISION):
             binomials = self._binomials()
             self.low, self.low_degenerate, below = self._series(binomials, exps.lower, 1)
             self.high, self.high_degenerate, above = self._series(binomials, exps.upper, -1)

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import flint
 import numpy as np
 
+from .. import precision
 from ..errors import InputError, PrecisionError
 from .exponents import Exponents
 from .tables import NEAR, ORDER, Degenerate, Power, tables
@@ -43,7 +44,7 @@ TINY = float(np.finfo(float).tiny)  # below it float64 has fewer digits
 @lru_cache(maxsize=4)
 def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss–Legendre nodes and weights on (0, 1), correctly rounded (numpy's are not)."""
-    with flint.ctx.workprec(100):
+    with precision.ball_precision(100):
         pairs = [flint.arb.legendre_p_root(count, k, weight=True) for k in range(count)]
         x, w = zip(*((float((1 - x) / 2), float(w / 2)) for x, w in pairs))
     return np.array(x), np.array(w)

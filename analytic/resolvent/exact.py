@@ -14,6 +14,7 @@ import numpy as np
 from .. import arguments
 from ..contour import as_array
 from ..errors import InputError, PrecisionError
+from ..precision import extraprec, workprec
 from ..spectrum import Spectrum
 from .equation import (
     Solution,
@@ -35,7 +36,7 @@ IN_RANGE = (1e-280, 1e280)  # values of κ at which float64 gives a start
 
 def solve_exactly(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solution:
     """κ, R₃ and R₁ at the current mpmath precision, for single numbers."""
-    with mpmath.extraprec(EXTRA_BITS):
+    with extraprec(EXTRA_BITS):
         n, t, point = (mpmath.mpmathify(x) for x in (features, samples, z))
         if isinstance(point, mpmath.mpc) and point.imag == 0 and point.real >= 0:
             point = point.real
@@ -54,7 +55,7 @@ def solve_along_exactly(spectrum: Spectrum, features: Any, samples: Any, z: np.n
         start = list(solve_along(spectrum, float(n), float(t), z.astype(complex)).value)
     except (ArithmeticError, InputError):  # z beyond the range of float64
         start = [None] * len(z)
-    with mpmath.extraprec(EXTRA_BITS):
+    with extraprec(EXTRA_BITS):
         rows = [_solved(spectrum, n, t, *pair) for pair in zip(z, start)]
     return Solution(*(as_array([+x for x in column], True) for column in zip(*rows)))
 
@@ -87,7 +88,7 @@ def _root(spectrum: Spectrum, n: Any, t: Any, z: Any, start: Any) -> Any:
     bits, target = START_BITS, mpmath.mp.prec
     for _ in range(MAX_ITERATIONS):
         precision = min(target, 2 * bits + GUARD_BITS)
-        with mpmath.workprec(precision):
+        with workprec(precision):
             change = _step(spectrum, n, t, z, +k)
             k = k * mpmath.exp(-change) if abs(change) < 1 else k * (1 - change / 2 / abs(change))
             small = abs(change) if change else mpmath.ldexp(1, -precision)
@@ -122,7 +123,7 @@ def _start(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
     if isinstance(z, mpmath.mpc):
         raise PrecisionError("z is outside the range in which complex κ can be followed", 0)
     low, high = mpmath.mpf(10) ** -3000, 4 * z + 2 * spectrum.trace(mp=True) / min(n, t)
-    with mpmath.workprec(60):
+    with workprec(60):
         while high > low * 1.01:
             middle = mpmath.sqrt(low * high)
             _, r3, r1 = brackets(spectrum, middle, n, t)

@@ -30,7 +30,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError
 from ..formula import is_mp
 from ..notation import J, M
@@ -148,7 +148,7 @@ class PowerLaw(Spectrum):
         b, a = self._exact_exponents
         s = b * (p - q) + (a - b if target else 0)
         if is_mp(kappa):
-            with mpmath.extraprec(GUARD_BITS):
+            with precision.extraprec(GUARD_BITS):
                 scale = mpmath.mpmathify(self.scale)
                 weight = mpmath.mpmathify(self.target_variance) if target else 1
                 total = weight * scale ** (p - q) * power_sum(s, b, q, kappa / scale, self.size)
@@ -271,7 +271,7 @@ class ExponentialDecay(Spectrum):
 
     def _sum(self, kappa: Any, p: int, q: int, target: bool) -> Any:
         if is_mp(kappa):
-            with mpmath.extraprec(GUARD_BITS + 8 * q):
+            with precision.extraprec(GUARD_BITS + 8 * q):
                 (total,) = self._split(np.array([kappa], dtype=object), p, q, target)
             return +total
         k = np.asarray(kappa)

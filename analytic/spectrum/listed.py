@@ -19,7 +19,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError
 from ..formula import is_mp
 from ..notation import J
@@ -59,7 +59,7 @@ class _Listed(Spectrum):
         return out.reshape(kappa.shape)[()]
 
     def _sum_mp(self, kappa: Any, p: int, q: int, target: bool) -> Any:
-        with mpmath.extraprec(20 + len(self._floats[0]).bit_length()):
+        with precision.extraprec(20 + len(self._floats[0]).bit_length()):
             values, counts, weights = self._modes(True)
             terms = [m * x**p / (x + kappa) ** q for x, m in zip(values, counts)]
             total = mpmath.fdot(weights, terms) if target else mpmath.fsum(terms)

@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from ...errors import InputError
+from ...precision import workdps
 from .asymptotic_series import Expansion
 from .ordering import exact_number
 
@@ -61,7 +62,7 @@ def number(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Expr]) -> Any:
     value = sp.N(expression.subs(point), precision + GUARD_DIGITS)
     if not value.is_number or value.has(sp.nan, sp.zoo, sp.oo):
         raise InputError("parameters", point, f"values where {expression} is finite")
-    with mpmath.workdps(precision + GUARD_DIGITS):
+    with workdps(precision + GUARD_DIGITS):
         real, imaginary = value.as_real_imag()
         result = (
             mpmath.mpmathify(real)

@@ -29,6 +29,7 @@ from typing import Any
 import sympy as sp
 from mpmath.libmp import from_man_exp
 
+from ... import precision
 from ...errors import InputError, OutsideTheoryError, PrecisionError
 from .asymptotic_series import Expansion, Order, Term, Validity
 from .ordering import Ordering
@@ -46,11 +47,11 @@ class HurwitzZeta(sp.Function):
     nargs = 2
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
-        from flint import arb, ctx  # balls: mpmath's ζ(s, A) loses digits at large s or A
+        from flint import arb  # balls: mpmath's ζ(s, A) loses digits at large s or A
 
         for bits in (prec + 40, 2 * prec + 200, 8 * prec + 1000):
             exponent, start = (arb(a._to_mpmath(bits)) for a in self.args)
-            with ctx.workprec(bits):
+            with precision.ball_precision(bits):
                 ball = exponent.zeta(start)
             if ball.rel_accuracy_bits() >= prec:
                 mantissa, power = ball.mid().man_exp()

@@ -1,0 +1,92 @@
+"""Digits asked for are right from any thread, and beyond the breakdown of the spectrum."""
+
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvable.analytic.loss import certain_digits, static_loss
+from solvable.analytic.spectrum import PowerLaw
+
+LAW = PowerLaw(Fraction(1, 2), size=1000)
+
+
+def direct(modes, power, n, t, z, noise):
+    """The loss (4) as it stands, by sums over modes and bisection, at 60 digits."""
+    with mpmath.workdps(120):
+        modes, power = ([mpmath.mpf(x) for x in list_] for list_ in (modes, power))
+        n, t, z, noise = (mpmath.mpf(x) for x in (n, t, z, noise))
+
+        def total(weights, k, p, q):
+            return mpmath.fsum(w * x**p / (x + k) ** q for w, x in zip(weights, modes))
+
+        ones = [1] * len(modes)
+        low, high = z, z + 2 * mpmath.fsum(modes) * (1 / n + 1 / t)
+        for _ in range(420):
+            k = (low + high) / 2
+            d1 = total(ones, k, 1, 1)
+            r3, r1 = 1 - d1 / n, 1 - d1 / t
+            above = r3 > 0 and r1 > 0 and k * r3 * r1 > z
+            low, high = (low, k) if above else (k, high)
+        spread = d1 - total(ones, k, 2, 2)
+        weights = [w / x for w, x in zip(power, modes)]
+        h1, h2 = (total(weights, k, 1, q) for q in (1, 2))
+        m = r3 / (r3 + spread / n)
+        q = r1 + spread * m / t
+        return (k**2 * h2 * m + k * h1 * (1 - m) + noise) / q - noise
+
+
+def test_beyond_the_breakdown_no_digit_is_lost():
+    """The right value was computed by sums over modes at 60 digits."""
+    found = static_loss(LAW, 2000.0, 1e12, ridge=1e-6).excess_loss
+    assert found == pytest.approx(2.5329851988662e-35, rel=1e-12)
+    exact = static_loss(LAW, 2000, 10**12, ridge=Fraction(1, 10**6), digits=30)
+    assert exact.certain_digits >= 30
+    assert float(exact.excess_loss) == pytest.approx(found, rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 12), st.floats(0.2, 3), st.floats(-1, 9), st.floats(-1, 9),
+    st.floats(-40, 2), st.sampled_from([0.0, 1e-20, 0.3]),
+)  # fmt: skip
+def test_losses_in_every_regime_are_those_of_direct_sums(size, alpha, x, y, ridge, noise):
+    law = PowerLaw(alpha, size=size)
+    n, t, z = size * 10**x, size * 10**y, 10.0**ridge
+    found = static_loss(law, n, t, ridge=z, noise=noise, normalisation="rate")
+    with mpmath.workdps(130):
+        modes = [law.eigenvalue(mpmath.mpf(j)) for j in range(1, size + 1)]
+        expected = direct(modes, modes, n, t, z, noise)
+    scale = float(abs(expected))
+    assert found.excess_loss == pytest.approx(float(expected), abs=1e-10 * scale)
+    exact = static_loss(law, n, t, ridge=z, noise=noise, normalisation="rate", digits=20)
+    assert abs(exact.excess_loss / expected - 1) < mpmath.mpf("1e-19")
+
+
+def test_what_agrees_is_certain_and_nothing_else():
+    one, near, zero = mpmath.mpf(1), 1 + mpmath.mpf("1e-10"), mpmath.mpf(0)
+    assert certain_digits(one, near, 30) in (9, 10)
+    assert certain_digits(zero, zero, 30) == 30
+    assert certain_digits(one, zero, 30) == certain_digits(zero, one, 30) == 0
+    assert certain_digits(mpmath.mpf("1e-300"), mpmath.mpf("2e-300"), 30) == 0
+
+
+def test_threads_do_not_disturb_one_another():
+    """8 threads at mixed digits, and float64 between them: the serial answers, and no trace."""
+    jobs = [(10 + 7 * i % 53, 20 + i, 15 + (11 * i) % 60 if i % 5 else None) for i in range(160)]
+
+    def call(job):
+        n, t, digits = job
+        return static_loss(LAW, n, 4 * t, ridge=1, noise=1, digits=digits).excess_loss
+
+    before = mpmath.mp.prec
+    serial = [call(job) for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        threaded = list(pool.map(call, jobs))
+    assert threaded == serial
+    assert mpmath.mp.prec == before
+    assert len({float(x) for x in serial}) > 100 and np.all(np.isfinite([float(x) for x in serial]))
