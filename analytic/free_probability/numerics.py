@@ -22,6 +22,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from .. import precision
 from ..errors import InputError, OutsideTheoryError, PrecisionError
 from .block_equation import floating
 from .declarations import Internal
@@ -418,7 +419,7 @@ def _arbitrated(
     numbers = {s: mpmath.mpmathify(complex(v[point if len(v) > 1 else 0])) for s, v in flat.items()}
     numbers = {s: v.real if v.imag == 0 else v for s, v in numbers.items()}
     start = {u: r[point if len(r) > 1 else 0] for u, r in root.unknowns.items()}
-    with mpmath.workdps(17):
+    with precision.workdps(17):
         value, unknowns, residual = _exactly(equations, numbers, given, start)
     rounded = [complex(unknowns[u]) for u in equations.unknown_symbols]
     return complex(value), np.array(rounded, complex), float(residual)
@@ -466,12 +467,12 @@ def _exactly(
     digits = mpmath.mp.dps
     before = None
     for guard in (12, 25, 50, 100, 200):
-        with mpmath.workdps(digits + guard):
+        with precision.workdps(digits + guard):
             found = _polished(equations, numbers, given, root)
             if found is None:
                 found = _beside(equations, numbers, given, root, digits)
         if before is not None and found is not None:
-            with mpmath.workdps(digits + 5):
+            with precision.workdps(digits + 5):
                 change = abs(found[0] - before[0])
                 if change <= abs(found[0]) * mpmath.mpf(10) ** (-digits):
                     value, unknowns, residual = found
@@ -494,7 +495,7 @@ def _beside(
 ) -> Any:
     """The mean over two points at ±δ, in three times the digits."""
     free = [s for s in sorted(numbers, key=str) if s not in given.dimensions]
-    with mpmath.workdps(4 * mpmath.mp.dps):
+    with precision.workdps(4 * mpmath.mp.dps):
         delta = mpmath.mpf(10) ** (-(digits + 10))
         pair = []
         for sign in (1, -1):

@@ -23,6 +23,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ... import precision
 from ...algebra.rational import Field, Fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b
@@ -53,7 +54,7 @@ def spectral_number(
     """D_q(κ₀), h_q(κ₀) or a moment, summed over the spectrum to these digits."""
     if spectrum is None:
         raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
-    with mpmath.workdps(digits + 5):
+    with precision.workdps(digits + 5):
         if isinstance(atom, Moment):
             n, j = map(int, atom.args)
             value = spectrum.resolvent_sum(mpmath.mpf(0), n, 0, target=bool(j))

@@ -16,6 +16,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import a, b
 from .multiseries import Scales, Series
@@ -29,7 +30,7 @@ class ZetaDerivative(sp.Function):
     nargs = 2
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
-        with mpmath.workprec(prec + 30):
+        with precision.workprec(prec + 30):
             s = mpmath.mpmathify(self.args[1]._to_mpmath(prec + 30))
             return sp.Float._new(mpmath.zeta(s, 1, int(self.args[0]))._mpf_, prec)
 

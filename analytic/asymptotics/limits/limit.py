@@ -17,6 +17,7 @@ import sympy as sp
 
 from ... import loss as static
 from ... import notation as symbols
+from ... import precision
 from ...errors import InputError
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
@@ -208,7 +209,7 @@ class Limit:
 
     def partial_sums(self, setting: Setting, name: str = "loss", x: Any = None) -> tuple[Any, ...]:
         """The named series after 1, 2, … terms, at the current mpmath precision."""
-        with mpmath.extraprec(40):
+        with precision.extraprec(40):
             series = self.numeric(setting, name)
             x = mpmath.mpmathify(self.variable_of(setting) if x is None else x)
             total, sums = mpmath.mpf(0), []

@@ -16,6 +16,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ... import precision
 from ...errors import InputError
 from ...notation import M, N, T, a, b
 from ...resolvent import solve
@@ -129,7 +130,7 @@ def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
     n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
     if min(n, t) == mpmath.inf:
         return {kappa_0: mpmath.mpf(0)}
-    with mpmath.extraprec(40):
+    with precision.extraprec(40):
         return {kappa_0: solve(setting.spectrum, n, t, mpmath.mpf(0)).value}
 
 
