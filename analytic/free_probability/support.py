@@ -157,14 +157,12 @@ def support_of(
 
 def _bounds(spectrum: Spectrum) -> tuple[float, float]:
     """Points on either side of the whole spectrum."""
+    sizes = np.geomspace(1e-8, 1e8, 900)
     ends = []
     for sign in (-1, 1):
-        size = 1.0
-        while size < 1e12 and not np.all(spectrum.outside(sign * size * np.array([1.0, 1.5, 2.3]))):
-            size *= 2
-        while size > 1e-12 and np.all(spectrum.outside(sign * size * np.array([0.5, 0.75, 1.0]))):
-            size /= 2
-        ends.append(sign * 2 * size)
+        inside = np.flatnonzero(~spectrum.outside(sign * sizes))
+        last = min(inside[-1] + 1, len(sizes) - 1) if inside.size else 0
+        ends.append(sign * float(sizes[last]))
     return ends[0], ends[1]
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from solvable.analytic.errors import InputError
 
+from . import numeric_options, output
 from . import options as types
-from . import output
 
 if TYPE_CHECKING:
     from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
@@ -43,6 +43,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--show-pencil", action="store_true", help="print the linear pencil Q and its closed system"
     )
     add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
+    numeric_options.add_options(parser)
+    help_text = "the same as --format json"
+    options: dict[str, Any] = {"const": "json", "dest": "format", "default": argparse.SUPPRESS}
+    add("--json", action="store_const", help=help_text, **options)
     types.add_format(parser)
 
 
@@ -58,8 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
-    printers = {"text": _print_text, "latex": _print_latex, "json": _print_json}
-    printers[arguments.format](equations, proof, arguments)
+    found = numeric_options.numbers(equations, arguments)
+    printers = {"text": _print_text, "latex": _print_latex}
+    if arguments.format == "json":
+        _print_json(equations, proof, arguments, found)
+    else:
+        printers[arguments.format](equations, proof, arguments)
+        numeric_options.print_numbers(found)
     return 0 if proof is None or proof.holds else 1
 
 
@@ -124,7 +133,10 @@ def _print_latex(
 
 
 def _print_json(
-    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+    equations: SelfConsistentEquations,
+    proof: PlanarComparison | None,
+    arguments: Any,
+    found: dict[str, Any],
 ) -> None:
     from solvable.analytic.free_probability.naming import pencil_rows
 
@@ -137,6 +149,8 @@ def _print_json(
         "pencil_size": equations.pencil.size,
         "latex": equations.latex(),
     }
+    if found:
+        data = {"formula": data.pop("value"), **data, **found}
     if arguments.show_pencil:
         data["pencil"] = pencil_rows(equations.pencil)
         data["closed_system"] = {_equation(e): meaning for e, meaning in equations.closed_system}

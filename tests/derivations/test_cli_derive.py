@@ -2,6 +2,7 @@
 
 import json
 
+import mpmath
 from pytest import mark
 
 from solvable.derivations.cli import main
@@ -69,3 +70,44 @@ def test_bad_input_is_one_line(capsys, expression, part):
     assert main(["derive", expression, "--gaussian", "X:M,M:1/M", "--deterministic", "L:M"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and part in error, error
+
+
+PLAIN = ["derive", "tr(inv(X*X.T + z*I))", "--gaussian", "X:M,T:1/T"]
+
+
+def test_numbers_with_their_certificate(capsys):
+    assert main([*PLAIN, "--at", "M=400,T=600,z=0.3", "--simulate", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert abs(found["value"] - 1.1565470371) < 1e-9 and found["residual"] < 1e-12
+    assert "spectral radius below one" in found["certified_by"] and 0 < found["margin"] < 1
+    assert abs(found["simulation"]["mean"] / found["value"] - 1) < 0.02
+    assert main([*PLAIN, "--at", "M=400,T=600,z=3/10", "--digits", "30"]) == 0
+    with mpmath.workdps(40):  # 2/3 z g² + (z + 1/3) g = 1
+        half = mpmath.mpf(19) / 60
+        root = (mpmath.sqrt(half**2 + mpmath.mpf(1) / 5) - half) * 5
+    assert f"value: {mpmath.nstr(root, 30)}" in capsys.readouterr().out
+
+
+def test_density_and_support(capsys):
+    command = [*PLAIN, "--at", "M=400,T=800", "--density=-1:4:6", "--support", "--json"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    ((low, high),) = found["support"]
+    assert abs(low - (1 - 0.5**0.5) ** 2) < 1e-9 and abs(high - (1 + 0.5**0.5) ** 2) < 1e-9
+    assert [d == 0 for _, d in found["density"]] == [True, True, False, False, True, True]
+
+
+@mark.parametrize(
+    "options",
+    [
+        ["--at", "M=400,T=800"],
+        ["--at", "M=400,T=800,z=-1"],
+        ["--at", "M400"],
+        ["--support"],
+        ["--at", "M=400,T=800,z=x"],
+        ["--at", "M=400,T=800", "--density", "0:1"],
+    ],
+)
+def test_numbers_that_are_refused(options, capsys):
+    assert main([*PLAIN, *options]) == 2
+    assert "Traceback" not in capsys.readouterr().err

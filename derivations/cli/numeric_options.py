@@ -1,0 +1,174 @@
+"""Numbers for `solvable derive`: --at, --eigenvalues, --density, --support, --simulate."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+
+from solvable.analytic.errors import InputError
+
+from . import options as types
+from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.free_probability import SelfConsistentEquations
+
+DRAWS = 16
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--at", metavar="NAME=VALUE,…", help='evaluate, for instance "N=400,T=600,z=0.3"')
+    add("--eigenvalues", action="append", default=[], metavar="L=V,V,…",
+        help="eigenvalues of a deterministic matrix, for --at")  # fmt: skip
+    add("--digits", type=types.count, help="digits of the value (default: float64)")
+    add("--density", metavar="FROM:TO:POINTS", help="spectral density of a resolvent")
+    add("--support", action="store_true", help="edges, gaps and atoms of the spectrum")
+    add("--simulate", action="store_true", help=f"compare with {DRAWS} draws at these sizes")
+
+
+def numbers(equations: SelfConsistentEquations, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything that was asked for in numbers."""
+    wanted = [n for n in ("density", "support", "simulate", "digits") if getattr(arguments, n)]
+    if arguments.at is None:
+        if wanted:
+            raise InputError(f"--{wanted[0]}", "no numbers", 'also --at "NAME=VALUE,…"')
+        return {}
+    matrices = dict(_eigenvalues(text) for text in arguments.eigenvalues)
+    values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
+    found: dict[str, Any] = {}
+    if arguments.density or arguments.support:
+        parameters = {k: _float(v) for k, v in values.items()}
+        parameters = {k: v for k, v in parameters.items() if k not in map(str, equations.spectral)}
+        if arguments.density:
+            points = _points(arguments.density)
+            density = equations.density(points, parameters, matrices)
+            found["density"] = [[float(x), float(d)] for x, d in zip(points, density)]
+        if arguments.support:
+            from solvable.analytic.free_probability.support import support_of
+
+            support = support_of(equations, parameters, matrices)
+            found["support"] = [list(interval) for interval in support.intervals]
+            found["atoms"] = [list(atom) for atom in support.atoms]
+        if set(map(str, equations.spectral)) - set(values):
+            return found
+    return {**_value(equations, values, matrices, arguments), **found}
+
+
+def _value(
+    equations: SelfConsistentEquations,
+    values: dict[str, str],
+    matrices: dict[str, list[float]],
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    digits = arguments.digits
+    if digits:
+        with mpmath.workdps(digits):
+            exact = {k: _exact(v) for k, v in values.items()}
+            solution = equations.solve(exact, matrices)
+            value: Any = mpmath.nstr(solution.value, digits)
+    else:
+        solution = equations.solve({k: _float(v) for k, v in values.items()}, matrices)
+        value = solution.value
+    found: dict[str, Any] = {
+        "value": _plain(value),
+        "certified_by": solution.certified_by,
+        "margin": float(solution.margin),
+        "residual": float(solution.residual),
+        "at": {str(u): _plain(x) for u, x in solution.unknowns.items()},
+    }
+    if arguments.simulate:
+        found["simulation"] = _simulated(equations, values, matrices)
+    return found
+
+
+def _simulated(
+    equations: SelfConsistentEquations, values: dict[str, str], matrices: dict[str, Any]
+) -> dict[str, Any]:
+    """Mean and standard error of the expression over draws at these very sizes."""
+    import numpy as np
+
+    from solvable.validation.matrix_expressions import Instance, sample
+
+    names = {str(d) for d in equations.model.dimensions()}
+    sizes = {k: round(_float(v).real) for k, v in values.items() if k in names}
+    for name, vector in matrices.items():
+        sizes.setdefault(str(equations.model.fixed[name].symbol.rows), len(vector))
+    if max(sizes.values(), default=0) > 3000:
+        raise InputError("--simulate", max(sizes.values()), "sizes up to 3000")
+    scalars = {k: _float(v) for k, v in values.items() if k not in names}
+    arrays = {k: np.asarray(v, float) for k, v in matrices.items()}
+    drawn = sample(equations, Instance(sizes, scalars, arrays), 1, DRAWS, 0)
+    error = float(np.std(drawn, ddof=1) / np.sqrt(DRAWS))
+    return {"mean": _plain(complex(np.mean(drawn))), "standard_error": error, "draws": DRAWS}
+
+
+def _plain(value: Any) -> Any:
+    """A number for printing: real if it is."""
+    if isinstance(value, str):
+        return value
+    number = complex(value)
+    return number.real if number.imag == 0 else str(number)
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip() or not value.strip():
+        raise InputError("--at", repr(text), "NAME=VALUE, separated by commas")
+    return name.strip(), value.strip()
+
+
+def _eigenvalues(text: str) -> tuple[str, list[float]]:
+    name, sign, rest = text.partition("=")
+    values = [_float(v).real for v in rest.split(",") if v.strip()]
+    if not sign or not values:
+        raise InputError("--eigenvalues", repr(text), "NAME=VALUE,VALUE,…")
+    return name.strip(), values
+
+
+def _float(text: str) -> Any:
+    try:
+        number = complex(text.replace(" ", "").replace("i", "j"))
+    except ValueError:
+        return float(_fraction(text))
+    return number if number.imag else number.real
+
+
+def _fraction(text: str) -> Any:
+    try:
+        return types.exact(text)
+    except argparse.ArgumentTypeError as problem:
+        raise InputError("--at", repr(text), "numbers, fractions or complex a+bi") from problem
+
+
+def _exact(text: str) -> Any:
+    if text.endswith(("i", "j")):
+        return mpmath.mpmathify(_float(text))
+    value = _fraction(text)
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def _points(text: str) -> Any:
+    import numpy as np
+
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[2].strip().isdigit() or not 1 <= int(parts[2]) <= 100_000:
+        raise InputError("--density", repr(text), "FROM:TO:POINTS, 1 to 100000 points")
+    return np.linspace(_float(parts[0]).real, _float(parts[1]).real, int(parts[2]))
+
+
+def print_numbers(found: dict[str, Any]) -> None:
+    """The numbers as text."""
+    for name in ("value", "residual", "margin", "certified_by", "simulation", "support", "atoms"):
+        if name in found:
+            label = {"margin": "1 − ρ", "certified_by": "certified by"}.get(name, name)
+            print(f"{label}: {found[name]}")
+    if "at" in found:
+        for name, value in found["at"].items():
+            print(f"  {name} = {value}")
+    if "density" in found:
+        rows = [(f"{x:.6g}", f"{d:.6g}") for x, d in found["density"]]
+        output.print_table(("x", "density"), rows)

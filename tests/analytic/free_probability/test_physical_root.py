@@ -1,0 +1,103 @@
+"""The certified root: values that continuation from infinity got wrong, gaps, edges, z = 0."""
+
+import numpy as np
+from pytest import approx, mark, raises
+
+from solvable.analytic.errors import OutsideTheoryError
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.block_equation import BlockEquation
+from solvable.analytic.free_probability.models import expression
+from solvable.analytic.free_probability.numerics import physical_root
+from solvable.analytic.free_probability.physical_root import MARGIN, _Search
+from solvable.analytic.free_probability.support import support_of
+from solvable.analytic.free_probability.trace_values import DeterministicValues
+
+TWO = ["X:M,T:1/T", "Y:M,N:1/N"]
+
+
+@mark.parametrize(
+    ("text", "numbers", "value"),
+    [
+        ("tr(inv(inv(X*X.T + a*I)*Y*Y.T + z*I))", (3, 1, 400, 600, 700), 0.8127986396),
+        (
+            "tr(inv(inv(X*X.T + a*I)*Y*Y.T*inv(X*X.T + a*I) + z*I))",
+            (1, 1, 800, 1200, 1000),
+            0.7792,
+        ),
+    ],
+)
+@mark.parametrize("kind", [int, float])
+def test_nested_resolvents(text, numbers, value, kind):
+    equations = derive(text, parse_declarations(TWO))
+    solution = equations.solve(dict(zip(("a", "z", "M", "T", "N"), map(kind, numbers))))
+    assert solution.value == approx(value, rel=1e-4)
+    assert solution.margin > 0 and "spectral radius" in solution.certified_by
+
+
+def test_equal_sizes_are_a_removable_singularity():
+    model = parse_declarations(["X:N,P:1/P", "Y:N,Q:1/Q"])
+    equations = derive("tr(inv(X*X.T + Y*Y.T + z*I)*X*X.T)", model)
+    solution = equations.solve({"N": 200, "P": 400, "Q": 400, "z": 0.5})
+    assert solution.value == approx(0.3819660112501051, rel=1e-12)
+
+
+@mark.parametrize("distance", [1e-2, 1e-6, 1e-10])
+def test_the_margin_is_the_root_of_the_distance_from_the_edge(distance):
+    equations = expression("marchenko-pastur").derive()
+    edge = -((1 - 0.5**0.5) ** 2)
+    solution = equations.solve({"M": 400, "T": 800, "z": edge + distance})
+    assert solution.margin == approx(1.189 * distance**0.5, rel=0.1)
+    with raises(OutsideTheoryError, match="spectrum"):
+        equations.solve({"M": 400, "T": 800, "z": edge - distance})
+
+
+def test_other_roots_are_not_certified():
+    """The second root of the quadratic equation of Marchenko and Pastur has ρ > 1."""
+    equations = expression("marchenko-pastur").derive()
+    values = {s: np.array([v]) for s, v in zip(equations.all_scalars(), (400.0, 600.0, 0.3))}
+    given = DeterministicValues.read(equations.model, {})
+    parts, _ = physical_root(equations, values, given)
+    ((blocks, _),) = parts.distinct.values()
+    equation = BlockEquation(parts.numbers, parts.terms, parts.pencil.spaces, blocks)
+    search = _Search(equation, None)
+    rng, at, found = np.random.default_rng(0), np.array([0]), set()
+    for _ in range(40):
+        u = search.newton(rng.standard_normal((equation.size, 1)) * 5 + 0j, at)
+        margin, residual = search.judged(u, at)
+        if residual[0] < 1e-10:
+            certified = bool(margin[0] > MARGIN)
+            found.add((tuple(np.round(u[:, 0].real, 6)), certified))
+    assert len(found) >= 2 and sum(certified for _, certified in found) == 1
+
+
+@mark.parametrize(("m", "t"), [(200, 400), (400, 200)])
+def test_zero_for_either_shape(m, t):
+    equations = expression("marchenko-pastur").derive()
+    if m < t:
+        assert equations.solve({"M": m, "T": t, "z": 0}).value == approx(2.0, rel=1e-12)
+    else:
+        with raises(OutsideTheoryError, match="singular"):
+            equations.solve({"M": m, "T": t, "z": 0})
+    tiny = equations.solve({"M": m, "T": t, "z": 1e-12}).value
+    assert tiny == approx(2.0 if m < t else 0.5e12 + 0.5, rel=1e-9)
+
+
+def test_the_density_vanishes_outside_and_resolves_the_edge():
+    equations = expression("marchenko-pastur").derive()
+    c, sizes = 0.5, {"M": 400, "T": 800}
+    low, high = (1 - c**0.5) ** 2, (1 + c**0.5) ** 2
+    x = np.array([-1, 0, low - 1e-6, low + 1e-9, low + 1e-6, 1, 2, high - 1e-8, high + 1e-8, 9])
+    exact = np.sqrt(np.maximum((high - x) * (x - low), 0)) / (2 * np.pi * c * np.where(x, x, 1))
+    density = equations.density(x, sizes)
+    assert np.all((density == 0) == (exact == 0))
+    assert density == approx(exact, rel=1e-6)
+
+
+def test_edges_gaps_and_atoms():
+    equations = expression("marchenko-pastur").derive()
+    support = support_of(equations, {"M": 800, "T": 400}, {})
+    assert support.edges == approx([(2**0.5 - 1) ** 2, (2**0.5 + 1) ** 2], rel=1e-10)
+    assert support.atoms == ((0.0, approx(0.5, abs=1e-6)),)
+    sample = expression("sample-covariance").derive()
+    two = support_of(sample, {"T": 1000}, {"L": np.repeat([1.0, 20.0], 20)})
+    assert len(two.intervals) == 2
