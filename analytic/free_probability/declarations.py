@@ -259,4 +259,7 @@ class MatrixModel:
         value = sp.nsimplify(variance) if isinstance(variance, float) else sp.sympify(variance)
         if not isinstance(value, sp.Expr) or value.is_positive is False:
             raise InputError(f"variance of {name}", variance, "a positive scalar")
+        if not value.is_rational_function(*value.free_symbols):
+            allowed = "a rational function of symbols: name the root and give its value in numbers"
+            raise InputError(f"variance of {name}", variance, allowed)
         return value

@@ -200,6 +200,9 @@ def _scalar(coefficient: sp.Expr, where: MatrixExpr) -> sp.Expr:
         raise OutsideTheoryError(
             f"{where}: the coefficient {coefficient} must be a rational function of symbols"
         )
+    if not coefficient.is_rational_function(*coefficient.free_symbols):
+        allowed = "rational functions of symbols: name the root and give its value in numbers"
+        raise InputError("coefficient", coefficient, allowed)
     return coefficient
 
 

@@ -610,7 +610,7 @@ def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:
         if unit and sp.cancel(weight * matrix.rows - 1) == 0 and equations.constant == 0:
             return symbol
     raise OutsideTheoryError(
-        "a density belongs to a resolvent tr(inv(B + z*I)) with z nowhere else in it"
+        "a density belongs to one resolvent tr(inv(B + z*I)); this expression is not of that form"
     )
 
 

@@ -193,3 +193,12 @@ def test_rescaling_the_density(power, kind):
     sizes = {"M": kind(3 * 10**power), "T": kind(5 * 10**power)}
     expected = equations.density(points, {"M": 3.0, "T": 5.0})
     assert equations.density(points, sizes) == approx(expected, rel=1e-9)
+
+
+@mark.parametrize(
+    ("text", "variance"),
+    [("tr(inv(X*X.T + z*I))", "1/sqrt(M*T)"), ("tr(inv(sqrt(zeta)*X*X.T + z*I))", "1/T")],
+)
+def test_roots_of_symbols_are_refused_by_their_name(text, variance):
+    with raises(InputError, match=r"sqrt.*name the root"):
+        derive(text, parse_declarations([f"X:M,T:{variance}"]))
