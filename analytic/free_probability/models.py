@@ -35,10 +35,19 @@ class MatrixExpression:
     symmetric: tuple[str, ...] = ()
     deterministic: tuple[str, ...] = ()
     commuting: tuple[str, ...] = ()
+    complex_gaussian: tuple[str, ...] = ()
+    hermitian: tuple[str, ...] = ()
 
     def declarations(self) -> MatrixModel:
         """The declared matrices."""
-        return parse_declarations(self.gaussian, self.symmetric, self.deterministic, self.commuting)
+        return parse_declarations(
+            self.gaussian,
+            self.symmetric,
+            self.deterministic,
+            self.commuting,
+            self.complex_gaussian,
+            self.hermitian,
+        )
 
     def derive(self) -> SelfConsistentEquations:
         """The self-consistent equations (computed once in a process)."""
@@ -55,6 +64,10 @@ FLOW = f"A.T*A*{SAMPLE}"
 GRAM = "inv(U*sqrt(L)*X*X.T*sqrt(L)*U.T + N*T*z*I)"
 LEARNED = f"U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)"
 NOISE = f"L*U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)*U.T*{GRAM}*U"
+OTHER = "sqrt(L)*Y*Y.T*sqrt(L)"
+TEACHER = f"inv({SAMPLE} + z*I)*{SAMPLE}"
+STUDENT = f"inv({OTHER} + z*I)*{OTHER}"
+FEATURES = "inv((a*U*X + b*Q)*(a*U*X + b*Q).T + z*I)*(a*U*X + b*Q)"
 
 _ALL = (
     MatrixExpression(
@@ -194,6 +207,131 @@ _ALL = (
         "tr(inv(z*I + L + G + W))",
         symmetric=("W:M:sigma^2/M",),
         deterministic=("L:M", "G:M"),
+    ),
+    MatrixExpression(
+        "complex-marchenko-pastur",
+        "Marchenko–Pastur with complex entries",
+        "tr(inv(X*X.H + z*I))",
+        complex_gaussian=("X:M,T:1/T",),
+    ),
+    MatrixExpression(
+        "deformed-hermitian",
+        "Deformed Gaussian unitary ensemble",
+        "tr(inv(z*I + L + H))",
+        hermitian=("H:M:sigma^2/M",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "fuss-catalan",
+        "Product of two square Gaussian matrices (Fuss–Catalan)",
+        "tr(inv(S*R*R.T*S.T + z*I))",
+        gaussian=("S:M,M:1/M", "R:M,M:1/M"),
+    ),
+    MatrixExpression(
+        "gram-matrix",
+        "Gram matrix of structured data",
+        "tr(inv(Z.T*L*Z + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "degrees-of-freedom",
+        "Degrees of freedom of ridge regression",
+        f"Tr({SAMPLE}*inv({SAMPLE} + z*I))/T",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "squared-resolvent",
+        "Square of the resolvent of a sample covariance",
+        f"tr(inv({SAMPLE} + z*I)^2)",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "ridge-training-loss",
+        "Ridge regression: training loss of the signal",
+        f"z^2*Tr(W*inv({SAMPLE} + z*I)*{SAMPLE}*inv({SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "sum-of-wisharts",
+        "Sum of two Wishart matrices",
+        "tr(inv(X*X.T + Y*Y.T + z*I))",
+        gaussian=("X:M,T:1/T", "Y:M,N:1/N"),
+    ),
+    MatrixExpression(
+        "difference-of-wisharts",
+        "Difference of two Wishart matrices",
+        "tr(inv(X*X.T - Y*Y.T + z*I))",
+        gaussian=("X:M,T:1/T", "Y:M,N:1/N"),
+    ),
+    MatrixExpression(
+        "sandwiched-wigner",
+        "Wigner matrix between square roots",
+        "tr(inv(z*I - sqrt(L)*V*sqrt(L)))",
+        symmetric=("V:M:sigma^2/M",),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "whitened-covariance",
+        "Covariance whitened by the ridge of another sample",
+        "tr(inv(inv(X*X.T + z*I)*Y*Y.T + z*I))",
+        gaussian=("X:M,T:1/T", "Y:M,N:1/N"),
+    ),
+    MatrixExpression(
+        "variance-profile",
+        "Variance profile of rank two",
+        "tr(inv((sqrt(L)*X + Y*sqrt(C))*(sqrt(L)*X + Y*sqrt(C)).T + z*I))",
+        gaussian=("X:M,T:1/T", "Y:M,T:1/T"),
+        deterministic=("L:M", "C:T"),
+    ),
+    MatrixExpression(
+        "deep-linear-network",
+        "Kernel of a deep linear network of four layers on structured data",
+        f"tr(inv(V1.T*V2.T*V3.T*V4.T*V4*V3*V2*V1*{SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T", "V1:N,M:1/N", "V2:K,N:1/K", "V3:N,K:1/N", "V4:M,N:1/M"),
+        deterministic=("L:M",),
+    ),
+    MatrixExpression(
+        "neural-tangent-kernel",
+        "Linearised neural tangent kernel of two layers (Adlam, Pennington)",
+        "tr(inv(z*I + s*X.T*X + (a*U*X + b*Q).T*(a*U*X + b*Q)))",
+        gaussian=("U:N,M:1/M", "X:M,T:1/T", "Q:N,T:1/T"),
+    ),
+    MatrixExpression(
+        "nonlinear-features-loss",
+        "Linearised non-linear random features: test loss (Mei, Montanari)",
+        f"1 - 2*a*Tr(U.T*{FEATURES}*X.T)/M"
+        f" + Tr((a^2*U*U.T + b^2*I)*{FEATURES}*X.T*X*({FEATURES}).T)/M",
+        gaussian=("U:N,M:1/M", "X:M,T:1/T", "Q:N,T:1/T"),
+    ),
+    MatrixExpression(
+        "federated-ridge",
+        "Federated ridge regression: correlation of two clients",
+        f"z^2*Tr(L*inv({SAMPLE} + z*I)*W*inv({OTHER} + z*I))",
+        gaussian=("Z:M,T:1/T", "Y:M,N:1/N"),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "federated-loss",
+        "Federated ridge regression: test loss of the average of two clients",
+        f"z^2*Tr(L*(inv({SAMPLE} + z*I) + inv({OTHER} + z*I))*W"
+        f"*(inv({SAMPLE} + z*I) + inv({OTHER} + z*I)))/4",
+        gaussian=("Z:M,T:1/T", "Y:M,N:1/N"),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "distilled-ridge",
+        "Distilled ridge regression: a student on fresh data",
+        f"Tr(L*(I - {STUDENT}*{TEACHER})*W*(I - {STUDENT}*{TEACHER}).T)",
+        gaussian=("Z:M,T:1/T", "Y:M,N:1/N"),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
     ),
     MatrixExpression(
         "gradient-flow",

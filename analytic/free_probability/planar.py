@@ -255,7 +255,7 @@ def starting_series(
     """Leading terms of the kept unknowns, by iterating the unreduced equations on series."""
     system, spectral = equations.system, equations.spectral
     values = {u: Laurent(ground.field, {}, cut) for u in system.unexpanded}
-    for _ in range(len(system.unexpanded) + 2 * cut + 2):
+    for _ in range((len(system.unexpanded) + 1) * (cut + 2)):  # an order may pass through all
         expander = ground.expander(spectral, values, cut)
         new = {u: expander(right).truncated(cut) for u, right in system.unexpanded.items()}
         if all(new[u].coefficients == values[u].coefficients for u in new):
