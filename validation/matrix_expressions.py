@@ -90,7 +90,7 @@ _SCALARS: dict[str, dict[str, complex]] = {
     "wishart-plus-wigner": {"z": 3.0, "sigma": 1.0},
     "deformed-hermitian": {"z": 3.0, "sigma": 1.0},
     "sandwiched-wigner": {"z": 5.0, "sigma": 1.0},
-    "difference-of-wisharts": {"z": 1.0j},
+    "difference-of-wisharts": {"z": 6.0},
     "neural-tangent-kernel": {"z": 0.5, "a": 0.8, "b": 0.6, "s": 0.3},
     "nonlinear-features-loss": {"z": 0.5, "a": 0.8, "b": 0.6},
     "wigner-plus-two": {"z": 3.0, "sigma": 1.0},

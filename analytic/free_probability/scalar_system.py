@@ -242,7 +242,7 @@ def _iterate(system: ScalarSystem, witness: Witness) -> None:
     scalars = [s for s in witness.values if s not in symbols and s not in system.shifts]
     bodies = [system.unexpanded[u].xreplace(names) for u in symbols]
     arguments = [*scalars, *symbols, *names.values()]
-    update = sp.lambdify(arguments, bodies, "mpmath", cse=True, dummify=True)
+    update = sp.lambdify(arguments, bodies, "mpmath", dummify=True)
     fixed = [witness.values[s] for s in scalars]
     current = [witness.values[u] for u in symbols]
     target = mpmath.mpf(10) ** -DIGITS

@@ -61,7 +61,7 @@ class ShiftTable:
         if not value.free_symbols & set(self.symbols.values()):
             return self.name(self.algebra.field(value))
         if value not in self.symbols:  # a coefficient that holds an earlier shift
-            self.symbols[value] = sp.Symbol(f"kappa_{len(self.symbols) + 1}", positive=True)
+            self.symbols[value] = Internal(f"kappa_{len(self.symbols) + 1}", positive=True)
         return self.symbols[value]
 
     def definitions(self) -> dict[sp.Symbol, sp.Expr]:
