@@ -125,8 +125,10 @@ def _diagonalised(
 @lru_cache(maxsize=2048)
 def lambdified(arguments: tuple[sp.Symbol, ...], body: Any, module: str) -> Callable[..., Any]:
     """`sympy.lambdify`, remembered; the names of the symbols do not matter."""
-    body = list(body) if isinstance(body, tuple) else body
-    return sp.lambdify(list(arguments), body, module, cse=True, dummify=True)
+    names = {symbol: sp.Symbol(f"argument_{i}") for i, symbol in enumerate(arguments)}
+    renamed = [sp.sympify(b).xreplace(names) for b in (body if isinstance(body, tuple) else [body])]
+    inside = renamed if isinstance(body, tuple) else renamed[0]
+    return sp.lambdify(list(names.values()), inside, module, cse=True)  # its x0, x1 … are free
 
 
 def compile_trace(
