@@ -101,18 +101,30 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _time(arguments: argparse.Namespace) -> dict[str, Any]:
     from solvable.analytic.asymptotics.allocation import time_allocation
-    from solvable.analytic.asymptotics.dynamic_laws import compute_optimal, feature_law, time_law
+    from solvable.analytic.asymptotics.dynamic_laws import (
+        compute_frontier,
+        compute_optimal,
+        feature_law,
+        time_law,
+    )
+    from solvable.analytic.spectrum import PowerLaw
 
     moment, size = time_law(arguments.a, arguments.b), feature_law(arguments.a, arguments.b)
     best = compute_optimal(arguments.a, arguments.b)
-    steps, features, loss = best(float(arguments.budget))
+    budget = float(arguments.budget)
+    if best.sum_is_exact:
+        steps, features, loss = best(budget)
+        origin = "the loss is the sum of both laws"
+    else:
+        frontier = compute_frontier(
+            PowerLaw(exponent=arguments.b, target_exponent=arguments.a), [budget]
+        )
+        steps, features, loss = (
+            float(x[0]) for x in (frontier.times, frontier.features, frontier.loss)
+        )
+        origin = "N, t and the loss minimise the exact loss; exponents of the two laws"
     answer = {
-        "what": "features and time, gradient flow, unlimited data, M = ∞, C = N t; "
-        + (
-            "the loss is the sum of both laws"
-            if best.sum_is_exact
-            else "exponents; prefactors of the sum of both laws, an estimate"
-        ),
+        "what": f"features and time, gradient flow, unlimited data, M = ∞, C = N t; {origin}",
         "balance": " and ".join(best.balance),
         "N": features,
         "t": steps,
@@ -131,7 +143,7 @@ def _time(arguments: argparse.Namespace) -> dict[str, Any]:
             r_N=size.exponents[1],
             p=1,
             q=1,
-            C=float(arguments.budget),
+            C=budget,
         )
         answer["N_of_time_and_features_alone"] = float(two.features)
         answer["t_of_time_and_features_alone"] = float(two.time)

@@ -57,6 +57,10 @@ def test_allocate_command(capsys):
     status, out = run(capsys, "allocate", "--budget", "1e10", "--a", "3/2", "--b", "5/4", "--json")
     data = json.loads(out.out)
     assert data["N_exponent"] == "4/9" and data["loss_exponent"] == "-2/9"
+    status, out = run(capsys, "allocate", "--budget", "1e10", "--a", "1.2", "--b", "2.5", "--json")
+    data = json.loads(out.out)
+    assert data["N"] == pytest.approx(1607, abs=1), "hard tasks: the exact frontier"
+    assert data["excess_loss"] == pytest.approx(1.372837, abs=1e-6)
     status, out = run(capsys, "allocate", "--budget", "1e10", "--alpha", "2")
     assert status == 0 and "N over T" in out.out
 
