@@ -25,7 +25,7 @@ def exact(point, sizes):
     )
     n, t = sizes.get(N, mp.inf), sizes.get(T, mp.inf)
     ridge = sizes.get(z, 0) * n * t if z in sizes else 0
-    return static_loss(spectrum, n, t, ridge=ridge, digits=60).excess_loss
+    return static_loss(spectrum, n, t, ridge=ridge, digits=45).excess_loss
 
 
 def slope_of_the_rest(form, point, wrong=1):

@@ -288,7 +288,7 @@ def _growth(
         raise InputError("regime", repr(text), "orderings that do not contradict one another")
     growth = {}
     for k, (s, p) in enumerate(zip(moving, found.x)):
-        nudge = 1 + Fraction(k, 97)  # off the walls between equal powers
+        nudge = 1 + Fraction(3 * k, 11)  # off the walls between equal powers
         growth[s] = Fraction(float(p)).limit_denominator(DENOMINATOR) * 2 * nudge
     return growth
 

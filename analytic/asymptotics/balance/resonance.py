@@ -126,7 +126,7 @@ def _local(value: sp.Expr, place: sp.Expr) -> Laurent:
         phase = sp.expand(sines[0].args[0] / sp.pi)
         start, slope = sp.simplify(phase.subs(a, place)), sp.simplify(sp.diff(phase, a))
         if start.is_Integer:
-            front = (-1) ** int(start) / b
+            front = sp.Integer(-1) ** int(start) / b
             return {-1: front / slope, 0: sp.S.Zero, 1: front * sp.pi**2 * slope / 6}
     return {n: value.diff(a, n).subs(a, place) / sp.factorial(n)
             for n in range(ORDER if value.has(a) else 1)}  # fmt: skip
