@@ -33,11 +33,13 @@ from .loss import (
     StaticLoss,
     excess_loss_formula,
     isotropic_loss_formula,
+    loss_at,
     static_loss,
 )
 from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
 from .optimum import Bracket, crossing, lowest
-from .resolvent import solve
+from .resolvent import Solution, solve
+from .resolvent.equation import brackets
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum
 
@@ -51,13 +53,6 @@ def slope_formula() -> Formula:
     h = {f"h{q}": TargetSum(q, kappa) for q in (1, 2, 3)}
     names = {"n": N, "t": T, "kappa": kappa, "sigma_eps": sigma_eps, **d, **h}
     return Formula("dL/dlnκ", names, kappa * sp.diff(excess_loss_formula(), kappa))
-
-
-@cache
-def _loss_formula() -> Formula:
-    names = dict(slope_formula().arguments)
-    del names["d3"], names["h3"]
-    return Formula("L(κ)", names, excess_loss_formula())
 
 
 def _values(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any, orders: int) -> dict[str, Any]:
@@ -82,12 +77,17 @@ def _bracket(
     bottom = np.log(np.where(start > 0, start, 1e-9 * scale * np.exp(-20)))
     fractions = np.linspace(0, 1, GRID) ** 3  # dense near κ₀, where N ≈ T has its minimum
     grid = bottom + 1e-13 + (top - bottom) * fractions[:, None]
-    values = _values(spectrum, n, t, np.exp(grid), noise, 2)
-    losses = np.where(values["d1"] < smaller, _loss_formula()(**values), np.inf)
-    bracket = lowest(grid, losses)
+    k = np.exp(grid)
+    d1, r3, r1 = brackets(spectrum, k, n, t)
+    possible = (r3 > 0) & (r1 > 0)
+    r3, r1 = (np.where(possible, x, 1.0) for x in (r3, r1))
+    losses, _ = loss_at(spectrum, n, t, Solution(k, r3, r1, 0.0, d1), noise)
+    bracket = lowest(grid, np.where(possible, losses, np.inf))
     at_start = bracket.low == grid[0]
-    rising = at_start & (_slope(spectrum, n, t, np.exp(bracket.low), noise) >= 0)
-    return bracket, ~rising
+    with np.errstate(all="ignore"):  # at κ = 0 it is 0/0
+        rising = at_start & ~(_slope(spectrum, n, t, np.exp(bracket.low), noise) < 0)
+    lossless = (noise == 0) & (smaller >= spectrum.size)  # without ridge nothing is lost
+    return bracket, ~(rising | lossless)
 
 
 def optimal_ridge(
@@ -132,12 +132,14 @@ def _optimal_kappa(
     spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     bracket, interior = _bracket(spectrum, n, t, noise)
-    place = np.arange(len(n))
+    place = np.flatnonzero(interior)
+    x = np.array(bracket.low)
 
     def slope(x: np.ndarray, i: np.ndarray) -> np.ndarray:
         return _slope(spectrum, n[i], t[i], np.exp(x), noise[i])
 
-    x = crossing(slope, bracket.low, bracket.high, place)
+    if len(place):
+        x[place] = crossing(slope, bracket.low[place], bracket.high[place], place)
     return np.exp(x), interior
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.loss import certain_digits, static_loss
+from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
 
 LAW = PowerLaw(Fraction(1, 2), size=1000)
@@ -90,3 +91,15 @@ def test_threads_do_not_disturb_one_another():
     assert threaded == serial
     assert mpmath.mp.prec == before
     assert len({float(x) for x in serial}) > 100 and np.all(np.isfinite([float(x) for x in serial]))
+
+
+@pytest.mark.parametrize("digits", [None, 20])
+@pytest.mark.parametrize(("n", "t"), [(100, 300), (300, 100), (100, 100), (200, 300)])
+def test_without_noise_no_ridge_is_best_beyond_the_breakdown(n, t, digits):
+    law = PowerLaw(Fraction(1, 2), size=100)
+    best = optimal_ridge(law, n, t, digits=digits)
+    assert best.ridge == best.excess_loss == 0
+    noisy = optimal_ridge(law, n, t, noise=1, digits=digits)
+    for factor in (0.9, 1.1):
+        ridge = float(noisy.ridge) * factor
+        assert static_loss(law, n, t, ridge=ridge, noise=1).excess_loss > noisy.excess_loss > 0
