@@ -109,7 +109,8 @@ def comparison_rows(comparison: Findings) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for row in comparison.rows:
         simulated, limit = row.simulated[-1], row.fit.limit
-        half = limit.half_width(0.99)
+        judged = comparison.train if row.loss == "train_loss" else comparison.test
+        half = limit.half_width((judged or comparison.test).confidence)
         rows.append((
             row.case.describe(), row.loss.replace("_", " "), f"{row.theory[-1]:.4g}",
             f"{simulated.mean:.4g} ± {simulated.error:.1g}",
@@ -132,7 +133,7 @@ def print_comparison(comparison: Findings) -> None:
         "\n3. Simulate. The same models are drawn and trained in numpy; their population loss is "
         f"exact.\n   {seeds} seeds at sizes ×1 and ×2 of those shown; theory is the limit of "
         "infinite size,\n   so the ratio simulation/theory is extrapolated to it "
-        "(99 % interval).\n"
+        "(simultaneous intervals).\n"
     )
     columns = ("model", "loss", "theory ×2", "simulation ×2", "ratio, size → ∞", "score")
     output.print_table(columns, comparison_rows(comparison))
