@@ -45,10 +45,12 @@ from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
+from .formula import Rounded, is_mp
 from .learners import Filter, GradientFlow, Learner, Quadrature, RidgeRegression
 from .loss import static_loss
+from .power_sums.exponents import exact
 from .resolvent import solve_along_exactly, solve_paths
-from .spectrum import Empirical, Flat, Spectrum
+from .spectrum import Empirical, Spectrum, as_spectrum
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
 ROUNDING = 1e-16
@@ -88,7 +90,9 @@ class DynamicLoss:
     @property
     def gap(self) -> np.ndarray:
         """Test loss with its label noise minus training loss: eq. (18)."""
-        return self.excess_loss + self.noise - self.train_loss
+        first = np.ravel(self.excess_loss)[0]
+        with mpmath.workdps(getattr(first, "digits", mpmath.mp.dps)):
+            return self.excess_loss + self.noise - self.train_loss
 
 
 def dynamics(
@@ -111,7 +115,8 @@ def dynamics(
     learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
         ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
     noise: σ_ε². ensemble, bags: numbers E and K of feature and of data draws averaged over.
-    digits: None for float64; else the number of digits to which mpmath results are right (of
+    digits: None for float64 (if no size is an mpmath number; else the digits of mpmath's
+        precision); else the number of digits to which mpmath results are right (of
         a loss below 10^-digits of the initial one: as many digits after those zeros).
 
     >>> from solvable.analytic.spectrum import PowerLaw
@@ -119,6 +124,7 @@ def dynamics(
     >>> dynamics(law, 60, 120, [0, 10, 1000]).excess_loss[1:].round(9)
     array([0.59153814, 0.55854042])
     """
+    spectrum = as_spectrum(spectrum, numbers=True)
     rule = GradientFlow() if learner is None else learner
     spectrum = rule.seen(spectrum)
     _check(features, samples, noise, ensemble, bags, rule)
@@ -127,20 +133,41 @@ def dynamics(
     if not flat:
         raise InputError("times", times, "at least one time")
     rule.check_times(flat)
+    if digits is None and is_mp(features, samples, noise, *flat):
+        digits = mpmath.mp.dps
     if isinstance(rule, RidgeRegression) and ensemble == bags == 1:
         return _ridge_regression(spectrum, features, samples, moments, noise, digits)
     if isinstance(rule, RidgeRegression) and 0 in flat:
         raise InputError("ridges", 0, "ridges > 0 where predictions are averaged")
+    hidden = spectrum.irreducible  # acts on training as label noise does, and stays
+    total = exact("noise", noise) + exact("irreducible", hidden) if hidden else noise
     if digits is not None:
         digits = arguments.count("digits", digits)
         for name, size in (("features", features), ("samples", samples)):
             if np.ndim(size):
                 raise InputError(name, size, "one number where digits are asked for")
-        model = _Model(spectrum, features, samples, noise, ensemble, bags, rule, mp=True)
-        return model.exact(flat, shape, digits)
+        model = _Model(spectrum, features, samples, total, ensemble, bags, rule, mp=True)
+        return _with_hidden(model.exact(flat, shape, digits), hidden, noise, digits)
     n, t = (np.asarray(x, float) for x in (features, samples))
-    model = _Model(_listed(spectrum), n, t, float(noise), ensemble, bags, rule)
-    return model.fast(np.array([float(t) for t in flat]), shape)
+    model = _Model(_listed(spectrum), n, t, float(total), ensemble, bags, rule)
+    found = model.fast(np.array([float(t) for t in flat]), shape)
+    return _with_hidden(found, float(hidden), float(noise), None)
+
+
+def _with_hidden(found: DynamicLoss, hidden: Any, noise: Any, digits: int | None) -> DynamicLoss:
+    """The losses with the irreducible one, and mpmath numbers rounded to their digits."""
+    if digits is None:
+        return replace(found, excess_loss=found.excess_loss + hidden, noise=noise)
+
+    def rounded(values: Any, extra: Any = 0) -> Any:
+        with mpmath.workdps(digits + GUARD_DIGITS):
+            parts = [Rounded(x + mpmath.mpmathify(extra), digits) for x in np.ravel(values)]
+        return as_objects(parts).reshape(np.shape(values))[()]
+
+    return replace(
+        found, times=rounded(found.times), excess_loss=rounded(found.excess_loss, hidden),
+        train_loss=rounded(found.train_loss), noise=noise,
+    )  # fmt: skip
 
 
 def _ridge_regression(
@@ -172,7 +199,7 @@ def _ridge_regression(
 @lru_cache(maxsize=16)
 def _listed(spectrum: Spectrum) -> Spectrum:
     """A short spectrum as a list of modes: summing them beats any closed form."""
-    if spectrum.size > LISTED_MODES or isinstance(spectrum, Flat | Empirical):
+    if spectrum.listed or spectrum.size > LISTED_MODES or not spectrum.eigenvalues()[-1] > 0:
         return spectrum
     return Empirical(spectrum.eigenvalues(), spectrum.target_power())
 

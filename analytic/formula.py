@@ -16,6 +16,34 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+
+class Rounded(mpmath.mpf):
+    """An mpmath number that prints the ``digits`` it was computed with, whatever the precision.
+
+    >>> with mpmath.workdps(30):
+    ...     third = Rounded(mpmath.mpf(1) / 3, 25)
+    >>> print(third)
+    0.3333333333333333333333333
+    """
+
+    digits: int
+
+    def __new__(cls, value: Any, digits: int) -> Rounded:
+        with mpmath.workdps(digits):
+            self = super().__new__(cls, value)
+        self.digits = digits
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._mpf_, self.digits)
+
+    def __str__(self) -> str:
+        return mpmath.nstr(self, self.digits)
+
+    def __repr__(self) -> str:
+        return f"mpf('{self}')"
+
+
 MP_TYPES = (mpmath.mpf, mpmath.mpc)
 
 
@@ -69,6 +97,9 @@ class Formula:
     @cached_property
     def _mpmath(self) -> Callable[..., Any]:
         return self._compiled("mpmath")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.arguments, self.expression)
 
     def __repr__(self) -> str:
         return f"{self.name} = {self.expression}"

@@ -34,11 +34,11 @@ import sympy as sp
 
 from . import arguments, precision
 from .errors import InputError, PrecisionError
-from .formula import Formula, is_mp
-from .notation import N, T, kappa, sigma_eps, sigma_w
-from .resolvent import Solution, solve
-from .spectral_functions import DegreesOfFreedom, TargetSum
-from .spectrum import Spectrum
+from .formula import Formula, Rounded, is_mp
+from .notation import N, T, gamma, kappa, sigma_eps, sigma_u, sigma_w
+from .resolvent import RenormalisedRidge, Solution, solve
+from .spectral_functions import DegreesOfFreedom, TargetSum, with_spectrum
+from .spectrum import Spectrum, as_spectrum
 
 GUARD_DIGITS, EXTENSIONS = 12, 4
 LARGEST_FREQUENCY = 1e120  # whose square float64 holds
@@ -65,26 +65,51 @@ DENOMINATOR = Formula(
 )
 
 
+def _kappa_function(n: Any = N, t: Any = T, z: Any = None, *spectrum: Any) -> sp.Expr:
+    """κ(N, T, z), by default at z = γ/(σ_u²NT)."""
+    return RenormalisedRidge(n, t, gamma / (sigma_u**2 * n * t) if z is None else z, *spectrum)
+
+
+def _losses_formula(k: Any, n: Any, t: Any, noise: Any) -> tuple[sp.Expr, sp.Expr]:
+    """(excess loss, training loss) at κ = k: the formulas that the numbers come from."""
+    d1, d2 = (DegreesOfFreedom(q, k) for q in (1, 2))
+    h1, h2 = (TargetSum(q, k) for q in (1, 2))
+    r3, r1, spread = 1 - d1 / n, 1 - d1 / t, d1 - d2
+    mixing = r3 / (r3 + spread / n)
+    numerator = NUMERATOR(
+        kappa=k, d2=d2, spread=spread, h1=h1, h2=h2, mixing=mixing, rest=1 - mixing,
+        inverse_t=1 / t, noise=noise,
+    )  # fmt: skip
+    excess = numerator / DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / t)
+    return excess, r1**2 * (excess + noise)
+
+
 @cache
-def excess_loss_formula() -> sp.Expr:
+def excess_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = None) -> sp.Expr:
     """The excess loss (4) as a sympy expression in N, T, κ, D₁, D₂, h₁, h₂ and σ_ε.
 
     The very formulas that the numbers come from, with R₁, R₃, s and m written out.
 
+    Parameters
+    ----------
+    at: κ. By default κ(N, T, z), z = γ/(σ_u²NT), the solution of equation (1), so that a
+        derivative by N, T or γ is the total one; the symbol `notation.kappa` gives the loss at
+        a fixed κ.
+    spectrum: of which D_q and h_q are to be taken, so that the formula has values.
+
+    The symbols are those of `notation.symbol`.
+
     >>> from solvable.analytic.notation import kappa
-    >>> excess_loss_formula().has(DegreesOfFreedom(2, kappa))
+    >>> excess_loss_formula(kappa).has(DegreesOfFreedom(2, kappa))
     True
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> loss = excess_loss_formula(spectrum=PowerLaw(alpha=1)).subs({gamma: 0, sigma_eps: 0})
+    >>> loss.diff(N).subs({N: 20, T: 90}).evalf(20)
+    -0.0044265463024853862416
     """
-    d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
-    h1, h2 = (TargetSum(q, kappa) for q in (1, 2))
-    r3, r1, spread = 1 - d1 / N, 1 - d1 / T, d1 - d2
-    mixing = r3 / (r3 + spread / N)
-    values = {
-        "kappa": kappa, "d2": d2, "spread": spread, "h1": h1, "h2": h2, "mixing": mixing,
-        "rest": 1 - mixing, "inverse_t": 1 / T, "noise": sigma_eps**2,
-    }  # fmt: skip
-    numerator = NUMERATOR(**values)
-    return numerator / DENOMINATOR(r1=r1, spread=spread, mixing=mixing, inverse_t=1 / T)
+    k = _kappa_function() if at is None else at
+    formula = _losses_formula(k, N, T, sigma_eps**2)[0]
+    return formula if spectrum is None else with_spectrum(formula, spectrum)
 
 
 @cache
@@ -108,15 +133,17 @@ def abbreviated_loss() -> tuple[sp.Eq, ...]:
 
 
 @cache
-def isotropic_loss_formula() -> sp.Expr:
-    """Equation (3): isotropic weights, no noise.
+def isotropic_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = None) -> sp.Expr:
+    """Equation (3): isotropic weights, no noise; arguments as in `excess_loss_formula`.
 
     >>> isotropic_loss_formula().subs(sigma_w, 0)
     0
     """
-    d1, d2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
+    k = _kappa_function() if at is None else at
+    d1, d2 = (DegreesOfFreedom(q, k) for q in (1, 2))
     denominator = N * T - d2 * (N + T) + 2 * d1 * d2 - d1**2
-    return sigma_w**2 * kappa * N * T * (d1 - d2) / denominator
+    formula = sigma_w**2 * k * N * T * (d1 - d2) / denominator
+    return formula if spectrum is None else with_spectrum(formula, spectrum)
 
 
 @dataclass(frozen=True)
@@ -126,6 +153,7 @@ class StaticLoss:
     ``kappa`` κ; ``excess_loss`` Σ λ_J E[v_J²]; ``train_loss`` mean squared training
     residual, noise included; ``ridge`` γ; ``residual`` of equation (1); ``certain_digits``
     on which two working precisions agree (None in float64). Test loss is half the excess.
+    Numbers of many digits print all of them. Of symbols, all are sympy expressions.
     """
 
     kappa: Any
@@ -139,16 +167,24 @@ class StaticLoss:
     def loss(self) -> Any:
         """½ × excess loss: the test loss in the solvable-model paper's normalisation."""
         if is_mp(self.excess_loss):
-            return mpmath.ldexp(self.excess_loss, -1)  # exact at any ambient precision
+            half = mpmath.ldexp(self.excess_loss, -1)  # exact at any ambient precision
+            return Rounded(half, getattr(self.excess_loss, "digits", mpmath.mp.dps))
         return self.excess_loss / 2
 
     def _repr_latex_(self) -> str:
-        digits = 15 if self.certain_digits is None else min(self.certain_digits, 30)
         shown = {"kappa": self.kappa, "L": self.excess_loss, "L_train": self.train_loss}
-        if any(np.ndim(value) for value in shown.values() if not is_mp(value)):
+        if any(np.ndim(value) for value in shown.values() if isinstance(value, np.ndarray)):
             return f"$L$: array of shape {np.shape(self.excess_loss)}"
-        lines = (sp.Eq(sp.Symbol(k), sp.Float(str(v), digits)) for k, v in shown.items())
+        lines = (sp.Eq(sp.Symbol(k), _displayed(v), evaluate=False) for k, v in shown.items())
         return r"$\displaystyle " + r",\quad ".join(map(sp.latex, lines)) + "$"
+
+
+def _displayed(value: Any) -> sp.Basic:
+    """A number with all its digits, for sympy to print."""
+    if isinstance(value, sp.Basic):
+        return value
+    digits = value.digits if isinstance(value, Rounded) else 15
+    return sp.Float(str(value), digits)
 
 
 def static_loss(
@@ -174,7 +210,12 @@ def static_loss(
         "kernel", (K + γ)^{-1}, z = γ/T; "rate", z = γ. By default "features", and "kernel" for
         N = ∞, where a ridge added to φφᵀ ∝ N would not be felt.
     digits: None for float64, with all arguments broadcasting; else the number of digits to
-        which the mpmath results are right (exact input: ints, Fractions, mpmath numbers).
+        which the mpmath results are right (exact input: ints, Fractions, mpmath numbers). By
+        default mpmath's own number of digits if a size is an mpmath number.
+
+    Sympy symbols, as sizes or in the spectrum, give formulas: ``.subs(...)`` with the missing
+    numbers and ``.evalf(digits)`` gives what numbers would have given. The target power of modes
+    of zero variance is part of every loss (`Spectrum.irreducible`).
 
     >>> from solvable.analytic.spectrum import Flat, PowerLaw
     >>> float(static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12))  # σ² M/(T − M)
@@ -183,17 +224,36 @@ def static_loss(
     >>> float(static_loss(law, float("inf"), 100, ridge=1).excess_loss.round(6))
     0.385544
     """
+    spectrum = as_spectrum(spectrum)
+    sizes = (features, samples, ridge, noise, feature_variance)
+    if spectrum.free_symbols or any(isinstance(size, sp.Basic) for size in sizes):
+        return _symbolic_loss(spectrum, normalisation, *map(sp.sympify, sizes))
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
     for name, value in (("ridge", ridge), ("noise", noise)):
         arguments.nonnegative(name, value)
     arguments.positive("feature_variance", feature_variance)
     kind = _normalisation(normalisation, features, ridge)
-    sizes = (features, samples, ridge, noise, feature_variance)
+    if digits is None and is_mp(*sizes):
+        digits = mpmath.mp.dps
     if digits is None:
         floats = [np.asarray(x, dtype=float) for x in sizes]
         return _static_loss(spectrum, kind, *floats)
     return _to_digits(lambda: _static_loss(spectrum, kind, *map(_exact, sizes)), digits)
+
+
+def _symbolic_loss(
+    spectrum: Spectrum, normalisation: str | None, n: Any, t: Any, ridge: Any, noise: Any, v: Any
+) -> StaticLoss:
+    """The same in sympy: κ(N, T, z) and the losses in D_q and h_q of this spectrum."""
+    kind = normalisation or ("kernel" if n == sp.oo else "features")
+    arguments.choice("normalisation", kind, ("features", "kernel", "rate"))
+    z = ridge / {"features": v * n * t, "kernel": t, "rate": 1}[kind] if ridge else sp.S.Zero
+    k, hidden = _kappa_function(n, t, z, spectrum), sp.sympify(spectrum.irreducible)
+    excess, train = (
+        with_spectrum(loss, spectrum) for loss in _losses_formula(k, n, t, noise + hidden)
+    )
+    return StaticLoss(k, excess + hidden, train, ridge, sp.S.Zero)
 
 
 def _normalisation(name: str | None, features: Any, ridge: Any) -> str:
@@ -234,10 +294,11 @@ def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:
             f"only {certain} of the {digits} digits asked for are certain", certain
         )
     with precision.workdps(digits):
-        return StaticLoss(
-            +second.kappa, +second.excess_loss, +second.train_loss, +second.ridge,
-            second.residual, certain,
-        )  # fmt: skip
+        k, excess, train, ridge = (
+            Rounded(x, digits)
+            for x in (second.kappa, second.excess_loss, second.train_loss, second.ridge)
+        )
+    return StaticLoss(k, excess, train, ridge, second.residual, certain)
 
 
 def certain_digits(first: Any, second: Any, most: int) -> int:
@@ -266,11 +327,17 @@ def _like(ridge: Any, excess: Any) -> Any:
     return ridge if is_mp(ridge) else np.broadcast_to(ridge, np.shape(excess))[()]
 
 
-def loss_at(spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any) -> tuple[Any, Any]:
-    """(excess loss, training loss) at a solution of equation (1)."""
+def loss_at(
+    spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any
+) -> tuple[Any, Any]:
+    """(excess loss, training loss) at a solution of equation (1).
+
+    Target power on no mode acts on training as label noise does, and stays in the excess loss.
+    """
     k, r3, r1 = solution.value, solution.feature_response, solution.sample_response
     where = _where_mp if is_mp(k) else np.where
-    positive = k > 0
+    hidden = mpmath.mpmathify(spectrum.irreducible) if is_mp(k) else float(spectrum.irreducible)
+    noise, positive = noise + hidden, k > 0
     safe = where(positive, k, 1)
     at_zero = spectrum.size if spectrum.size < np.inf else 0  # M = ∞: only for N = T = ∞
     d2 = where(positive, spectrum.degrees_of_freedom(safe, 2), at_zero)
@@ -289,7 +356,7 @@ def loss_at(spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any) 
         q > 0, numerator / where(q > 0, q, 1), where(numerator > 0, infinite, 0 * numerator)
     )
     total = where(r1 > 0, excess + noise, 0)  # interpolation: no training residual
-    return _scalar(excess), _scalar(r1**2 * total)
+    return _scalar(excess + hidden), _scalar(r1**2 * total)
 
 
 def _where_mp(condition: bool, yes: Any, no: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sympy import IndexedBase, Symbol, symbols
 
+from .errors import InputError
+
 
 class Letter(Symbol):
     """A symbol whose LaTeX is not made from its name: see `letter`."""
@@ -31,6 +33,7 @@ def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
     if _LATEX.setdefault(name, latex) != latex:
         raise ValueError(f"{name} is typeset in two ways")
     return Letter(name, **assumptions)
+
 
 
 N = Symbol("N", positive=True)  #: number of features (model size)
@@ -67,3 +70,18 @@ lam = IndexedBase("lambda", positive=True)[k]  #: λ_k
 target = IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
 R1, R3, R1_prime, R3_prime = symbols("R_1 R_3 R_1' R_3'", positive=True)  #: data's, features'
 C0, C1, C2, C3 = symbols("C_0:4")  #: two-point functions of the four fields of the chain
+
+
+def symbol(name: str) -> Symbol:
+    """The symbol of this name that the formulas of this package are written in.
+
+    Symbols of one name with other assumptions differ: a formula does not depend on
+    ``sympy.symbols("N")`` but on ``symbol("N")``. Raises `InputError` for unknown names.
+
+    >>> symbol("N").is_positive
+    True
+    """
+    known = {x.name: x for x in globals().values() if isinstance(x, Symbol)}
+    if name not in known:
+        raise InputError("name", repr(name), "one of " + ", ".join(sorted(known)))
+    return known[name]

@@ -27,7 +27,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments, precision
-from .formula import Formula
+from .formula import Formula, is_mp
 from .loss import (
     GUARD_DIGITS,
     StaticLoss,
@@ -41,7 +41,7 @@ from .optimum import Bracket, crossing, lowest
 from .resolvent import Solution, solve
 from .resolvent.equation import brackets
 from .spectral_functions import DegreesOfFreedom, TargetSum
-from .spectrum import Spectrum
+from .spectrum import Spectrum, as_spectrum
 
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 
@@ -52,7 +52,7 @@ def slope_formula() -> Formula:
     d = {f"d{q}": DegreesOfFreedom(q, kappa) for q in (1, 2, 3)}
     h = {f"h{q}": TargetSum(q, kappa) for q in (1, 2, 3)}
     names = {"n": N, "t": T, "kappa": kappa, "sigma_eps": sigma_eps, **d, **h}
-    return Formula("dL/dlnκ", names, kappa * sp.diff(excess_loss_formula(), kappa))
+    return Formula("dL/dlnκ", names, kappa * sp.diff(excess_loss_formula(kappa), kappa))
 
 
 def _values(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any, orders: int) -> dict[str, Any]:
@@ -109,17 +109,20 @@ def optimal_ridge(
     >>> float(round(best.ridge / 10**7, 4))  # γ*/N → σ_ε²/σ_w² for white data, N → ∞
     2.0
     """
+    spectrum = as_spectrum(spectrum, numbers=True)
     for name, value in (("features", features), ("samples", samples)):
         arguments.positive(name, value)
     arguments.nonnegative("noise", noise)
     arguments.positive("feature_variance", feature_variance)
+    if digits is None and is_mp(features, samples, noise, feature_variance):
+        digits = mpmath.mp.dps
     if digits is not None:
         return _optimal_mp(spectrum, features, samples, noise, feature_variance, digits)
     n, t, s2, v = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (features, samples, noise, feature_variance))
     )
     shape, (n, t, s2, v) = n.shape, (x.ravel() for x in (n, t, s2, v))
-    k, interior = _optimal_kappa(spectrum, n, t, s2)
+    k, interior = _optimal_kappa(spectrum, n, t, s2 + float(spectrum.irreducible))
     d1 = spectrum.degrees_of_freedom(np.where(interior, k, 1.0))
     z = np.where(interior, k * (1 - d1 / n) * (1 - d1 / t), 0.0)
     ridge = (np.maximum(z, 0) * v * n * t).reshape(shape)[()]
@@ -149,6 +152,7 @@ def _optimal_mp(
     digits = arguments.count("digits", digits)
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
+        s2 += mpmath.mpmathify(spectrum.irreducible)
         floats = [np.array([float(x)]) for x in (n, t, s2)]
         bracket, interior = _bracket(spectrum, *floats)
         ridge = mpmath.mpf(0)
@@ -176,7 +180,7 @@ def scaling_loss() -> sp.Expr:
 
     κ ∝ D₁^{-(1+α)} and D₂ = αD₁/(1+α) are put into equation (3).
     """
-    loss = isotropic_loss_formula() / kappa / sigma_w**2
+    loss = isotropic_loss_formula(kappa) / kappa / sigma_w**2
     loss = loss.subs(DegreesOfFreedom(2, kappa), alpha * degrees / (1 + alpha))
     return sp.simplify(degrees ** -(1 + alpha) * loss.subs(DegreesOfFreedom(1, kappa), degrees))
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -84,6 +85,7 @@ class ModeFunction(sp.Function):
     """
 
     nargs = (2, 3)
+    without_spectrum = 2  #: arguments
     letter = ""
 
     @property
@@ -116,6 +118,7 @@ class ModeFunction(sp.Function):
         return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
 
 
+@lru_cache(maxsize=4096)
 def evaluated(function: sp.Function, prec: int) -> sp.Expr | None:
     """`evalf` by the function's ``_imp_``; None while symbols are left or no spectrum is known."""
     *numbers, spectrum = function.args
@@ -225,7 +228,7 @@ class Moment(ModeFunction):
 
 
 def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
-    """The expression with every D_q(κ) and h_q(κ) taken of this spectrum.
+    """The expression with every D_q(κ), h_q(κ) and κ(N, T, z) taken of this spectrum.
 
     >>> from solvable.analytic.notation import kappa
     >>> from solvable.analytic.spectrum import Flat
@@ -233,7 +236,7 @@ def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
     np.float64(3.0)
     """
     return expression.replace(
-        lambda x: isinstance(x, ModeFunction) and len(x.args) == 2,
+        lambda x: len(x.args) == getattr(x, "without_spectrum", -1),
         lambda x: x.func(*x.args, spectrum),
     )
 

@@ -19,7 +19,7 @@ from .dynamics import dynamics
 from .learners import GradientFlow, Learner
 from .loss import static_loss
 from .optimum import Bracket, lowest, minimum
-from .spectrum import Spectrum
+from .spectrum import Spectrum, as_spectrum
 
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
 PER_DECADE = 6
@@ -58,6 +58,7 @@ def optimal_stopping(
     >>> best.time < math.inf and best.excess_loss < best.final
     True
     """
+    spectrum = as_spectrum(spectrum, numbers=True)
     rule: Any = GradientFlow() if learner is None else learner
 
     def loss(times: Any) -> np.ndarray:

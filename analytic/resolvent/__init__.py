@@ -4,6 +4,7 @@ equation    the equation, its brackets without cancellation, its slope
 real        κ at real z ≥ 0, float64 arrays
 path        κ at complex z, along contours
 exact       κ to any number of digits
+renormalised_ridge  κ(N, T, z) as a sympy function
 density     the eigenvalue density that κ implies
 """
 
@@ -21,8 +22,10 @@ from .equation import Solution, self_consistent_equation
 from .exact import solve_along_exactly, solve_exactly
 from .path import solve_along, solve_complex, solve_paths
 from .real import solve_real
+from .renormalised_ridge import RenormalisedRidge
 
 __all__ = [
+    "RenormalisedRidge",
     "Solution",
     "eigenvalue_density",
     "expected_eigenvalues",

@@ -36,7 +36,6 @@ SHARP = 100.0  # Im κ in units of this angle, above which the point is inside t
 NEWTON_STEPS = 8
 BISECTIONS = 24
 GRID, DEPTH = 128, 80.0  # values of ln x among which an eigenvalue is looked for
-CHUNK = 1 << 21
 
 
 def _on_axis(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray) -> np.ndarray:
@@ -99,21 +98,11 @@ def eigenvalue_count(spectrum: Spectrum, features: Any, samples: Any, x: Any) ->
     n, t, points = _checked(features, samples, x)
     k = _on_axis(spectrum, n, t, points.ravel())
     d1 = spectrum.degrees_of_freedom(k)
-    total = _log_sum(spectrum, k)
+    total = spectrum.log_sum(k)
     for size in (n, t):
         if math.isfinite(size):
             total = total - size * np.log(1 - d1 / size) - d1
     return (total.imag / math.pi).reshape(points.shape)[()]
-
-
-def _log_sum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
-    """Σ_J ln(1 + λ_J/κ), by blocks of κ."""
-    modes = spectrum.eigenvalues()
-    out = np.empty(k.shape, dtype=complex)
-    step = max(1, CHUNK // len(modes))
-    for i in range(0, len(k), step):
-        out[i : i + step] = np.log(1 + modes[:, None] / k[None, i : i + step]).sum(axis=0)
-    return out
 
 
 def expected_eigenvalues(spectrum: Spectrum, features: Any, samples: Any, index: Any) -> Any:

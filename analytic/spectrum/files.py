@@ -29,13 +29,19 @@ from .protocol import KINDS, Spectrum, from_dict
 SUFFIXES = (".csv", ".txt", ".npy", ".json")
 
 
-def as_spectrum(value: Any) -> Spectrum:
+def as_spectrum(value: Any, *, numbers: bool = False) -> Spectrum:
     """The spectrum itself, or the `Empirical` one of a list of eigenvalues.
+
+    With ``numbers`` a spectrum with symbols among its parameters is refused.
 
     >>> as_spectrum([1, 0.5]).size
     2
     """
     if isinstance(value, Spectrum):
+        if numbers and value.free_symbols:
+            names = ", ".join(sorted(map(str, value.free_symbols)))
+            raise InputError("spectrum", value, f"numbers in place of {names}: this is computed "
+                             "numerically, and only static losses have a formula")  # fmt: skip
         return value
     if isinstance(value, list | tuple | np.ndarray):
         return Empirical(value)

@@ -35,6 +35,8 @@ ROUNDING = 8 * np.finfo(float).eps  # of an eigenvalue solver, per mode and larg
 class _Listed(Spectrum):
     """What all finite lists share."""
 
+    listed = True
+
     @abstractmethod
     def _modes(self, mp: bool) -> _Modes:
         """λ_i descending, m_i and w_i², as floats or as mpmath numbers."""

@@ -85,6 +85,7 @@ class Spectrum(ABC):
 
     size: Any
     irreducible: Any = 0
+    listed = False  #: whether sums over the modes are made one by one
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

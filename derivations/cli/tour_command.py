@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, static_loss
+from solvable.analytic.notation import kappa
 from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.cases import Findings, quick_look
@@ -93,7 +94,7 @@ def print_derivations(checked: list[tuple[str, str, Verdict]]) -> None:
     for line in abbreviated_loss():
         print(pretty(line) + "\n")
     print("with the response functions R₃ = 1 − D₁/N and R₁ = 1 − D₁/T; isotropic, noiseless:\n")
-    print(pretty(equation(sp.Symbol("L"), isotropic_loss_formula())) + "\n")
+    print(pretty(equation(sp.Symbol("L"), isotropic_loss_formula(kappa))) + "\n")
     rows = [(name, step, v.outcome, v.message) for name, step, v in checked]
     output.print_table(("derivation", "step", "verdict", "evidence"), rows)
 

@@ -69,7 +69,7 @@ def final_error(smaller: sp.Symbol) -> sp.Expr:
 def flow_to_ridge() -> Parts:
     """The residual of ridge regression is z times the transform of the flow's residual, so the
     two-point function on its diagonal is the static loss of the solvable-model paper."""
-    static, excess = excess_loss_formula(), ridge_error() - noise
+    static, excess = excess_loss_formula(kappa), ridge_error() - noise
     equal_weights = sp.simplify(isotropic(excess.subs(sigma_eps, 0), sigma_w**2))
     total = loss + noise
     v_ridge, diagonal = sp.Symbol("v_gamma"), z**2 * sp.Function("C_0")(z, z)
@@ -84,7 +84,7 @@ def flow_to_ridge() -> Parts:
              "@test-loss/excess-loss, for any target and noise.",
              Exact({loss: static}, rational, lambda: excess), Reference(STATIC, "163"),
              (equation(diagonal, loss + noise),)),
-        Step("isotropic", equation(loss, isotropic_loss_formula()),
+        Step("isotropic", equation(loss, isotropic_loss_formula(kappa)),
              "w_k² = σ_w² and no noise: L = z²C₀(z, z) has the isotropic closed form.",
              Exact(simplify=rational, value=lambda: equal_weights), Reference(STATIC, "163")),
         Step("training-loss", Equivalent(average, R1**2 * total),

@@ -31,7 +31,7 @@ test_error = sp.Symbol("E_test")  #: L + σ_ε², the loss on fresh noisy data
 
 def _total() -> sp.Expr:
     """L + σ_ε² of @test-loss/excess-loss: what the other papers call the test error."""
-    return excess_loss_formula() + noise
+    return excess_loss_formula(kappa) + noise
 
 
 def _is(value: sp.Expr) -> Exact:
@@ -46,7 +46,7 @@ def beyond_ridgeless() -> Parts:
     """The field-theory solution of the same model at any ridge is @test-loss/isotropic-target. It
     is symmetric under N ↔ T; at α = 1 the optimal ridge does not depend on N and T, and the optimal
     loss is exactly proportional to 1/N + 1/T. For other α it is not a power of that sum."""
-    swapped = isotropic_loss_formula().subs({N: T, T: N}, simultaneous=True)
+    swapped = isotropic_loss_formula(kappa).subs({N: T, T: N}, simultaneous=True)
     dual = sp.Function("L")
     best = scaling_optimum()
     constant = sp.Symbol("c", positive=True)
@@ -60,7 +60,7 @@ def beyond_ridgeless() -> Parts:
             equation(dual(N, T), dual(T, N)),
             "@test-loss/isotropic-target does not change under N ↔ T, and neither does "
             "@resolvent/equation.",
-            Exact({dual(N, T): isotropic_loss_formula(), dual(T, N): swapped}),
+            Exact({dual(N, T): isotropic_loss_formula(kappa), dual(T, N): swapped}),
             Reference("zhang"),
             (equation(dual(N, T), dual(T, N) * N / T),),
         ),

@@ -53,7 +53,7 @@ def _to_the_quadratic(scaled: sp.Expr, optimum: sp.Expr) -> list[Step]:
             Exact(
                 {D2: alpha * D1 / (1 + alpha), sigma_w: 1},
                 lambda e: sp.simplify(sp.together(e)),
-                lambda: isotropic_loss_formula() / kappa,
+                lambda: isotropic_loss_formula(kappa) / kappa,
             ),
         ),
         Step(

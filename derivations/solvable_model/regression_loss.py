@@ -259,8 +259,8 @@ def _any_target() -> list[Step]:
 
 def _isotropic_target() -> list[Step]:
     """Equation (3) and its duality."""
-    symmetric = isotropic_loss_formula()
-    noiseless = isotropic(excess_loss_formula().subs(sigma_eps, 0), sigma_w**2)
+    symmetric = isotropic_loss_formula(kappa)
+    noiseless = isotropic(excess_loss_formula(kappa).subs(sigma_eps, 0), sigma_w**2)
     mirrored = symmetric.subs({N: T, T: N}, simultaneous=True)
     dual = sp.Function("L")
     result = Step(
@@ -336,7 +336,7 @@ _REASONS = (
 def label_noise() -> Parts:
     """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and
     its 1/T fall-off beyond the latent dimension, with and without ridge."""
-    full = excess_loss_formula()
+    full = excess_loss_formula(kappa)
     part = sp.factor(sp.cancel(sp.together(sp.expand(full - full.subs(sigma_eps, 0)))))
     d1, d2 = sp.symbols("d1 d2")
     free_form = part.subs({D1: d1, D2: d2})

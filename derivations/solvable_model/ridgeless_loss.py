@@ -30,7 +30,7 @@ SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=LATENT)
 
 def ridgeless(saturated: sp.Symbol) -> sp.Expr:
     """(3) at D₁(κ) = N or D₁(κ) = T: D₂ drops out."""
-    return absorb_sign(sp.factor(sp.simplify(isotropic_loss_formula().subs(D1, saturated))))
+    return absorb_sign(sp.factor(sp.simplify(isotropic_loss_formula(kappa).subs(D1, saturated))))
 
 
 def _exact_points(sizes: tuple[tuple[int, int], ...]) -> list[Point]:
@@ -192,7 +192,7 @@ def double_descent() -> Parts:
     """At N = T both brackets of @resolvent/equation vanish together as z → 0. The loss diverges as
     z^{-1/2}; approached in N/T at zero ridge it has a simple pole."""
     bracket = sp.Symbol("r", positive=True)
-    at_threshold = isotropic_loss_formula().subs(N, T).subs(D1, T * (1 - bracket))
+    at_threshold = isotropic_loss_formula(kappa).subs(N, T).subs(D1, T * (1 - bracket))
     leading = sp.simplify(sp.limit(at_threshold * bracket, bracket, 0))
     rounded = sp.simplify(leading / sp.sqrt(z / kappa))
     spectrum = SPECTRUM

@@ -100,7 +100,7 @@ def test_formula_and_numbers_are_one(spectrum):
         DegreesOfFreedom(1, kappa): d1, DegreesOfFreedom(2, kappa): d2,
         TargetSum(1, kappa): h1, TargetSum(2, kappa): h2,
     }  # fmt: skip
-    formula = excess_loss_formula().subs(values)
+    formula = excess_loss_formula(kappa).subs(values)
     numbers = {N: n, T: t, kappa: found.kappa, sigma_eps: math.sqrt(noise)}
     assert float(formula.subs(numbers)) == pytest.approx(found.excess_loss, rel=1e-9)
     without = float(formula.subs(numbers | {sigma_eps: 0}))
@@ -115,9 +115,9 @@ def test_the_general_formula_contains_the_isotropic_one():
         TargetSum(2, kappa): sigma_w**2 * (d1 - d2) / kappa,
         sigma_eps: 0,
     }
-    general = excess_loss_formula().subs(isotropic, simultaneous=True)
-    assert sp.simplify(general - isotropic_loss_formula()) == 0
-    wrong = isotropic_loss_formula().subs(d1**2, 2 * d1**2)
+    general = excess_loss_formula(kappa).subs(isotropic, simultaneous=True)
+    assert sp.simplify(general - isotropic_loss_formula(kappa)) == 0
+    wrong = isotropic_loss_formula(kappa).subs(d1**2, 2 * d1**2)
     assert sp.simplify(general - wrong) != 0
 
 

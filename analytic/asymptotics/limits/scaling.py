@@ -179,7 +179,7 @@ def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
         D[1]: Laurent.of(field, [d, 0, 0], -1),
         N: Laurent.of(field, [1, 0, 0], -1),
     }
-    formula = isotropic(excess_loss_formula(), sp.S.One).subs(sigma_eps, 0).subs(T, N / ratio)
+    formula = isotropic(excess_loss_formula(kappa), sp.S.One).subs(sigma_eps, 0).subs(T, N / ratio)
     loss = substitute_laurent(formula, small)  # N^{-1} counts; κ in units of c^b (N d)^{-b}
     scale = sigma_w**2 * lambda_plus * c**b * d**-b
     return [scale * loss[i - 1].factored() for i in range(3)]

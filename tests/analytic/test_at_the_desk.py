@@ -1,0 +1,58 @@
+"""What is on a user's desk: printed digits, symbolic spectra, lambdify, derivatives, names."""
+
+import pickle
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+import solvable as sv
+from solvable.analytic.notation import symbol
+
+N, T, gamma, sigma_eps, alpha = map(symbol, ("N", "T", "gamma", "sigma_epsilon", "alpha"))
+LAW = sv.PowerLaw(alpha=sp.Rational(1, 2), size=2000)
+EXACT = "0.4056389163336442642995205835"  # N 100, T 400
+
+
+def test_results_print_the_digits_they_were_computed_with():
+    result = sv.static_loss(LAW, 100, 400, digits=22)
+    assert str(result.excess_loss) == EXACT[:24] and EXACT[:24] in repr(result)
+    assert EXACT[:20] in result._repr_latex_()
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert str(pickle.loads(pickle.dumps(result.excess_loss))) == EXACT[:24]
+
+
+def test_mpf_arguments_are_evaluated_at_their_precision():
+    with mpmath.workdps(30):
+        found = sv.static_loss(LAW, mpmath.mpf(100), 400).excess_loss
+        assert abs(found - mpmath.mpf("0.4056389163336442642995205835")) < 1e-26
+
+
+def test_a_symbolic_spectrum_gives_formulas_that_numbers_can_be_put_in():
+    loss = sv.static_loss(sv.PowerLaw(alpha=alpha, size=2000), N, T).excess_loss
+    assert {N, T, alpha} <= loss.free_symbols
+    value = loss.subs({alpha: sp.Rational(1, 2), N: 100, T: 400}).evalf(22)
+    assert str(value).startswith(EXACT[:22])
+
+
+def test_a_total_derivative_sees_kappa():
+    """dL/dN against a difference quotient of the exact loss; at fixed κ it is another number."""
+    formula = sv.excess_loss_formula(spectrum=LAW).subs({gamma: 0, sigma_eps: 0})
+    slope = float(sp.lambdify((N, T), formula.diff(N), cse=True)(100, 400))
+    losses = sv.static_loss(LAW, np.array([99.9, 100.1]), 400).excess_loss
+    assert slope == pytest.approx(float(losses[1] - losses[0]) / 0.2, rel=1e-5)
+    frozen = sv.excess_loss_formula(symbol("kappa")).diff(N)
+    assert frozen.has(N) and frozen != formula.diff(N)
+
+
+def test_lambdify_needs_no_modules():
+    formula = sv.excess_loss_formula(spectrum=LAW).subs({gamma: 0, sigma_eps: 0})
+    face = sp.lambdify((N, T), formula)
+    assert float(face(100, 400)) == pytest.approx(float(EXACT), rel=1e-10)
+
+
+def test_symbols_are_found_by_name():
+    assert symbol("N") is N and symbol("N") != sp.Symbol("N")
+    with pytest.raises(sv.InputError, match="one of"):
+        symbol("nothing")
