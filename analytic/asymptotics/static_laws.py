@@ -102,7 +102,7 @@ ALONE = {
 def _order_of_target_sum(resource: str) -> int:
     """q of the κ^q h_q that is left of formula (4) when ``resource`` alone is finite."""
     size, other = (N, T) if resource == "features" else (T, N)
-    formula = excess_loss_formula().subs(sigma_eps, 0).subs(DegreesOfFreedom(1, kappa), size)
+    formula = excess_loss_formula(kappa).subs(sigma_eps, 0).subs(DegreesOfFreedom(1, kappa), size)
     small = sp.Dummy("epsilon", positive=True)
     left = sp.numer(sp.together(sp.cancel(formula.subs(other, 1 / small)).subs(small, 0)))
     orders = {int(h.args[0]) for h in left.atoms(TargetSum)}

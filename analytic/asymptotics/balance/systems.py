@@ -23,7 +23,7 @@ ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positi
 @cache
 def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
     """The static loss, its ``kappa``, its ``noise`` amplification, or the loss ``with noise``."""
-    formula = excess_loss_formula()
+    formula = excess_loss_formula(kappa)
     outputs = {
         "loss": formula.subs(sigma_eps, 0),
         "kappa": kappa,

@@ -137,7 +137,7 @@ def regularised_noise_limit(terms: int = 3) -> Limit:
 @cache
 def _bias_and_freedom() -> tuple[sp.Expr, sp.Expr]:
     """R and D_F of L + σ_ε² = (R + σ_ε²)/(1 − D_F/T), read off formula (4)."""
-    formula = sp.together(excess_loss_formula() + sigma_eps**2)
+    formula = sp.together(excess_loss_formula(kappa) + sigma_eps**2)
     at_infinite = sp.limit(sp.cancel(formula.subs(T, 1 / sp.Symbol("x"))), sp.Symbol("x"), 0)
     bias = sp.cancel(at_infinite.subs(sigma_eps, 0))
     share = sp.cancel(sp.together(1 - (bias + sigma_eps**2) / formula) * T)
