@@ -17,6 +17,7 @@ import sympy as sp
 from ..notation import N, T, kappa
 from ..spectral_functions import SpectrumTerm, evaluated, with_spectrum
 from .equation import self_consistent_equation
+from .solver import solve
 
 
 @cache
@@ -55,7 +56,6 @@ class RenormalisedRidge(sp.Function):
     @staticmethod
     def _imp_(n: Any, t: Any, z: Any, spectrum: Any = None) -> Any:
         from ..spectrum import as_spectrum
-        from . import solve
 
         return solve(as_spectrum(spectrum), n, t, z).value
 
