@@ -8,8 +8,8 @@ every ε > 0. With the positive map
 
 a root with spectral radius ρ(T) < 1 is physical, and there is at most one: two roots obey
 G₁ − G₂ = G₁ E[𝒳 (G₁ − G₂) 𝒳] G₂, which by Cauchy–Schwarz contracts with √(ρ(T₁) ρ(T₂)) < 1.
-So any method may propose a root; the certificate decides. The radius is that of each strongly connected component of the pencil; between
-components the equations are linear.
+So any method may propose a root; the certificate decides. The radius is that of each strongly
+connected component of the pencil; between components the equations are linear.
 
 Proposals, in turn, each only for the points that have no certified root yet:
 
