@@ -16,7 +16,7 @@ from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.spectrum import PowerLaw
 
 z = sp.Symbol("z", positive=True)
-SCALES = (mp.mpf(10) ** 14, mp.mpf(10) ** 15)
+SCALES = (mp.mpf(10) ** 11, mp.mpf(10) ** 12)
 
 
 def exact(point, sizes):
@@ -25,7 +25,7 @@ def exact(point, sizes):
     )
     n, t = sizes.get(N, mp.inf), sizes.get(T, mp.inf)
     ridge = sizes.get(z, 0) * n * t if z in sizes else 0
-    return static_loss(spectrum, n, t, ridge=ridge, digits=45).excess_loss
+    return static_loss(spectrum, n, t, ridge=ridge, digits=58).excess_loss
 
 
 def slope_of_the_rest(form, point, wrong=1):
@@ -66,7 +66,7 @@ def test_what_is_left_falls_as_the_remainder_everywhere(statement, exponents):
 
 
 def check(statement, exponents):
-    mp.mp.dps = 70
+    mp.mp.dps = 80
     b_value, a_value = exponents
     form = limit("loss", statement, exponent=b_value, target_exponent=a_value, terms=2)
     point = {b: sp.Rational(b_value)} | ({} if a_value is None else {a: sp.Rational(a_value)})
