@@ -51,7 +51,8 @@ def signals_raise() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in ENDING}
+    wanted = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
+    before = {number: signal.signal(number, end) for number in wanted}
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from solvable.derivations.cli import bounds, main
+from tests.validation.lasting_cells import default_signals
 
 SLOW = ["export", "--all", "--to"]
 
@@ -37,7 +38,7 @@ def test_a_signal_ends_with_one_sentence_and_its_status(tmp_path, name):
     command = [sys.executable, "-m", "solvable.derivations", *SLOW, str(tmp_path / "x.tex")]
     process = subprocess.Popen(
         [*command, "--progress"], stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=default_signals,
     )  # fmt: skip
     first = process.stderr.readline()  # it is at work
     assert first.startswith("solvable export: at work for")
@@ -48,6 +49,22 @@ def test_a_signal_ends_with_one_sentence_and_its_status(tmp_path, name):
     assert said.splitlines()[-1] == f"solvable export: {expected}"
     assert "Traceback" not in said
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_background_job_ignores_stays_ignored(tmp_path):
+    def hang_up_is_ignored():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    command = [sys.executable, "-m", "solvable.derivations", *SLOW, str(tmp_path / "x.tex")]
+    process = subprocess.Popen(
+        [*command, "--progress"], stderr=subprocess.PIPE, text=True, preexec_fn=hang_up_is_ignored
+    )
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
 
 
 def test_how_to_resume_is_said():

@@ -1,5 +1,6 @@
 """Cells that take a while, for tests of what happens when a sweep is disturbed."""
 
+import signal
 import sys
 import time
 
@@ -8,6 +9,12 @@ def slow(cell, seed):
     """One number after ``cell["seconds"]``."""
     time.sleep(cell["seconds"])
     return float(seed.generate_state(1)[0])
+
+
+def default_signals() -> None:
+    """In a child process: what a background job was told to ignore ends it again."""
+    for name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def main() -> None:

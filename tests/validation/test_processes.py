@@ -14,7 +14,7 @@ from solvable.validation import executors
 from solvable.validation.executors import affordable_workers, dask_cluster
 from solvable.validation.store import Store
 from solvable.validation.sweep import SweepError, sweep
-from tests.validation.lasting_cells import slow
+from tests.validation.lasting_cells import default_signals, slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def start(path, cells, seconds):
     process = subprocess.Popen(
         [*command, str(path), str(cells), str(seconds)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=default_signals,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process
