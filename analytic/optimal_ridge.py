@@ -59,7 +59,9 @@ def _values(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any, orders: int)
     sums = {f"d{q}": spectrum.degrees_of_freedom(k, q) for q in range(1, orders + 1)}
     sums |= {f"h{q}": spectrum.target_sum(k, q) for q in range(1, orders + 1)}
     root = mpmath.sqrt if isinstance(k, mpmath.mpf) else np.sqrt
-    return {"n": n, "t": t, "kappa": k, "sigma_eps": root(noise), **sums}
+    convert = mpmath.mpmathify if isinstance(k, mpmath.mpf) else float
+    total = noise + convert(spectrum.irreducible)  # which acts on training as label noise does
+    return {"n": n, "t": t, "kappa": k, "sigma_eps": root(total), **sums}
 
 
 def _slope(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any) -> Any:
@@ -73,7 +75,8 @@ def _bracket(
     start = np.asarray(solve(spectrum, n, t, 0).value)
     smaller = np.minimum(n, t)
     scale = spectrum.trace() / np.minimum(smaller, spectrum.size)
-    top = np.log(scale) + np.log1p((noise + 1) * smaller) + 8
+    hidden = float(spectrum.irreducible)
+    top = np.log(scale) + np.log1p((noise + hidden + 1) * smaller) + 8
     bottom = np.log(np.where(start > 0, start, 1e-9 * scale * np.exp(-20)))
     fractions = np.linspace(0, 1, GRID) ** 3  # dense near κ₀, where N ≈ T has its minimum
     grid = bottom + 1e-13 + (top - bottom) * fractions[:, None]
@@ -86,7 +89,7 @@ def _bracket(
     at_start = bracket.low == grid[0]
     with np.errstate(all="ignore"):  # at κ = 0 it is 0/0
         rising = at_start & ~(_slope(spectrum, n, t, np.exp(bracket.low), noise) < 0)
-    lossless = (noise == 0) & (smaller >= spectrum.size)  # without ridge nothing is lost
+    lossless = (noise + hidden == 0) & (smaller >= spectrum.size)  # without ridge nothing is lost
     return bracket, ~(rising | lossless)
 
 
@@ -122,7 +125,7 @@ def optimal_ridge(
         *(np.asarray(x, dtype=float) for x in (features, samples, noise, feature_variance))
     )
     shape, (n, t, s2, v) = n.shape, (x.ravel() for x in (n, t, s2, v))
-    k, interior = _optimal_kappa(spectrum, n, t, s2 + float(spectrum.irreducible))
+    k, interior = _optimal_kappa(spectrum, n, t, s2)
     d1 = spectrum.degrees_of_freedom(np.where(interior, k, 1.0))
     z = np.where(interior, k * (1 - d1 / n) * (1 - d1 / t), 0.0)
     ridge = (np.maximum(z, 0) * v * n * t).reshape(shape)[()]
@@ -152,7 +155,6 @@ def _optimal_mp(
     digits = arguments.count("digits", digits)
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
-        s2 += mpmath.mpmathify(spectrum.irreducible)
         floats = [np.array([float(x)]) for x in (n, t, s2)]
         bracket, interior = _bracket(spectrum, *floats)
         ridge = mpmath.mpf(0)

@@ -38,7 +38,7 @@ from .contour import FLOAT_ANGLE
 from .difference_equation import Modes, evolve
 from .errors import InputError, PrecisionError
 from .schedules import Schedule, flat, from_values
-from .spectrum import Spectrum
+from .spectrum import Spectrum, as_spectrum
 from .stochastic_gradient import BatchNoise, batch_noise
 
 Array = np.ndarray
@@ -107,7 +107,9 @@ def scheduled_dynamics(
     momenta = _one_a_step("momentum", momentum)
     moments = _checked(features, samples, times, rates, batches, replacement)
     _check_memory(samples, momenta, float(arguments.nonnegative("decay", decay)))
-    noise = float(arguments.nonnegative("noise", noise))
+    spectrum = as_spectrum(spectrum, numbers=True)
+    hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
+    noise = float(arguments.nonnegative("noise", noise)) + hidden
     problem = _Problem(
         spectrum, features, samples, rates, batches, replacement, noise, momenta, float(decay)
     )
@@ -121,7 +123,7 @@ def scheduled_dynamics(
         train, test = train + noise, train
     start = float(spectrum.total_target_power())
     back = np.argsort(order, kind="stable")
-    test, train = np.maximum(test, 0), np.maximum(train, 0)
+    test, train = np.maximum(test, 0) + hidden, np.maximum(train, 0)
     test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
     limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
     return ScheduledLoss(moments, test, train, error, limit)

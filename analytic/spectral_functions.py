@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .spectrum import Spectrum
 
 GUARD_BITS = 10
+BITS_APART = 64  # between the precisions at which functions are evaluated
 
 
 class SpectrumTerm(sp.Function):
@@ -44,6 +45,8 @@ class SpectrumTerm(sp.Function):
     >>> sp.sympify(PowerLaw(alpha)).subs(alpha, 1).value()
     PowerLaw(exponent=2, size=inf, target_exponent=2, scale=1, target_variance=1)
     """
+
+    is_commutative = True
 
     def value(self) -> Spectrum:
         """The spectrum."""
@@ -118,15 +121,20 @@ class ModeFunction(sp.Function):
         return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
 
 
-@lru_cache(maxsize=4096)
 def evaluated(function: sp.Function, prec: int) -> sp.Expr | None:
     """`evalf` by the function's ``_imp_``; None while symbols are left or no spectrum is known."""
-    *numbers, spectrum = function.args
-    if function.free_symbols or not isinstance(spectrum, SpectrumTerm):
+    if function.free_symbols or not isinstance(function.args[-1], SpectrumTerm):
         return None
-    with precision.workprec(prec + GUARD_BITS):
-        values = [mpmath.mpmathify(x._to_mpmath(prec + GUARD_BITS)) for x in numbers]
-        return sp.Expr._from_mpmath(function._imp_(*values, spectrum.value()), prec)
+    working = -(-(prec + GUARD_BITS) // BITS_APART) * BITS_APART  # few, so that values are reused
+    return sp.Expr._from_mpmath(_value(function, working), prec)
+
+
+@lru_cache(maxsize=4096)
+def _value(function: sp.Function, bits: int) -> Any:
+    *numbers, spectrum = function.args
+    with precision.workprec(bits):
+        values = [mpmath.mpmathify(x._to_mpmath(bits)) for x in numbers]
+        return function._imp_(*values, spectrum.value())
 
 
 def _needed(spectrum: Spectrum | None, letter: str) -> Spectrum:

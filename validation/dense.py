@@ -20,7 +20,7 @@ import numpy as np
 
 from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegression
 
-from .cells import Cell
+from .cells import Cell, with_irreducible
 from .ensembles import TILE, draw_tile
 from .entry_laws import EntryLaw, Role, Seed, Streams
 
@@ -123,6 +123,7 @@ def _(learner: GradientDescent, kernel: Array, variance: float, value: float) ->
     return current
 
 
+@with_irreducible
 def losses(cell: Cell, seed: Seed) -> dict[str, float]:
     """The observables of `validation.training.simulate`, for averaged or fixed targets."""
     drawn = realise(cell, seed)

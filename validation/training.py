@@ -26,7 +26,7 @@ import numpy as np
 
 from solvable.analytic.learners import Filter, OnePassSGD
 
-from .cells import Cell
+from .cells import Cell, with_irreducible
 from .ensembles import Moments, moments
 from .entry_laws import Seed
 
@@ -166,6 +166,7 @@ def _diagonal(a: Array, b: Array) -> Array:
     return np.einsum("ni,ni->i", a, b)
 
 
+@with_irreducible
 def simulate(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
     """One repetition of a cell: draw, train, score. Keys are `Cell.observables`.
 

@@ -31,10 +31,12 @@ from .analytic.loss import StaticLoss as StaticLoss
 from .analytic.loss import excess_loss_formula as excess_loss_formula
 from .analytic.loss import isotropic_loss_formula as isotropic_loss_formula
 from .analytic.loss import static_loss as static_loss
+from .analytic.notation import symbol as symbol
 from .analytic.optimal_ridge import optimal_ridge as optimal_ridge
 from .analytic.power_sums import enclosure as enclosure
 from .analytic.power_sums import power_sum as power_sum
 from .analytic.power_sums import power_sum_with_error as power_sum_with_error
+from .analytic.resolvent import RenormalisedRidge as RenormalisedRidge
 from .analytic.resolvent import Solution as Solution
 from .analytic.resolvent import eigenvalue_density as eigenvalue_density
 from .analytic.resolvent import expected_eigenvalues as expected_eigenvalues
@@ -45,9 +47,13 @@ from .analytic.scheduled_training import scheduled_dynamics as scheduled_dynamic
 from .analytic.schedules import schedule as schedule
 from .analytic.spectral_functions import DegreesOfFreedom as DegreesOfFreedom
 from .analytic.spectral_functions import TargetSum as TargetSum
+from .analytic.spectral_functions import with_spectrum as with_spectrum
+from .analytic.spectrum import Atoms as Atoms
 from .analytic.spectrum import CutoffPowerLaw as CutoffPowerLaw
 from .analytic.spectrum import Empirical as Empirical
+from .analytic.spectrum import ExponentialDecay as ExponentialDecay
 from .analytic.spectrum import Flat as Flat
 from .analytic.spectrum import PowerLaw as PowerLaw
 from .analytic.spectrum import Spectrum as Spectrum
+from .analytic.spectrum import read_spectrum as read_spectrum
 from .analytic.stopping import optimal_stopping as optimal_stopping

@@ -1,16 +1,34 @@
 """Spectra: their sums, the two numeric faces, and the identities between the sums."""
 
+import json
 import math
+import pickle
 from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.learners import OnePassSGD
+from solvable.analytic.loss import static_loss
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.scheduled_training import scheduled_dynamics
+from solvable.analytic.schedules import schedule
+from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectrum import (
+    Atoms,
+    CutoffPowerLaw,
+    Empirical,
+    ExponentialDecay,
+    Flat,
+    PowerLaw,
+    from_dict,
+)
 
 KAPPAS = [1e-6, 0.003, 0.2, 5.0, 1e-3 * np.exp(2.5j), 0.3 - 1j]
 kappas = st.builds(
@@ -222,3 +240,135 @@ def test_exponents_are_exact_numbers():
 def test_bad_input_is_named(make, named):
     with pytest.raises(InputError, match=named):
         make()
+
+
+def test_spectra_are_plain_data_and_back(spectrum):
+    again = from_dict(json.loads(json.dumps(spectrum.to_dict())))
+    assert again == spectrum == pickle.loads(pickle.dumps(spectrum))
+    assert hash(again) == hash(spectrum) and again.to_dict() == spectrum.to_dict()
+    assert again.degrees_of_freedom(0.01) == pytest.approx(spectrum.degrees_of_freedom(0.01))
+    assert sp.sympify(spectrum).value() == spectrum
+
+
+def test_equal_spectra_have_equal_data_and_others_have_not():
+    same = [
+        PowerLaw(0.5),
+        PowerLaw(Fraction(1, 2)),
+        PowerLaw(exponent=1.5),
+        PowerLaw(exponent=mpmath.mpf("1.5")),
+    ]
+    assert len({json.dumps(x.to_dict()) for x in same}) == len(set(same)) == 1
+    assert PowerLaw(0.5, size=1) != PowerLaw(0.5, size=2)
+    assert PowerLaw(Fraction(1, 3)).to_dict()["exponent"] == "4/3"
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 1000), Fraction(1, 7), 3])
+@pytest.mark.parametrize("size", [1, 40, 5000])
+@pytest.mark.parametrize("digits", [15, 40])
+def test_exponential_sums_are_sums_over_the_modes(rate, size, digits):
+    """By the definition in more digits; with one mode more or less it is another number."""
+    law = ExponentialDecay(rate, size, Fraction(3, 2) * rate, scale=2)
+    with mpmath.workdps(digits + 15):
+        c = mpmath.mpf(rate.numerator) / rate.denominator if rate != 3 else mpmath.mpf(3)
+        modes = [2 * mpmath.exp(-c * j) for j in range(1, size + 1)]
+        weights = [mpmath.exp(-c * j / 2) for j in range(1, size + 1)]
+        for kappa in map(mpmath.mpmathify, ("1e-30", "0.03", 5, 0.1 - 0.2j)):
+            for p, q, target in [(1, 1, False), (0, 1, False), (1, 2, True), (3, 3, False)]:
+                terms = [w**target * x**p / (x + kappa) ** q for x, w in zip(modes, weights)]
+                direct = mpmath.fsum(terms)
+                with mpmath.workdps(digits):
+                    found = law.resolvent_sum(+kappa, p, q, target)
+                assert abs(found - direct) <= mpmath.mpf(10) ** (2 - digits) * abs(direct)
+                if size == 1:
+                    other = ExponentialDecay(rate, 2, Fraction(3, 2) * rate, scale=2)
+                    assert abs(other.resolvent_sum(+kappa, p, q, target) - direct) > 0
+
+
+def test_exponential_sums_do_not_depend_on_what_lies_beyond():
+    whole, part = ExponentialDecay(0.5), ExponentialDecay(0.5, 10**18)
+    with mpmath.workdps(40):
+        kappa = mpmath.mpf("1e-200")
+        assert whole.degrees_of_freedom(kappa) == part.degrees_of_freedom(kappa)
+        # 2 ln(1/κ) + the average of a step: D₁ = ln(1/κ)/c − 1/2 up to e^{-2π²/c}
+        assert whole.degrees_of_freedom(kappa) == pytest.approx(400 * math.log(10) - 0.5)
+
+
+def test_atoms_cost_their_number_and_may_have_real_multiplicities():
+    atoms = Atoms([0.5, 2], [10**18, 2.5], power=[1, 3])
+    assert atoms.size == 10**18 + 2.5 and atoms.values == (2, 0.5)
+    assert atoms.degrees_of_freedom(0.5) == pytest.approx(10**18 / 2 + 2.5 * 0.8)
+    assert atoms.target_sum(1.0) == pytest.approx(10**18 / 1.5 + 2.5 * 3 / 3)
+    assert list(atoms.eigenvalues(0, 4)) == [2, 2, 0.5, 0.5]
+    with pytest.raises(InputError, match="size"):
+        atoms.eigenvalues()
+    expanded = Empirical([2, 2, 2, 0.5, 0.5])
+    grouped = Atoms([2, 0.5], [3, 2])
+    for q in (1, 2):
+        assert grouped.degrees_of_freedom(0.3, q) == pytest.approx(
+            expanded.degrees_of_freedom(0.3, q)
+        )
+    assert static_loss(Atoms([1], [10**18]), 10**17, 3 * 10**17).excess_loss == pytest.approx(
+        1e18 * static_loss(Flat(1000), 100, 300).excess_loss / 1000
+    )
+
+
+def test_what_an_eigenvalue_solver_returns_is_a_spectrum():
+    features = np.random.default_rng(3).normal(size=(4, 9))
+    with pytest.warns(UserWarning) as said:
+        spectrum = Empirical(np.linalg.eigvalsh(features.T @ features))
+    texts = " ".join(str(warning.message) for warning in said)
+    assert "sorted" in texts and all(x >= 0 for x in spectrum.values)
+    exact = np.linalg.svd(features)[1] ** 2
+    np.testing.assert_allclose(spectrum.eigenvalues(0, 4), exact, rtol=1e-12)
+    with pytest.raises(InputError, match=r"eigenvalues = -0\.001"):
+        Empirical([1, 0.5, -0.001])
+    with pytest.warns(UserWarning, match="with their target power"):
+        assert Empirical([1, 2], [3, 4]).power == (4, 3)
+
+
+def test_target_power_on_no_mode_is_the_limit_of_that_on_a_small_one():
+    """λ → 0 at fixed w²λ and ridge: it acts as label noise, and stays. Dropped, it is rejected."""
+    bare, small = Empirical([1, 0.5, 0], [1, 0.5, 7]), Empirical([1, 0.5, 1e-12], [1, 0.5, 7])
+    assert (bare.size, bare.irreducible) == (2, 7)
+    dropped = Empirical([1, 0.5], [1, 0.5])
+    losses = [
+        lambda s: static_loss(s, 3, 5, ridge=0.3, noise=0.2),
+        lambda s: static_loss(s, 3, 5, ridge=0.3, noise=0.2, digits=20),
+        lambda s: dynamics(s, 3, 5, [0, 1, 30], noise=0.2),
+        lambda s: dynamics(s, 3, 5, [0, 1, 30], ensemble=2, bags=3),
+        lambda s: dynamics(s, 3, math.inf, [0, 5, 20], learner=OnePassSGD(0.2, 3)),
+        lambda s: scheduled_dynamics(s, 3, math.inf, [0, 5, 20], schedule("cosine", 0.2, 40)),
+    ]
+    for loss in losses:
+        found, limit, wrong = (loss(s) for s in (bare, small, dropped))
+        for name in ("excess_loss", "train_loss"):
+            x, y, z = (np.asarray(getattr(r, name), float) for r in (found, limit, wrong))
+            np.testing.assert_allclose(x, y, rtol=1e-8, err_msg=name)
+            assert (abs(x - z) > 0.1).all()
+    best, noisy = optimal_ridge(bare, 3, 5, noise=0.2), optimal_ridge(dropped, 3, 5, noise=7.2)
+    assert best.ridge == pytest.approx(noisy.ridge)
+    exact = optimal_ridge(bare, 3, 5, noise=Fraction(1, 5), digits=20)
+    assert float(exact.ridge) == pytest.approx(float(best.ridge), rel=1e-6)
+    assert best.excess_loss == pytest.approx(noisy.excess_loss + 7)
+
+
+def test_a_list_of_eigenvalues_is_a_spectrum():
+    assert (
+        static_loss([1, 0.5], 1, 5).excess_loss
+        == static_loss(Empirical([1, 0.5]), 1, 5).excess_loss
+    )
+    for wrong in ("law", 3, None):
+        with pytest.raises(InputError, match="spectrum"):
+            static_loss(wrong, 1, 5)
+
+
+def test_symbols_are_refused_where_a_number_is_needed():
+    law = PowerLaw(sp.Symbol("alpha", positive=True), size=100)
+    assert isinstance(law.degrees_of_freedom(0.1), DegreesOfFreedom)
+    for needs_numbers in (
+        lambda: dynamics(law, 10, 20, [1]), lambda: optimal_ridge(law, 10, 20),
+        law.trace, law.to_dict,
+        lambda: static_loss(PowerLaw(sp.Symbol("a", negative=True)), 3, 4),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            needs_numbers()

@@ -26,6 +26,7 @@ from solvable.validation.cells import Cell
 from solvable.validation.entry_laws import EntryLaw, Role, Streams
 from solvable.validation.stochastic import descend, gaussian_batches, streamed_batches
 from solvable.validation.sweep import seed_sequence
+from solvable.validation.theory import theory
 from solvable.validation.training import factorise, simulate
 
 ISOTROPIC = PowerLaw(alpha=0.5, size=60)
@@ -219,3 +220,26 @@ def test_a_preconditioner_makes_another_spectrum(exponent):
     assert np.all(np.abs(runs.mean(axis=0) - found) < 3.5 * error + 0.02 * found)
     plain = dynamics(law, 30, 40, [5, 50], learner=GradientDescent(0.2), noise=0.1).excess_loss
     assert np.all(np.abs(plain / found - 1) > 0.02)
+
+
+def test_target_power_on_no_mode_is_in_theory_and_simulation_alike():
+    """Labels with E f_⊥² = 0.5 by hand, against both; without their noise it is rejected."""
+    modes = np.geomspace(1, 0.01, 40)
+    cell = Cell(Empirical([*modes, 0], [*(0.1 * modes), 0.5]), 60, 90, at=(20.0,), noise=0.1)
+    generator = np.random.default_rng(5)
+    by_hand = []
+    for _ in range(60):
+        u = generator.standard_normal((60, 40))
+        x = np.sqrt(modes)[:, None] * generator.standard_normal((40, 90))
+        w = np.sqrt(0.1) * generator.standard_normal(40)
+        labels = w @ x + np.sqrt(0.6) * generator.standard_normal(90)
+        phi = u @ x
+        theta = np.linalg.solve(phi @ phi.T + 20 * np.eye(60), phi @ labels)
+        by_hand.append(np.sum(modes * (w - u.T @ theta) ** 2) + 0.5)
+    mean, error = np.mean(by_hand), np.std(by_hand) / np.sqrt(60)
+    simulated = np.mean([simulate(cell, seed)["excess_loss[ridge=20]"] for seed in range(60)])
+    expected = theory(cell)["excess_loss[ridge=20]"]
+    assert abs(simulated - mean) < 5 * error and abs(expected - mean) < 5 * error
+    assert dense.losses(cell, 3) == pytest.approx(simulate(cell, 3), rel=1e-9)
+    bare = theory(Cell(Empirical(modes, 0.1 * modes), 60, 90, at=(20.0,), noise=0.1))
+    assert abs(bare["excess_loss[ridge=20]"] + 0.5 - mean) > 5 * error

@@ -80,7 +80,8 @@ def over_time(
 
 def initial(cell: Cell) -> float:
     """Loss before training, Σ w²λ + σ_ε²."""
-    return float(cell.spectrum.total_target_power()) + cell.noise
+    spectrum = cell.spectrum
+    return float(spectrum.total_target_power()) + float(spectrum.irreducible) + cell.noise
 
 
 def over_size(
