@@ -105,7 +105,7 @@ def excess_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = N
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> loss = excess_loss_formula(spectrum=PowerLaw(alpha=1)).subs({gamma: 0, sigma_eps: 0})
     >>> loss.diff(N).subs({N: 20, T: 90}).evalf(20)
-    -0.0044265463024853862416
+    -0.0050237494527074942846
     """
     k = _kappa_function() if at is None else at
     formula = _losses_formula(k, N, T, sigma_eps**2)[0]
