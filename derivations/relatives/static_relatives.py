@@ -312,7 +312,7 @@ def deterministic_equivalents() -> Parts:
             "risk",
             equation(loss, bias + variance),
             "Bias and variance add up to the excess loss @test-loss/excess-loss.",
-            Exact({share: overlap}, rational, excess_loss_formula),
+            Exact({share: overlap}, rational, lambda: excess_loss_formula(kappa)),
             Reference("dimension-free"),
             (equation(loss, bias + 2 * variance),),
         ),
