@@ -1,0 +1,1 @@
+"""Feature maps: Hermite coefficients, dual kernels, and the spectra that maps make."""
