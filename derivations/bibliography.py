@@ -60,6 +60,8 @@ PAPERS = {
               "Distribution of Eigenvalues for Some Sets of Random Matrices", 1967),
         Paper("wigner", "Wigner 1955", "E. P. Wigner",
               "Characteristic Vectors of Bordered Matrices with Infinite Dimensions", 1955),
+        Paper("cross-validation", "Golub, Heath, Wahba 1979", "G. H. Golub, M. Heath, G. Wahba",
+              "Generalized Cross-Validation as a Method for Choosing a Good Ridge Parameter", 1979),
         Paper("linear-pencils", "Rashidi Far et al. 2006",
               "R. Rashidi Far, T. Oraby, W. Bryc, R. Speicher",
               "Spectra of Large Block Matrices", 2006, "cs/0610045"),

@@ -97,6 +97,8 @@ _SCALARS: dict[str, dict[str, complex]] = {
     "ridge-variance": {"z": 0.5, "sigma": 0.5},
     "ridge-variance-shift": {"z": 0.5, "sigma": 0.5},
     "random-feature-loss": {"z": 0.5, "sigma": 0.5},
+    "ridge-test-loss": {"z": 0.5, "sigma": 0.5},
+    "generalised-cross-validation": {"z": 0.5, "sigma": 0.5},
     "nonlinear-features": {"z": 0.5, "a": 0.8, "b": 0.6},
     "structured-nonlinear-features": {"z": 0.5, "a": 0.8, "b": 0.6},
     "gradient-flow": {"z": 0.2 + 0.3j, "z'": 0.5 - 0.2j, "sigma": 0.5},

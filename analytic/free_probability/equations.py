@@ -19,12 +19,13 @@ from sympy.matrices.expressions import MatrixExpr
 from ..errors import InputError
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
-from .expression import check, outputs, spectral_parameters
+from .expression import check, spectral_parameters
 from .naming import closed_system, describe
 from .pencil import Pencil, build_pencil, free_scalars
 from .reduction import LinearSystem, Reduction, reduce_system
 from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
 from .text import parse_expression
+from .trace_function import TraceFunction, trace_function
 
 if TYPE_CHECKING:
     from ..asymptotics.limits import LimitingForm
@@ -50,8 +51,7 @@ class SelfConsistentEquations:
     """
 
     expression: sp.Expr
-    constant: sp.Expr
-    targets: tuple[tuple[sp.Expr, MatrixExpr], ...]
+    function: TraceFunction
     model: MatrixModel
     pencil: Pencil
     system: ScalarSystem
@@ -61,6 +61,16 @@ class SelfConsistentEquations:
     value: sp.Expr
     output_symbol: sp.Symbol | None
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def targets(self) -> list[tuple[sp.Expr, MatrixExpr]]:
+        """The matrices whose plain traces are taken, each with its weight in the expression."""
+        return list(zip(self.function.weights, self.function.matrices, strict=True))
+
+    @property
+    def constant(self) -> sp.Expr:
+        """What is added to the weighted traces."""
+        return self.function.constant
 
     @property
     def equations(self) -> list[sp.Eq]:
@@ -101,11 +111,9 @@ class SelfConsistentEquations:
 
     def all_scalars(self) -> list[sp.Symbol]:
         """Every scalar parameter: dimensions, variances, spectral parameters."""
-        found = free_scalars(self.pencil) | self.constant.free_symbols
+        found = free_scalars(self.pencil) | self.function.scalars
         for dimension in self.model.dimensions():
             found |= sp.sympify(dimension).free_symbols
-        for weight, _ in self.targets:
-            found |= weight.free_symbols
         return sorted(found, key=sp.default_sort_key)
 
     def with_relations(self, *relations: sp.Eq) -> SelfConsistentEquations:
@@ -169,14 +177,11 @@ class SelfConsistentEquations:
         return "\n".join(f"{e.lhs} = {e.rhs}" for e in self.equations)
 
 
-def _typed_names(
-    expression: Any, constant: sp.Expr, found: list[Any], model: MatrixModel
-) -> set[str]:
+def _typed_names(function: TraceFunction, model: MatrixModel) -> set[str]:
     """The names of all scalars that were typed; one name is one symbol (`InputError`)."""
-    symbols = set(model.scalars()) | constant.free_symbols
-    for weight, matrix in found:
-        scalars = {s for s in matrix.free_symbols if isinstance(s, sp.Symbol)}
-        symbols |= scalars | weight.free_symbols
+    symbols = set(model.scalars()) | function.scalars
+    for matrix in function.matrices:
+        symbols |= {s for s in matrix.free_symbols if isinstance(s, sp.Symbol)}
     names: dict[str, sp.Symbol] = {}
     for symbol in symbols:
         if names.setdefault(symbol.name, symbol) != symbol:
@@ -202,30 +207,27 @@ def derive(
     """
     if isinstance(expression, str):
         expression = parse_expression(expression, model, scalars)
-    constant, found = outputs(expression)
+    function = trace_function(expression)
     spectral: set[sp.Symbol] = set()
     dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
-    model = model.avoiding(_typed_names(expression, constant, found, model))
-    for _, matrix in found:
+    model = model.avoiding(_typed_names(function, model))
+    for matrix in function.matrices:
         if matrix.rows != matrix.cols:
             raise InputError("trace", matrix, "the trace of a square expression")
         spectral |= spectral_parameters(check(matrix, model), dimensions)
-    pencil = build_pencil([(1 / sp.sympify(m.rows), m) for _, m in found], model)
+    pencil = build_pencil([(1 / sp.sympify(m.rows), m) for m in function.matrices], model)
     energy, support = self_energy(pencil)
     ordered = sorted(spectral, key=sp.default_sort_key)
     system, witness = merge_equal(pencil, energy, support, ordered)
     reduction = reduce_system(system, witness, ordered)
-    weights = [weight * matrix.rows for weight, matrix in found]
-    value = constant + sp.Add(
-        *(w * output for w, output in zip(weights, reduction.outputs, strict=True))
-    )
+    outputs = zip(function.matrices, reduction.outputs, strict=True)
+    value = function.at([matrix.rows * output for matrix, output in outputs])
     output = reduction.outputs[0] if reduction.outputs[0] in reduction.kept else None
     return SelfConsistentEquations(
         expression
         if not isinstance(expression, MatrixExpr)
         else sp.Trace(expression) / expression.rows,
-        constant,
-        tuple(found),
+        function,
         model,
         pencil,
         system,

@@ -67,6 +67,8 @@ NOISE = f"L*U.T*{GRAM}*U*sqrt(L)*X*X.T*sqrt(L)*U.T*{GRAM}*U"
 OTHER = "sqrt(L)*Y*Y.T*sqrt(L)"
 TEACHER = f"inv({SAMPLE} + z*I)*{SAMPLE}"
 STUDENT = f"inv({OTHER} + z*I)*{OTHER}"
+RIDGE = f"inv({SAMPLE} + z*I)"
+RESIDUAL = f"(I - Z.T*sqrt(L)*{RIDGE}*sqrt(L)*Z)"
 FEATURES = "inv((a*U*X + b*Q)*(a*U*X + b*Q).T + z*I)*(a*U*X + b*Q)"
 
 _ALL = (
@@ -252,6 +254,23 @@ _ALL = (
         "ridge-training-loss",
         "Ridge regression: training loss of the signal",
         f"z^2*Tr(W*inv({SAMPLE} + z*I)*{SAMPLE}*inv({SAMPLE} + z*I))",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "ridge-test-loss",
+        "Ridge regression: test loss with label noise",
+        f"z^2*Tr(L*{RIDGE}*W*{RIDGE}) + sigma^2*Tr(L*{RIDGE}*{SAMPLE}*{RIDGE})/T + sigma^2",
+        gaussian=("Z:M,T:1/T",),
+        deterministic=("L:M", "W:M"),
+        commuting=("L,W",),
+    ),
+    MatrixExpression(
+        "generalised-cross-validation",
+        "Generalised cross-validation: training loss over squared residual degrees of freedom",
+        f"(z^2*Tr(W*{RIDGE}*{SAMPLE}*{RIDGE}) + sigma^2*Tr({RESIDUAL}*{RESIDUAL})/T)"
+        f"/(1 - Tr({SAMPLE}*{RIDGE})/T)^2",
         gaussian=("Z:M,T:1/T",),
         deterministic=("L:M", "W:M"),
         commuting=("L,W",),

@@ -24,7 +24,7 @@ import sympy as sp
 
 from .. import precision
 from ..errors import InputError, OutsideTheoryError, PrecisionError
-from .block_equation import floating
+from .block_equation import floating, number
 from .declarations import Internal
 from .dyson import self_energy
 from .physical_root import Components, PhysicalRoot, newton
@@ -375,17 +375,18 @@ def _all_unknowns(parts: Components, root: PhysicalRoot) -> dict[sp.Symbol, np.n
 def block_value(
     equations: SelfConsistentEquations, parts: Components, root: PhysicalRoot
 ) -> np.ndarray:
-    """The expression from the block resolvent itself: Σ weight·Tr(c G b + d)."""
+    """The expression from the block resolvent itself: φ of the traces Tr(c G b + d)."""
     whole = parts.whole()
     known = _all_unknowns(parts, root)
     points = np.arange(parts.numbers.points)
     u = np.array([known[parts.symbols[key]] for key in whole.keys], complex)
     green = whole.green(u.reshape(whole.size, len(points)), points)
-    total = parts.numbers.scalar(equations.constant).astype(complex)
-    for (weight, matrix), output in zip(equations.targets, equations.pencil.outputs, strict=True):
-        traced = whole.output(green, points, output.c, output.b, output.d, output.space)
-        total = total + parts.numbers.scalar(weight * matrix.rows * output.weight) * traced
-    return total
+    traces = {
+        slot: whole.output(green, points, o.c, o.b, o.d, o.space)
+        for slot, o in zip(equations.function.slots, equations.pencil.outputs, strict=True)
+    }
+    value = number(equations.function.body, {**parts.numbers.values, **traces})
+    return np.broadcast_to(np.asarray(value, complex), (len(points),))
 
 
 def _differs(

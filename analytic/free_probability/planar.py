@@ -369,14 +369,12 @@ def _ground(equations: SelfConsistentEquations) -> Ground:
 
 
 def _pairings(equations: SelfConsistentEquations, ground: Ground, order: int) -> Laurent:
-    total: Laurent | None = None
-    spectral = set(equations.spectral)
-    for weight, expression in equations.targets:
-        plain = pairing_series(expression, equations.model, ground, spectral, order)
-        scale = ground.expander(spectral, {}, order + 4 + abs(plain.valuation))(weight)
-        term = scale * plain
-        total = term if total is None else total + term
-    if total is None:
-        raise InputError("expression", equations.value, "an expression with a trace")
-    offset = ground.expander(spectral, {}, total.cut)(equations.constant)
-    return total + offset
+    """φ of the sums over pairings."""
+    spectral, function = set(equations.spectral), equations.function
+    traces = {
+        slot: pairing_series(matrix, equations.model, ground, spectral, order)
+        for slot, matrix in zip(function.slots, function.matrices, strict=True)
+    }
+    deepest = max(abs(series.valuation) for series in traces.values())
+    cut = max(series.cut for series in traces.values())
+    return ground.expander(spectral, traces, max(order + 4 + deepest, cut))(function.body)
