@@ -48,7 +48,7 @@ import sympy as sp
 
 from .formula import Formula
 from .notation import kappa, kappa_prime, z, z_prime
-from .resolvent import Solution
+from .resolvent import ResolventSolution
 from .spectrum import Spectrum
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
@@ -179,7 +179,10 @@ class Points:
 
 
 def points(
-    spectrum: Spectrum, solution: Solution, z: Any, groups: Sequence[slice] = (slice(None),)
+    spectrum: Spectrum,
+    solution: ResolventSolution,
+    z: Any,
+    groups: Sequence[slice] = (slice(None),),
 ) -> Points:
     """The one-point sums at the solutions κ(z) of equation (1), shape *(…, n)*.
 

@@ -130,7 +130,7 @@ def evolve(
     >>> bool(np.allclose(found, 0.999 ** np.array([10, 2000]), rtol=1e-12))
     True
     """
-    run = _Run(active, passive, np.asarray(times, float))
+    run = _Evolution(active, passive, np.asarray(times, float))
     with np.errstate(over="ignore", invalid="ignore"):
         for first, last in pieces:
             for start, length in blocks(first, last):
@@ -160,7 +160,7 @@ def blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
     yield from ((n, 1) for n in range(now, last))
 
 
-class _Run:
+class _Evolution:
     """One evolution in progress."""
 
     def __init__(self, active: Modes, passive: Modes | None, times: Array) -> None:

@@ -36,7 +36,7 @@ from . import arguments, precision
 from .errors import InputError, PrecisionError
 from .formula import Formula, Rounded, is_mp
 from .notation import N, T, gamma, kappa, sigma_eps, sigma_u, sigma_w
-from .resolvent import RenormalisedRidge, Solution, solve
+from .resolvent import RenormalisedRidge, ResolventSolution, solve
 from .spectral_functions import DegreesOfFreedom, TargetSum, with_spectrum
 from .spectrum import Spectrum, as_spectrum
 
@@ -328,7 +328,7 @@ def _like(ridge: Any, excess: Any) -> Any:
 
 
 def loss_at(
-    spectrum: Spectrum, n: Any, t: Any, solution: Solution, noise: Any
+    spectrum: Spectrum, n: Any, t: Any, solution: ResolventSolution, noise: Any
 ) -> tuple[Any, Any]:
     """(excess loss, training loss) at a solution of equation (1).
 

@@ -13,7 +13,7 @@ from sympy import IndexedBase, Symbol, symbols
 from .errors import InputError
 
 
-class Letter(Symbol):
+class TypesetSymbol(Symbol):
     """A symbol whose LaTeX is not made from its name: see `letter`."""
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
@@ -32,7 +32,7 @@ def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
     """
     if _LATEX.setdefault(name, latex) != latex:
         raise ValueError(f"{name} is typeset in two ways")
-    return Letter(name, **assumptions)
+    return TypesetSymbol(name, **assumptions)
 
 
 

@@ -38,7 +38,7 @@ from .loss import (
 )
 from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
 from .optimum import Bracket, crossing, lowest
-from .resolvent import Solution, solve
+from .resolvent import ResolventSolution, solve
 from .resolvent.equation import brackets
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum, as_spectrum
@@ -84,7 +84,7 @@ def _bracket(
     d1, r3, r1 = brackets(spectrum, k, n, t)
     possible = (r3 > 0) & (r1 > 0)
     r3, r1 = (np.where(possible, x, 1.0) for x in (r3, r1))
-    losses, _ = loss_at(spectrum, n, t, Solution(k, r3, r1, 0.0, d1), noise)
+    losses, _ = loss_at(spectrum, n, t, ResolventSolution(k, r3, r1, 0.0, d1), noise)
     bracket = lowest(grid, np.where(possible, losses, np.inf))
     at_start = bracket.low == grid[0]
     with np.errstate(all="ignore"):  # at κ = 0 it is 0/0

@@ -110,7 +110,7 @@ def scheduled_dynamics(
     spectrum = as_spectrum(spectrum, numbers=True)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
     noise = float(arguments.nonnegative("noise", noise)) + hidden
-    problem = _Problem(
+    problem = _ScheduledProblem(
         spectrum, features, samples, rates, batches, replacement, noise, momenta, float(decay)
     )
     order = np.argsort(moments.ravel(), kind="stable")
@@ -176,7 +176,7 @@ def _checked(
 
 
 @dataclass
-class _Problem:
+class _ScheduledProblem:
     """The modes of a model, and what a step does to them."""
 
     spectrum: Spectrum

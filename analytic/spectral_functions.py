@@ -35,6 +35,10 @@ GUARD_BITS = 10
 BITS_APART = 64  # between the precisions at which functions are evaluated
 
 
+#: name → class of every kind of spectrum, entered where it is defined
+KINDS: dict[str, type[Spectrum]] = {}
+
+
 class SpectrumTerm(sp.Function):
     """A spectrum inside a sympy expression: its kind, and its parameters as sympy numbers.
 
@@ -54,11 +58,8 @@ class SpectrumTerm(sp.Function):
 
     @staticmethod
     def _imp_(kind: str, *values: Any) -> Spectrum:
-        from .spectrum import from_dict
-        from .spectrum.protocol import KINDS
-
         known = [None if value == () else value for value in values]
-        return from_dict({"kind": kind, **dict(zip(KINDS[kind].parameter_names(), known))})
+        return KINDS[kind](**dict(zip(KINDS[kind].parameter_names(), known)))
 
     def _code(self, printer: Any) -> str:
         kind, *values = self.args

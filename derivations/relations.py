@@ -127,11 +127,11 @@ class Greater(Relation):
     sign = tex = ">"
 
 
-class Series(Relation):
+class Truncated(Relation):
     """left = right + O(order).
 
     >>> x = sp.Symbol("x")
-    >>> Series(sp.exp(x), 1 + x, x**2)
+    >>> Truncated(sp.exp(x), 1 + x, x**2)
     exp(x) = x + 1 + O(x**2)
     """
 

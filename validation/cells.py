@@ -98,6 +98,11 @@ class Cell:
             if self.targets == "average":
                 raise InputError("targets", "average", "fixed or a count for SGD")
 
+    @property
+    def explicit_targets(self) -> int:
+        """Number D of targets held explicitly: 1 for the fixed one."""
+        return self.targets if isinstance(self.targets, int) else 1
+
     def sizes(self) -> str:
         """N, T and M in words."""
         return f"N = {self.features}, T = {self.samples}, M = {self.spectrum.size}"

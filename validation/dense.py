@@ -21,8 +21,8 @@ import numpy as np
 from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegression
 
 from .cells import Cell, with_irreducible
-from .ensembles import TILE, draw_tile
-from .entry_laws import EntryLaw, Role, Seed, Streams
+from .ensembles import draw_tile
+from .entry_laws import TILE, EntryLaw, Role, Seed, Streams
 
 Array = np.ndarray
 

@@ -32,13 +32,10 @@ from typing import Any
 import numpy as np
 
 from .cells import Cell
-from .entry_laws import EntryLaw, Role, Seed, Streams
+from .entry_laws import TILE, EntryLaw, Role, Seed, Streams
 from .memory import check_memory
 
 Array = np.ndarray
-
-#: Modes in a tile. The numbers of a seed depend on it, so it is a constant and not an option.
-TILE = 512
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def moments(cell: Cell, seed: Seed, *, threads: int = 1) -> Moments:
     drawn = accumulate(cell, seed, threads=threads)
     labels, cross, power = drawn.labels, drawn.cross, drawn.power
     if cell.targets != "average":
-        count = explicit_targets(cell)
+        count = cell.explicit_targets
         cross = cross @ labels.T / count
         labels = labels @ labels.T / count
         power /= count
@@ -98,7 +95,7 @@ def accumulate(cell: Cell, seed: Seed, *, threads: int = 1) -> Sums:
     spectrum = cell.spectrum
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
     averaged = cell.targets == "average"
-    width = columns if averaged else explicit_targets(cell)
+    width = columns if averaged else cell.explicit_targets
     kernel, features, labels, cross = (
         TileSum(*shape, cell.dtype)
         for shape in ((rows, columns), (rows, rows), (columns, width), (rows, width))
@@ -150,17 +147,12 @@ def scale_modes(block: Array, factors: Array) -> None:
     block *= factors.astype(block.dtype)[:, None]
 
 
-def explicit_targets(cell: Cell) -> int:
-    """Number D of targets held explicitly: 1 for the fixed one."""
-    return cell.targets if isinstance(cell.targets, int) else 1
-
-
 def weighted_targets(cell: Cell, target_power: Array, streams: Streams, tile: int) -> Array:
     """√λ w on a tile, shaped (modes, D): drawn with E λw² = ``target_power``, or its fixed root."""
     roots = np.sqrt(target_power)[:, None]
     if cell.targets == "fixed":
         return roots
-    shape = (len(roots), explicit_targets(cell))
+    shape = (len(roots), cell.explicit_targets)
     return roots * streams(Role.TARGETS, tile=tile).standard_normal(shape)
 
 
@@ -250,5 +242,5 @@ def bare_flops(cell: Cell) -> float:
     size = cell.spectrum.size
     if cell.targets == "average":
         return float(size) * (4 * rows * columns + rows**2 + columns**2)
-    drawn = 2 * explicit_targets(cell) * (rows + columns)
+    drawn = 2 * cell.explicit_targets * (rows + columns)
     return float(size) * (2 * rows * columns + rows**2 + drawn)

@@ -30,6 +30,9 @@ from solvable.analytic.errors import InputError
 Array = np.ndarray
 Seed = int | np.random.SeedSequence
 
+#: Modes in a tile. The numbers of a seed depend on it, so it is a constant and not an option.
+TILE = 512
+
 #: name → (what the parameter is, its lower bound (exclusive), its upper bound) or None
 PARAMETERS: dict[str, tuple[str, float, float] | None] = {
     "gaussian": None,

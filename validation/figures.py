@@ -21,7 +21,7 @@ from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import CurveEvidence, Evidence
 from .experiments.experiment import Guide
-from .files import replacing
+from .writing import replacing
 
 # Okabe & Ito's palette without its yellow, which is too light for lines on white paper
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")

@@ -8,13 +8,12 @@ with them. A cell that does not fit is refused, with the number.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import OnePassSGD, RidgeRegression
 
-if TYPE_CHECKING:
-    from .cells import Cell
+from .cells import Cell
+from .entry_laws import TILE
 
 #: What the interpreter and its libraries hold, in bytes.
 BASE = 150 * 2**20
@@ -25,13 +24,11 @@ CGROUP = "/sys/fs/cgroup"
 
 def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
     """Estimate of the peak resident memory of one repetition of the cell, in bytes."""
-    from .ensembles import TILE, explicit_targets
-
     if not cell.learner.fresh:
         return BASE + max(streaming_bytes(cell, threads=threads), scoring_bytes(cell))
     batch = cell.learner.batch if isinstance(cell.learner, OnePassSGD) else 1
     if cell.data_law.name == "gaussian":  # Γ, its eigenvectors, its root, and a tile
-        width = cell.features + explicit_targets(cell)
+        width = cell.features + cell.explicit_targets
         return BASE + 8 * (5 * width**2 + 2 * TILE * width + 2 * width * batch)
     samples = int(max(1, *cell.at)) * batch
     run = replace(cell, samples=samples, learner=RidgeRegression())
@@ -40,10 +37,8 @@ def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
 
 def streaming_bytes(cell: Cell, *, threads: int = 1) -> int:
     """The sums of `validation.ensembles.accumulate`, with the tiles that are drawn ahead."""
-    from .ensembles import TILE, explicit_targets
-
     rows, columns = cell.feature_draws * cell.features, cell.data_draws * cell.samples
-    width = columns if cell.targets == "average" else explicit_targets(cell)
+    width = columns if cell.targets == "average" else cell.explicit_targets
     sums = rows * columns + rows**2 + (rows + columns) * width
     tiles = (3 if threads > 1 else 1) * 2 * TILE * (rows + columns)
     wide = cell.dtype == "float64"

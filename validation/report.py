@@ -20,8 +20,8 @@ from pathlib import Path
 from solvable.analytic.errors import InputError
 
 from .experiments.evaluate import Evidence
-from .files import check_writable, write_text
 from .statistics import Estimate, bounds, percent
+from .writing import check_writable, write_text
 
 LIBRARIES = ("solvable", "numpy", "scipy", "sympy", "mpmath", "python-flint")
 COLUMNS = ("claim", "theory", "simulation", "interval", "verdict", "seeds", "sizes")

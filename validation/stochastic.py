@@ -28,15 +28,13 @@ from solvable.analytic.learners import MinibatchSGD, OnePassSGD, RidgeRegression
 
 from .cells import Cell
 from .ensembles import (
-    TILE,
     TileSum,
     accumulate,
     draw_tile,
-    explicit_targets,
     scale_modes,
     weighted_targets,
 )
-from .entry_laws import Role, Seed, Streams
+from .entry_laws import TILE, Role, Seed, Streams
 from .memory import check_memory
 
 Array = np.ndarray
@@ -128,7 +126,7 @@ def reused_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population
             chosen = choices.choice(cell.samples, rule.batch, replace=rule.replacement)
             yield data.kernel[:, chosen], data.labels[chosen]
 
-    population = Population(drawn.features, drawn.cross, drawn.power / explicit_targets(cell))
+    population = Population(drawn.features, drawn.cross, drawn.power / cell.explicit_targets)
     return population, batches(), data
 
 
@@ -146,7 +144,7 @@ def last_step(cell: Cell) -> int:
 
 def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
     """Batches of Gaussian data, drawn in the N + D directions that matter."""
-    streams, features, count = Streams.of(seed), cell.features, explicit_targets(cell)
+    streams, features, count = Streams.of(seed), cell.features, cell.explicit_targets
     joint = joint_covariance(cell, streams)
     values, vectors = np.linalg.eigh(joint)
     root = vectors * np.sqrt(np.maximum(values, 0))  # Γ may be singular: M < N + D
@@ -165,7 +163,7 @@ def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
 def joint_covariance(cell: Cell, streams: Streams) -> Array:
     """Γ = [u; w] Λ [u; w]ᵀ, shaped (N + D, N + D), in one pass over the modes."""
     spectrum = cell.spectrum
-    width = cell.features + explicit_targets(cell)
+    width = cell.features + cell.explicit_targets
     total = TileSum(width, width, cell.dtype)
     for start in range((spectrum.size - 1) // TILE * TILE, -1, -TILE):
         eigenvalues = spectrum.eigenvalues(start, start + TILE)
@@ -191,5 +189,5 @@ def streamed_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Populati
             part = slice(start, start + batch)
             yield drawn.kernel[:, part], drawn.labels[part]
 
-    power = drawn.power / explicit_targets(cell)
+    power = drawn.power / cell.explicit_targets
     return Population(drawn.features, drawn.cross, power), batches()

@@ -4,8 +4,9 @@ from .declarations import Eigenvalue, MatrixModel
 from .equations import NamedUnknown, SelfConsistentEquations, derive
 from .expression import evaluate, trace
 from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean, resolvent_means
-from .pencil import Pencil, build_pencil
+from .pencil import Pencil
 from .planar import PlanarComparison
+from .realisation import build_pencil
 from .reduction import LinearSystem
 from .spectral_trace import SpectralTrace
 from .text import parse_declarations, parse_expression

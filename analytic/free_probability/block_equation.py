@@ -131,7 +131,7 @@ def letters_of(words: Iterable[Word]) -> set[str]:
     return found
 
 
-class Modes:
+class Diagonal:
     """A space on which all deterministic matrices are diagonal: one entry for each mode."""
 
     def __init__(self, numbers: Numbers, names: set[str], spaces: set[sp.Expr]) -> None:
@@ -328,7 +328,7 @@ class BlockEquation:
             own = {n for n in names if model.fixed[n].symbol.rows in members}
             families = {model.family(n) for n in own}
             diagonal = given.is_diagonal([model.fixed[n].eigenvalue for n in own])
-            kind = Whole if len(families) > 1 and not diagonal else Modes
+            kind = Whole if len(families) > 1 and not diagonal else Diagonal
             modes = kind(self.numbers, own, members)
             self.modes.update(dict.fromkeys(members, modes))
         self.groups: dict[int, tuple[Any, list[int]]] = {}

@@ -20,8 +20,9 @@ from ..errors import InputError
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .expression import check, spectral_parameters
-from .naming import closed_system, describe
-from .pencil import Pencil, build_pencil, free_scalars
+from .naming import NamedUnknown, closed_system, describe
+from .pencil import Pencil, free_scalars
+from .realisation import build_pencil
 from .reduction import LinearSystem, Reduction, reduce_system
 from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
 from .text import parse_expression
@@ -31,14 +32,6 @@ if TYPE_CHECKING:
     from ..asymptotics.limits import LimitingForm
     from .numerics import NumericalSolution
     from .planar import PlanarComparison
-
-
-@dataclass(frozen=True)
-class NamedUnknown:
-    """An unknown of the reduced equations and the trace that it stands for."""
-
-    symbol: sp.Symbol
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -147,10 +140,10 @@ class SelfConsistentEquations:
         parameters: Mapping[Any, Any],
         matrices: Mapping[Any, Any] | None = None,
     ) -> Any:
-        """The spectral density, if the expression is a resolvent; see `numerics.density`."""
-        from .numerics import density
+        """The spectral density, if the expression is a resolvent; see `support.density_at`."""
+        from .support import density_at
 
-        return density(self, points, parameters, matrices or {})
+        return density_at(self, points, parameters, matrices or {})
 
     def limit(self, regime: str, **options: Any) -> LimitingForm:
         """The value in a regime such as "1 << N << T << M, z = 0"; see `asymptotics.limits`."""

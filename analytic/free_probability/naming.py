@@ -6,6 +6,7 @@ block resolvent (aΛ + b)^{-1}, given by the unknowns; an output stands for the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -16,7 +17,15 @@ from .expression import Letter
 from .pencil import Pencil
 
 if TYPE_CHECKING:
-    from .equations import NamedUnknown, SelfConsistentEquations
+    from .equations import SelfConsistentEquations
+
+
+@dataclass(frozen=True)
+class NamedUnknown:
+    """An unknown of the reduced equations and the trace that it stands for."""
+
+    symbol: sp.Symbol
+    meaning: str
 
 
 def letter_text(letter: Any) -> str:
@@ -83,8 +92,6 @@ def closed_system(equations: SelfConsistentEquations) -> list[tuple[sp.Eq, str]]
 
 def describe(equations: SelfConsistentEquations) -> list[NamedUnknown]:
     """Every unknown of the reduced equations with its meaning."""
-    from .equations import NamedUnknown
-
     system, reduction = equations.system, equations.reduction
     back = {new: old for old, new in reduction.renamed.items()}
     traces = {u.symbol: u for u in system.unknowns}

@@ -582,22 +582,6 @@ def exact_value(expression: sp.Expr, numbers: dict[Any, Any], given: Determinist
     return mpmath.mpmathify(function(*(numbers[s] for s in symbols), *traces))
 
 
-def density(
-    equations: SelfConsistentEquations,
-    points: Any,
-    parameters: Mapping[Any, Any],
-    matrices: Mapping[Any, Any],
-) -> np.ndarray:
-    """The spectral density of B at real ``points``, for an expression tr (B + z)^{-1}.
-
-    ρ(x) = Im g(−x − i0)/π, not smoothed: exactly zero where the real solution is certified.
-    Other expressions: `OutsideTheoryError`.
-    """
-    from .support import density_at
-
-    return density_at(equations, points, parameters, matrices)
-
-
 def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:
     """The z of an expression tr (B + z)^{-1}, or `OutsideTheoryError`."""
     inverses = [m for _, m in equations.targets if isinstance(m, sp.matrices.expressions.Inverse)]

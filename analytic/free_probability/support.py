@@ -53,7 +53,7 @@ class Support:
         return [edge for interval in self.intervals for edge in interval]
 
 
-class Spectrum:
+class RealAxis:
     """The resolvent of B at real points, for given numbers."""
 
     def __init__(
@@ -124,11 +124,15 @@ def density_at(
     parameters: Mapping[Any, Any],
     matrices: Mapping[Any, Any],
 ) -> np.ndarray:
-    """The density at real points; see `SelfConsistentEquations.density`."""
+    """The spectral density of B at real ``points``, for an expression tr (B + z)^{-1}.
+
+    ρ(x) = Im g(−x − i0)/π, not smoothed: exactly zero where the real solution is certified.
+    Other expressions: `OutsideTheoryError`.
+    """
     x = np.asarray(points, float)
     if not np.all(np.isfinite(x)):
         raise InputError("points", "NaN or infinite", "finite numbers")
-    spectrum = Spectrum(equations, parameters, matrices)
+    spectrum = RealAxis(equations, parameters, matrices)
     return spectrum.density(x.ravel()).reshape(x.shape)[()]
 
 
@@ -142,7 +146,7 @@ def support_of(
 
     Gaps and intervals narrower than the spectrum over ``points`` may be missed.
     """
-    spectrum = Spectrum(equations, parameters, matrices)
+    spectrum = RealAxis(equations, parameters, matrices)
     low, high = _bounds(spectrum)
     grid = np.linspace(low, high, points)
     grid = np.unique(np.concatenate([grid, np.geomspace(1e-6, 1, points // 4) * high]))
@@ -155,7 +159,7 @@ def support_of(
     return Support(tuple((float(a), float(b)) for a, b in intervals), atoms)
 
 
-def _bounds(spectrum: Spectrum) -> tuple[float, float]:
+def _bounds(spectrum: RealAxis) -> tuple[float, float]:
     """Points on either side of the whole spectrum."""
     sizes = np.geomspace(1e-8, 1e8, 900)
     ends = []
@@ -166,7 +170,7 @@ def _bounds(spectrum: Spectrum) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _edge(spectrum: Spectrum, low: float, high: float, first_outside: bool) -> float:
+def _edge(spectrum: RealAxis, low: float, high: float, first_outside: bool) -> float:
     """The end of the support between two points, of which one lies outside."""
     out, inner = (low, high) if first_outside else (high, low)
     for _ in range(60):
@@ -180,7 +184,7 @@ def _edge(spectrum: Spectrum, low: float, high: float, first_outside: bool) -> f
     return (out + inner) / 2
 
 
-def _atoms(spectrum: Spectrum, size: float) -> tuple[tuple[float, float], ...]:
+def _atoms(spectrum: RealAxis, size: float) -> tuple[tuple[float, float], ...]:
     """The mass at zero: lim z g(z) for small z of either sign of its real part."""
     heights = 1e-6 * size * np.array([1.0, 0.1])
     flat = spectrum.at(-1j * heights)
@@ -195,4 +199,4 @@ def _atoms(spectrum: Spectrum, size: float) -> tuple[tuple[float, float], ...]:
     return ((0.0, round(mass, 9)),) if stable and mass > 1e-5 else ()
 
 
-__all__ = ["MARGIN", "OutsideTheoryError", "Spectrum", "Support", "density_at", "support_of"]
+__all__ = ["MARGIN", "OutsideTheoryError", "RealAxis", "Support", "density_at", "support_of"]

@@ -57,7 +57,7 @@ def scalar_symbol(name: str) -> sp.Symbol:
     return sp.Symbol(name, positive=True) if name[0].isupper() else sp.Symbol(name)
 
 
-class _Parser:
+class _ExpressionParser:
     """One pass over the tokens of one text."""
 
     def __init__(self, text: str, model: MatrixModel, scalars: frozenset[str]) -> None:
@@ -315,7 +315,7 @@ def parse_expression(text: str, model: MatrixModel, scalars: Iterable[str] = ())
     >>> parse_expression("tr(inv(X*X.T + z*I))", model)
     Trace((z*I + X*X.T)**(-1))/M
     """
-    value = _Parser(text, model, frozenset(scalars)).parse()
+    value = _ExpressionParser(text, model, frozenset(scalars)).parse()
     if isinstance(value, Unit):
         raise InputError("expression", text, "an expression of known size")
     return value
@@ -395,7 +395,7 @@ def _kinds(real: Iterable[str], complex_ones: Iterable[str]) -> list[tuple[str, 
 
 def _variance(text: str, sizes: list[Any]) -> sp.Expr:
     names = frozenset(re.findall(r"[^\W\d]\w*'*", text)) | {str(size) for size in sizes}
-    value = _Parser(text, MatrixModel(), names).parse()
+    value = _ExpressionParser(text, MatrixModel(), names).parse()
     if not isinstance(value, sp.Expr) or isinstance(value, Unit):
         raise InputError("variance", repr(text), "a positive scalar")
     return value

@@ -10,7 +10,7 @@ density     the eigenvalue density that κ implies
 """
 
 from .density import eigenvalue_density, expected_eigenvalues
-from .equation import Solution, self_consistent_equation
+from .equation import ResolventSolution, self_consistent_equation
 from .exact import solve_along_exactly
 from .path import solve_along, solve_paths
 from .renormalised_ridge import RenormalisedRidge
@@ -18,7 +18,7 @@ from .solver import solve
 
 __all__ = [
     "RenormalisedRidge",
-    "Solution",
+    "ResolventSolution",
     "eigenvalue_density",
     "expected_eigenvalues",
     "self_consistent_equation",

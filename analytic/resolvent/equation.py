@@ -61,7 +61,7 @@ def self_consistent_equation(*factors: sp.Symbol) -> sp.Eq:
 
 
 @dataclass(frozen=True)
-class Solution:
+class ResolventSolution:
     """κ(z) with its response functions and its residual.
 
     ``value`` κ; ``feature_response`` R₃ = 1 − D₁/N; ``sample_response`` R₁ = 1 − D₁/T;

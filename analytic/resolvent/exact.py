@@ -17,7 +17,7 @@ from ..errors import InputError, PrecisionError
 from ..precision import extraprec, workprec
 from ..spectrum import Spectrum
 from .equation import (
-    Solution,
+    ResolventSolution,
     brackets,
     excess,
     inverse_gap,
@@ -34,7 +34,7 @@ LOST_BITS = 8  # of the residual of a solution that is accepted
 IN_RANGE = (1e-280, 1e280)  # values of κ at which float64 gives a start
 
 
-def solve_exactly(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solution:
+def solve_exactly(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> ResolventSolution:
     """κ, R₃ and R₁ at the current mpmath precision, for single numbers."""
     with extraprec(EXTRA_BITS):
         n, t, point = (mpmath.mpmathify(x) for x in (features, samples, z))
@@ -45,10 +45,12 @@ def solve_exactly(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> So
         elif point.imag == 0 or not mpmath.isfinite(point):
             raise InputError("z", z, "a finite number off the negative real axis")
         found = _solved(spectrum, n, t, point, None)
-    return Solution(*(+x for x in found))
+    return ResolventSolution(*(+x for x in found))
 
 
-def solve_along_exactly(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
+def solve_along_exactly(
+    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray
+) -> ResolventSolution:
     """The same at the nodes ``z`` *(n,)* of a contour; the results hold mpmath objects."""
     n, t = mpmath.mpmathify(features), mpmath.mpmathify(samples)
     try:
@@ -57,7 +59,7 @@ def solve_along_exactly(spectrum: Spectrum, features: Any, samples: Any, z: np.n
         start = [None] * len(z)
     with extraprec(EXTRA_BITS):
         rows = [_solved(spectrum, n, t, *pair) for pair in zip(z, start)]
-    return Solution(*(as_array([+x for x in column], True) for column in zip(*rows)))
+    return ResolventSolution(*(as_array([+x for x in column], True) for column in zip(*rows)))
 
 
 def _solved(spectrum: Spectrum, n: Any, t: Any, z: Any, start: Any) -> tuple[Any, ...]:

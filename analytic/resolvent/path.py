@@ -27,7 +27,7 @@ import numpy as np
 
 from ..errors import InputError, PrecisionError
 from ..spectrum import Spectrum
-from .equation import Solution, brackets, product_and_slope, responses
+from .equation import ResolventSolution, brackets, product_and_slope, responses
 from .real import solve_real
 
 EXACT_MODES = 1000  # a spectrum up to this size is its own coarse spectrum
@@ -47,7 +47,7 @@ ACCEPTED = 1e-9  # residual after the finest arcs
 Sums = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # κ ↦ (D₁, E)
 
 
-def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solution:
+def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> ResolventSolution:
     """κ, R₃ and R₁ at complex z off the negative axis; all arguments broadcast."""
     point = np.asarray(z, complex)
     if not np.all(np.isfinite(point)) or np.any((point.imag == 0) & (point.real <= 0)):
@@ -56,10 +56,12 @@ def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> So
         np.asarray(features, float), np.asarray(samples, float), point
     )
     found = solve_along(spectrum, n, t, point[..., None])
-    return Solution(*(x[..., 0][()] for x in astuple(found)))
+    return ResolventSolution(*(x[..., 0][()] for x in astuple(found)))
 
 
-def solve_along(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) -> Solution:
+def solve_along(
+    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray
+) -> ResolventSolution:
     """κ, R₃, R₁ at the nodes of contours, shape *(…, n)*; ``z`` is followed along its last axis.
 
     ``features`` and ``samples`` broadcast against the leading shape of ``z``.
@@ -84,12 +86,12 @@ def solve_along(spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray) 
         for whole, part in zip(found, again):
             whole[bad] = part[:, 0]
     k, d1, r3, r1, error = found
-    return Solution(k, *responses(d1, n, t, z / k, r3 + r1), error, d1)
+    return ResolventSolution(k, *responses(d1, n, t, z / k, r3 + r1), error, d1)
 
 
 def solve_paths(
     spectrum: Spectrum, features: Any, samples: Any, paths: Sequence[np.ndarray]
-) -> Solution:
+) -> ResolventSolution:
     """The same for several paths of shape *(n_i,)*, joined along the last axis.
 
     Paths of equal length are followed together.
@@ -102,7 +104,7 @@ def solve_paths(
         group = solve_along(spectrum, n, t, np.stack([paths[i] for i in chosen]))
         for row, i in enumerate(chosen):
             found[i] = [x[..., row, :] for x in astuple(group)]
-    return Solution(*(np.concatenate(parts, axis=-1) for parts in zip(*found)))
+    return ResolventSolution(*(np.concatenate(parts, axis=-1) for parts in zip(*found)))
 
 
 def coarse_modes(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:

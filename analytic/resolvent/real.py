@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import PrecisionError
 from ..spectrum import Spectrum
-from .equation import Solution, brackets, excess, inverse_gap, responses
+from .equation import ResolventSolution, brackets, excess, inverse_gap, responses
 
 MAX_ITERATIONS = 200
 TOLERANCE = 1e-9
@@ -20,7 +20,7 @@ NEWTON_TOLERANCE = 1e-8  # a step of this size leaves an error of its square
 SMALLEST = 1e-305
 
 
-def solve_real(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solution:
+def solve_real(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> ResolventSolution:
     """κ, R₃ and R₁ at real z ≥ 0; all arguments broadcast."""
     n, t, z = np.broadcast_arrays(*(np.asarray(x, float) for x in (features, samples, z)))
     shape, (n, t, z) = z.shape, (n.ravel(), t.ravel(), z.ravel())
@@ -43,7 +43,7 @@ def solve_real(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Solut
     product = np.divide(z, k, out=np.zeros_like(k), where=positive)
     exact = responses(d1, n, t, product, r3 + r1)
     r3, r1 = (np.where(positive, x, y) for x, y in zip(exact, (r3, r1)))
-    return Solution(*(y.reshape(shape)[()] for y in (k, r3, r1, residual, d1)))
+    return ResolventSolution(*(y.reshape(shape)[()] for y in (k, r3, r1, residual, d1)))
 
 
 def _lower_bound(spectrum: Spectrum, smaller: np.ndarray) -> np.ndarray:

@@ -9,13 +9,13 @@ import numpy as np
 from .. import arguments
 from ..formula import is_mp
 from ..spectrum import Spectrum
-from .equation import Solution
+from .equation import ResolventSolution
 from .exact import solve_exactly
 from .path import solve_complex
 from .real import solve_real
 
 
-def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Solution:
+def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> ResolventSolution:
     """κ(z) of equation (1).
 
     Parameters

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -36,16 +36,11 @@ from ..errors import InputError
 from ..formula import is_mp
 from ..notation import M
 from ..power_sums.exponents import exact
-
-if TYPE_CHECKING:
-    from ..spectral_functions import SpectrumTerm
+from ..spectral_functions import KINDS, DegreesOfFreedom, SpectrumTerm, TargetSum
 
 CHUNK = 1 << 21  # modes × values of κ that one step of a direct sum holds
 MOST_LISTED = 10**9
 MODE, WEIGHT = sp.Symbol("lambda_J", positive=True), sp.Symbol("w_J")
-
-#: name → class of every kind of spectrum
-KINDS: dict[str, type[Spectrum]] = {}
 
 
 def parameter(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
@@ -120,8 +115,6 @@ class Spectrum(ABC):
         return self._sum(kappa, p, q, target)
 
     def _as_function(self, kappa: sp.Expr, p: int, q: int, target: bool) -> sp.Expr:
-        from ..spectral_functions import DegreesOfFreedom, TargetSum
-
         if p == (1 if target else q) and q > 0:
             return (TargetSum if target else DegreesOfFreedom)(q, kappa, self)
         names = ", ".join(sorted(map(str, self.free_symbols))) or str(kappa)
@@ -213,8 +206,6 @@ class Spectrum(ABC):
         return {"kind": type(self).__name__, **{k: _plain(v) for k, v in self.parameters.items()}}
 
     def _sympy_(self) -> SpectrumTerm:
-        from ..spectral_functions import SpectrumTerm
-
         values = [_as_sympy(value) for value in self.parameters.values()]
         return SpectrumTerm(sp.core.symbol.Str(type(self).__name__), *values)
 

@@ -30,7 +30,7 @@ BAD_INPUT = 2
 EXTRAS = {"matplotlib": "figures", "dask": "cluster", "distributed": "cluster"}
 
 
-class _Parser(argparse.ArgumentParser):
+class _ArgumentParser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
@@ -39,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser; only the module of ``command`` is imported if it is known."""
-    parser = _Parser(
+    parser = _ArgumentParser(
         prog="solvable",
         description="Derive, evaluate and check solvable models of neural scaling laws.",
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from solvable.analytic.errors import InputError
-from solvable.validation.files import check_writable, write_text
+from solvable.validation.writing import check_writable, write_text
 
 from .. import catalogue
 from ..export import article

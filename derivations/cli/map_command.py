@@ -45,14 +45,14 @@ def _grid(name: str, ends: Any, default: tuple[float, float], cells: int) -> Any
 def run(arguments: argparse.Namespace) -> int:
     """Compute the map and print or draw it."""
     if arguments.to:
-        from solvable.validation.files import check_writable
+        from solvable.validation.writing import check_writable
 
         check_writable(arguments.to, "--to")
     cells = CELLS[0] if arguments.json or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
-        from solvable.validation.files import replacing
         from solvable.validation.regime_figure import draw_map
+        from solvable.validation.writing import replacing
 
         with replacing(arguments.to, "--to") as beside:
             draw_map(chart, beside)

@@ -29,7 +29,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, rational
 from ..derivation import Step
-from ..relations import Series, equation
+from ..relations import Truncated, equation
 from .mean_field import PAPER
 
 mode, other = sp.symbols("lambda_k lambda_j", positive=True)
@@ -89,11 +89,11 @@ def early_time() -> Parts:
     first, limit, rate = loss_coefficients()[0], limiting_loss(), 1 / N + 1 / T
     halved = sp.Sum(target**2 * lam * sp.exp(-lam * t), (k, 1, M))  # t for 2t
     universal = Step(
-        "universal", Series(loss, limit, rate),
+        "universal", Truncated(loss, limit, rate),
         "The distance to the limit N, T → ∞ is of first order in 1/N = 1/T, at t = 3, for a task "
         "with a = 1.3, b = 1.25.",
         _remainder(-1.0, 1.3, 1.25), Reference(PAPER, "83"),
-        (Series(loss, halved, rate), Series(loss, 2 * limit, rate)),
+        (Truncated(loss, halved, rate), Truncated(loss, 2 * limit, rate)),
     )  # fmt: skip
     others = ((2.0, 1.25), (4.0, 2.0))
     steps = [
@@ -106,18 +106,18 @@ def early_time() -> Parts:
              "Residues at −λ_j and −λ_k; the transform of the claim is @correction-in-frequency.",
              Exact(residual=lambda claim: _transform(claim.rhs) - image, simplify=rational), None,
              (equation(pair(t), 2 * value), equation(pair(t), printed))),
-        Step("paper-form", Series(pair(t), printed, other**2),
+        Step("paper-form", Truncated(pair(t), printed, other**2),
              "λ_j t ≪ 1 in the modes that carry c = Σ λ_j: summed over j, λ_j becomes c.",
              Exact(value=lambda: leading), Reference(PAPER, "83"),
-             (Series(pair(t), other / mode * (1 - sp.exp(-mode * t)), other**2),)),
-        Step("start", Series(pair(t), mode * other * t**2 / 2, t**3),
+             (Truncated(pair(t), other / mode * (1 - sp.exp(-mode * t)), other**2),)),
+        Step("start", Truncated(pair(t), mode * other * t**2 / 2, t**3),
              "@correction-in-time and @paper-form begin alike: the correction sets in with the "
              "square of time.", Exact(value=lambda: early.coeff(t, 2) * t**2)),
-        Step("small-width-loss", Series(loss, corrected_loss(), rate**2),
+        Step("small-width-loss", Truncated(loss, corrected_loss(), rate**2),
              "f_{kj} from @correction-in-time and g_{kj} = (e^{−λ_jt} − e^{−λ_kt})/(λ_k−λ_j), the "
              "inverse transform of 1/((z+λ_k)(z+λ_j)); the exact loss at 1/N = 1/T.",
              _remainder(-2.0), Reference(PAPER, "83"),
-             (Series(loss, limit, rate**2), Series(loss, limit + rate * first, rate**2))),
+             (Truncated(loss, limit, rate**2), Truncated(loss, limit + rate * first, rate**2))),
         universal,
         *(universal.evidence(f"universal-{kind}", f"The same for a = {a}, b = {b}.",
                              _remainder(-1.0, a, b))

@@ -43,7 +43,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Exact, rational
 from ..derivation import Step
-from ..relations import Relation, Series, equation
+from ..relations import Relation, Truncated, equation
 from .early_time import MODES, TIME, explicit, g_pair, index, lam_other
 from .early_time import NOISE as EXAMPLE_NOISE
 from .mean_field import PAPER, R02
@@ -80,11 +80,11 @@ def generalisation_gap() -> Parts:
              _stepped_gap(), Reference(PAPER, "18"),
              (equation(excess, 2 * once / T + twice / T**2),
               equation(excess, -2 * once / T + twice / T))),
-        Step("early-gap", Series(excess, first, T**-2),
+        Step("early-gap", Truncated(excess, first, T**-2),
              "To first order R₀₂(t,s) = −Σ λ_j e^{−λ_j(t−s)}; g_{kj} as in "
              "@early-time/small-width-loss. N → ∞, t = 3.",
              _early_gap(), Reference(PAPER, "18"),
-             (Series(excess, 2 * first, T**-2), Series(excess, first.subs(noise, 0), T**-2))),
+             (Truncated(excess, 2 * first, T**-2), Truncated(excess, first.subs(noise, 0), T**-2))),
     ]  # fmt: skip
     return Parts(
         steps, steps[1].claim,

@@ -23,7 +23,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Both, Exact, Solves, proportional
 from ..derivation import Step
-from ..relations import Relation, Series, equation
+from ..relations import Relation, Truncated, equation
 from .mean_field import PAPER
 
 nu = sp.Symbol("nu", positive=True)  #: N/M
@@ -88,28 +88,28 @@ def white_spectrum() -> Parts:
              Both((Solves([quadratic]), branch)), Reference(PAPER, "119"),
              (equation(R3, other),
               equation(R3, ((1 - 1 / nu - z) + sp.sqrt((1 - 1 / nu - z) ** 2 - 4 * z)) / 2))),
-        Step("moments", Series(H, _series(8), z**-9),
+        Step("moments", Truncated(H, _series(8), z**-9),
              "@cubic at α → ∞ expanded in 1/z: Narayana numbers, non-crossing pairings.",
-             Exact(residual=_orders), None, (Series(H, _series(8) + z**-4, z**-9),)),
-        Step("few-features", Series(H_time, few, nu**2),
+             Exact(residual=_orders), None, (Truncated(H, _series(8) + z**-4, z**-9),)),
+        Step("few-features", Truncated(H_time, few, nu**2),
              "ν ≪ 1 at fixed t/ν: a fraction ν of the directions is learned at rate 1/ν. Here "
              "t = 3ν/2, the exact H(t) being Σ (−t)ⁿ m_n/n! with the moments m_n of @moments.",
              Asymptotic(lambda x: transfer_white(1.5 * x, 1 / x), nu, (1e-3, 1e-4), 2.0,
                         lambda x: {t: 1.5 * x}, 0.02, 30),
              Reference(PAPER, "121"),
-             (Series(H_time, (1 - nu) + nu * sp.exp(-t), nu**2),
-              Series(H_time, nu + (1 - nu) * sp.exp(-t / nu), nu**2))),
-        Step("many-features", Series(H_time, many, nu**-2),
+             (Truncated(H_time, (1 - nu) + nu * sp.exp(-t), nu**2),
+              Truncated(H_time, nu + (1 - nu) * sp.exp(-t / nu), nu**2))),
+        Step("many-features", Truncated(H_time, many, nu**-2),
              "ν ≫ 1 at fixed t: the spread of the rates about 1 has variance 1/ν. Here t = 3/2.",
              Asymptotic(lambda x: transfer_white(1.5, 1 / x), nu, (1e3, 1e4), -2.0, {t: 1.5},
                         0.02, 30),
              Reference(PAPER, "122"),
-             (Series(H_time, sp.exp(-t) * sp.cosh(t / nu), nu**-2),
-              Series(H_time, sp.exp(-t), nu**-2))),
-        Step("two-time-scales", Series(H_time, split(1 / sp.sqrt(nu)), nu**-2),
+             (Truncated(H_time, sp.exp(-t) * sp.cosh(t / nu), nu**-2),
+              Truncated(H_time, sp.exp(-t), nu**-2))),
+        Step("two-time-scales", Truncated(H_time, split(1 / sp.sqrt(nu)), nu**-2),
              "@many-features as a sum of exponentials with the rates 1 ± 1/√ν.",
              Exact({nu: root**2}, lambda x: sp.expand(x.rewrite(sp.exp)), lambda: many),
-             Reference(PAPER, "122"), (Series(H_time, split(1 / nu), nu**-2),)),
+             Reference(PAPER, "122"), (Truncated(H_time, split(1 / nu), nu**-2),)),
     ]  # fmt: skip
     return Parts(
         steps, (steps[3].claim, steps[4].claim),

@@ -16,7 +16,7 @@ from solvable.analytic.typesetting import latex, positive_first
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import Derivation, Step, referring
-from ..relations import Expectation, Minimiser, Relation, Series, entries
+from ..relations import Expectation, Minimiser, Relation, Truncated, entries
 from .prose import escape
 
 WIDE = 90  # characters on a line beyond which an equation is broken
@@ -42,7 +42,7 @@ def display(claim: Relation) -> str:
     if _width(latex(claim)) <= WIDE:
         return rf"\fit{{{latex(claim)}}}"
     left, lines = _lines(claim.lhs), _lines(claim.rhs)
-    if isinstance(claim, Series):
+    if isinstance(claim, Truncated):
         lines.append(rf"+ O\!\left({latex(claim.args[2])}\right)")
     if isinstance(claim, Minimiser):
         lines = _bracketed(lines, rf"\operatorname*{{argmin}}_{{{latex(claim.args[2])}}}")

@@ -37,7 +37,7 @@ from .analytic.power_sums import enclosure as enclosure
 from .analytic.power_sums import power_sum as power_sum
 from .analytic.power_sums import power_sum_with_error as power_sum_with_error
 from .analytic.resolvent import RenormalisedRidge as RenormalisedRidge
-from .analytic.resolvent import Solution as Solution
+from .analytic.resolvent import ResolventSolution as ResolventSolution
 from .analytic.resolvent import eigenvalue_density as eigenvalue_density
 from .analytic.resolvent import expected_eigenvalues as expected_eigenvalues
 from .analytic.resolvent import self_consistent_equation as self_consistent_equation

@@ -22,7 +22,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, Slope
 from ..derivation import Step
-from ..relations import Series, equation
+from ..relations import Truncated, equation
 from .limiting_forms import order_of
 
 EXPONENT = sp.Symbol("r", real=True)
@@ -65,7 +65,7 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
         *[
             Step(
                 f"{name}-task",
-                Series(
+                Truncated(
                     loss, law.prefactor * size**-law.exponent, order_of(law.loss.terms[1], size)
                 ),
                 f"The leading term for {name} tasks, with its prefactor.",
@@ -75,12 +75,16 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
         ],
         Step(
             "crossover",
-            Series(loss, crossed.expression, order_of(crossed.remainder, size)),
+            Truncated(loss, crossed.expression, order_of(crossed.remainder, size)),
             f"At {one_line(hard.crossover.lhs)} = {one_line(hard.crossover.rhs)} both poles "
             "coincide: their double pole is a logarithm.",
             _crossing_check(crossing, resource),
             None,
-            (Series(loss, crossed.terms[0].expression(size), order_of(crossed.remainder, size)),),
+            (
+                Truncated(
+                    loss, crossed.terms[0].expression(size), order_of(crossed.remainder, size)
+                ),
+            ),
         ),
     ]
     return Parts(

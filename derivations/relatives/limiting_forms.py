@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from solvable.analytic.asymptotics.expansion import Expansion, Order, Term
+from solvable.analytic.asymptotics.expansion import Expansion, Order, SeriesTerm
 from solvable.analytic.asymptotics.expansion.printing import neat
 from solvable.analytic.asymptotics.limits import Limit, Setting, limit
 from solvable.analytic.asymptotics.limits.breakdown_fit import (
@@ -34,7 +34,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Numeric, Point
 from ..derivation import Step
-from ..relations import Series, equation
+from ..relations import Truncated, equation
 
 DIGITS = 80
 TERMS = 3
@@ -178,17 +178,17 @@ def truncated(law: Limit, count: int) -> sp.Expr:
     return factored if factored.count_ops() < plain.count_ops() else plain
 
 
-def _written_out(law: Limit, term: Term) -> Term:
+def _written_out(law: Limit, term: SeriesTerm) -> SeriesTerm:
     short = {s: v for s, v in law.loss.definitions.items() if v.free_symbols <= {b}}
     return replace(term, coefficient=neat(term.coefficient.subs(short)))
 
 
-def order_of(term: Term | Order, variable: sp.Symbol) -> sp.Expr:
+def order_of(term: SeriesTerm | Order, variable: sp.Symbol) -> sp.Expr:
     """variable^power log^k variable: the size of a term or of a remainder."""
     return variable**term.power * sp.log(variable) ** term.log
 
 
-def _after(law: Limit, count: int) -> Term | Order:
+def _after(law: Limit, count: int) -> SeriesTerm | Order:
     """The first term that ``count`` terms leave out, or the remainder of the series."""
     after = law.loss.terms[count] if count < len(law.loss.terms) else law.loss.remainder
     assert after is not None
@@ -246,11 +246,11 @@ def build(case: Case) -> Parts:
         steps.append(
             Step(
                 ORDINALS[count - 1],
-                Series(loss, truncated(law, count), order),
+                Truncated(loss, truncated(law, count), order),
                 f"{words}; the remainder of the exact loss falls with the power of the next one.",
                 rate_check(case, law, count),
                 case.references[0],
-                (Series(loss, perturbed(law.loss, count), order),),
+                (Truncated(loss, perturbed(law.loss, count), order),),
             )
         )
     used = steps[-1].claim.free_symbols
@@ -309,7 +309,7 @@ def breakdown_fit() -> Parts:
         *_table(),
         Step(
             "end-point",
-            Series(ratio, end, gap ** (2 - alpha)),
+            Truncated(ratio, end, gap ** (2 - alpha)),
             "Close to m = M (ε = 1 − m/M) the exact loss is linear in ε and the fit is ε^α; "
             "here at M = 10¹⁴ and α = ½.",
             Asymptotic(
@@ -321,7 +321,7 @@ def breakdown_fit() -> Parts:
                 digits=60,
             ),
             None,
-            (Series(ratio, end * sp.Rational(9, 8), gap ** (2 - alpha)),),
+            (Truncated(ratio, end * sp.Rational(9, 8), gap ** (2 - alpha)),),
         ),
     ]
     return Parts(

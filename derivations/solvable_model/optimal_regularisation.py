@@ -19,7 +19,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Both, Exact, Numeric, Point
 from ..derivation import Step
-from ..relations import Relation, Series, equation
+from ..relations import Relation, Truncated, equation
 
 degrees = sp.Symbol("D_1", positive=True)
 best_degrees = sp.Symbol("D_1^*", positive=True)
@@ -40,7 +40,7 @@ def _to_the_quadratic(scaled: sp.Expr, optimum: sp.Expr) -> list[Step]:
         ),
         Step(
             "scaling-regime",
-            Series(D2 / D1, scaling_second, 1 / D1),
+            Truncated(D2 / D1, scaling_second, 1 / D1),
             "If D₁ is a power law in κ with exponent −1/(1+α), D₂/D₁ is constant; for an "
             "infinite power-law spectrum it is so up to corrections.",
             _ratio_check(),
@@ -94,7 +94,7 @@ def _consequences(optimum: sp.Expr) -> list[Step]:
         ),
         Step(
             "limit-of-scarce-features",
-            Series(best_degrees / N, 1, N / T),
+            Truncated(best_degrees / N, 1, N / T),
             "N ≪ T: all N features are used, D₁⋆ → N, and the ridge matters no longer.",
             _limit(optimum),
         ),
@@ -108,7 +108,7 @@ def _consequences(optimum: sp.Expr) -> list[Step]:
         ),
         Step(
             "against-the-exact-optimum",
-            Series(best_degrees / N, sp.simplify((optimum / N).subs(T, 3 * N)), 1 / N),
+            Truncated(best_degrees / N, sp.simplify((optimum / N).subs(T, 3 * N)), 1 / N),
             "The exact optimum of the infinite spectrum (α = ½, T = 3N) tends to @optimum.",
             Asymptotic(
                 exact,

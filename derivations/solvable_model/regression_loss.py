@@ -48,7 +48,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Exact, FiniteSize, Point, rational
 from ..derivation import Step
-from ..relations import Definition, Equivalent, Expectation, Relation, Series, equation
+from ..relations import Definition, Equivalent, Expectation, Relation, Truncated, equation
 from .points import ISOTROPIC
 
 SEEDS, LATENT, RIDGE, NOISE = 40, 600, 0.1, 0.05
@@ -376,7 +376,7 @@ def label_noise() -> Parts:
         ),
         Step(
             "universal-with-ridge",
-            Series(noise_loss, noise * D2 / T, T**-2),
+            Truncated(noise_loss, noise * D2 / T, T**-2),
             "At fixed κ (a ridge that grows in proportion to T) and N = T → ∞ the noise part "
             "still falls as 1/T, with D₂ in the place of M.",
             _noise_asymptotics(part),

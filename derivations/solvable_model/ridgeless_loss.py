@@ -21,7 +21,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Exact, Numeric, Point
 from ..derivation import Step
-from ..relations import Series, equation
+from ..relations import Truncated, equation
 from .points import ISOTROPIC
 
 LATENT = 400
@@ -82,7 +82,7 @@ def ridgeless_loss() -> Parts:
         ),
         Step(
             "plateau",
-            Series(loss, plateau, 1 / T),
+            Truncated(loss, plateau, 1 / T),
             "T → ∞ at fixed N: the loss is bounded below by the bottleneck N.",
             _plateau_check(),
             Reference("solvable-model", "1"),
@@ -150,14 +150,14 @@ def scaling_law() -> Parts:
         ),
         Step(
             "leading-kappa",
-            Series(kappa, leading_kappa, m ** (-b - 1)),
+            Truncated(kappa, leading_kappa, m ** (-b - 1)),
             "D₁(κ) = m is solved for κ, with c from @integral; the corrections to the integral are "
             "of relative order 1/m.",
             Asymptotic(exact_kappa, m, grid, -2.5, values=half),
         ),
         Step(
             "law",
-            Series(loss, law, m**-b),
+            Truncated(loss, law, m**-b),
             "L = σ_w² κ m, in the limit where the larger resource is infinite; here at α = ½.",
             Asymptotic(exact, m, grid, -1.5, values=half),
             Reference("solvable-model", "163"),
@@ -217,7 +217,7 @@ def double_descent() -> Parts:
         ),
         Step(
             "rounded-pole",
-            Series(loss, rounded, 1),
+            Truncated(loss, rounded, 1),
             "r → 0 in @test-loss/isotropic-target leaves half of σ_w² κ T/r: the loss at N = T "
             "diverges as z^{-1/2}; the remainder stays bounded.",
             Asymptotic(exact, z, grid, 0.0, values=values, digits=45),
@@ -275,7 +275,7 @@ def breakdown() -> Parts:
     steps = [
         Step(
             "linear-kappa",
-            Series(kappa, linear_kappa.subs(smaller, M - gap), gap**2),
+            Truncated(kappa, linear_kappa.subs(smaller, M - gap), gap**2),
             "For κ → 0, D₁ = M − κτ + O(κ²) with τ = Σ 1/λ, and D₁ = m = M − δ gives κ.",
             Asymptotic(
                 lambda d: solve(spectrum, 40 - d, mpmath.mpf(90)).value, gap, grid, 2.0,
@@ -284,7 +284,7 @@ def breakdown() -> Parts:
         ),
         Step(
             "linear-loss",
-            Series(loss, near.subs(z, gap), gap**2),
+            Truncated(loss, near.subs(z, gap), gap**2),
             "@ridgeless-loss/underparameterised with this κ: the loss vanishes linearly in "
             "δ = M − m, for every spectrum.",
             Asymptotic(exact, gap, grid, 2.0, values=values),

@@ -21,7 +21,7 @@ from ..checks import Asymptotic, Exact, Numeric, rational
 from ..derivation import Step
 from ..matrices.pairings import Planar
 from ..matrices.random_matrices import pencil_step, shown
-from ..relations import Equivalent, Expectation, Series, equation
+from ..relations import Equivalent, Expectation, Truncated, equation
 from .points import solved
 
 SPECTRUM = PowerLaw(alpha=Fraction(1, 2), size=400)
@@ -121,7 +121,7 @@ def resolvent_equation() -> Parts:
         ),
         Step(
             "ridgeless-limit",
-            Series(D1, N, z),
+            Truncated(D1, N, z),
             "For N < T and N < M the bracket 1 − D₁/N must vanish as z → 0: κ tends to the "
             "solution of D₁(κ) = N (for T < N, of D₁(κ) = T).",
             Asymptotic(
@@ -131,7 +131,7 @@ def resolvent_equation() -> Parts:
         ),
         Step(
             "large-ridge",
-            Series(kappa, large_z_expansion(1), z**-2),
+            Truncated(kappa, large_z_expansion(1), z**-2),
             "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = Tr Λᵏ "
             "(checked for a power law of 400 modes, α = ½).",
             Asymptotic(

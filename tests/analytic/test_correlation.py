@@ -32,7 +32,7 @@ from solvable.analytic.correlation import (
 )
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import kappa, kappa_prime, z, z_prime
-from solvable.analytic.resolvent import Solution, solve, solve_along
+from solvable.analytic.resolvent import ResolventSolution, solve, solve_along
 from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 
 SPECTRA = [
@@ -163,7 +163,7 @@ def test_pair_sums_equal_direct_sums_however_close(spectrum):
     for centre in (0.3, 1e-4, -0.05 + 0.02j, 4.0):
         offsets = np.concatenate([[0], 10.0 ** np.arange(-15, 1)])
         k = np.atleast_1d(centre) * (1 + offsets * (1 + 0.3j))
-        exact = Solution(k, k, k, k, short.resolvent_sum(k, 1, 1))
+        exact = ResolventSolution(k, k, k, k, short.resolvent_sum(k, 1, 1))
         a, b = pair_sums(points(short, exact, k), points(short, exact, k))
         kernel = 1 / ((values + k[:, None, None]) * (values + k[None, :, None]))
         for found, weights in ((a, power), (b, values)):
@@ -177,7 +177,7 @@ def test_naive_difference_would_fail():
     k = np.array([0.1, 0.1 * (1 + 1e-11)])
     d = spectrum.resolvent_sum(k, 1, 1)
     plain = (d[0] - d[1]) / (k[1] - k[0])
-    x = points(spectrum, Solution(k, k, k, k, spectrum.resolvent_sum(k, 1, 1)), k)
+    x = points(spectrum, ResolventSolution(k, k, k, k, spectrum.resolvent_sum(k, 1, 1)), k)
     _, b = pair_sums(x, x)
     assert abs(plain / b[0, 1] - 1) > 1e-8
     assert abs(b[0, 1] / spectrum.resolvent_sum(0.1, 1, 2) - 1) < 1e-10

@@ -16,8 +16,8 @@ import pytest
 
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.cells import Cell
-from solvable.validation.ensembles import TILE, TileSum, bare_flops, moments
-from solvable.validation.entry_laws import EntryLaw
+from solvable.validation.ensembles import TileSum, bare_flops, moments
+from solvable.validation.entry_laws import TILE, EntryLaw
 from solvable.validation.memory import peak_bytes
 from solvable.validation.training import simulate
 

@@ -23,7 +23,7 @@ from solvable.derivations.relations import (
     Greater,
     Less,
     Minimiser,
-    Series,
+    Truncated,
 )
 
 FAST = [
@@ -180,9 +180,9 @@ def test_every_format_shows_every_claim(name):
 def test_relations_show_their_sign():
     x, y = sp.symbols("x y")
     assert str(Equivalent(Expectation(x), y)) == "E[x] ≃ y"
-    assert latex(Series(x, y, y**2)) == r"x = y + O\!\left(y^{2}\right)"
+    assert latex(Truncated(x, y, y**2)) == r"x = y + O\!\left(y^{2}\right)"
     assert str(Equality(x, y).subs(x, 2)) == "2 = y"
-    assert Series(x, y, y**2).with_right(3) == Series(x, 3, y**2)
+    assert Truncated(x, y, y**2).with_right(3) == Truncated(x, 3, y**2)
     with pytest.raises(TypeError, match="relation"):
         Step("s", x, "", lambda claim: None)
 

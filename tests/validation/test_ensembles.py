@@ -15,8 +15,8 @@ from solvable.analytic.learners import GradientFlow, OnePassSGD, RidgeRegression
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw, from_dict
 from solvable.validation import memory
 from solvable.validation.cells import Cell
-from solvable.validation.ensembles import TILE, bare_flops, moments
-from solvable.validation.entry_laws import EntryLaw, Role, Streams
+from solvable.validation.ensembles import bare_flops, moments
+from solvable.validation.entry_laws import TILE, EntryLaw, Role, Streams
 from solvable.validation.memory import BASE, check_memory, peak_bytes
 from solvable.validation.training import simulate
 

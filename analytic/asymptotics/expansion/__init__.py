@@ -9,9 +9,9 @@ sums           every corner of Σ J^{-s}/(1+κJ^b)^q, and Σ J^{-s} exp(-tJ^{-b}
 printing       LaTeX and text
 """
 
-from .asymptotic_series import Expansion, Order, Term, Validity
+from .asymptotic_series import Expansion
 from .composition import compose, logarithm, power, revert, substitute_series
-from .evaluation import Estimate, optimal_truncation
+from .evaluation import OptimalTruncation, optimal_truncation
 from .mellin import Gamma, HurwitzZeta, MellinTransform, Pole, Zeta
 from .ordering import Ordering, exact_number
 from .sums import (
@@ -22,18 +22,19 @@ from .sums import (
     hurwitz_tail,
     power_sum_transform,
 )
+from .truncated_series import Order, SeriesTerm, Validity
 
 __all__ = [
-    "Estimate",
     "Expansion",
     "FiniteSizeSeries",
     "Gamma",
     "HurwitzZeta",
     "MellinTransform",
+    "OptimalTruncation",
     "Order",
     "Ordering",
     "Pole",
-    "Term",
+    "SeriesTerm",
     "Validity",
     "Zeta",
     "compose",

@@ -16,18 +16,21 @@ positive at the representative point.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import sympy as sp
 
 from ...errors import InputError, OutsideTheoryError
-from .asymptotic_series import Expansion, Order, Term, Validity
+from .truncated_series import Order, SeriesTerm, TruncatedSeries, Validity
+
+S = TypeVar("S", bound=TruncatedSeries)
 
 __all__ = ["compose", "logarithm", "power", "revert", "scale_variable", "substitute_series"]
 
 MAX_TERMS = 200
 
 
-def positive_power(series: Expansion, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+def positive_power(series: S, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     """``base**exponent`` with the exponent distributed over the factors that are positive.
 
     A factor counts as positive when sympy knows it, or when it is positive at the representative
@@ -46,7 +49,7 @@ def positive_power(series: Expansion, base: sp.Expr, exponent: sp.Expr) -> sp.Ex
     return result * sp.Pow(together, exponent)
 
 
-def _is_positive(series: Expansion, expression: sp.Expr) -> bool:
+def _is_positive(series: S, expression: sp.Expr) -> bool:
     if expression.is_positive:
         return True
     value = series.ordering.value(series._write_out(expression))
@@ -59,7 +62,7 @@ def _is_positive(series: Expansion, expression: sp.Expr) -> bool:
     return number.real > 0 and number.imag == 0
 
 
-def _relative(series: Expansion) -> Expansion:
+def _relative(series: S) -> S:
     """δ in f = lead·(1 + δ); the leading term must carry no logarithm."""
     lead = series.lead
     if lead.log:
@@ -72,7 +75,7 @@ def _relative(series: Expansion) -> Expansion:
     )
 
 
-def _sum_of_powers(delta: Expansion, coefficients: object) -> Expansion:
+def _sum_of_powers(delta: S, coefficients: object) -> S:
     """Σ_n coefficient(n) δ^n, stopped where δ^n is covered by the remainder of δ."""
     total, current = delta.constant(coefficients(0)), delta.constant(1)  # type: ignore[operator]
     if not delta.terms:
@@ -93,7 +96,7 @@ def _sum_of_powers(delta: Expansion, coefficients: object) -> Expansion:
     )
 
 
-def _require_truncation(delta: Expansion) -> None:
+def _require_truncation(delta: S) -> None:
     """An infinite sum over powers of δ ends only where δ carries a remainder."""
     if delta.remainder is None and delta.terms:
         raise InputError(
@@ -104,13 +107,13 @@ def _require_truncation(delta: Expansion) -> None:
         )
 
 
-def power(series: Expansion, exponent: sp.Expr) -> Expansion:
+def power(series: S, exponent: sp.Expr) -> S:
     """``series ** exponent`` for any exponent free of the variable.
 
     Raises InputError for an infinite sum of a series without remainder, OutsideTheoryError
     where the leading term carries a logarithm and the exponent is not a natural number.
 
-    >>> from solvable.analytic.asymptotics.expansion import Ordering
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x, b = sp.symbols("x b", positive=True)
     >>> f = Expansion.build(x, 0, [(1, 0), (1, 1)], order=3)
     >>> [t.coefficient for t in power(f, b).terms]
@@ -137,7 +140,7 @@ def power(series: Expansion, exponent: sp.Expr) -> Expansion:
     return prefactor * binomial
 
 
-def logarithm(series: Expansion) -> Expansion:
+def logarithm(series: S) -> S:
     """The series of log f, for a leading term without logarithm."""
     lead = series.lead
     delta = _relative(series)
@@ -152,8 +155,8 @@ def logarithm(series: Expansion) -> Expansion:
 
 
 def scale_variable(
-    series: Expansion, factor: sp.Expr, exponent: sp.Expr, variable: sp.Symbol | None = None
-) -> Expansion:
+    series: S, factor: sp.Expr, exponent: sp.Expr, variable: sp.Symbol | None = None
+) -> S:
     """Put x = factor · y^exponent into the series, exactly (logarithms included)."""
     variable = variable or series.variable
     sign = series.ordering.sign(exponent)
@@ -166,7 +169,7 @@ def scale_variable(
         for k in range(t.log + 1):  # log x = log factor + exponent·log y
             weight = sp.binomial(t.log, k) * exponent**k
             weight *= sp.expand_log(sp.log(factor), force=True) ** (t.log - k)
-            terms.append(Term(base * weight, sp.expand(t.power * exponent), k))
+            terms.append(SeriesTerm(base * weight, sp.expand(t.power * exponent), k))
     order = series.remainder and Order(
         sp.expand(series.remainder.power * exponent), series.remainder.log
     )
@@ -176,9 +179,10 @@ def scale_variable(
     return blank._with_terms(terms)
 
 
-def compose(outer: Expansion, inner: Expansion) -> Expansion:
+def compose(outer: S, inner: S) -> S:
     """The series of f(g(y)), for ``inner`` = g(y) tending to the point of ``outer``.
 
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x, y = sp.symbols("x y", positive=True)
     >>> f = Expansion.build(x, 0, [(1, 0), (1, 1), (1, 2)], order=3)
     >>> g = Expansion.build(y, sp.oo, [(1, -1), (1, -2)], order=-3)
@@ -200,7 +204,7 @@ def compose(outer: Expansion, inner: Expansion) -> Expansion:
     if outer.remainder is not None:
         order = Order(sp.expand(outer.remainder.power * lead.power), outer.remainder.log)
         total = replace(total, remainder=order)
-    logs: list[Expansion] = [inner.constant(1)]
+    logs: list[S] = [inner.constant(1)]
     for term in outer.terms:
         while len(logs) <= term.log:
             logs.append(logs[-1] * logarithm(inner))
@@ -213,11 +217,12 @@ def compose(outer: Expansion, inner: Expansion) -> Expansion:
     return total
 
 
-def revert(series: Expansion, variable: sp.Symbol) -> Expansion:
+def revert(series: S, variable: sp.Symbol) -> S:
     """The inverse series x(y) of y = f(x); ``variable`` names y.
 
     y tends to 0 or ∞ as f does; raises InputError when f tends to a constant (subtract it).
 
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x, y = sp.symbols("x y", positive=True)
     >>> f = Expansion.build(x, 0, [(1, 1), (1, 2)], order=4)
     >>> revert(f, y).expression
@@ -238,7 +243,9 @@ def revert(series: Expansion, variable: sp.Symbol) -> Expansion:
         point=point,
         remainder=None,
         validity=Validity(),
-        terms=(Term(positive_power(series, lead.coefficient, -1 / lead.power), 1 / lead.power),),
+        terms=(
+            SeriesTerm(positive_power(series, lead.coefficient, -1 / lead.power), 1 / lead.power),
+        ),
     )
     if not delta.terms:
         if delta.remainder is None:
@@ -260,17 +267,18 @@ def revert(series: Expansion, variable: sp.Symbol) -> Expansion:
     raise InputError("series", str(series), "a truncated series")
 
 
-def _image_order(series: Expansion, order: Order, leading_power: sp.Expr) -> Order:
+def _image_order(series: S, order: Order, leading_power: sp.Expr) -> Order:
     """O(x^p log^k) rewritten in y ~ x^leading_power."""
     return Order(sp.expand(order.power / leading_power), order.log)
 
 
-def substitute_series(expression: sp.Expr, images: dict[sp.Expr, Expansion]) -> Expansion:
+def substitute_series(expression: sp.Expr, images: dict[sp.Expr, S]) -> S:
     """Put series in the place of symbols (or function values) of an algebraic expression.
 
     ``expression`` may be built from +, ×, powers and numbers; whatever is not a key of ``images``
     is a coefficient and must be free of the variable.
 
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x = sp.Symbol("x", positive=True)
     >>> f = Expansion.build(x, 0, [(1, 0), (1, 1)], order=2)
     >>> u, v = sp.symbols("u v")

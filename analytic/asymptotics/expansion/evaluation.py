@@ -16,16 +16,16 @@ import sympy as sp
 
 from ...errors import InputError
 from ...precision import workdps
-from .asymptotic_series import Expansion
 from .ordering import exact_number
+from .truncated_series import TruncatedSeries
 
-__all__ = ["Estimate", "evaluate", "optimal_truncation", "term_values"]
+__all__ = ["OptimalTruncation", "evaluate", "optimal_truncation", "term_values"]
 
 GUARD_DIGITS = 15
 ENVELOPE = 4
 
 
-class Estimate(NamedTuple):
+class OptimalTruncation(NamedTuple):
     """An optimally truncated value, the size of the first terms left out, and how many are kept."""
 
     value: Any
@@ -33,7 +33,9 @@ class Estimate(NamedTuple):
     terms: int
 
 
-def parameter_values(series: Expansion, values: Mapping[str, Any]) -> dict[sp.Symbol, sp.Expr]:
+def parameter_values(
+    series: TruncatedSeries, values: Mapping[str, Any]
+) -> dict[sp.Symbol, sp.Expr]:
     """Parameters by symbol: the representative point, overridden by ``values`` (by name)."""
     symbols = series.parameters
     by_name = {str(s): s for s in symbols}
@@ -72,7 +74,7 @@ def number(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Expr]) -> Any:
     return +result
 
 
-def check_range(series: Expansion, x: Any, point: Mapping[sp.Symbol, sp.Expr]) -> None:
+def check_range(series: TruncatedSeries, x: Any, point: Mapping[sp.Symbol, sp.Expr]) -> None:
     """Raise InputError, naming the range and the alternative, when |x| leaves the validity."""
     size = np.abs(x) if isinstance(x, np.ndarray) else abs(x)
     bounds = [series.validity.low.subs(point), series.validity.high.subs(point)]
@@ -88,7 +90,7 @@ def check_range(series: Expansion, x: Any, point: Mapping[sp.Symbol, sp.Expr]) -
         )
 
 
-def term_values(series: Expansion, x: Any, values: Mapping[str, Any]) -> list[Any]:
+def term_values(series: TruncatedSeries, x: Any, values: Mapping[str, Any]) -> list[Any]:
     """The value of every term at ``x``, largest order first."""
     point = parameter_values(series, values)
     resolved = series.resolved()
@@ -108,7 +110,7 @@ def term_values(series: Expansion, x: Any, values: Mapping[str, Any]) -> list[An
 
 
 def evaluate(
-    series: Expansion,
+    series: TruncatedSeries,
     x: Any,
     values: Mapping[str, Any],
     terms: int | None = None,
@@ -136,7 +138,9 @@ def evaluate(
     )
 
 
-def optimal_truncation(series: Expansion, x: Any, values: Mapping[str, Any]) -> Estimate:
+def optimal_truncation(
+    series: TruncatedSeries, x: Any, values: Mapping[str, Any]
+) -> OptimalTruncation:
     """Sum up to, and not including, the smallest term: that term's size is the error estimate.
 
     ``x`` is one number.  When the terms still fall at the end of the series, the last one kept back
@@ -151,4 +155,4 @@ def optimal_truncation(series: Expansion, x: Any, values: Mapping[str, Any]) -> 
     parts = term_values(series, x, values)
     sizes = [max(abs(p) for p in parts[i : i + ENVELOPE]) for i in range(len(parts) - 1)]
     stop = min(range(1, len(sizes)), key=lambda i: (sizes[i], i))
-    return Estimate(mpmath.fsum(parts[:stop]), sizes[stop], stop)
+    return OptimalTruncation(mpmath.fsum(parts[:stop]), sizes[stop], stop)

@@ -31,8 +31,9 @@ from mpmath.libmp import from_man_exp
 
 from ... import precision
 from ...errors import InputError, OutsideTheoryError, PrecisionError
-from .asymptotic_series import Expansion, Order, Term, Validity
+from .asymptotic_series import Expansion
 from .ordering import Ordering
+from .truncated_series import Order, SeriesTerm, Validity
 
 __all__ = ["Gamma", "HurwitzZeta", "MellinTransform", "Pole", "Zeta"]
 
@@ -159,7 +160,7 @@ class Pole:
 
     place: sp.Expr
     multiplicity: int
-    terms: tuple[Term, ...]
+    terms: tuple[SeriesTerm, ...]
     origin: tuple[str, ...]
 
 
@@ -236,7 +237,7 @@ class MellinTransform:
         for k in range(multiplicity):  # x^{−ε} = Σ (−ε log x)^k/k!
             coefficient = product.get(-1 - k, sp.S.Zero) * (-1) ** k / sp.factorial(k)
             if coefficient != 0:
-                terms.append(Term(coefficient, sp.expand(-place), k))
+                terms.append(SeriesTerm(coefficient, sp.expand(-place), k))
         return Pole(place, multiplicity, tuple(terms), tuple(type(f).__name__ for f in singular))
 
     def series(

@@ -8,10 +8,13 @@ relative corrections are usually quoted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import sympy as sp
 
-from .asymptotic_series import Expansion, Order, Term
+from .truncated_series import Order, SeriesTerm, TruncatedSeries
+
+S = TypeVar("S", bound=TruncatedSeries)
 
 __all__ = ["definitions_latex", "latex", "text"]
 
@@ -25,7 +28,7 @@ def neat(coefficient: sp.Expr) -> sp.Expr:
     return min((factored, coefficient), key=lambda e: (e.count_ops(), len(str(e))))
 
 
-def _monomial(term: Term | Order, x: sp.Symbol, show: Callable[[sp.Expr], str]) -> str:
+def _monomial(term: SeriesTerm | Order, x: sp.Symbol, show: Callable[[sp.Expr], str]) -> str:
     """x^p log^k x, with the exponent over one denominator; empty for the constant 1."""
     exponent = sp.expand(term.power)
     if sp.fraction(sp.together(exponent))[1].free_symbols:
@@ -46,8 +49,8 @@ def _monomial(term: Term | Order, x: sp.Symbol, show: Callable[[sp.Expr], str]) 
 
 
 def _join(
-    series: Expansion,
-    terms: tuple[Term, ...],
+    series: S,
+    terms: tuple[SeriesTerm, ...],
     remainder: Order | None,
     show: Callable[[sp.Expr], str],
     product: str,
@@ -82,9 +85,10 @@ def _product(
     return f"{left}{product}{monomial}"
 
 
-def latex(series: Expansion, factored: bool = False, remainder: bool = True) -> str:
+def latex(series: S, factored: bool = False, remainder: bool = True) -> str:
     """LaTeX of the series.
 
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x, p = sp.symbols("x p", positive=True)
     >>> print(latex(Expansion.build(x, 0, [(1, 0), (-p, 1)], order=2)))
     1 - p\\,x + O\\!\\left(x^{2}\\right)
@@ -100,15 +104,16 @@ def latex(series: Expansion, factored: bool = False, remainder: bool = True) -> 
     return rf"{head}\left[{inner}\right]"
 
 
-def _pull_out(series: Expansion) -> tuple[Term, Expansion]:
+def _pull_out(series: S) -> tuple[SeriesTerm, S]:
     lead = series.lead
     rest = series * series.monomial(1 / lead.coefficient, -lead.power)
     return lead, rest.map_coefficients(lambda c: sp.factor_terms(sp.powsimp(c)))
 
 
-def text(series: Expansion, factored: bool = False) -> str:
+def text(series: S, factored: bool = False) -> str:
     """One line of plain text.
 
+    >>> from solvable.analytic.asymptotics.expansion import Expansion
     >>> x = sp.Symbol("x", positive=True)
     >>> print(text(Expansion.build(x, sp.oo, [(1, 0), (-2, -1)], order=-2)))
     1 - 2*x**(-1) + O(x**(-2))
@@ -120,6 +125,6 @@ def text(series: Expansion, factored: bool = False) -> str:
     return _join(series, series.terms, series.remainder, str, "*", ("O(", ")"))
 
 
-def definitions_latex(series: Expansion) -> list[str]:
+def definitions_latex(series: S) -> list[str]:
     """One ``symbol = value`` line for every named constant, dependencies after their users."""
     return [f"{sp.latex(s)} = {sp.latex(v)}" for s, v in series.definitions.items()]

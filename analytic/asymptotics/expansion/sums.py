@@ -32,9 +32,10 @@ import sympy as sp
 
 from ... import notation as symbols
 from ...errors import InputError, OutsideTheoryError
-from .asymptotic_series import Expansion, Order, Validity
+from .asymptotic_series import Expansion
 from .mellin import Gamma, HurwitzZeta, MellinTransform, Zeta
 from .ordering import Ordering
+from .truncated_series import Order, Validity
 
 __all__ = [
     "FiniteSizeSeries",

@@ -26,8 +26,9 @@ from ..balance.dominant import BEYOND
 from ..balance.limiting_form import LimitingForm, LimitTerm, limiting_form
 from ..balance.regime_statement import parse_regime
 from ..balance.systems import static_problem
-from ..expansion import Expansion, Order, Ordering, Term
+from ..expansion import Expansion, Order, Ordering, SeriesTerm
 from .limit import Limit, Setting, ratio, signs_resolved, with_noise, without_noise
+from .regime_names import SCALING, STATEMENTS
 
 __all__ = ["as_expansion", "expand_static", "kappa_0", "ridgeless_kappa", "stated_limit"]
 
@@ -86,14 +87,14 @@ def as_expansion(form: LimitingForm, point: Mapping[sp.Symbol, Any]) -> Expansio
     return Expansion(variable, at, tuple(terms), order, ordering, named)
 
 
-def _one_variable(term: LimitTerm, variable: sp.Symbol) -> list[Term]:
+def _one_variable(term: LimitTerm, variable: sp.Symbol) -> list[SeriesTerm]:
     power = sp.sympify(term.exponents.get(variable, 0))
     others = sp.Mul(*(s**e for s, e in term.exponents.items() if s != variable))
     if not term.coefficient.has(sp.log(variable)):
-        return [Term(_positive(term.coefficient) * others, power)]
+        return [SeriesTerm(_positive(term.coefficient) * others, power)]
     symbol = sp.Dummy("log")
     poly = sp.Poly(sp.expand(term.coefficient.subs(sp.log(variable), symbol)), symbol)
-    return [Term(_positive(sp.factor(k)) * others, power, n) for (n,), k in poly.terms()]
+    return [SeriesTerm(_positive(sp.factor(k)) * others, power, n) for (n,), k in poly.terms()]
 
 
 def _positive(coefficient: sp.Expr) -> sp.Expr:
@@ -136,8 +137,6 @@ def ridgeless_kappa(setting: Setting) -> Mapping[sp.Symbol, Any]:
 
 def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
     """The limit that a name stands for."""
-    from . import SCALING, STATEMENTS
-
     if name in ("N<<T", "T<<N", "N/T", "T/N"):
         smaller = name[0]
     larger = "T" if smaller == "N" else "N"

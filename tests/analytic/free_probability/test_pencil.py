@@ -7,7 +7,8 @@ from solvable.analytic.free_probability import parse_declarations, parse_express
 from solvable.analytic.free_probability.expression import outputs
 from solvable.analytic.free_probability.minimisation import minimise_pencil
 from solvable.analytic.free_probability.models import EXPRESSIONS
-from solvable.analytic.free_probability.pencil import Pencil, build_pencil
+from solvable.analytic.free_probability.pencil import Pencil
+from solvable.analytic.free_probability.realisation import build_pencil
 
 
 def pencil_of(text, minimal=True, **declarations):

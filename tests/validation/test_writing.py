@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from solvable.analytic.errors import InputError
-from solvable.validation.files import check_writable, replacing, write_text
+from solvable.validation.writing import check_writable, replacing, write_text
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path):
@@ -22,7 +22,7 @@ def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("solvable.validation.files.os.fsync", full)
+    monkeypatch.setattr("solvable.validation.writing.os.fsync", full)
     with pytest.raises(InputError, match=r"--to = .*laws\.tex.*\(No space left"):
         write_text(target, "new", "--to")
     assert target.read_text() == "old"
