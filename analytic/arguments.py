@@ -5,6 +5,7 @@ Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allow
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -94,6 +95,16 @@ def count(name: str, value: Any, at_least: int = 1) -> int:
     if value < at_least:
         raise InputError(name, _show(value), allowed)
     return int(value)
+
+
+def meant(value: str, options: Iterable[str], most: int = 3) -> str:
+    """What a misspelt name may have meant, to be put behind a message.
+
+    >>> meant("rigde", ["ridge", "noise"])
+    ' (did you mean ridge?)'
+    """
+    close = difflib.get_close_matches(value, list(options), n=most)
+    return f" (did you mean {', '.join(close)}?)" if close else ""
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:

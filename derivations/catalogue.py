@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from solvable.analytic.arguments import meant
 from solvable.analytic.errors import InputError
 
 from .bibliography import Reference
@@ -96,17 +97,10 @@ def names() -> list[str]:
 def load(name: str) -> Derivation:
     """Build the derivation called ``name``."""
     if name not in entries():
-        raise InputError("NAME", name, "a name that `solvable list` prints" + _hint(name))
+        raise InputError("NAME", name, "a name that `solvable list` prints" + meant(name, names()))
     entry = entries()[name]
     parts = entry.build()
     return Derivation(
         name, entry.title, entry.summary, tuple(parts.steps), parts.conclusion,
         entry.references, tuple(parts.assumptions), tuple(parts.notes),
     )  # fmt: skip
-
-
-def _hint(name: str) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, names(), n=3)
-    return f" (did you mean {', '.join(close)}?)" if close else ""

@@ -24,10 +24,13 @@ from . import options as types
 from . import output
 
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
-#: the parameters of all rules by name
-PARAMETERS = {item.name: item.metadata for kind in RULES.values() for item in fields(kind)}
 #: the batch of a rule that can follow a schedule, where it has no such parameter
 SCHEDULED = {"gd": math.inf, "sgd": 1, "minibatch": 1}
+
+
+def parameters() -> dict[str, Any]:
+    """The parameters of all rules by name, of those defined until now."""
+    return {item.name: item.metadata for kind in RULES.values() for item in fields(kind)}
 
 
 def _checked(name: str, check: Any) -> Any:
@@ -53,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
         help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
     add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
-    for name, about in PARAMETERS.items():
+    for name, about in parameters().items():
         if about["plain"] is bool:
             add(f"--{name}", action="store_true", default=None, help=about["help"])
         else:
@@ -102,7 +105,7 @@ def learner_of(arguments: argparse.Namespace) -> Learner:
     """The training rule that the options describe; an option that it lacks is an error."""
     kind = RULES[arguments.learner]
     known = {item.name: item for item in fields(kind)}
-    given = {name: getattr(arguments, name) for name in PARAMETERS}
+    given = {name: getattr(arguments, name) for name in parameters()}
     if arguments.ridge is not None:
         if given.get("decay") is not None:
             raise InputError("--decay", given["decay"], "only one of --ridge and --decay")

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from solvable.analytic.arguments import meant
 from solvable.analytic.errors import InputError
 from solvable.validation.executors import (
     SerialExecutor,
@@ -68,17 +69,9 @@ def chosen(arguments: argparse.Namespace, available: Sequence[str]) -> list[str]
         raise InputError("NAME", " ".join(arguments.names) or None, "one or more names, or --all")
     for name in arguments.names:
         if name not in available:
-            raise InputError(
-                "NAME", name, "a name that `solvable check --list` prints" + _hint(name, available)
-            )
+            hint = meant(name, available)
+            raise InputError("NAME", name, f"a name that `solvable check --list` prints{hint}")
     return list(available) if arguments.all else list(dict.fromkeys(arguments.names))
-
-
-def _hint(name: str, available: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, available, n=3)
-    return f" (did you mean {', '.join(close)}?)" if close else ""
 
 
 def identity(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:

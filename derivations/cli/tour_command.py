@@ -19,8 +19,8 @@ from .. import catalogue
 from ..checks import FiniteSize, Statistical, Verdict
 from ..export.plain import pretty
 from ..relations import equation
+from . import bounds, output
 from . import options as types
-from . import output
 
 STOPS = ("ridge-regression", "resolvent", "test-loss", "ridgeless-loss")
 DIGITS = 30
@@ -49,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print_derivations(checked)
         print_evaluation(evaluated)
-    with progress_bar("simulating") as progress:
-        comparison = quick_look(seeds=max(2, arguments.seeds), progress=progress)
+    comparison = simulate(max(2, arguments.seeds))
     if arguments.json:
         output.print_json(as_json(checked, evaluated, comparison))
     else:
@@ -84,6 +83,12 @@ def evaluate() -> list[tuple[str, ...]]:
         values = (output.decimal(x, DIGITS) for x in (result.kappa, result.excess_loss))
         rows.append((str(n), str(t), str(ridge), str(noise), *values))
     return rows
+
+
+def simulate(seeds: int) -> Findings:
+    """The quick look, with a bar."""
+    with bounds.bar_is_drawn(), progress_bar("simulating") as progress:
+        return quick_look(seeds=seeds, progress=progress)
 
 
 def print_derivations(checked: list[tuple[str, str, Verdict]]) -> None:

@@ -83,3 +83,14 @@ def test_a_sign_of_life_only_where_it_is_wanted(capsys, monkeypatch):
     with bounds.sign_of_life("limit", lines=True):
         time.sleep(0.05)
     assert capsys.readouterr().err == "solvable limit: at work for 0 s\n"
+
+
+def test_where_a_bar_is_drawn_the_sign_of_life_is_told(monkeypatch):
+    """Otherwise both write over one another on a terminal."""
+    from solvable.derivations.cli import tour_command
+
+    told = []
+    monkeypatch.setattr(tour_command, "quick_look", lambda **_: told.append(bounds._bars) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tour_command.simulate(2)
+    assert told == [1] and bounds._bars == 0

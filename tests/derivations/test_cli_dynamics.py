@@ -2,12 +2,21 @@
 
 import json
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from solvable.analytic.arguments import positive
 from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.learners import (
+    RULES,
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    OnePassSGD,
+    about,
+)
 from solvable.analytic.loss import static_loss
 from solvable.analytic.scheduled_training import scheduled_dynamics
 from solvable.analytic.schedules import schedule
@@ -182,3 +191,21 @@ def test_bad_schedules_are_one_line(capsys, options, words):
     status, out, err = run(capsys, "--times", "10", *options)
     assert status == 2 and out == "" and len(err.strip().splitlines()) == 1
     assert all(word in err for word in words), err
+
+
+def test_a_rule_defined_later_has_its_own_options(capsys, monkeypatch):
+    """The options are those of the rules that are known when the command is called."""
+
+    @dataclass(frozen=True)
+    class Halted(GradientFlow):
+        patience: float = field(default=1.0, metadata=about(positive, "of a rule defined later"))
+        rule = "halted"
+
+    command = ["dynamics", *MODEL, "--times", "2", "--learner", "halted", "--patience"]
+    try:
+        assert main([*command, "3"]) == 0
+        with pytest.raises(SystemExit):
+            main([*command, "-1"])
+    finally:
+        del RULES["halted"]
+    assert "--patience" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """The regimes that have names, and the statements that the names are short for."""
 
-import difflib
-
+from ...arguments import meant
 from ...errors import InputError
 
 #: every regime and what it means, in words
@@ -59,8 +58,6 @@ def regime_name(regime: str) -> str | None:
         return ALIASES[plain]
     if any(sign in plain for sign in (",", "=", "~", "->", "1<<")):
         return None
-    canonical = {n.lower(): n for n in REGIMES}
-    close = difflib.get_close_matches(plain, list(canonical), n=1)
-    hint = f" (did you mean {canonical[close[0]]}?)" if close else ""
+    hint = meant(str(regime), REGIMES, 1)
     names = ", ".join(REGIMES)
     raise InputError("regime", repr(regime), f"one of {names}, or a statement{hint}")
