@@ -36,6 +36,9 @@ from .analytic.optimal_ridge import optimal_ridge as optimal_ridge
 from .analytic.power_sums import enclosure as enclosure
 from .analytic.power_sums import power_sum as power_sum
 from .analytic.power_sums import power_sum_with_error as power_sum_with_error
+from .analytic.prediction import Prediction as Prediction
+from .analytic.prediction import kernel_matrix as kernel_matrix
+from .analytic.prediction import predict as predict
 from .analytic.resolvent import RenormalisedRidge as RenormalisedRidge
 from .analytic.resolvent import ResolventSolution as ResolventSolution
 from .analytic.resolvent import eigenvalue_density as eigenvalue_density

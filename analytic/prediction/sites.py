@@ -1,0 +1,231 @@
+r"""The site formula: T of P points drawn, each point its own effective ridge.
+
+Regression on a subset S is (K + D)⁻¹ with D_i = r on S and ∞ elsewhere. Its average over subsets,
+α = T/P, is 𝒢 = (cK + diag κ)⁻¹, each site being treated exactly in the mean of the others
+(the coherent potential): with g = diag 𝒢 and the variance h_i = 1/g_i − κ_i of point i that the
+others leave unexplained,
+
+    g_i = α/(h_i + r),      so      κ_i = r + (1 − α)/g_i,
+
+    1/c = 1 + Tr(K𝒢)/N      for regression on N random features of kernel K, c = 1 for N = ∞.
+
+Every error is a derivative of yᵀ𝒢y. Points left out are given a large ridge 1/ε, and
+E_test = (P − T)⁻¹ ∂_ε yᵀ𝒢y, E_train = −(r²/T) ∂_r yᵀ𝒢y. With k = −∂κ and u = 𝒢y this is
+
+    A k = α 1 + δ b,      A = diag(g²/(1 − α)) − 𝒢∘𝒢,      b = diag(𝒢K𝒢),
+    E_test = [Σ k_i u_i² + δ uᵀKu]/(P − T),      δ = (b·k)/[N (1/c² − Tr(K𝒢K𝒢)/N)],
+
+and the same with −κ for κ and g²/(1 − α) for α gives E_train. A is positive definite; its
+smallest eigenvalue is the distance to the pole of the variance.
+
+The same ladder gives the covariance of the errors e_i of two points over training sets, as if each
+had an independent noise of variance w_i, A w = u²: e_i has mean u_i/g_i, mean square α w_i/(1 − α),
+and Cov(e_i, e_j) = (𝒢 diag(w) 𝒢)_ij/(g_i g_j) − 𝒢_ij (w_i/g_j + w_j/g_i)·… for i ≠ j; from it
+follows the spread of the test error of one training set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse.linalg import LinearOperator, cg
+
+from ..errors import OutsideTheoryError, PrecisionError
+
+STEPS = 60
+TOLERANCE = 1e-9  # relative, of κ_i
+
+
+@dataclass(frozen=True)
+class Medium:
+    """The mean resolvent 𝒢 of the subsets, κ_i, and c."""
+
+    resolvent: np.ndarray
+    kappa: np.ndarray
+    compression: float
+    share: float
+    ridge: float
+    features: float
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """g."""
+        return np.diag(self.resolvent)
+
+
+@dataclass(frozen=True)
+class SiteErrors:
+    """Test and training error, their mean over subsets, and the spread over training sets.
+
+    ``by_point`` is the mean error of every point where it is left out.
+    """
+
+    test: float
+    train: float
+    spread: float
+    by_point: np.ndarray
+
+
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of a positive definite matrix, through its Cholesky factor."""
+    factor, failed = lapack.dpotrf(matrix, lower=1)
+    if failed:
+        raise PrecisionError("the kernel matrix plus ridge is not positive definite in float64", 0)
+    lower, _ = lapack.dpotri(factor, lower=1)
+    lower = np.tril(lower)
+    return lower + np.tril(lower, -1).T
+
+
+def medium(
+    kernel: np.ndarray,
+    samples: float,
+    ridge: float,
+    features: float = np.inf,
+    start: Medium | None = None,
+) -> Medium:
+    """Solve for κ_i and c, from the medium of a neighbouring size if one is given.
+
+    >>> found = medium(np.eye(4), 2, 1.0)  # independent points: h = 1, κ = (r + (1 − α)h)/α
+    >>> found.kappa.round(9)
+    array([3., 3., 3., 3.])
+    """
+    pool = len(kernel)
+    share = samples / pool
+    if not 0 < share < 1:
+        raise OutsideTheoryError(f"{samples:g} of {pool} points: a part of the pool is to be drawn")
+    kappa, scale = _start(kernel, share, ridge, start)
+    for _ in range(STEPS):
+        shifted = scale * kernel
+        shifted[np.diag_indices(pool)] += kappa
+        resolvent = inverse(shifted)
+        g = np.diag(resolvent)
+        missing = ridge + (1 - share) / g - kappa
+        change = _solve(resolvent, share, missing * g**2 / (1 - share))
+        change = np.maximum(change, -0.7 * kappa)  # κ stays positive
+        new_scale: float = scale
+        if np.isfinite(features):
+            new_scale = float(1 / (1 + (pool - kappa @ g) / scale / features))
+        kappa = kappa + change
+        moved = max(np.max(np.abs(change / kappa)), abs(new_scale / scale - 1))
+        scale = new_scale
+        if moved < np.sqrt(TOLERANCE) * 1e-2 and (np.isinf(features) or moved < TOLERANCE):
+            break
+    else:
+        raise PrecisionError(f"the site equations did not settle in {STEPS} steps", 0)
+    return _medium(kernel, kappa, scale, share, ridge, features)
+
+
+def _medium(
+    kernel: np.ndarray, kappa: np.ndarray, scale: float, share: float, ridge: float, n: float
+) -> Medium:
+    shifted = scale * kernel
+    shifted[np.diag_indices(len(kernel))] += kappa
+    return Medium(inverse(shifted), kappa, scale, share, ridge, n)
+
+
+def _start(
+    kernel: np.ndarray, share: float, ridge: float, start: Medium | None
+) -> tuple[np.ndarray, float]:
+    diagonal = np.diag(kernel)
+    if start is None:
+        return (ridge + (1 - share) * diagonal) / share, 1.0
+    left = np.maximum(1 / start.diagonal - start.kappa, 0)  # h_i there
+    return (ridge + (1 - share) * left) / share, start.compression
+
+
+def _solve(resolvent: np.ndarray, share: float, right: np.ndarray) -> np.ndarray:
+    """[diag(g²/(1 − α)) − 𝒢∘𝒢]⁻¹ applied to a vector, by conjugate gradients."""
+    g = np.diag(resolvent)
+    squared = resolvent**2
+    diagonal = g**2 / (1 - share)
+    root = 1 / np.sqrt(diagonal)
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        x = x.ravel()
+        return x - root * (squared @ (root * x))
+
+    operator = LinearOperator((len(g), len(g)), matvec=scaled, dtype=float)  # type: ignore[call-arg]
+    found, stalled = cg(operator, root * right, rtol=1e-11, atol=0, maxiter=20 * len(g))
+    if stalled:
+        raise PrecisionError("the variance equation of the sites is singular to rounding", 0)
+    return root * found
+
+
+def site_errors(
+    kernel: np.ndarray, targets: np.ndarray, at: Medium, noise: float = 0
+) -> SiteErrors:
+    """The errors in a medium; ``noise`` is the variance of noise added to all labels.
+
+    >>> kernel = np.eye(4)
+    >>> site_errors(kernel, np.ones((4, 1)), medium(kernel, 2, 1.0)).train.__round__(9)
+    0.25
+    """
+    resolvent, g, share = at.resolvent, at.diagonal, at.share
+    pool = len(g)
+    drawn = share * pool
+    u = resolvent @ targets
+    columns = targets.shape[1]
+    squares = np.sum(u**2, axis=1) + noise * columns * np.sum(resolvent**2, axis=1)
+    coupling, outer, energy = _features(kernel, at, u, noise * columns)
+    test = train = 0.0
+    for which, source in (("test", np.full(pool, share)), ("train", g**2 / (1 - share))):
+        k = _solve(resolvent, share, source)
+        shift = 0.0
+        if coupling:
+            along = _solve(resolvent, share, outer)  # the rank-one response of c
+            amount = (outer @ k) / (1 - coupling * (outer @ along))
+            k, shift = k + coupling * amount * along, coupling * amount
+        value = float(k @ squares) + shift * energy
+        if which == "test":
+            test = value / (pool - drawn)
+        else:
+            train = at.ridge**2 * value / drawn
+    w = _solve(resolvent, share, squares)
+    by_point = share / (1 - share) * w
+    return SiteErrors(test, train, _spread(at, u, w, by_point), by_point)
+
+
+def _features(
+    kernel: np.ndarray, at: Medium, u: np.ndarray, noise: float
+) -> tuple[float, np.ndarray, float]:
+    """1/[N (1/c² − Tr(K𝒢K𝒢)/N)], b = diag(𝒢K𝒢) and yᵀ𝒢K𝒢y, without the matrix products."""
+    if np.isinf(at.features):
+        return 0.0, np.zeros(len(kernel)), 0.0
+    c, g = at.compression, at.resolvent
+    outer = (np.diag(g) - np.sum(g**2 * at.kappa, axis=1)) / c  # c𝒢K𝒢 = 𝒢 − 𝒢κ𝒢
+    mixed = at.kappa[:, None] * g  # κ𝒢; cK𝒢 = 1 − κ𝒢
+    trace = (len(g) - 2 * np.trace(mixed) + np.sum(mixed * mixed.T)) / c**2
+    energy = float(np.sum(u * (kernel @ u))) + noise * float(outer.sum())
+    return 1 / (at.features / c**2 - trace), outer, energy
+
+
+def _spread(at: Medium, u: np.ndarray, w: np.ndarray, by_point: np.ndarray) -> float:
+    """The standard deviation of the mean error of the points left out, over training sets."""
+    g = at.diagonal
+    linked = at.resolvent / g
+    moving = (linked.T * w) @ linked - linked.T * w - (linked.T * w).T
+    np.fill_diagonal(moving, 0)  # which points are left out is added below
+    mean = u / g[:, None]
+    columns = u.shape[1]
+    pairs = 2 * np.sum(moving**2) / columns + 4 * np.sum((mean @ mean.T) * moving) / columns
+    own = np.sum((by_point - by_point.mean()) ** 2) * at.share / (1 - at.share)
+    return float(np.sqrt(max(pairs + own, 0.0)) / len(g))
+
+
+def along(
+    kernel: np.ndarray,
+    targets: np.ndarray,
+    samples: Any,
+    ridge: float,
+    features: float = np.inf,
+    noise: float = 0,
+) -> list[SiteErrors]:
+    """`site_errors` for several sizes of the training set, each started from the one before."""
+    found, last = [], None
+    for t in samples:
+        last = medium(kernel, float(t), ridge, features, last)
+        found.append(site_errors(kernel, targets, last, noise))
+    return found

@@ -1,0 +1,173 @@
+r"""`solvable predict`: learning curves of real data, without a fitted parameter.
+
+FILE holds samples in rows, --labels one label per sample. The test error of kernel ridge
+regression on T of the samples is predicted by the site formula, from the kernel matrix and the
+labels of the pool alone, with the interval in which that of one training set lies; beside it free
+compression and the textbook (eigenvalues and target alignment). --measure K trains on K random
+subsets. The error is the squared distance to the target, on samples that were not drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from solvable.analytic.data.arrays import read_array, read_labels
+from solvable.analytic.errors import InputError
+from solvable.analytic.prediction import KERNELS, Prediction, as_targets, kernel_matrix, predict
+from solvable.analytic.prediction.targets import KINDS
+
+from . import options as types
+from . import output
+
+POOL, LARGEST_POOL = 2000, 8000
+
+EPILOG = """\
+Inputs x are divided by their root mean square norm; then, with u = cos of the angle of x and x',
+  rbf      exp(-|x - x'|^2/(2 l^2))      l: the median distance of two samples, or --length
+  laplace  exp(-|x - x'|/l)              (in the units of FILE)
+  linear   x.x'
+  relu     |x| |x'| [sin(arccos u) + (pi - arccos u) u]/pi                    (arc-cosine)
+  ntk      |x| |x'| [sin(arccos u) + 2 (pi - arccos u) u]/(2 pi)     (one hidden ReLU layer)
+The ridge G is that of (K + G)^-1, not divided by anything; with --features N, of
+(phi phi^T/N + G)^-1, the average of phi phi^T/N being K.
+Words, and whole numbers of 3 or more different values, name classes (targets 1 and 0, errors
+summed over the classes); everything else is regressed as it stands.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable predict`."""
+    add = parser.add_argument
+    add("data", metavar="FILE", help="samples in rows: npy, npz, csv, txt or parquet")
+    add("--labels", required=True, metavar="FILE", help="a label per sample")
+    add("--targets", choices=KINDS, default="auto", help="classes, or real values")
+    add("--kernel", choices=KERNELS, required=True)
+    add("--length", type=types.positive, metavar="L", help="of rbf and laplace")
+    add("--samples", type=types.listed(types.count), required=True, metavar="T,T,…",
+        help="sizes of the training set")  # fmt: skip
+    add("--features", type=types.count_or_infinite, default=float("inf"), metavar="N|inf",
+        help="random features of this kernel (default: inf, the kernel)")  # fmt: skip
+    add("--ridge", type=types.positive, required=True, metavar="G", help="γ > 0")
+    add("--noise", type=types.nonnegative, default=0, metavar="S2",
+        help="variance of noise added to all labels (default: 0)")  # fmt: skip
+    add("--pool", type=types.count, metavar="P",
+        help=f"samples that are kept, at random (default: all, or {POOL})")  # fmt: skip
+    add("--measure", type=types.count, metavar="K", help="train on K random subsets of each size")
+    add("--seed", type=types.count_from_zero, default=0, metavar="S", help="default: 0")
+    add("--fast", action="store_true", help="free compression instead of the site formula")
+    types.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict, measure and print."""
+    if arguments.format == "latex":
+        raise InputError("--format", "latex", "text or json")
+    data, labels = _read(arguments)
+    length = None if arguments.length is None else float(arguments.length)
+    kernel = kernel_matrix(data, arguments.kernel, length)
+    targets = as_targets(labels, len(data), arguments.targets)
+    notes = _notes(data, labels)
+    samples = np.array(arguments.samples)
+    settings: dict[str, Any] = {"features": float(arguments.features),
+                                "noise": float(arguments.noise)}  # fmt: skip
+    ridge = float(arguments.ridge)
+    found = predict(kernel, targets, samples, ridge, fast=arguments.fast, **settings)
+    columns = _columns(found, arguments.fast)
+    if arguments.measure:
+        from solvable.validation.subset_training import measure
+
+        trained = measure(
+            kernel, targets, samples, ridge, arguments.measure, seed=arguments.seed, **settings
+        )
+        columns["measured"] = trained.mean
+        if arguments.measure > 1:
+            columns["standard_error"] = trained.standard_error
+            columns["measured_spread"] = trained.spread
+    heading = {
+        "kernel": arguments.kernel, "length": kernel.length, "ridge": ridge,
+        "features": output.json_number(settings["features"]), "noise": settings["noise"],
+        "pool": len(data), "inputs": data.shape[1], "outputs": targets.shape[1],
+        "seed": arguments.seed, "repetitions": arguments.measure,
+    }  # fmt: skip
+    if arguments.format == "json":
+        lists: dict[str, Any] = {name: _plain(values) for name, values in columns.items()}
+        for name in ("measured", "standard_error"):
+            lists.setdefault(name, None)
+        output.print_json({**heading, **lists, "notes": notes})
+    else:
+        _print(heading, columns, notes)
+    return 0
+
+
+def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Samples and labels, of a random part of them where they are too many."""
+    data = read_array(arguments.data)
+    labels = read_labels(arguments.labels, "--labels", samples=len(data))
+    pool = arguments.pool
+    if pool is None:
+        pool = min(len(data), max(POOL, 2 * max(arguments.samples)))
+    if not 2 <= pool <= min(len(data), LARGEST_POOL):
+        raise InputError("--pool", pool, f"from 2 to {min(len(data), LARGEST_POOL)} samples")
+    if max(arguments.samples) >= pool:
+        raise InputError("--samples", max(arguments.samples), f"fewer than the pool of {pool}: "
+                         "the rest is tested on")  # fmt: skip
+    if pool < len(data):
+        kept = np.sort(np.random.default_rng(arguments.seed).permutation(len(data))[:pool])
+        data, labels = data[kept], labels[kept]
+    return data, labels
+
+
+def _notes(data: np.ndarray, labels: np.ndarray) -> list[str]:
+    """What the reader of the numbers has to know about the data."""
+    _, first, place = np.unique(data, axis=0, return_index=True, return_inverse=True)
+    repeated = len(data) - len(first)
+    if not repeated:
+        return []
+    notes = [f"{repeated} of {len(data)} rows repeat another: their error is seen in training, "
+             "and the curves are those of data with copies"]  # fmt: skip
+    place = place.ravel()
+    same = np.asarray(labels[first][place] == labels).reshape(len(data), -1).all(axis=1)
+    if not same.all():
+        notes.append(f"{int((~same).sum())} of them have another label than their copy")
+    return notes
+
+
+def _columns(found: Prediction, fast: bool) -> dict[str, np.ndarray]:
+    columns = {"samples": found.samples, "predicted": found.predicted}
+    if not fast:
+        columns |= {"low": found.low, "high": found.high, "spread": found.spread}
+    columns["train"] = found.train
+    return columns | {name.replace("-", "_"): values for name, values in found.others.items()}
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    whole = bool(np.all(values == np.round(values))) and np.max(np.abs(values)) < 1e15
+    return [int(x) if whole else float(x) for x in values]
+
+
+_TITLES = {
+    "samples": "T", "predicted": "predicted", "low": "one set: low", "high": "high",
+    "train": "training", "free_compression": "free compr.", "textbook": "textbook",
+    "measured": "measured", "standard_error": "± (s.e.)",
+}  # fmt: skip
+
+
+def _print(heading: dict[str, Any], columns: dict[str, np.ndarray], notes: list[str]) -> None:
+    length = "" if heading["length"] is None else f", ℓ = {heading['length']:.6g}"
+    print(f"{heading['kernel']} kernel{length}, ridge {heading['ridge']:g}, N = "
+          f"{heading['features']}; a pool of {heading['pool']} samples of {heading['inputs']} "
+          f"inputs, {heading['outputs']} target column(s)")  # fmt: skip
+    shown = [name for name in _TITLES if name in columns]
+    rows = [
+        [f"{columns[name][i]:g}" if name == "samples" else f"{columns[name][i]:.4g}"
+         for name in shown]
+        for i in range(len(columns["samples"]))
+    ]  # fmt: skip
+    output.print_table([_TITLES[name] for name in shown], rows)
+    if "low" in columns:
+        print("low, high: the interval of one training set in 95 of 100 draws.")
+    for note in notes:
+        print(f"Note: {note}.")

@@ -1,0 +1,109 @@
+"""Regression trained on random subsets of a labelled pool, tested on the rest of it.
+
+The reference for `analytic.prediction`: nothing is taken from there but the kernel matrix and the
+definition of a kernel's random features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from solvable.analytic.prediction.kernel_matrix import KernelMatrix
+
+
+@dataclass(frozen=True)
+class SubsetErrors:
+    """Test errors of single training sets: shape (sizes, repetitions), and those on the set."""
+
+    samples: np.ndarray
+    test: np.ndarray
+    train: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean over training sets."""
+        return self.test.mean(axis=1)
+
+    @property
+    def spread(self) -> np.ndarray:
+        """The standard deviation over training sets."""
+        return self.test.std(axis=1, ddof=1)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """That of the mean."""
+        return self.spread / np.sqrt(self.test.shape[1])
+
+
+def measure(
+    kernel: KernelMatrix,
+    targets: np.ndarray,
+    samples: Any,
+    ridge: float,
+    repetitions: int,
+    *,
+    features: float = np.inf,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> SubsetErrors:
+    """Train on ``repetitions`` random subsets of every size; fresh features for each subset.
+
+    ``noise`` is the variance of Gaussian noise on the labels of the whole pool, drawn anew for each
+    subset. The numbers depend on the seed alone, not on which other sizes there are.
+    """
+    sizes = np.atleast_1d(np.asarray(samples, int))
+    errors = np.empty((2, len(sizes), repetitions))
+    for i, size in enumerate(sizes):
+        seeds = np.random.SeedSequence([seed, int(size)]).spawn(repetitions)
+        for k, one in enumerate(seeds):
+            rng = np.random.default_rng(one)
+            errors[:, i, k] = _one(kernel, targets, int(size), ridge, features, noise, rng)
+    return SubsetErrors(sizes, *errors)
+
+
+def _one(
+    kernel: KernelMatrix, targets: np.ndarray, size: int, ridge: float, features: float,
+    noise: float, rng: np.random.Generator,
+) -> tuple[float, float]:  # fmt: skip
+    """(test error, training error) of one subset."""
+    order = rng.permutation(len(targets))
+    drawn, rest = order[:size], order[size:]
+    labels = targets + np.sqrt(noise) * rng.standard_normal(targets.shape) if noise else targets
+    if np.isinf(features):
+        matrix = kernel.matrix
+        gram, cross = matrix[np.ix_(drawn, drawn)], matrix[np.ix_(rest, drawn)]
+    else:
+        phi = random_features(kernel, int(features), rng) / np.sqrt(features)
+        gram, cross = phi[drawn] @ phi[drawn].T, phi[rest] @ phi[drawn].T
+    factor = cho_factor(gram + ridge * np.eye(size), lower=True)
+    weights = cho_solve(factor, labels[drawn])
+    test = np.sum((labels[rest] - cross @ weights) ** 2, axis=1).mean()
+    return float(test), float(ridge**2 * np.sum(weights**2, axis=1).mean())
+
+
+def random_features(kernel: KernelMatrix, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` random features of every sample, shape (P, N), whose φφᵀ/N averages to K.
+
+    >>> from solvable.analytic.prediction.kernel_matrix import KERNELS, kernel_matrix
+    >>> x, rng = np.random.default_rng(1).normal(size=(6, 3)), np.random.default_rng(0)
+    >>> for name in KERNELS:
+    ...     phi, exact = random_features(k := kernel_matrix(x, name), 40000, rng), k.matrix
+    ...     assert np.abs(phi @ phi.T / 40000 - exact).max() < 0.06, name
+    """
+    x = kernel.inputs / kernel.scale
+    w = rng.standard_normal((x.shape[1], count))
+    if kernel.length is not None:
+        length = kernel.length / kernel.scale
+        if kernel.kernel == "laplace":  # the Cauchy law: a Gaussian over an independent |Gaussian|
+            w = w / np.abs(rng.standard_normal(count))
+        return np.sqrt(2) * np.cos(x @ w / length + 2 * np.pi * rng.random(count))
+    field = x @ w
+    if kernel.kernel == "linear":
+        return field
+    if kernel.kernel == "relu":
+        return np.sqrt(2) * np.maximum(field, 0)
+    return np.maximum(field, 0) + (field > 0) * (x @ rng.standard_normal(w.shape))
