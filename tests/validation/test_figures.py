@@ -7,6 +7,7 @@ import pytest
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments import load, names
 from solvable.validation.experiments.evaluate import evaluate
+from solvable.validation.experiments.experiment import Curve, Guide
 from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
 from solvable.validation.sweep import SweepResult, sweep
 from tests.validation import synthetic_experiments as synthetic
@@ -108,17 +109,18 @@ def as_predicted(function, cells, seeds):
 @pytest.mark.parametrize("name", names())
 def test_the_layout_of_every_experiment(name):
     """Theory, labels and captions as they are; points at the predicted values."""
-    experiment = dataclasses.replace(load(name))
+    experiment = load(name)
     plan = experiment.plan(experiment.quick)
     quiet = dataclasses.replace(
-        experiment, build=lambda p: dataclasses.replace(experiment.build(p), facts=lambda m: [])
+        experiment,
+        build=lambda p: (x for x in experiment.build(p) if isinstance(x, (Curve, Guide))),
     )
     found = evaluate(quiet, as_predicted)
     series = tuple(
         dataclasses.replace(s, points=tuple(
             dataclasses.replace(p, simulated=dataclasses.replace(
                 p.simulated, mean=q.theory if math.isfinite(q.theory) else math.nan, error=0.01,
-            )) for p, q in zip(s.points, t.points)
-        )) for s, t in zip(found.series, plan.series)
+            )) for p, q in zip(s.points, t.marks)
+        )) for s, t in zip(found.series, plan.curves)
     )  # fmt: skip
     assert_nothing_is_clipped_or_covered(draw(dataclasses.replace(found, series=series)))
