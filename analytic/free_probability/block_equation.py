@@ -142,7 +142,7 @@ class Diagonal:
         length = 1
         if records:
             longest = [len(given.eigenvalues[r.eigenvalue]) for r in records]
-            sizes = [float(np.max(numbers.scalar(s))) for r in records for s in r.symbol.shape]
+            sizes = [float(np.max(numbers.scalar(s).real)) for r in records for s in r.symbol.shape]
             length = max(*longest, *(int(s) for s in sizes))
             order = np.arange(length)
             for space in spaces:
@@ -214,7 +214,7 @@ class Whole:
             else:
                 whole = np.diag(values) if basis is None else (basis * values) @ basis.T
             self.matrices[name] = whole
-        self.sizes = {s: int(np.max(numbers.scalar(s))) for s in spaces}
+        self.sizes = {s: int(np.max(numbers.scalar(s).real)) for s in spaces}
         self.blocks: list[sp.Expr] = []
 
     def word(self, word: Word, space: sp.Expr) -> np.ndarray:

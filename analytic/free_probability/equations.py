@@ -9,6 +9,7 @@ for, solves them numerically (`solve`), and proves itself against planar pairing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from .pencil import Pencil, free_scalars
 from .realisation import build_pencil
 from .reduction import LinearSystem, Reduction, reduce_system
 from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
+from .small_system import LONGEST
 from .text import parse_expression
 from .trace_function import TraceFunction, trace_function
 
@@ -72,6 +74,19 @@ class SelfConsistentEquations:
         name = free_stem(("value", "result"), (s.name for s in self.all_scalars()))
         value = sp.Eq(sp.Symbol(name), self.value, evaluate=False)
         return [*self.relations, *linear, value]
+
+    @property
+    def closed_form(self) -> SelfConsistentEquations:
+        """The same with every unknown put in that can be, however long the formulas become.
+
+        `derive` stops where a formula would fill more than some lines, see `small_system`.
+        """
+        if not self.reduction.shortened:
+            return self
+        if "closed form" not in self.memory:
+            arguments = self.expression, self.function, self.model, self.spectral
+            self.memory["closed form"] = _derived(*arguments, longest=math.inf)
+        return self.memory["closed form"]  # type: ignore[no-any-return]
 
     @property
     def linear(self) -> list[LinearSystem]:
@@ -183,6 +198,19 @@ def _typed_names(function: TraceFunction, model: MatrixModel) -> set[str]:
     return set(names)
 
 
+def _value(function: TraceFunction, reduction: Reduction) -> sp.Expr:
+    """φ at the outputs, which are normalised traces; a weight may cancel in each term of a sum."""
+    outputs = list(zip(function.matrices, reduction.outputs, strict=True))
+    if not function.is_sum:
+        return function.at([matrix.rows * output for matrix, output in outputs])
+    terms = (
+        weight * matrix.rows * term
+        for weight, (matrix, output) in zip(function.weights, outputs, strict=True)
+        for term in sp.Add.make_args(output)
+    )
+    return function.constant + sp.Add(*terms)
+
+
 def derive(
     expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()
 ) -> SelfConsistentEquations:
@@ -208,25 +236,28 @@ def derive(
         if matrix.rows != matrix.cols:
             raise InputError("trace", matrix, "the trace of a square expression")
         spectral |= spectral_parameters(check(matrix, model), dimensions)
+    ordered = tuple(sorted(spectral, key=sp.default_sort_key))
+    shown = expression
+    if isinstance(expression, MatrixExpr):
+        shown = sp.Trace(expression) / expression.rows
+    return _derived(shown, function, model, ordered)
+
+
+def _derived(
+    expression: Any,
+    function: TraceFunction,
+    model: MatrixModel,
+    spectral: tuple[sp.Symbol, ...],
+    longest: float = LONGEST,
+) -> SelfConsistentEquations:
+    """The equations of a function of traces, with formulas up to ``longest``."""
     pencil = build_pencil([(1 / sp.sympify(m.rows), m) for m in function.matrices], model)
     energy, support = self_energy(pencil)
-    ordered = sorted(spectral, key=sp.default_sort_key)
-    system, witness = merge_equal(pencil, energy, support, ordered)
-    reduction = reduce_system(system, witness, ordered)
-    outputs = zip(function.matrices, reduction.outputs, strict=True)
-    value = function.at([matrix.rows * output for matrix, output in outputs])
+    system, witness = merge_equal(pencil, energy, support, spectral)
+    reduction = reduce_system(system, witness, spectral, longest)
+    value = _value(function, reduction)
     output = reduction.outputs[0] if reduction.outputs[0] in reduction.kept else None
+    relations = tuple(reduction.relations)
     return SelfConsistentEquations(
-        expression
-        if not isinstance(expression, MatrixExpr)
-        else sp.Trace(expression) / expression.rows,
-        function,
-        model,
-        pencil,
-        system,
-        reduction,
-        tuple(ordered),
-        tuple(reduction.relations),
-        value,
-        output,
+        expression, function, model, pencil, system, reduction, spectral, relations, value, output
     )

@@ -358,6 +358,8 @@ def needed_unknowns(equations: SelfConsistentEquations) -> set[sp.Symbol]:
     if equations.output_symbol is not None:
         definitions += system.outputs[:1]
     inside = set().union(*(d.free_symbols for d in definitions))
+    back = {new: old for old, new in equations.reduction.renamed.items()}
+    inside |= {back.get(u, u) for u in equations.unknown_symbols}
     return inside & set(system.equations)
 
 

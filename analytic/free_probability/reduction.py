@@ -18,7 +18,7 @@ shortens.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -30,6 +30,7 @@ from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
 from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
+from .small_system import LONGEST, SmallSystem, written
 from .spectral_trace import SpectralTrace, spectral_trace
 from .workspace import Workspace, presented
 
@@ -61,6 +62,8 @@ class Reduction:
     linear: list[LinearSystem]
     eliminated: dict[sp.Symbol, sp.Expr]
     outputs: list[sp.Expr]
+    defined: tuple[sp.Symbol, ...] = ()
+    shortened: bool = False
     renamed: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)
 
     @property
@@ -73,9 +76,14 @@ class _Reducer:
     """Carries the workspace from group to group."""
 
     def __init__(
-        self, system: ScalarSystem, witness: Witness, spectral: Iterable[sp.Symbol]
+        self,
+        system: ScalarSystem,
+        witness: Witness,
+        spectral: Iterable[sp.Symbol],
+        longest: float,
     ) -> None:
-        self.system, self.witness = system, witness
+        self.system, self.witness, self.longest = system, witness, longest
+        self.shortened = False
         self.spectral = sorted(spectral, key=sp.default_sort_key)
         self.taken = _taken(system)
         stem = free_stem(("g", "h", "f"), self.taken)
@@ -218,7 +226,8 @@ class _Reducer:
         kept = [*shifts, *left, *([output[0]] if output else [])]
         if output is not None and left:
             single = self.resultants(remaining, kept, output[0])
-            if len(single) == 1:  # everything is read off one polynomial of the output
+            self.shortened = len(single) == 1 and not self.is_short(single[0])
+            if len(single) == 1 and not self.shortened:  # everything is read off one
                 self.relate(single[0], [output[0]])
                 self.kept.append(output[0])
                 return
@@ -229,6 +238,12 @@ class _Reducer:
         for polynomial in remaining:
             self.relate(polynomial, kept)
         self.kept += [s for s in kept if s not in self.kept]
+
+    def is_short(self, polynomial: Polynomial) -> bool:
+        """Whether a polynomial relation can be read."""
+        if len(polynomial) > self.longest:
+            return False
+        return written(_collected(self.work, polynomial, self.outputs_as)) <= self.longest
 
     def resultants(
         self, polynomials: list[Polynomial], kept: list[sp.Symbol], output: sp.Symbol
@@ -273,7 +288,10 @@ class _Reducer:
 
     def in_shifts(self, value: Fraction) -> Fraction:
         """The value with known unknowns put in and z replaced by Z(κ)."""
-        value = self.resolved(value)
+        return self.explicitly(self.resolved(value))
+
+    def explicitly(self, value: Fraction) -> Fraction:
+        """The value with z replaced by Z(κ)."""
         for symbol, explicit in self.explicit.items():
             value = self.work.substitute(value, symbol, explicit)
         return value
@@ -293,12 +311,26 @@ class _Reducer:
                 result = work.substitute(result, name, work.element(by))
         return result if _length(result) < _length(value) else value
 
-    def shortest(self, value: Fraction) -> Fraction:
-        """The shortest of value·Π (z/Z)^k, which are all equal on the solution."""
+    def ways(self) -> list[tuple[sp.Symbol, Fraction]]:
+        """Spectral parameters with all that they equal: every relation that is linear in one."""
+        found = list(self.explicit.items())
+        for relation in self.relations:
+            for symbol in self.spectral:
+                groups = self.work.coefficients(relation, symbol) if symbol in self.explicit else []
+                if len(groups) == 2:
+                    found.append((symbol, self.work.field.fraction(-groups[0], groups[1])))
+        return found
+
+    def shortest(
+        self, value: Fraction, explicit: dict[sp.Symbol, Fraction] | None = None
+    ) -> Fraction:
+        """The shortest of value·Π (z/Z)^k, z put equal to Z: all are equal on the solution."""
         work = self.work
         ratios = []
-        for symbol, explicit in self.explicit.items():
-            ratio = work.field.generator(symbol) / explicit
+        explicit = self.explicit if explicit is None else explicit
+        for symbol, way in explicit.items():
+            value = work.substitute(value, symbol, way)
+            ratio = work.field.generator(symbol) / way
             ratios.append([ratio**k for k in range(-2, 3)])
         best = value
         if len(value.numer) + len(value.denom) > 400:
@@ -310,6 +342,12 @@ class _Reducer:
             if _length(candidate) < _length(best):
                 best = candidate
         return best
+
+
+def _generators(work: Workspace, value: Fraction) -> set[sp.Symbol]:
+    """The generators in a field element."""
+    polynomials = (value.numer, value.denom)
+    return {s for s in work.position if any(work.holds(p, s) for p in polynomials)}
 
 
 def _taken(system: ScalarSystem) -> set[str]:
@@ -345,12 +383,62 @@ def joint_form(atom: SpectralTrace, atoms: list[SpectralTrace]) -> sp.Expr | Non
 
 
 def reduce_system(
-    system: ScalarSystem, witness: Witness, spectral: Iterable[sp.Symbol]
+    system: ScalarSystem,
+    witness: Witness,
+    spectral: Iterable[sp.Symbol],
+    longest: float = LONGEST,
 ) -> Reduction:
-    """Bring a scalar system to the field's form."""
-    reducer = _Reducer(system, witness, spectral)
+    """Bring a scalar system to the field's form.
+
+    Where a formula would be longer than ``longest`` (see `small_system.written`) the unknowns keep
+    their names, and their equations are among the relations.
+    """
+    reducer = _Reducer(system, witness, spectral, longest)
     reducer.run()
+    reduction = _closed(reducer)
+    formulas = [*reduction.outputs, *(e for s in reduction.linear for e in s.sources)]
+    if max(map(written, formulas), default=0) > longest:
+        reduction = _small(reducer, reduction)
+    return rename(reduction, reducer)
+
+
+def _small(reducer: _Reducer, closed: Reduction) -> Reduction:
+    """The reduction with the two-point unknowns under their names."""
     work = reducer.work
+    one_point = {u: reducer.known[u] for u in reducer.one_point}
+    named = [u for u in reducer.known if u not in one_point]
+
+    ways = reducer.ways()
+
+    def short(value: Fraction) -> Fraction:
+        for symbol, known in one_point.items():
+            if work.holds(value.numer, symbol) or work.holds(value.denom, symbol):
+                value = work.substitute(value, symbol, known)
+        return min([value, *(reducer.shortest(value, {z: way}) for z, way in ways)], key=_length)
+
+    inner = set().union(
+        *(_generators(work, v) for v in (*one_point.values(), *(w for _, w in ways)))
+    )
+    outer = [name for name in work.traces if name not in inner]
+    outputs = [work.element(e) for e in reducer.system.outputs]
+    small = SmallSystem(work, {u: reducer.right[u] for u in named}, outputs, outer, short)
+    relations = [
+        sp.Eq(u, small.shown(value), evaluate=False) for u, value in small.definitions.items()
+    ]
+    return replace(
+        closed,
+        kept=[*closed.kept, *small.definitions],
+        relations=[*closed.relations, *relations],
+        linear=[],
+        outputs=[small.shown(value) for value in small.outputs],
+        defined=tuple(small.definitions),
+        shortened=True,
+    )
+
+
+def _closed(reducer: _Reducer) -> Reduction:
+    """The reduction with everything put in."""
+    system, work = reducer.system, reducer.work
     relations = []
     for symbol, value in reducer.explicit.items():
         relations.append(sp.Eq(symbol, solved_form(work, value, reducer.kept), evaluate=False))
@@ -374,8 +462,8 @@ def reduce_system(
     }
     shifts = [s for s in system.shifts if s in reducer.kept]
     kept = [s for s in reducer.kept if s not in shifts]
-    result = Reduction(shifts, kept, relations, linear, eliminated, outputs)
-    return rename(result, reducer)
+    shortened = reducer.shortened
+    return Reduction(shifts, kept, relations, linear, eliminated, outputs, shortened=shortened)
 
 
 def solved_form(work: Workspace, value: Fraction, kept: list[sp.Symbol]) -> sp.Expr:
@@ -424,7 +512,7 @@ def rename(reduction: Reduction, reducer: _Reducer) -> Reduction:
         names[free.pop()] = kappa
     for index, symbol in enumerate(free):
         names[symbol] = sp.Symbol(f"{stem}_{index + 1}", positive=True)
-    inside = [u for system in reduction.linear for u in system.unknowns]
+    inside = [u for system in reduction.linear for u in system.unknowns] + [*reduction.defined]
     stem = free_stem(("C", "K", "E"), {name for name in reducer.taken if len(name) > 1})
     names.update({u: sp.Symbol(f"{stem}_{i + 1}") for i, u in enumerate(inside)})
     return apply_names(reduction, names)
@@ -450,5 +538,7 @@ def apply_names(reduction: Reduction, names: dict[sp.Symbol, sp.Symbol]) -> Redu
         ],
         {new(s): new(v) for s, v in reduction.eliminated.items()},
         [new(o) for o in reduction.outputs],
+        tuple(map(new, reduction.defined)),
+        reduction.shortened,
         names,
     )

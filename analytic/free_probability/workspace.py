@@ -30,6 +30,7 @@ class Workspace(Elimination):
             *system.scalars(),
         ]
         super().__init__(Field(symbols), DIGITS)
+        self.parameters = {self.position[s] for s in system.scalars()}
         with precision.workdps(DIGITS + 10):
             for symbol in symbols:
                 known = symbol in self.traces
@@ -47,6 +48,18 @@ class Workspace(Elimination):
         return expression.xreplace(self.traces)
 
 
+def factored_length(value: Fraction) -> int:
+    """How many symbols, powers and numbers a field element has in factored form."""
+    total = 0
+    for polynomial in (value.numer, value.denom):
+        for factor, power in polynomial.factor_list()[1]:
+            total += (power > 1) + sum(
+                sum((p > 0) + (p > 1) for p in monomial) + (abs(coefficient) != 1)
+                for monomial, coefficient in factor.terms()
+            )
+    return total
+
+
 def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
     """A field element as a factored expression, with traces put back.
 
@@ -57,7 +70,7 @@ def presented(workspace: Workspace, value: Fraction) -> sp.Expr:
     constant = sp.Rational(content, below_content)
     above, below = dict(tops), dict(bottoms)
     factors: list[sp.Expr] = []
-    dimensions = {workspace.position[s] for s in workspace.system.scalars()}
+    dimensions = workspace.parameters
     for own, other, side in ((above, below, 1), (below, above, -1)):
         for g in sorted(own, key=lambda g: (len(g), str(g))):
             while own.get(g, 0) > 0 and len(g) > 1:

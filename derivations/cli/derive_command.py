@@ -42,6 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--show-pencil", action="store_true", help="print the linear pencil Q and its closed system"
     )
+    help_text = "put every unknown in, however long the formulas become"
+    add("--polynomial", action="store_true", help=help_text)
     add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
     numeric_options.add_options(parser)
     help_text = "the same as --format json"
@@ -61,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     declared = {kind: getattr(arguments, kind) for kind in KINDS}
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
+    equations = equations.closed_form if arguments.polynomial else equations
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
     found = numeric_options.numbers(equations, arguments)
     printers = {"text": _print_text, "latex": _print_latex}
@@ -105,6 +108,10 @@ def _print_text(
         print("unknowns")
     for unknown in equations.unknowns:
         print(f"  {unknown.symbol}: {unknown.meaning}")
+    if any("[Q^-1]" in unknown.meaning for unknown in equations.unknowns):
+        print("  ([Q^-1]_{i,j}: a block of the inverse of the pencil, see --show-pencil)")
+    if equations.reduction.shortened:
+        print("named unknowns keep the formulas short; --polynomial puts them in")
     if proof is not None:
         print(_proof_sentence(proof))
 

@@ -39,8 +39,10 @@ class Row:
 
     def markdown(self) -> str:
         """The row of the table."""
-        before, after = len(self.equations.system.unknowns), len(self.equations.unknown_symbols)
-        linear = sum(len(system.unknowns) for system in self.equations.linear)
+        named = len(self.equations.reduction.defined)
+        before = len(self.equations.system.unknowns)
+        after = len(self.equations.unknown_symbols) - named
+        linear = named + sum(len(system.unknowns) for system in self.equations.linear)
         unknowns = f"{before} → {after}" + (f" + {linear} linear" if linear else "")
         proof = "equal" if self.planar.holds else "DIFFERENT"
         compared = len(self.planar.orders)
@@ -58,14 +60,20 @@ class Row:
 
 def equation_text(equations: SelfConsistentEquations) -> str:
     """The relations and the value, or what they are if they are long."""
-    parts = []
-    for relation in equations.relations:
-        text = f"{one_line(relation.lhs)} = {one_line(relation.rhs)}"
-        if len(text) > LONGEST:
-            unknown = equations.unknown_symbols[0]
-            degree = sp.degree(sp.expand(relation.lhs - relation.rhs), unknown)
-            text = f"one polynomial of degree {degree} in {unknown}"
-        parts.append(text)
+    defined = equations.reduction.defined
+    relations = [r for r in equations.relations if r.lhs not in defined]
+    texts = [f"{one_line(r.lhs)} = {one_line(r.rhs)}" for r in relations]
+    parts = [text for text in texts if len(text) <= LONGEST]
+    long = [r for r, text in zip(relations, texts) if len(text) > LONGEST]
+    if len(long) == 1:
+        unknown = equations.unknown_symbols[0]
+        difference = sp.numer(sp.together(long[0].lhs - long[0].rhs))
+        degree = sp.degree(sp.expand(difference), unknown)
+        parts.append(f"one polynomial of degree {degree} in {unknown}")
+    elif long:
+        parts.append(f"{len(long)} polynomials in {len(long)} unknowns")
+    if defined:
+        parts.append(f"{len(defined)} named traces, linear in one another")
     if equations.linear:
         sizes = [len(system.unknowns) for system in equations.linear]
         parts.append(" and ".join(f"{n}×{n}" for n in sizes) + " linear")

@@ -139,6 +139,19 @@ def _corrupted(relation: Any, size: sp.Expr) -> Relation:
     return equation(relation.lhs, relation.rhs * (1 + 1 / size))
 
 
+def _relation_names(equations: SelfConsistentEquations) -> list[str]:
+    """self-consistency, -1, -2 … where there are several, and unknown-1 … for named traces."""
+    defined = [r.lhs in equations.reduction.defined for r in equations.relations]
+    several = defined.count(False) > 1
+    counts = {True: 0, False: 0}
+    names = []
+    for own in defined:
+        counts[own] += 1
+        stem = "unknown" if own else "self-consistency"
+        names.append(f"{stem}-{counts[own]}" if own or several else stem)
+    return names
+
+
 def build(expression: MatrixExpression) -> Parts:
     """The derivation of one expression."""
     equations = expression.derive()
@@ -150,18 +163,17 @@ def build(expression: MatrixExpression) -> Parts:
             "expression; its expectation obeys the Dyson equation G = (F − Σ(G))^{-1}.",
         )
     ]
-    for index, relation in enumerate(equations.relations):
-        suffix = f"-{index + 1}" if len(equations.relations) > 1 else ""
-        steps.append(
-            Step(
-                f"self-consistency{suffix}",
-                as_relation(relation),
-                "The traces of the block resolvent close; what is linear is eliminated, and the "
-                "shift of the deterministic resolvent is the unknown that remains.",
-                Planar.relation(equations, index),
-                wrong=(_corrupted(relation, size),),
-            )
+    names, defined = _relation_names(equations), equations.reduction.defined
+    for index, (relation, step) in enumerate(zip(equations.relations, names, strict=True)):
+        reason = (
+            "An unknown that keeps its name, since to put it in would make pages of a formula; the "
+            "notes say of which trace it is the value."
+            if relation.lhs in defined
+            else "The traces of the block resolvent close; what is linear is eliminated, and the "
+            "shift of the deterministic resolvent is the unknown that remains."
         )
+        check, wrong = Planar.relation(equations, index), (_corrupted(relation, size),)
+        steps.append(Step(step, as_relation(relation), reason, check, wrong=wrong))
     average = Expectation(shown(equations.expression))
     value = Step(
         "value",

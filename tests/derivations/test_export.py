@@ -10,19 +10,34 @@ from solvable.derivations import catalogue
 from solvable.derivations.export import article
 from solvable.derivations.export.prose import escape
 
+needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_an_article_compiles(tmp_path):
-    source = tmp_path / "article.tex"
-    source.write_text(article([catalogue.load("ridgeless-loss"), catalogue.load("breakdown")]))
+
+def compiled(folder, names):
+    """The transcript of the second run of pdflatex on an article of these derivations."""
+    source = folder / "article.tex"
+    source.write_text(article([catalogue.load(name) for name in names]))
     for _ in range(2):
         result = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", source.name],
-            cwd=tmp_path, capture_output=True, text=True,
+            cwd=folder, capture_output=True, text=True,
         )  # fmt: skip
         assert result.returncode == 0, result.stdout[-2000:]
     assert "undefined" not in result.stdout.lower()
+    return result.stdout
+
+
+@needs_latex
+def test_an_article_compiles(tmp_path):
+    compiled(tmp_path, ["ridgeless-loss", "breakdown"])
     assert (tmp_path / "article.pdf").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@needs_latex
+def test_the_whole_catalogue_compiles(tmp_path):
+    transcript = compiled(tmp_path, catalogue.names())
+    assert "Overfull \\vbox" not in transcript and "Float too large" not in transcript
 
 
 @pytest.mark.parametrize(

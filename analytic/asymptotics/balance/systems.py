@@ -40,6 +40,7 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
 
 def matrix_problem(equations: SelfConsistentEquations, isotropic: bool = False) -> Problem:
     """The problem of derived equations: every deterministic matrix has the power law."""
+    equations = equations.closed_form
     positive = {
         s: sp.Symbol(s.name, positive=True)
         for s in equations.value.free_symbols.union(*(r.free_symbols for r in equations.relations))
