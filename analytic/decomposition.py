@@ -32,7 +32,18 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Parts of the excess loss at the times asked, arrays *(times,)*; see the module."""
+    """Parts of the excess loss Σ λ_k E[v_k²] at the times, arrays *(times,)*, which sum to it.
+
+    ``bias`` is the loss of the predictor averaged over features, samples, noise; ``features``,
+    ``samples`` and ``noise`` the variances due to one of them, the others their joint parts;
+    ``gradient_noise`` that of stochastic gradients. Made by `decompose`, with its errors. Source:
+    dynamical paper, eqs. (19), (110)–(115).
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> parts = decompose(Flat(10), np.inf, np.inf, [1.0, 2.0])
+    >>> bool((parts.bias == parts.excess_loss).all())  # no randomness is left
+    True
+    """
 
     bias: Array
     features: Array
@@ -64,6 +75,10 @@ def decompose(
     """The excess loss of `dynamics` by source, for one pair of sizes, in float64.
 
     Ridge regression is scored at z = γ/(σ_u²NT), as there.
+
+    ``features`` and ``samples`` are N and T, one number each, possibly infinite; ``times``
+    *(times,)*; ``noise`` σ_ε². Raises `InputError` for arrays of sizes and other arguments that
+    are not allowed. Source: dynamical paper, eqs. (19), (110)–(115).
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)

@@ -76,6 +76,13 @@ class DynamicLoss:
     label noise, ``error_estimate`` and ``train_error_estimate`` their absolute errors; ``noise``
     σ_ε²; ``critical_step`` the step size above which the rule diverges (∞ for a flow) and
     ``diverges`` whether the step is above it, shaped as features and samples.
+
+    Made by `dynamics`, with its errors. Source: dynamical paper, eqs. (9), (18).
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> found = dynamics(Flat(10), [20, 40], 30, [1.0, 2.0, 3.0], noise=0.5)
+    >>> found.excess_loss.shape, found.gap.shape
+    ((2, 3), (2, 3))
     """
 
     times: np.ndarray
@@ -118,6 +125,10 @@ def dynamics(
     digits: None for float64 (if no size is an mpmath number; else the digits of mpmath's
         precision); else the number of digits to which mpmath results are right (of
         a loss below 10^-digits of the initial one: as many digits after those zeros).
+
+    Raises `InputError` for arguments that are not allowed, `PrecisionError` if the digits are not
+    reached or the losses of so late a time are not known. Source: dynamical paper, eqs. (9), (18),
+    (35), (110)–(115).
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)

@@ -65,6 +65,9 @@ class Formula:
     ``arguments`` maps each Python name to the sympy atom (a symbol, or an applied function
     such as D₁(κ)) that stands for it in ``expression``.
 
+    Values are sympy expressions, mpmath numbers or arrays, after what is given. Raises
+    `InputError` for arguments that are missing or unknown. Source: this package.
+
     >>> from solvable.analytic.notation import N, T
     >>> harmonic = Formula("harmonic size", {"N": N, "T": T}, N*T/(N + T))
     >>> float(harmonic(N=2, T=2)), harmonic(N=T, T=T)

@@ -203,6 +203,9 @@ class Filter(Learner):
 class RidgeRegression(Filter):
     """Ridge regression, θ = φ(φᵀφ + γ)^{-1}y, scored at ridges z = γ/(σ_u² N T); 0 is ridgeless.
 
+    Losses are those of `static_loss`. Raises `InputError` for a negative ridge. Source: solvable-
+    model paper, whose loss without ridge is eq. (163).
+
     >>> RidgeRegression().gain([0.0, 0.5], np.array([[0.0], [0.5]]))
     array([[0., 2.],
            [2., 1.]])
@@ -231,6 +234,9 @@ class GradientFlow(Filter):
     """v̇ = −Kv; with weight decay g the weights also decay at rate g.
 
     As t → ∞ this is ridge regression with the unnormalised ridge γ = g N T (σ_u = 1).
+
+    ``decay`` g ≥ 0, in units of the eigenvalues; K = φᵀφ/(σ_u²NT). Raises `InputError` for a
+    negative one. Source: dynamical paper, eq. (9).
 
     >>> float(GradientFlow(decay=1.0).residual(1.0, 0.0))
     1.0
@@ -266,6 +272,9 @@ class GradientFlow(Filter):
 @dataclass(frozen=True)
 class GradientDescent(Filter):
     """Gradient descent v_{n+1} = v_n − ηKv_n.
+
+    ``step`` η > 0, in units of 1/λ. It diverges in the mean above `critical_step` = 2/λ_max.
+    Raises `InputError` for η ≤ 0. Source: dynamical paper, eq. (136).
 
     >>> GradientDescent(step=0.5).residual(1.0, [0, 1, 2])
     array([1.  , 0.5 , 0.25])
@@ -369,7 +378,14 @@ class PreconditionedDescent(GradientDescent):
 
 @dataclass(frozen=True)
 class HeavyBall(GradientDescent):
-    """v_{n+1} = v_n − ηKv_n + β(v_n − v_{n−1}) from rest."""
+    """v_{n+1} = v_n − ηKv_n + β(v_n − v_{n−1}) from rest.
+
+    ``step`` η > 0, ``momentum`` β in [0, 1); it diverges above η = 2(1 + β)/λ_max. Raises
+    `InputError` for others. Source: dynamical paper, eqs. (137), (141).
+
+    >>> HeavyBall(step=0.5, momentum=0.5).residual(1.0, [0, 1, 2])
+    array([1. , 0.5, 0. ])
+    """
 
     momentum: Any = field(default=0, metadata=about(below_one, "momentum β in [0, 1)"))
     rule = "momentum"
@@ -397,6 +413,13 @@ class OnePassSGD(Learner):
     Beyond about half the critical step that mean is not typical: the loss is a product of random
     factors, heavy-tailed over seeds, and its mean is carried by rare ones (B = 1 at 0.9 of the
     critical step: mean 0.41, median 0.27). `validation.stochastic` simulates the median.
+
+    ``step`` η > 0, ``batch`` B ≥ 1 samples. Raises `InputError` for others, and `dynamics` one for
+    finite ``samples``. Source: dynamical paper, eqs. (16), (142)–(144); arXiv:2502.05074.
+
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> float(OnePassSGD(0.3).critical_step(PowerLaw(exponent=2), math.inf, math.inf).round(3))
+    0.611
     """
 
     step: Any = field(metadata=about(arguments.positive, "step size η"))
@@ -441,6 +464,17 @@ class MinibatchSGD(OnePassSGD):
     With or without ``replacement`` inside a batch; all samples without it are gradient descent.
     Exact in the mean over the batches for Gaussian data, large N and T, at any batch size; for
     T = ∞ it is `OnePassSGD`. In float64 only.
+
+    ``step`` η > 0, ``batch`` B ≥ 1. Raises `InputError` for others and for more than T samples
+    without replacement, `PrecisionError` where digits beyond float64 are asked for. Source:
+    arXiv:2502.05074, from the dynamical paper, eq. (16), to reused samples.
+
+    >>> from solvable.analytic.dynamics import dynamics
+    >>> from solvable.analytic.spectrum import Flat
+    >>> rules = MinibatchSGD(0.3, batch=30), GradientDescent(0.3)  # all samples: no noise
+    >>> every, plain = (dynamics(Flat(10), 20, 30, [5], learner=rule).excess_loss for rule in rules)
+    >>> bool(abs(every - plain) < 1e-9)
+    True
     """
 
     replacement: bool = field(

@@ -99,6 +99,9 @@ def excess_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = N
 
     The symbols are those of `notation.symbol`.
 
+    Raises no error until it is evaluated. Source: dynamical paper, eq. (35), at one real
+    frequency.
+
     >>> from solvable.analytic.notation import kappa
     >>> excess_loss_formula(kappa).has(DegreesOfFreedom(2, kappa))
     True
@@ -136,6 +139,9 @@ def abbreviated_loss() -> tuple[sp.Eq, ...]:
 def isotropic_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = None) -> sp.Expr:
     """Equation (3): isotropic weights, no noise; arguments as in `excess_loss_formula`.
 
+    Raises no error until it is evaluated. Source: solvable-model paper, eq. (163), with a ridge;
+    arXiv:2405.19398.
+
     >>> isotropic_loss_formula().subs(sigma_w, 0)
     0
     """
@@ -154,6 +160,15 @@ class StaticLoss:
     residual, noise included; ``ridge`` γ; ``residual`` of equation (1); ``certain_digits``
     on which two working precisions agree (None in float64). Test loss is half the excess.
     Numbers of many digits print all of them. Of symbols, all are sympy expressions.
+
+    Shapes are those of all arguments broadcast. Made by `static_loss` and `optimal_ridge`, with
+    their errors. Source: solvable-model paper, eq. (163), without ridge; dynamical paper, eq.
+    (35).
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> found = static_loss(Flat(10), [20, 30], 40, ridge=0.1)
+    >>> found.excess_loss.shape, bool((found.loss == found.excess_loss / 2).all())
+    ((2,), True)
     """
 
     kappa: Any
@@ -216,6 +231,10 @@ def static_loss(
     Sympy symbols, as sizes or in the spectrum, give formulas: ``.subs(...)`` with the missing
     numbers and ``.evalf(digits)`` gives what numbers would have given. The target power of modes
     of zero variance is part of every loss (`Spectrum.irreducible`).
+
+    Raises `InputError` for arguments that are not allowed, `PrecisionError` if the digits are not
+    reached. Source: solvable-model paper, eq. (163) without ridge, (186) with noise; dynamical
+    paper, eq. (35), at one frequency.
 
     >>> from solvable.analytic.spectrum import Flat, PowerLaw
     >>> float(static_loss(Flat(10), 20, 40, noise=1).excess_loss.round(12))  # σ² M/(T − M)

@@ -78,6 +78,8 @@ def symbol(name: str) -> Symbol:
     Symbols of one name with other assumptions differ: a formula does not depend on
     ``sympy.symbols("N")`` but on ``symbol("N")``. Raises `InputError` for unknown names.
 
+    Source: the letters of both papers; T is the dynamical paper's P.
+
     >>> symbol("N").is_positive
     True
     """

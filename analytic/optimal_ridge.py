@@ -107,6 +107,9 @@ def optimal_ridge(
     Arguments as in `static_loss`; features and samples must be finite (γ* grows with NT).
     In float64 all arguments broadcast.
 
+    Raises `InputError` for arguments that are not allowed, infinite sizes among them,
+    `PrecisionError` if the digits are not reached. Source: arXiv:2405.19398; solvable-model talk.
+
     >>> from solvable.analytic.spectrum import Flat
     >>> best = optimal_ridge(Flat(50), 10**7, 40, noise=2)
     >>> float(round(best.ridge / 10**7, 4))  # γ*/N → σ_ε²/σ_w² for white data, N → ∞

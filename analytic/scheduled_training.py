@@ -54,6 +54,14 @@ class ScheduledLoss:
     ``excess_loss`` Σ λ_k E[v_k²]; ``train_loss`` the mean squared training residual with its noise;
     infinite after an overflow. ``exceeded`` is the first of the times at which the excess loss is
     above ``bound``, None if none is.
+
+    Made by `scheduled_dynamics`, with its errors. Source: arXiv:2502.05074 for SGD at constant
+    rate.
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> found = scheduled_dynamics(Flat(10), 20, math.inf, [0, 1], [0.5])
+    >>> found.excess_loss.shape, found.exceeded
+    ((2,), None)
     """
 
     times: Array
@@ -94,6 +102,10 @@ def scheduled_dynamics(
     momentum: β_n in [0, 1), like ``batch``. decay: the rate of weight decay; weights lose the
         fraction η_n decay in a step. One of the two, and on fresh samples only.
     noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
+
+    Result: arrays *(times,)* in float64. Raises `InputError` for rates, batches or momenta that
+    are not allowed, or fewer of them than steps. Source: arXiv:2502.05074 at constant rate;
+    dynamical paper, eq. (16).
 
     >>> from solvable.analytic.schedules import schedule
     >>> from solvable.analytic.spectrum import PowerLaw

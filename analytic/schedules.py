@@ -169,6 +169,9 @@ def schedule(
         the steps that decay (wsd); ``exponent`` and ``scale`` (power); ``parts`` and ``factor``
         (steps).
 
+    Result: a function of the step n, scalar or array. Raises `InputError` for another name or
+    option, or one out of range. Source: the table of this module.
+
     >>> schedule("wsd", 1.0, 8, warmup=0.25, decay=0.25)(np.arange(8))
     array([0.5, 1. , 1. , 1. , 1. , 1. , 1. , 0.5])
     """

@@ -146,7 +146,11 @@ def _needed(spectrum: Spectrum | None, letter: str) -> Spectrum:
 
 
 class DegreesOfFreedom(ModeFunction):
-    r"""D_q(κ) = Σ_J (λ_J/(λ_J+κ))^q; of a given spectrum with a third argument.
+    """D_q(κ) = Σ_J (λ_J/(λ_J+κ))^q; of a given spectrum with a third argument.
+
+    ``DegreesOfFreedom(q, κ)`` has no unit: it counts modes. Raises `InputError` where a number is
+    asked for and there is no spectrum. Source: arXiv:2405.00592 (df₁, df₂); dynamical paper, eq.
+    (11).
 
     >>> from solvable.analytic.notation import kappa
     >>> D1 = DegreesOfFreedom(1, kappa)
@@ -176,7 +180,10 @@ class DegreesOfFreedom(ModeFunction):
 
 
 class TargetSum(ModeFunction):
-    r"""h_q(κ) = Σ_J w_J² λ_J/(λ_J+κ)^q; of a given spectrum with a third argument.
+    """h_q(κ) = Σ_J w_J² λ_J/(λ_J+κ)^q; of a given spectrum with a third argument.
+
+    κ^q h_q is a loss, in units of Σ w²λ. Raises `InputError` where a number is asked for and there
+    is no spectrum. Source: dynamical paper, eq. (35), at one frequency.
 
     >>> from solvable.analytic.notation import kappa
     >>> TargetSum(1, kappa).diff(kappa)
@@ -238,6 +245,8 @@ class Moment(ModeFunction):
 
 def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
     """The expression with every D_q(κ), h_q(κ) and κ(N, T, z) taken of this spectrum.
+
+    Raises `InputError` only where it is evaluated at κ that is not allowed. Source: this package.
 
     >>> from solvable.analytic.notation import kappa
     >>> from solvable.analytic.spectrum import Flat

@@ -53,6 +53,11 @@ def optimal_stopping(
 ) -> Stopping:
     """The training time of smallest excess loss; for discrete rules a whole number of steps.
 
+    ``features`` and ``samples`` are N and T, ``noise`` σ_ε², ``ensemble`` and ``bags`` the draws
+    that are averaged over. Result: ``time``, the ``excess_loss`` there, and ``final`` at t = ∞.
+    Raises `InputError` for arguments that are not allowed. Source: dynamical paper, eq. (35),
+    minimised over time.
+
     >>> from solvable.analytic.spectrum import Flat
     >>> best = optimal_stopping(Flat(100), 300, 110, noise=1.0)
     >>> best.time < math.inf and best.excess_loss < best.final

@@ -113,6 +113,15 @@ class Allocation:
     ``ratio`` N/T; ``features``, ``samples`` and ``loss`` = prefactor · C^power as pairs
     (prefactor, power), the loss in the per-mode normalisation with λ₊ = σ_w = 1;
     ``condition`` the residual of d ln G/d ln r = αq/(p+q).
+
+    Made by `allocate`, with its errors. Source: solvable-model paper, eq. (1), whose two terms the
+    loss (3) at the optimal ridge replaces; near-equiparameterisation, eq. (6).
+
+    >>> found = allocate(1, 1, 1)  # N = T = C^{1/2}
+    >>> [float(x) for x in (*found.features, *found.samples)]
+    [1.0, 0.5, 1.0, 0.5]
+    >>> [round(float(x), 3) for x in found.at(10**4)]
+    [100.0, 100.0, 0.049]
     """
 
     ratio: Any
@@ -133,7 +142,14 @@ def allocate(
 ) -> Allocation:
     """The best split of N^p T^q = C between features and samples, at the current mp precision.
 
-    ``exponent`` is α; ``ridge`` "optimal" or "zero".  Raises `InputError` for α ≤ 0 or powers ≤ 0.
+    Parameters
+    ----------
+    exponent: α > 0 of the power law. features_power, samples_power: p, q > 0.
+    ridge: "optimal" or "zero".
+
+    Minimised is the loss (3) for M → ∞ and isotropic weights, λ₊ = σ_w = 1. Raises `InputError` for
+    α ≤ 0, powers ≤ 0 or another ridge, `PrecisionError` if the ratio is not found to all digits.
+    Source: solvable-model paper, eqs. (1) and (6).
 
     >>> float(allocate(1, 1, 3).ratio), float(allocate(0.5, 1, 1).ratio)
     (3.0, 1.0)
@@ -247,7 +263,14 @@ def law_error() -> sp.Expr:
 
 @dataclass(frozen=True)
 class TimeAllocation:
-    """Minimum of A t^{-r_t} + B N^{-r_N} under N^p t^q = C, as sympy expressions in C."""
+    """Minimum of A t^{-r_t} + B N^{-r_N} under N^p t^q = C, as sympy expressions in C.
+
+    Made by `time_allocation`, without errors. Symbols: A, r_t prefactor and exponent of time, B,
+    r_N of the model size N, budget C. Source: dynamical paper, eq. (14).
+
+    >>> time_allocation().exponents()[2].subs({p: 1, q: 1})
+    -r_N*r_t/(r_N + r_t)
+    """
 
     features: sp.Expr
     time: sp.Expr
@@ -276,7 +299,14 @@ class TimeAllocation:
 
 @cache
 def time_allocation() -> TimeAllocation:
-    """Solve for the optimum by sympy: the logarithms of N and t obey a linear system."""
+    """The best split of N^p t^q = C between model size and time, for any two power laws, by sympy.
+
+    Minimised is A t^{-r_t} + B N^{-r_N}; the logarithms of N and t obey a linear system. Raises no
+    error: all exponents are positive symbols. Source: dynamical paper, eq. (14).
+
+    >>> sorted(map(str, time_allocation().features.free_symbols))
+    ['A', 'B', 'C', 'p', 'q', 'r_N', 'r_t']
+    """
     log_n, log_t = sp.symbols("n tau", real=True)
     loss = A * t**-r_t + B * N**-r_N
     returns = [

@@ -202,6 +202,10 @@ def bottleneck_laws(
 
     In one-pass training t counts steps, the rate of mode k is ηλ_k, and data are not a bottleneck.
 
+    ``target_exponent`` a > 1 and ``exponent`` b > 1, exact numbers. Each law is a prefactor times
+    a power of one size, of the excess loss for λ_k = k^{-b}, w²λ_k = k^{-a}. Raises `InputError`
+    for exponents ≤ 1. Source: dynamical paper, eqs. (13), (14); arXiv:2405.15074 for the phases.
+
     >>> sorted(bottleneck_laws(4, 2, one_pass=True))
     ['batch noise', 'feature embedding', 'features', 'time']
     """
@@ -251,6 +255,11 @@ def compute_optimal(
     target_exponent: Any, exponent: Any, *, one_pass: bool = False
 ) -> ComputeOptimal:
     """The best split of C = N t between time and model size, with unlimited data.
+
+    ``time``, ``size`` and ``loss`` are powers of C, the last of the excess loss; ``one_pass``
+    counts steps of SGD. Raises `InputError` for exponents ≤ 1, `OutsideTheoryError` where a
+    logarithm stands at the optimum (a − 1 = b). Source: dynamical paper, eqs. (14), (153)–(156);
+    arXiv:2405.15074.
 
     >>> hard, easy = compute_optimal(1.5, 1.25), compute_optimal(4, 2)
     >>> hard.balance, hard.time, hard.size, hard.loss
@@ -340,6 +349,9 @@ def compute_frontier(
 
     A grid in ln N brackets the minimum, which is then closed in on. N is treated as a real
     number. Raises `InputError` for budgets ≤ 1.
+
+    Result: a `Frontier` of arrays shaped as the budgets, C = N t in units of 1/λ_1. Source:
+    dynamical paper, eqs. (14), (153)–(156).
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=2, target_exponent=4)

@@ -55,6 +55,16 @@ class RegimeMap:
 
     ``loss[i, j]`` is the loss there (exact on the (N, T) plane, the sum of the laws on (N, t)),
     ``error[i, j]`` the relative distance of the law shown from it.
+
+    ``axes`` names x and y, arrays *(nx,)* and *(ny,)*; ``index``, ``loss``, ``error`` are *(ny,
+    nx)*; ``borders`` are the curves on which two laws are equal. Made by `size_map` and
+    `time_map`, with their errors. Source: Bahri et al. 2102.06701, the four regimes; dynamical
+    paper, eq. (13).
+
+    >>> grid = np.geomspace(10, 1e4, 7)
+    >>> chart = size_map(PowerLaw(alpha=0.5), grid, grid)
+    >>> chart.loss.shape, sorted(chart.as_data())[:3]
+    ((7, 7), ['axes', 'borders', 'formulas'])
     """
 
     axes: tuple[str, str]
@@ -106,6 +116,10 @@ def size_map(
     """The map of the (N, T) plane at zero ridge, on the grid features × samples.
 
     Raises `InputError` for sizes or a noise that are not allowed, or a tolerance outside (0, 1).
+
+    ``features`` *(nx,)* and ``samples`` *(ny,)* ascend; ``noise`` is σ_ε²; a law holds where it is
+    within the relative ``tolerance`` of the exact excess loss. Source: Bahri et al. 2102.06701;
+    solvable-model paper, eqs. (163), (186), (188).
 
     >>> grid = np.geomspace(10, 1e4, 7)
     >>> size_map(PowerLaw(alpha=0.5), grid, grid).at(10, 1e4)
@@ -307,6 +321,9 @@ def time_map(
     exponent: Any, target_exponent: Any, features: Sequence[float], times: Sequence[float]
 ) -> RegimeMap:
     """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
+
+    ``exponent`` b > 1 and ``target_exponent`` a > 1; ``features`` *(nx,)* and ``times`` *(ny,)* >
+    0 ascend. Raises `InputError` for anything else. Source: dynamical paper, eqs. (13), (17).
 
     >>> grid = np.geomspace(10, 1e6, 6)
     >>> chart = time_map(1.25, 1.5, grid, grid)

@@ -43,6 +43,16 @@ class SelfConsistentEquations:
     * ``relations``: one equation for each unknown of ``unknowns``;
     * ``linear``: the linear systems of two-point unknowns, already solved in ``value``;
     * ``value``: the expression, exact to leading order in the dimensions.
+
+    Made by `derive`, with its errors; its own `solve`, `density`, `limit` and `prove_planar` raise
+    `InputError` for numbers that are missing, `PrecisionError` where no root is certified. Traces
+    are normalised, sizes large. Source: Rashidi Far et al. cs/0610045, operator-valued free
+    probability.
+
+    >>> from solvable.analytic.free_probability import derive, parse_declarations
+    >>> semicircle = derive("tr(inv(W + z*I))", parse_declarations(symmetric=["W:N:1/N"]))
+    >>> float(round(semicircle.solve({"N": 100, "z": 2.5}).value.real, 12))  # g + 1/g = z
+    0.5
     """
 
     expression: sp.Expr
@@ -219,6 +229,10 @@ def derive(
     ``expression`` is a sympy matrix expression (its normalised trace is meant), a scalar that is
     linear in traces, or the text form. Errors: `InputError` for what is not an expression of the
     declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
+
+    ``scalars`` are further names of the text that are numbers. The result holds for large
+    dimensions, with normalised traces. Source: Rashidi Far et al. cs/0610045; for the model
+    itself, dynamical paper, eqs. (30)–(33).
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])

@@ -355,6 +355,10 @@ def parse_declarations(
 ) -> MatrixModel:
     """A `MatrixModel` from the declarations of the command line.
 
+    Text is "NAME:ROWS,COLUMNS[:VARIANCE]" of Gaussian and "NAME:SIZE[:VARIANCE]" of symmetric
+    ones, variances those of the entries. Raises `InputError` for other forms, by the option's
+    name. Source: this package.
+
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
     >>> sorted(model.random), sorted(model.fixed)
     (['X'], ['L'])

@@ -43,6 +43,8 @@ def power_sum(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.inf) -> Any:
     Raises `InputError` for arguments that are not allowed, among them infinite sums that
     diverge (s + bq ≤ 1, or s ≤ 1 at κ = 0).
 
+    Source: DLMF 2.10(i), Euler–Maclaurin; 15.6.1 for the integral.
+
     >>> power_sum(0, 1.5, 1, [0.01, 0.0001]).round(6)
     array([  51.603086, 1122.021453])
     >>> with mpmath.workdps(40):
@@ -56,6 +58,12 @@ def power_sum_with_error(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.in
     """`power_sum` and a bound on its absolute error.
 
     The bound is proved for an mpmath κ, and an estimate (rounding and truncation) otherwise.
+
+    Arguments, shapes and errors are those of `power_sum`. Source: DLMF 2.10(i).
+
+    >>> value, error = power_sum_with_error(0, 2, 1, 0.01, 3)
+    >>> bool(abs(value - (1 / 1.01 + 1 / 1.04 + 1 / 1.09)) <= error < 1e-13)
+    True
     """
     exps = exponents(s, b, q)
     if isinstance(kappa, mpmath.mpf | mpmath.mpc):
@@ -73,6 +81,9 @@ def enclosure(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.inf, digits: 
 
     ``digits`` is the relative accuracy (of the modulus, for complex κ). κ may be any number
     that `power_sum` takes, or a ball; then the result holds the sum at every κ in it.
+
+    Raises `InputError` as `power_sum` does. Source: DLMF 2.10(i) and 25.2(iii), Euler–Maclaurin
+    with its remainder bounded; 15.6.1 for the integral.
 
     >>> enclosure(0, 1.5, 1, 0.01, 10**6, digits=20).str(15)
     '[51.4030860242965 +/- 4.65e-14]'

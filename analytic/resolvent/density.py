@@ -78,6 +78,9 @@ def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) 
 
     ``features`` = ∞ gives xxᵀ/T. The integral of n is min(N, T, M). Shape of x.
 
+    Raises `InputError` for x ≤ 0 and where both sizes are infinite. Source: solvable-model talk,
+    “A Statistical Model”; for white data Marchenko and Pastur 1967.
+
     >>> from solvable.analytic.spectrum import Flat  # white data: the Marchenko–Pastur density
     >>> float(round(eigenvalue_density(Flat(50), math.inf, 200, 1.0), 3))
     30.82
@@ -110,6 +113,9 @@ def expected_eigenvalues(spectrum: Spectrum, features: Any, samples: Any, index:
 
     This is the curve λ_i against i of the talk: it follows the latent power law and ends in
     a rapid decline at i = min(N, T, M).
+
+    Result of the shape of ``index``, eigenvalues of φφᵀ/(σ_u²NT). Raises `InputError` for ranks
+    beyond min(N, T, M). Source: solvable-model talk, “Data Properties”.
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(alpha=0.5, size=1000)

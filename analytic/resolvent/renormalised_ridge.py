@@ -32,6 +32,9 @@ class RenormalisedRidge(sp.Function):
 
     With numbers for all arguments `evalf` and functions made by `sympy.lambdify` evaluate it.
 
+    ``RenormalisedRidge(N, T, z)``, in units of the eigenvalues. Raises `InputError` where a number
+    is asked for and there is no spectrum. Source: dynamical paper, eqs. (11), (31)–(33).
+
     >>> from solvable.analytic.notation import z
     >>> from solvable.analytic.spectrum import Flat
     >>> RenormalisedRidge(5, sp.oo, 0, Flat(10)).evalf(20)  # D₁ = 10/(1+κ) = 5

@@ -27,6 +27,8 @@ def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Resolv
     Raises `InputError` for arguments that are not allowed, `PrecisionError` if the residual
     of the answer is not small.
 
+    Source: dynamical paper, eqs. (11), (31)–(33).
+
     >>> from solvable.analytic.spectrum import Flat
     >>> round(float(solve(Flat(10), 5, np.inf).value), 12)  # D₁ = 10/(1+κ) = 5
     1.0

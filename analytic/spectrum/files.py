@@ -49,11 +49,19 @@ def as_spectrum(value: Any, *, numbers: bool = False) -> Spectrum:
 
 
 def read_spectrum(path: str | Path) -> Spectrum:
-    """The spectrum in a file; see the table above.
+    r"""The spectrum in a file: csv or txt (a line an eigenvalue, target power), npy or json.
 
-    Unsorted eigenvalues are sorted and negative ones of the size of rounding errors are set to
-    zero, with a warning. Anything else that is no spectrum raises an `InputError` that names the
-    line (of an array, the row).
+    Eigenvalues are λ_J, in any order; arrays have the shape *(M,)*, *(M, 1)* or *(M, 2)*. Unsorted
+    ones are sorted and negative ones of the size of rounding errors are set to zero, with a
+    warning. Raises `InputError` for anything else that is no spectrum, and names the line (of an
+    array, the row). Source: this package; the model is solvable-model paper, eq. (23), with
+    measured eigenvalues.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "measured.csv"
+    >>> _ = path.write_text("1, 0.5\n0.25, 0.5\n")
+    >>> read_spectrum(path).target_power()
+    array([0.5, 0.5])
     """
     path = Path(path)
     suffix = path.suffix.lower()

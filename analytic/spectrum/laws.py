@@ -73,6 +73,8 @@ class PowerLaw(Spectrum):
     keeps their exact values. Sympy expressions with symbols give a symbolic spectrum.
     Source: solvable-model paper, eq. (23); dynamical paper, eq. (13).
 
+    Raises `InputError` for exponents, sizes or scales that are not allowed.
+
     >>> PowerLaw(alpha=1, size=3).eigenvalues()
     array([1.        , 0.25      , 0.11111111])
     """
@@ -220,6 +222,9 @@ class ExponentialDecay(Spectrum):
 
     The sums cost some √(B/c) + 1/c terms for B bits, whatever M. They are right to the
     current mpmath precision, or to a few units of the last place of float64.
+
+    Raises `InputError` for a rate that is not > 0, or a sum that diverges. Source: this package;
+    equation (1) holds for any spectrum.
 
     >>> float(ExponentialDecay(rate=0.5).trace().round(6))  # 1/(e^c − 1)
     1.541494

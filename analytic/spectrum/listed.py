@@ -102,6 +102,9 @@ class Atoms(_Listed):
 
     The size is M = Σ m_i; sums cost the number of atoms.
 
+    Raises `InputError` for values, multiplicities or powers that are not > 0 (powers: ≥ 0) or
+    differ in number. Source: this package; equation (1) holds for any spectrum.
+
     >>> float(Atoms([1, 0.25], [10**18, 4]).degrees_of_freedom(1.0))
     5e+17
     """
@@ -156,6 +159,9 @@ class Atoms(_Listed):
 class Flat(_Listed):
     """λ_J = λ for J = 1 … M, isotropic target: white data.
 
+    M ≥ 1 modes. Raises `InputError` for a size or scale that is not > 0. Source: dynamical paper,
+    eqs. (118)–(122).
+
     >>> float(Flat(4).trace())
     4.0
     """
@@ -197,6 +203,10 @@ class Empirical(_Listed):
     target_variance: σ_w², for isotropic weights.
 
     The entries may be floats, Fractions or mpmath numbers.
+
+    Raises `InputError` for entries that are not finite or too negative to be rounding, named by
+    their place. Source: solvable-model paper, eq. (23), whose eigenvalues it replaces by measured
+    ones.
 
     >>> float(Empirical([1, 0.5, 0.25]).degrees_of_freedom(1.0).round(3))
     1.033
@@ -258,6 +268,9 @@ class CutoffPowerLaw(_Listed):
 
     ``target_exponent`` a gives w_J² = σ_w² J^{b−a}; None means isotropic weights. Modes below
     the range of float64 are left out of M.
+
+    Raises `InputError` for α, cutoff or size that are not > 0. Source: solvable-model paper, eq.
+    (23), with an end that data have and the model has not.
 
     >>> CutoffPowerLaw(alpha=1, cutoff=2, size=2).eigenvalues().round(4)
     array([0.6065, 0.092 ])

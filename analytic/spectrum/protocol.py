@@ -76,6 +76,16 @@ class Spectrum(ABC):
     ``size`` is the number M of modes, possibly `math.inf`; ``irreducible`` the power of the
     target that no mode carries (modes of zero variance): it acts on training as label noise
     does, and no training removes it from the loss.
+
+    Not made itself, but by one of its kinds (`KINDS`), each of which raises `InputError` for
+    parameters that are not allowed; they agree on the sums Σ_J w_J^{2τ} λ_J^p/(λ_J+κ)^q, of κ of
+    any shape. In per-mode normalisation: λ_J is the variance of mode J. Source: solvable-model
+    paper, eq. (23).
+
+    >>> from solvable.analytic.spectrum import PowerLaw
+    >>> law = PowerLaw(alpha=1, size=3)
+    >>> isinstance(law, Spectrum), law.degrees_of_freedom([0.0, 1.0]).round(3)
+    (True, array([3. , 0.8]))
     """
 
     size: Any
@@ -110,6 +120,8 @@ class Spectrum(ABC):
         κ may be real, ≥ 0 or < −λ_1, or complex off the negative axis, of any shape; the
         result has the same shape.
         """
+        if isinstance(kappa, list | tuple):
+            kappa = np.asarray(kappa)
         if self.free_symbols or isinstance(kappa, sp.Basic):
             return self._as_function(sp.sympify(kappa), p, q, target)
         return self._sum(kappa, p, q, target)

@@ -62,7 +62,8 @@ def limit(
     at: sizes by name, near which the terms are ordered.
 
     Raises `InputError` for an unknown regime and for missing or inadmissible exponents,
-    `OutsideTheoryError` on a wall between two regimes and for what has no series.
+    `OutsideTheoryError` on a wall between two regimes and for what has no series. Sources:
+    solvable-model paper, eqs. (163), (186), (188); dynamical paper, eqs. (13), (14).
 
     >>> print(limit("N<<T", alpha=0.5).kappa)
     c**b*lambda_+*N**(-b) - b*c**b*lambda_+/2*N**(-b - 1) + b*c**b*lambda_+*(b + 1)/8*N**(-b - 2) \
