@@ -7,7 +7,7 @@ from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean,
 from .pencil import Pencil
 from .planar import PlanarComparison
 from .realisation import build_pencil
-from .reduction import LinearSystem
+from .reduced_form import LinearSystem
 from .spectral_trace import SpectralTrace
 from .text import parse_declarations, parse_expression
 

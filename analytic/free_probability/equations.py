@@ -24,7 +24,8 @@ from .expression import check, spectral_parameters
 from .naming import NamedUnknown, closed_system, describe
 from .pencil import Pencil, free_scalars
 from .realisation import build_pencil
-from .reduction import LinearSystem, Reduction, reduce_system
+from .reduced_form import LinearSystem, Reduction
+from .reduction import reduce_system
 from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
 from .small_system import LONGEST
 from .text import parse_expression

@@ -18,58 +18,19 @@ shortens.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import sympy as sp
 
-from .. import notation as papers
 from .. import precision
 from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
-from .scalar_system import DIGITS, ScalarSystem, Witness, ordered_atoms
+from .reduced_form import LinearSystem, Reduction, collected, joint_form, renamed, solved_form
+from .scalar_system import DIGITS, ScalarSystem, Witness
 from .small_system import LONGEST, SmallSystem, written
-from .spectral_trace import SpectralTrace, spectral_trace
 from .workspace import Workspace, presented
-
-
-@dataclass(frozen=True)
-class LinearSystem:
-    """matrix·unknowns = sources, in terms of the shifts."""
-
-    unknowns: tuple[sp.Symbol, ...]
-    matrix: sp.Matrix
-    sources: sp.Matrix
-
-    def equations(self) -> list[sp.Eq]:
-        """One equation for each unknown, u = …"""
-        rows = []
-        for i, unknown in enumerate(self.unknowns):
-            others = [(int(i == j) - self.matrix[i, j]) * u for j, u in enumerate(self.unknowns)]
-            rows.append(sp.Eq(unknown, sp.Add(self.sources[i], *others), evaluate=False))
-        return rows
-
-
-@dataclass
-class Reduction:
-    """The reduced equations of one scalar system."""
-
-    shifts: list[sp.Symbol]
-    kept: list[sp.Symbol]
-    relations: list[sp.Eq]
-    linear: list[LinearSystem]
-    eliminated: dict[sp.Symbol, sp.Expr]
-    outputs: list[sp.Expr]
-    defined: tuple[sp.Symbol, ...] = ()
-    shortened: bool = False
-    renamed: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)
-
-    @property
-    def unknowns(self) -> list[sp.Symbol]:
-        """All unknowns that a numerical solution finds: shifts first."""
-        return [*self.shifts, *self.kept]
 
 
 class _Reducer:
@@ -243,7 +204,7 @@ class _Reducer:
         """Whether a polynomial relation can be read."""
         if len(polynomial) > self.longest:
             return False
-        return written(_collected(self.work, polynomial, self.outputs_as)) <= self.longest
+        return written(collected(self.work, polynomial, self.outputs_as)) <= self.longest
 
     def resultants(
         self, polynomials: list[Polynomial], kept: list[sp.Symbol], output: sp.Symbol
@@ -361,27 +322,6 @@ def _length(value: Fraction) -> tuple[int, int]:
     return (sum(map(len, parts)), sum(p.degrees() for p in parts))
 
 
-def joint_form(atom: SpectralTrace, atoms: list[SpectralTrace]) -> sp.Expr | None:
-    """S₂ + κ'S₁ for Tr[wλ/(λ+κ)], if S₁ and S₂ are among the atoms."""
-    special = len(atom.factors) == 1 and sp.fraction(atom.factors[0])
-    if not special:
-        return None
-    below = special[1]
-    for letter in atom.letters:
-        if sp.expand(below - letter).has(letter) or not below.has(letter):
-            continue
-        for first in atoms:
-            if first.dimension != atom.dimension or len(first.factors) != 1:
-                continue
-            ratio = sp.cancel(atom.factors[0] / first.factors[0])
-            kappa = sp.expand(ratio - letter)
-            if kappa.is_Symbol and not kappa.has(letter) and kappa not in below.free_symbols:
-                second = spectral_trace(atom.dimension, [first.factors[0] * letter])
-                if second in atoms:
-                    return second + kappa * first
-    return None
-
-
 def reduce_system(
     system: ScalarSystem,
     witness: Witness,
@@ -399,7 +339,7 @@ def reduce_system(
     formulas = [*reduction.outputs, *(e for s in reduction.linear for e in s.sources)]
     if max(map(written, formulas), default=0) > longest:
         reduction = _small(reducer, reduction)
-    return rename(reduction, reducer)
+    return renamed(reduction, reducer.explicit, reducer.taken)
 
 
 def _small(reducer: _Reducer, closed: Reduction) -> Reduction:
@@ -443,7 +383,7 @@ def _closed(reducer: _Reducer) -> Reduction:
     for symbol, value in reducer.explicit.items():
         relations.append(sp.Eq(symbol, solved_form(work, value, reducer.kept), evaluate=False))
     for polynomial in reducer.relations:
-        relations.append(sp.Eq(_collected(work, polynomial, reducer.kept), 0, evaluate=False))
+        relations.append(sp.Eq(collected(work, polynomial, reducer.kept), 0, evaluate=False))
     linear = []
     for names, matrix, sources in reducer.linear:
         rows = [[presented(work, reducer.in_shifts(e)) for e in row] for row in matrix]
@@ -464,81 +404,3 @@ def _closed(reducer: _Reducer) -> Reduction:
     kept = [s for s in reducer.kept if s not in shifts]
     shortened = reducer.shortened
     return Reduction(shifts, kept, relations, linear, eliminated, outputs, shortened=shortened)
-
-
-def solved_form(work: Workspace, value: Fraction, kept: list[sp.Symbol]) -> sp.Expr:
-    """z = Z(κ) as a product, or as a sum of partial fractions if that is shorter.
-
-    The sum is the form of free convolution: 1/g plus one term for each summand of the matrix.
-    """
-    whole = presented(work, value)
-    inside = [s for s in kept if work.holds(value.numer, s) or work.holds(value.denom, s)]
-    if len(inside) != 1:
-        return whole
-    parts = sp.Add.make_args(sp.apart(value.as_expr(), inside[0]))
-    total = sp.Add(*(presented(work, work.element(part)) for part in parts))
-    return min(whole, total, key=sp.count_ops)
-
-
-def _collected(work: Workspace, polynomial: Polynomial, kept: list[sp.Symbol]) -> sp.Expr:
-    """A polynomial relation, collected in its unknowns."""
-    expression = polynomial.as_expr()
-    inside = [s for s in kept if expression.has(s)]
-    leading = sp.LC(sp.Poly(expression, *inside)) if inside else sp.S.One
-    if leading.could_extract_minus_sign():
-        expression = -expression
-    return work.restore(sp.collect(sp.expand(expression), inside))
-
-
-def rename(reduction: Reduction, reducer: _Reducer) -> Reduction:
-    """κ for z, κ' for z', κ_1, κ_2 … otherwise; C_1, C_2 … for the unknowns of linear systems.
-
-    Other letters are used where these are taken.
-    """
-    names: dict[sp.Symbol, sp.Symbol] = {}
-    free = list(reduction.shifts)
-    stem = free_stem(("kappa", "chi", "mu", "nu"), reducer.taken)
-    kappa = sp.Symbol(stem, positive=True)
-    kappa_prime = sp.Symbol(f"{stem}'", positive=True)
-    for relation in reduction.relations:
-        own = [s for s in free if relation.rhs.has(s) or _in_traces(relation.rhs, s)]
-        special = {papers.z: kappa, papers.z_prime: kappa_prime}
-        if relation.lhs in reducer.explicit and len(own) == 1:
-            target = special.get(relation.lhs)
-            if target is not None and target not in names.values():
-                names[own[0]] = target
-                free.remove(own[0])
-    if len(reduction.shifts) == 1 and free:
-        names[free.pop()] = kappa
-    for index, symbol in enumerate(free):
-        names[symbol] = sp.Symbol(f"{stem}_{index + 1}", positive=True)
-    inside = [u for system in reduction.linear for u in system.unknowns] + [*reduction.defined]
-    stem = free_stem(("C", "K", "E"), {name for name in reducer.taken if len(name) > 1})
-    names.update({u: sp.Symbol(f"{stem}_{i + 1}") for i, u in enumerate(inside)})
-    return apply_names(reduction, names)
-
-
-def _in_traces(expression: sp.Expr, symbol: sp.Symbol) -> bool:
-    return any(atom.has(symbol) for atom in ordered_atoms([expression]))
-
-
-def apply_names(reduction: Reduction, names: dict[sp.Symbol, sp.Symbol]) -> Reduction:
-    """The same reduction in other symbols."""
-
-    def new(expression: Any) -> Any:
-        return expression.xreplace(names)
-
-    return Reduction(
-        [new(s) for s in reduction.shifts],
-        [new(s) for s in reduction.kept],
-        [sp.Eq(new(r.lhs), new(r.rhs), evaluate=False) for r in reduction.relations],
-        [
-            LinearSystem(tuple(map(new, s.unknowns)), new(s.matrix), new(s.sources))
-            for s in reduction.linear
-        ],
-        {new(s): new(v) for s, v in reduction.eliminated.items()},
-        [new(o) for o in reduction.outputs],
-        tuple(map(new, reduction.defined)),
-        reduction.shortened,
-        names,
-    )
