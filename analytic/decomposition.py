@@ -24,8 +24,9 @@ import numpy as np
 
 from .dynamics import SETTLED, dynamics
 from .errors import InputError
-from .learners import GradientDescent, GradientFlow, Learner, OnePassSGD, RidgeRegression
+from .learners import GradientDescent, GradientFlow, OnePassSGD, RidgeRegression
 from .spectrum import Spectrum
+from .training_rule import Learner
 
 Array = np.ndarray
 

@@ -46,11 +46,12 @@ from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
 from .errors import InputError, PrecisionError
 from .formula import Rounded, is_mp
-from .learners import Filter, GradientFlow, Learner, Quadrature, RidgeRegression
+from .learners import GradientFlow, RidgeRegression
 from .loss import static_loss
 from .power_sums.exponents import exact
 from .resolvent import solve_along_exactly, solve_paths
 from .spectrum import Empirical, Spectrum, as_spectrum
+from .training_rule import Filter, Learner, Quadrature
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
 ROUNDING = 1e-16
@@ -118,13 +119,13 @@ def dynamics(
 
     Parameters
     ----------
-    features, samples: N and P (T), numbers > 0 or infinity; arrays broadcast in float64.
+    features, samples: N and T, numbers > 0 or infinity; arrays broadcast in float64.
     learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
         ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
-    noise: σ_ε². ensemble, bags: numbers E and K of feature and of data draws averaged over.
-    digits: None for float64 (if no size is an mpmath number; else the digits of mpmath's
-        precision); else the number of digits to which mpmath results are right (of
-        a loss below 10^-digits of the initial one: as many digits after those zeros).
+    noise: σ_ε². ensemble, bags: numbers of feature and of data draws averaged over.
+    digits: None for float64 (mpmath's precision if a size is an mpmath number); else the number
+        of digits to which mpmath results are right (of a loss below 10^-digits of the initial
+        one: as many digits after those zeros).
 
     Raises `InputError` for arguments that are not allowed, `PrecisionError` if the digits are not
     reached or the losses of so late a time are not known. Source: dynamical paper, eqs. (9), (18),

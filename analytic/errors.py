@@ -53,7 +53,7 @@ class OutsideTheoryError(SolvableError):
 class PrecisionError(SolvableError, ArithmeticError):
     """The digits asked for could not be reached; ``certain_digits`` are certain.
 
-    Source: this package.
+    Raised by whatever has ``digits``. Source: this package.
 
     >>> PrecisionError("only 5 of 15 digits", certain_digits=5).certain_digits
     5

@@ -27,9 +27,10 @@ import numpy as np
 from . import arguments
 from .dynamics import ACCURACY
 from .errors import InputError
-from .learners import Filter, GradientFlow
+from .learners import GradientFlow
 from .resolvent import solve, solve_along
 from .spectrum import Spectrum
+from .training_rule import Filter
 
 ARC_HALVINGS = 34  # of the angle to the cut
 """The cut is approached to the angle π 2^{-34}, where κ differs from its limit by rounding."""

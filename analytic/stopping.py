@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from .dynamics import dynamics
-from .learners import GradientFlow, Learner
+from .learners import GradientFlow
 from .loss import static_loss
 from .optimum import Bracket, lowest, minimum
 from .spectrum import Spectrum, as_spectrum
+from .training_rule import Learner
 
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
 PER_DECADE = 6

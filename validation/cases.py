@@ -22,11 +22,11 @@ from solvable.analytic.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
-    Learner,
     OnePassSGD,
     RidgeRegression,
 )
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training_rule import Learner
 
 from .cells import Cell
 from .comparison import Findings, compare, simulate_cases

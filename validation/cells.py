@@ -21,9 +21,10 @@ import numpy as np
 
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import Learner, OnePassSGD, RidgeRegression, learner_from_dict
+from solvable.analytic.learners import OnePassSGD, RidgeRegression
 from solvable.analytic.spectrum import Spectrum
 from solvable.analytic.spectrum import from_dict as spectrum_from_dict
+from solvable.analytic.training_rule import Learner, learner_from_dict
 
 from .entry_laws import EntryLaw
 

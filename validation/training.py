@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvable.analytic.learners import Filter, OnePassSGD
+from solvable.analytic.learners import OnePassSGD
+from solvable.analytic.training_rule import Filter
 
 from .cells import Cell, with_irreducible
 from .ensembles import Moments, moments

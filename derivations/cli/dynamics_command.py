@@ -16,9 +16,10 @@ import numpy as np
 from solvable.analytic.decomposition import Decomposition, decompose
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import RULES, Learner, OnePassSGD
+from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.scheduled_training import ScheduledLoss, scheduled_dynamics
 from solvable.analytic.schedules import SCHEDULES, parse_schedule
+from solvable.analytic.training_rule import RULES, Learner
 
 from . import options as types
 from . import output

@@ -18,13 +18,13 @@ from solvable.analytic.learners import (
     GradientFlow,
     HeavyBall,
     OnePassSGD,
-    Quadrature,
     RidgeRegression,
 )
 from solvable.analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 from solvable.analytic.stopping import optimal_stopping
+from solvable.analytic.training_rule import Quadrature
 from solvable.validation.time_stepping import (
     gradient_flow,
     momentum_update,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic import learners
+from solvable.analytic import learners, training_rule
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
@@ -24,8 +24,8 @@ RULES = [
     HeavyBall(0.05, 0.9),
 ]  # fmt: skip
 EVERY = [
-    kind(*kind.example) for kind in learners.RULES.values()
-    if issubclass(kind, learners.Filter) and kind.scored != "ridge"
+    kind(*kind.example) for kind in training_rule.RULES.values()
+    if issubclass(kind, training_rule.Filter) and kind.scored != "ridge"
 ]  # fmt: skip
 LARGEST = 1.5
 EIGENVALUES = np.array([0.0, 1e-9, 1e-3, 0.1, 0.77, 1.2, LARGEST])

@@ -10,17 +10,15 @@ import pytest
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import (
-    RULES,
-    Filter,
     GradientDescent,
     GradientFlow,
     HeavyBall,
     OnePassSGD,
     PreconditionedDescent,
     RidgeRegression,
-    learner_from_dict,
 )
 from solvable.analytic.spectrum import Empirical, PowerLaw
+from solvable.analytic.training_rule import RULES, Filter, learner_from_dict
 from solvable.validation import dense
 from solvable.validation.cells import Cell
 from solvable.validation.entry_laws import EntryLaw, Role, Streams
