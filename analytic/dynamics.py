@@ -127,9 +127,8 @@ def dynamics(
         of digits to which mpmath results are right (of a loss below 10^-digits of the initial
         one: as many digits after those zeros).
 
-    Raises `InputError` for arguments that are not allowed, `PrecisionError` if the digits are not
-    reached or the losses of so late a time are not known. Source: dynamical paper, eqs. (9), (18),
-    (35), (110)–(115).
+    Raises `InputError` for arguments that are not allowed, `PrecisionError` where digits are not
+    reached. Source: dynamical paper, eqs. (9), (18), (35), (110)–(115).
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)

@@ -29,7 +29,7 @@ def test_a_name_is_a_function_or_a_class(name):
 def test_a_name_is_documented(name):
     text = document(name)
     assert len(text.split(".")[0]) > 10, "no definition"
-    assert re.search(r"\b[Rr]aises?\b|\b[Ee]rrors?\b", text), "no word on errors"
+    assert re.search(r"\b[Rr]aise[sd]?\b|\b[Ee]rrors?\b", text), "no word on errors"
     assert re.search(r"\bSources?: |arXiv", text), "no source"
     assert ">>> " in text, "no example"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic import learners, training_rule
+from solvable.analytic import training_rule
 from solvable.analytic.errors import InputError
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
