@@ -6,6 +6,7 @@ equation (1); `z` is ridge or frequency; primes mark the second of two frequenci
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sympy import IndexedBase, Symbol, symbols
@@ -17,11 +18,24 @@ class TypesetSymbol(Symbol):
     """A symbol whose LaTeX is not made from its name: see `letter`."""
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        body = _LATEX[self.name]
+        body = renamed_latex(_LATEX[self.name], printer)
         return f"{body}^{{{exp}}}" if exp else body
 
 
 _LATEX: dict[str, str] = {}
+
+
+def renamed_latex(code: str, printer: Any) -> str:
+    r"""LaTeX that was written out, its symbols under the names that the printer gives them."""
+    for name, new in getattr(printer, "names", {}).items():
+        old = "".join(rf"_\{{?{re.escape(part)}\}}?" if index else re.escape(part)
+                      for index, part in enumerate(map(_command, name.split("_"))))  # fmt: skip
+        code = re.sub(rf"(?<![A-Za-z\\]){old}(?![A-Za-z_])", new.replace("\\", "\\\\"), code)
+    return code
+
+
+def _command(word: str) -> str:
+    return rf"\{word}" if len(word) > 1 and word.isalpha() else word
 
 
 def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
@@ -35,41 +49,68 @@ def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
     return TypesetSymbol(name, **assumptions)
 
 
+#: what each symbol stands for, by name
+MEANINGS: dict[str, str] = {}
 
-N = Symbol("N", positive=True)  #: number of features (model size)
-T = Symbol("T", positive=True)  #: number of samples
-P = Symbol("P", positive=True)  #: number of samples, dynamical paper
-M = Symbol("M", positive=True)  #: number of latent modes
 
-z = Symbol("z")  #: ridge per N T, or frequency iω
+def _named(name: str, meaning: str, **assumptions: bool) -> Symbol:
+    """A symbol of the notation table."""
+    MEANINGS[name] = meaning
+    return Symbol(name, **assumptions)
+
+
+N = _named("N", "number of features (model size)", positive=True)
+T = _named("T", "number of samples", positive=True)
+P = _named("P", "number of samples, in the dynamical paper", positive=True)
+M = _named("M", "number of latent modes", positive=True)
+
+z = _named("z", "ridge per N T (with features of unit variance), or frequency iω")
 z_prime = Symbol("z'")
-kappa = Symbol("kappa", positive=True)  #: solution of equation (1), often κ(z) or Δ
+kappa = _named(
+    "kappa", "renormalised ridge, the solution of the self-consistent equation", positive=True
+)
 kappa_prime = Symbol("kappa'", positive=True)
-gamma = Symbol("gamma", nonnegative=True)  #: unnormalised ridge
-omega = Symbol("omega", real=True)  #: Fourier frequency
-t = Symbol("t", positive=True)  #: training time
+gamma = _named("gamma", "ridge, not normalised", nonnegative=True)
+omega = _named("omega", "Fourier frequency", real=True)
+t = _named("t", "training time", positive=True)
 
-alpha = Symbol("alpha", positive=True)  #: spectral exponent, λ_J = λ₊ J^{-(1+α)}
-a = Symbol("a", positive=True)  #: target exponent, w²λ ∝ J^{-a}
-b = Symbol("b", positive=True)  #: spectral exponent, b = 1 + α
-lambda_plus = Symbol("lambda_+", positive=True)  #: largest eigenvalue
+alpha = _named("alpha", "spectral exponent: λ_J = λ₊ J^{-(1+α)}", positive=True)
+a = _named("a", "target exponent: w²λ ∝ J^{-a}", positive=True)
+b = _named("b", "spectral exponent: b = 1 + α", positive=True)
+lambda_plus = _named("lambda_+", "largest eigenvalue of the latent covariance", positive=True)
 
-sigma_w = Symbol("sigma_w", positive=True)  #: standard deviation of the target weights
-sigma_eps = Symbol("sigma_epsilon", nonnegative=True)  #: standard deviation of the label noise
+sigma_w = _named("sigma_w", "standard deviation of the target weights", positive=True)
+sigma_eps = _named("sigma_epsilon", "standard deviation of the label noise", nonnegative=True)
 noise = sigma_eps**2  #: variance of the label noise
-sigma_u = Symbol("sigma_u", positive=True)  #: standard deviation of the feature matrix
+sigma_u = _named("sigma_u", "standard deviation of the entries of the features", positive=True)
 
-J = Symbol("J", integer=True, positive=True)  #: mode index
-k = Symbol("k", integer=True, positive=True)  #: mode index, dynamical paper
+J = _named("J", "index of a mode", integer=True, positive=True)
+k = _named("k", "index of a mode, in the dynamical paper", integer=True, positive=True)
 
-loss = Symbol("L")  #: excess loss Σ λ v², v the error of the learned weights
-train_loss = Symbol("Lhat")  #: mean squared residual on the training data
-smaller, larger = symbols("m n", positive=True)  #: min(N, T) and max(N, T)
+loss = _named("L", "excess loss Σ λ v² in the limit of large size, v the error of the weights")
+train_loss = _named("Lhat", "mean squared residual on the training data")
+smaller = _named("m", "min(N, T)", positive=True)
+larger = _named("n", "max(N, T)", positive=True)
 
 lam = IndexedBase("lambda", positive=True)[k]  #: λ_k
 target = IndexedBase("w", real=True)[k]  #: w_k, the target's weight in mode k
-R1, R3, R1_prime, R3_prime = symbols("R_1 R_3 R_1' R_3'", positive=True)  #: data's, features'
-C0, C1, C2, C3 = symbols("C_0:4")  #: two-point functions of the four fields of the chain
+R1 = _named("R_1", "response of the data: 1 − D₁(κ)/T", positive=True)
+R3 = _named("R_3", "response of the features: 1 − D₁(κ)/N", positive=True)
+R1_prime, R3_prime = symbols("R_1' R_3'", positive=True)
+C0, C1, C2, C3 = (
+    _named(f"C_{i}", f"two-point function of the field v^{i} of the chain") for i in range(4)
+)
+MEANINGS |= {
+    "lambda": "eigenvalues of the latent covariance Λ",
+    "Lambda": "latent covariance, with the eigenvalues λ",
+    "w": "weights of the target; w_J² λ_J is its power in mode J",
+    "D_1": "degrees of freedom: D_q(κ) = Σ (λ/(λ+κ))^q",
+    "D_2": "second degrees of freedom: Σ λ²/(λ+κ)²",
+    "h_1": "target sum: h_q(κ) = Σ w²λ/(λ+κ)^q",
+    "h_2": "second target sum: Σ w²λ/(λ+κ)²",
+    "S": "sum over modes at two frequencies: S[f] = Σ f H(z) H(z')",
+    "U": "sum over modes at two frequencies: U[f] = Σ f/((λ+κ)(λ+κ'))",
+}
 
 
 def symbol(name: str) -> Symbol:

@@ -117,7 +117,7 @@ class ModeFunction(sp.Function):
         )
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        body = rf"{self.letter}_{{{printer._print(self.args[0])}}}"
+        body = printer._print_Symbol(sp.Symbol(f"{self.letter}_{self.args[0]}"))
         power = f"^{{{exp}}}" if exp else ""
         return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
 
@@ -239,8 +239,10 @@ class Moment(ModeFunction):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         n, j = self.args[:2]
-        body = rf"\operatorname{{Tr}}{' W' if j else ''}\Lambda^{{{n}}}"
-        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+        mode = printer._print(sp.Symbol("Lambda"))
+        power = f"{mode}^{{{n}}}" if n not in (0, 1) else mode if n == 1 or not j else ""
+        body = rf"\operatorname{{Tr}}\left[{'W ' if j else ''}{power}\right]"
+        return rf"{body}^{{{exp}}}" if exp else body
 
 
 def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
@@ -88,16 +89,31 @@ class _PositiveFirst:
 
 
 class _Latex(_PositiveFirst, LatexPrinter):
+    """``names``: the LaTeX of symbols by name, in place of what their names say."""
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        super().__init__({"mode": "plain"})
+        self.names = names or {}
+
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         """κ' keeps its prime, S[λ^2] its brackets."""
+        if expr.name in self.names:
+            return self.names[expr.name]
         head, bracket, body = expr.name.partition("[")
         if bracket:
-            power = re.sub(r"\^(\w)", r"^{\1}", body.rstrip("]"))
-            return rf"{head}\left[{power}\right]"
+            inner = "".join(self.names.get(GREEK.get(c, c), c) for c in body.rstrip("]"))
+            inner = re.sub(r"\^(\w)", r"^{\1}", inner)
+            return rf"{self.names.get(head, head)}\left[{inner}\right]"
         bare = expr.name.rstrip("'")
         if bare != expr.name:
-            return super()._print_Symbol(sp.Symbol(bare)) + "'" * (len(expr.name) - len(bare))
+            return self._print_Symbol(sp.Symbol(bare)) + "'" * (len(expr.name) - len(bare))
         return super()._print_Symbol(expr)
+
+    def _print_MatrixSymbol(self, expr: sp.MatrixSymbol, style: str = "plain") -> str:
+        return self._print_Symbol(sp.Symbol(expr.name))
+
+    def _hprint_Function(self, func: str) -> str:
+        return self.names.get(func) or super()._hprint_Function(func)
 
     def _print_Trace(self, expr: sp.Trace, exp: str | None = None) -> str:
         body = rf"\operatorname{{Tr}}\left[{self._print(expr.arg)}\right]"
@@ -123,14 +139,18 @@ class _Line(_PositiveFirst, StrPrinter):
         return f"Tr[{self._print(expr.arg)}]"
 
 
-def latex(expression: sp.Basic) -> str:
+def latex(expression: sp.Basic, names: Mapping[str, str] | None = None) -> str:
     r"""The expression as LaTeX that pdflatex takes: symbols may have Greek letters in their names.
+
+    ``names`` gives other LaTeX to symbols and functions, by name.
 
     >>> from solvable.analytic.notation import N, T
     >>> print(latex(N / (T - N)))
     \frac{N}{T - N}
+    >>> print(latex(N / (T - N), {"N": r"\nu"}))
+    \frac{\nu}{T - \nu}
     """
-    return math(_Latex({"mode": "plain"}).doprint(expression))
+    return math(_Latex(names).doprint(expression))
 
 
 def two_dimensional(expression: sp.Basic) -> str:

@@ -20,7 +20,9 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.pretty.stringpict import prettyForm, stringPict
 
+from solvable.analytic.formula_width import LINE, width
 from solvable.analytic.notation import letter
+from solvable.analytic.typesetting import latex
 
 
 class Expectation(sp.Expr):
@@ -169,17 +171,14 @@ class Minimiser(Relation):
 
 equation = Equality
 
-LARGEST = 8  # blocks on a side beyond which a block matrix is displayed entry by entry
-
-
 def entries(claim: Relation) -> list[Relation]:
-    """The blocks of a large block matrix that are neither zero nor, on the diagonal, the identity.
+    """The blocks of a block matrix that are neither zero nor, on the diagonal, the identity.
 
-    None for any other claim.
+    They are displayed one by one where the matrix is wider than a line. None for any other claim.
     """
-    blocks = claim.rhs.blocks if isinstance(claim.rhs, sp.BlockMatrix) else sp.zeros(1, 1)
-    if len(blocks.tolist()) <= LARGEST:
+    if not isinstance(claim.rhs, sp.BlockMatrix) or width(latex(claim)) <= LINE:
         return []
+    blocks = claim.rhs.blocks
     trivial = (sp.ZeroMatrix, sp.Identity)
     return [
         claim.func(letter(f"{claim.lhs}_{{{i},{j}}}", f"{claim.lhs}_{{{i},{j}}}"), block)

@@ -130,7 +130,8 @@ class SpectralTrace(sp.Function):
         power = f"^{{{exp}}}" if exp else ""
         if special and self._is_default(special[0]):
             kind, order, kappa = special
-            return rf"{kind}_{{{order}}}{power}\left({printer._print(kappa)}\right)"
+            head = printer._print_Symbol(sp.Symbol(f"{kind}_{order}"))
+            return rf"{head}{power}\left({printer._print(kappa)}\right)"
         body = r" \cdot ".join(printer._print(f) for f in self.factors)
         text = rf"\operatorname{{Tr}}\left[{body}\right]"
         return rf"\left({text}\right){power}" if exp else text

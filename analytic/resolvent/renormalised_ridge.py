@@ -73,7 +73,8 @@ class RenormalisedRidge(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         inner = ", ".join(map(printer._print, self._shown()))
-        return rf"\kappa{f'^{{{exp}}}' if exp else ''}\left({inner}\right)"
+        head = printer._print_Symbol(sp.Symbol("kappa"))
+        return rf"{head}{f'^{{{exp}}}' if exp else ''}\left({inner}\right)"
 
     def _pretty(self, printer: Any) -> Any:
         return printer._print_Function(sp.Function("kappa")(*self._shown()))

@@ -10,7 +10,7 @@ from solvable.validation.writing import check_writable, write_text
 
 from .. import catalogue
 from ..export import article
-from . import output
+from . import document_options, output
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="the whole catalogue")
     parser.add_argument("--to", required=True, metavar="FILE.tex", help="the file to write")
+    document_options.add_options(parser, citations=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name in names:
             derivations.append(catalogue.load(name))
             advance(name)
-    write_text(target, article(derivations), "--to")
+    style = document_options.style(arguments, derivations)
+    write_text(target, article(derivations, style=style), "--to")
     print(f"{len(derivations)} derivations written to {target}")
     return 0

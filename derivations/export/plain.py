@@ -67,8 +67,10 @@ def _step(step: Step, derivation: Derivation) -> list[str]:
     return ["", heading, _wrapped(reason, "    "), "", pretty(step.claim)]
 
 
-def as_text(derivation: Derivation) -> str:
-    """Title, steps with claims, reasons and sources, and the conclusion."""
+def as_text(derivation: Derivation, step: Step | None = None) -> str:
+    """Title, steps with claims, reasons and sources, and the conclusion; or one step."""
+    if step:
+        return "\n".join(_step(step, derivation)[1:])
     lines = [derivation.title, "=" * len(derivation.title), ""]
     lines.append(_wrapped(prose(derivation.summary, derivation)))
     if derivation.references:
