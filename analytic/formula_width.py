@@ -45,14 +45,14 @@ _SCRIPT = 0.7
 
 
 @dataclass(frozen=True)
-class Box:
+class FormulaBox:
     """A typeset piece: its width, and how many fractions are stacked in it."""
 
     width: float = 0.0
     stack: int = 0
 
-    def __add__(self, other: Box) -> Box:
-        return Box(self.width + other.width, max(self.stack, other.stack))
+    def __add__(self, other: FormulaBox) -> FormulaBox:
+        return FormulaBox(self.width + other.width, max(self.stack, other.stack))
 
 
 #: the widest line, in ems: that of a displayed equation with its number in the class article
@@ -65,10 +65,10 @@ def width(code: str) -> float:
     >>> width("x + y") < width(r"\frac{x + y + z}{2}") < width("x + y + z + 2")
     True
     """
-    return _Reader(code).row(0).width
+    return _FormulaReader(code).row(0).width
 
 
-class _Reader:
+class _FormulaReader:
     """Reads tokens once, from left to right."""
 
     def __init__(self, code: str) -> None:
@@ -82,23 +82,23 @@ class _Reader:
         self.place += 1
         return self.tokens[self.place - 1]
 
-    def row(self, level: int, *ends: str) -> Box:
+    def row(self, level: int, *ends: str) -> FormulaBox:
         """Everything up to one of ``ends``; ``level`` 0 is display, 1 text, 2 scripts."""
-        total, scripts, after_operand = Box(), 0.0, False
+        total, scripts, after_operand = FormulaBox(), 0.0, False
         while self.peek() and self.peek() not in ends:
             token = self.next()
             if token in "^_" and token:
                 size = self.group(2).width * (_SCRIPT if level < 2 else 0.8)
-                total += Box(max(0.0, size - scripts) + 0.05)
+                total += FormulaBox(max(0.0, size - scripts) + 0.05)
                 scripts = max(scripts, size)
                 continue
             scripts = 0.0
             space = 0.0 if level > 1 else 0.22
             if token in _RELATIONS:
-                total += Box(0.78 + 2.5 * space)
+                total += FormulaBox(0.78 + 2.5 * space)
             elif token in _BINARY:
                 mark = 0.28 if token == r"\cdot" else 0.5 if token == "*" else 0.78
-                total += Box(mark + 2 * space * after_operand)
+                total += FormulaBox(mark + 2 * space * after_operand)
             else:
                 total += self.one(token, level)
                 after_operand = token not in ("(", "[", r"\left", ",", "&")
@@ -106,17 +106,17 @@ class _Reader:
             after_operand = False
         return total
 
-    def group(self, level: int) -> Box:
+    def group(self, level: int) -> FormulaBox:
         """A group in braces, or one token."""
         if self.peek() != "{":
-            return self.one(self.next(), level) if self.peek() else Box()
+            return self.one(self.next(), level) if self.peek() else FormulaBox()
         self.next()
         found = self.row(level, "}")
         if self.peek():
             self.next()
         return found
 
-    def one(self, token: str, level: int) -> Box:
+    def one(self, token: str, level: int) -> FormulaBox:
         """What one token, with its arguments, is set as."""
         name = token.lstrip("\\")
         if token.startswith(r"\begin"):
@@ -124,25 +124,25 @@ class _Reader:
         if name in ("frac", "tfrac"):
             return self.fraction(level)
         if name == "sqrt":
-            return self.group(level) + Box(0.9)
+            return self.group(level) + FormulaBox(0.9)
         if name == "left":
             return self.fence(level)
         if name == "operatorname":
-            return Box(0.5 * len("".join(self.raw().split())) + 0.17)
+            return FormulaBox(0.5 * len("".join(self.raw().split())) + 0.17)
         if name in _FONTS:
-            return Box(_FONTS[name] * len(self.raw()))
+            return FormulaBox(_FONTS[name] * len(self.raw()))
         if name in _OPERATORS:
-            return Box(0.5 * len(name) + 0.17)
+            return FormulaBox(0.5 * len(name) + 0.17)
         if name in ("hat", "bar", "dot", "ddot", "tilde", "overline"):
             return self.group(level)
         if token == "{":
             self.place -= 1
             return self.group(level)
         if token.startswith("\\"):
-            return Box(_COMMANDS.get(name, 0.57))
+            return FormulaBox(_COMMANDS.get(name, 0.57))
         if token in "&}":
-            return Box()
-        return Box(_LETTERS.get(token, 0.5) + (0.17 if token == "," else 0.0))
+            return FormulaBox()
+        return FormulaBox(_LETTERS.get(token, 0.5) + (0.17 if token == "," else 0.0))
 
     def raw(self) -> str:
         """The letters of an argument."""
@@ -157,25 +157,25 @@ class _Reader:
         self.place += 1
         return "".join(letters)
 
-    def fraction(self, level: int) -> Box:
+    def fraction(self, level: int) -> FormulaBox:
         parts = [self.group(max(1, level)) if level < 1 else self.group(2) for _ in range(2)]
         wide = max(part.width for part in parts) * (_SCRIPT if level == 1 else 1.0)
-        return Box(wide + 0.24, 1 + max(part.stack for part in parts))
+        return FormulaBox(wide + 0.24, 1 + max(part.stack for part in parts))
 
-    def fence(self, level: int) -> Box:
+    def fence(self, level: int) -> FormulaBox:
         """A pair of delimiters that grow: 0.39 em around a line, 0.74 and more around fractions."""
         self.next()
         inside = self.row(level, r"\right")
         if self.peek():
             self.next()
             self.next()
-        return inside + Box(2 * (0.42, 0.62, 0.76, 0.85)[min(3, inside.stack)])
+        return inside + FormulaBox(2 * (0.42, 0.62, 0.76, 0.85)[min(3, inside.stack)])
 
-    def array(self, kind: str) -> Box:
+    def array(self, kind: str) -> FormulaBox:
         """Columns are as wide as their widest entry, with an em between them."""
         if kind == "array":
             self.raw()
-        rows: list[list[Box]] = [[]]
+        rows: list[list[FormulaBox]] = [[]]
         ends = ("&", r"\\", rf"\end{{{kind}}}")
         level = 0 if kind in ("aligned", "gathered") else 1
         while self.peek():
@@ -187,10 +187,10 @@ class _Reader:
                 rows.append([])
         columns = list(_transposed(rows))
         gap = 0.0 if level == 0 else 1.0
-        return Box(sum(max(x.width for x in column) for column in columns)
+        return FormulaBox(sum(max(x.width for x in column) for column in columns)
                    + gap * len(columns), 3)  # fmt: skip
 
 
-def _transposed(rows: list[list[Box]]) -> Iterator[list[Box]]:
+def _transposed(rows: list[list[FormulaBox]]) -> Iterator[list[FormulaBox]]:
     for index in range(max(map(len, rows))):
         yield [row[index] for row in rows if index < len(row)]

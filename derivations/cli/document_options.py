@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from solvable.validation.files import check_writable, write_text
+from solvable.validation.writing import check_writable, write_text
 
 from ..derivation import Derivation
 from ..export import Style, bibtex, parse_renames, preamble, printed, sources

@@ -20,6 +20,7 @@ from ..relations import Expectation, Minimiser, Relation, Truncated, entries
 
 BREAK = r" \\ "
 INDENT = 2.0  # ems of \qquad before a continued line
+TALL = 12  # lines that are kept together on a page
 SIGN = 1.9  # ems of a relation and what surrounds it
 LEFT_SIDE = 0.4  # of the line: a left side that is wider stands on lines of its own
 SMALL = 0.3  # of the line: a numerator or denominator that stays in one piece
@@ -27,7 +28,18 @@ SMALL = 0.3  # of the line: a numerator or denominator that stays in one piece
 
 def display(claim: Relation, names: Mapping[str, str] | None = None, line: float = LINE) -> str:
     """The claim as the body of a displayed equation, of several lines where one is too short."""
-    return Display(names, line).relation(claim)
+    kind, rows = Display(names, line).rows(claim)
+    return rf"\begin{{{kind}ed}} {BREAK.join(rows)} \end{{{kind}ed}}" if kind else rows[0]
+
+
+def displayed(claim: Relation, label: str, names: Mapping[str, str] | None = None) -> str:
+    """The claim as a displayed equation with a label; one of many lines may end its page."""
+    kind, rows = Display(names).rows(claim)
+    if len(rows) <= TALL:
+        body = display(claim, names)
+        return "\n".join([rf"\begin{{equation}}\label{{{label}}}", body, r"\end{equation}"])
+    body = " \\notag \\displaybreak[1] \\\\\n".join(rows)
+    return "\n".join([rf"\begin{{{kind}}}", rf"{body} \label{{{label}}}", rf"\end{{{kind}}}"])
 
 
 def pieces(codes: Sequence[str], line: float, glue: str) -> list[str]:
@@ -56,23 +68,20 @@ class Display:
         """Whether the expression is no wider than the room."""
         return width(self.tex(expression)) <= room
 
-    def relation(self, claim: Relation) -> str:
-        """A claim, broken at its sign and within its sides."""
+    def rows(self, claim: Relation) -> tuple[str, list[str]]:
+        """The lines of a claim, broken at its sign and within its sides, and what arranges them."""
         if listed := entries(claim):
-            rows = pieces([self.tex(entry) for entry in listed], self.line, r",\quad ")
-            return rf"\begin{{gathered}} {BREAK.join(rows)} \end{{gathered}}"
+            return "gather", pieces([self.tex(e) for e in listed], self.line, r",\quad ")
         if self.fits(claim, self.line):
-            return self.tex(claim)
+            return "", [self.tex(claim)]
         left = self.lines(claim.lhs, self.line)
         beside = len(left) == 1 and width(left[0]) <= LEFT_SIDE * self.line
         room = self.line - SIGN - INDENT - (width(left[0]) if beside else 0)
-        right = self.right(claim, room)
+        first, *rest = self.right(claim, room)
+        rest = [rf"& \qquad {line}" for line in rest]
         if beside:
-            body = rf"{left[0]} {claim.tex} {{}} & {right[0]}"
-        else:
-            body = rf"& {f'{BREAK}& '.join(left)}{BREAK}& \quad {claim.tex} {right[0]}"
-        body += "".join(rf"{BREAK}& \qquad {line}" for line in right[1:])
-        return rf"\begin{{aligned}} {body} \end{{aligned}}"
+            return "align", [rf"{left[0]} {claim.tex} {{}} & {first}", *rest]
+        return "align", [*(f"& {line}" for line in left), rf"& \quad {claim.tex} {first}", *rest]
 
     def right(self, claim: Relation, room: float) -> list[str]:
         """The right side with what belongs to its relation."""
