@@ -217,16 +217,12 @@ def compute_optimal_allocation() -> Parts:
     with_easy = {p: (a - 1) / b, q: b}
     r_loss, xi_time, xi_size = sp.symbols("r_C xi_t xi_N")
     summed = hard.expressions[2]
-
-    def minimised(point: tuple[Any, Any]) -> Any:
-        return dict(zip((a, b), point)), lambda: _frontier_losses(point)
-
+    wrong = ((a - 1) / a, (a - 1) / (2 * b), printed, two_terms.subs(with_easy))
     frontier = Step(
         "frontier", equation(r_loss, exponent),
         "Exact loss minimised over N, C = 10¹⁰ … 10¹⁴, for a hard and an easy task.",
-        Slope([minimised((1.5, 1.25)), minimised((4, 2))]), Reference(PAPER, "14"),
-        tuple(equation(r_loss, wrong) for wrong in (
-            (a - 1) / a, (a - 1) / (2 * b), printed, two_terms.subs(with_easy))),
+        Slope([_minimised((1.5, 1.25)), _minimised((4, 2))]), Reference(PAPER, "14"),
+        tuple(equation(r_loss, other) for other in wrong),
     )  # fmt: skip
     steps = [
         Step("stationary", equation(t, time),
@@ -265,6 +261,11 @@ def compute_optimal_allocation() -> Parts:
          "printed m = min(a−1, 2b) nor m = min(a−1, b) is the exponent of the exact frontier; the "
          "term N^{-1} t^{-(b−1)/b} stands between the two power laws.",),
     )  # fmt: skip
+
+
+def _minimised(point: tuple[Any, Any]) -> tuple[dict[sp.Symbol, Any], Any]:
+    """The exponents of a task, and its losses along the frontier."""
+    return dict(zip((a, b), point)), lambda: _frontier_losses(point)
 
 
 DRAWS = 8

@@ -52,16 +52,11 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
     crossed = crossing.loss.resolved()
     cases = [(dict(zip((a, b), task)), _exact_curve(resource, task)) for task in TASKS]
     steps = [
-        Step(
-            "competing-poles",
-            equation(EXPONENT, hard.general),
-            f"L falls as {size}^{{-r}}: κ ∝ n^{{-b}} turns each Mellin pole of the target sum "
-            "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ "
-            "pole the remainder of the modes that are learnt; the slower one wins.",
-            Slope(cases, tolerance=0.001),
-            source,
-            (equation(EXPONENT, wrong),),
-        ),
+        Step("competing-poles", equation(EXPONENT, hard.general),
+             f"L falls as {size}^{{-r}}: κ ∝ n^{{-b}} turns each Mellin pole of the target sum "
+             "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ "
+             "pole the remainder of the modes that are learnt; the slower one wins.",
+             Slope(cases, tolerance=0.001), source, (equation(EXPONENT, wrong),)),
         *[
             Step(
                 f"{name}-task",
@@ -73,20 +68,13 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
             )
             for name, law, task in (("hard", hard, TASKS[0]), ("easy", easy, TASKS[1]))
         ],
-        Step(
-            "crossover",
-            Truncated(loss, crossed.expression, order_of(crossed.remainder, size)),
-            f"At {one_line(hard.crossover.lhs)} = {one_line(hard.crossover.rhs)} both poles "
-            "coincide: their double pole is a logarithm.",
-            _crossing_check(crossing, resource),
-            None,
-            (
-                Truncated(
-                    loss, crossed.terms[0].expression(size), order_of(crossed.remainder, size)
-                ),
-            ),
-        ),
-    ]
+        Step("crossover", Truncated(loss, crossed.expression, order_of(crossed.remainder, size)),
+             f"At {one_line(hard.crossover.lhs)} = {one_line(hard.crossover.rhs)} both poles "
+             "coincide: their double pole is a logarithm.",
+             _crossing_check(crossing, resource), None,
+             (Truncated(loss, crossed.terms[0].expression(size),
+                        order_of(crossed.remainder, size)),)),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[0].claim,

@@ -254,8 +254,7 @@ def two_point_equivalents() -> Parts:
              (Equivalent(average, kappa * kappa_prime * U_target),
               Equivalent(average, linear.subs(sigma_eps, 0)))),
         Step("sum-rule", equation(D1, degrees), "λ/(λ+κ) = (λκ' + λ²)/((λ+κ)(λ+κ')).",
-             Exact(divided_differences, rational), None,
-             (equation(D1, kappa * U_lam + U_lam2),)),
+             Exact(divided_differences, rational), None, (equation(D1, kappa * U_lam + U_lam2),)),
         Step("frequency-difference", equation(slope, 1 - U_lam2 / N),
              "T → ∞: the denominator is the divided difference of z(κ), which cancels in "
              "@one-pass-sgd/forcing and @one-pass-sgd/kernel.",

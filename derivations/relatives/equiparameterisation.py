@@ -67,32 +67,19 @@ def equiparameterisation() -> Parts:
             Reference("solvable-model"),
             (equation(returns(alpha, 1), alpha),),
         ),
-        Step(
-            "at-one",
-            equation(returns(1, size_ratio), size_ratio / (1 + size_ratio)),
-            "α = 1: G = k (1 + r), so r/(1 + r) = q/(p + q) and N/T = q/p.",
-            Exact(value=lambda: slope.subs(alpha, 1)),
-        ),
-        Step(
-            "unequal-powers",
-            equation(size_ratio, sp.Float(unequal, 6)),
-            "α = ½ under N T² = C: where the exact loss at the optimal ridge is least. The law "
-            "(1/N + 1/T)^α would give N/T = 2.",
-            Agrees(lambda: _best_ratio("optimal"), lambda claim: float(claim.rhs), 2e-3),
-            None,
-            (equation(size_ratio, sp.Integer(2)),),
-        ),
-        Step(
-            "without-ridge",
-            equation(size_ratio, closed),
-            "Zero ridge, N < T: G = k/(1 − r); at α = ½ under N T² = C where the exact loss is "
-            "least.",
-            Agrees(
-                lambda: _best_ratio("zero"), lambda claim: float(claim.rhs.subs(half)), 2e-3
-            ),
-            None,
-            (equation(size_ratio, q / p),),
-        ),
+        Step("at-one", equation(returns(1, size_ratio), size_ratio / (1 + size_ratio)),
+             "α = 1: G = k (1 + r), so r/(1 + r) = q/(p + q) and N/T = q/p.",
+             Exact(value=lambda: slope.subs(alpha, 1))),
+        Step("unequal-powers", equation(size_ratio, sp.Float(unequal, 6)),
+             "α = ½ under N T² = C: where the exact loss at the optimal ridge is least. The law "
+             "(1/N + 1/T)^α would give N/T = 2.",
+             Agrees(lambda: _best_ratio("optimal"), lambda claim: float(claim.rhs), 2e-3), None,
+             (equation(size_ratio, sp.Integer(2)),)),
+        Step("without-ridge", equation(size_ratio, closed),
+             "Zero ridge, N < T: G = k/(1 − r); at α = ½ under N T² = C where the exact loss is "
+             "least.",
+             Agrees(lambda: _best_ratio("zero"), lambda claim: float(claim.rhs.subs(half)), 2e-3),
+             None, (equation(size_ratio, q / p),)),
     ]  # fmt: skip
     return Parts(
         steps,
@@ -148,31 +135,18 @@ def phenomenological_law() -> Parts:
         return [float(sp.N(claim.rhs.subs({alpha: x, size_ratio: r}))) for x, r in PLACES]
 
     steps = [
-        Step(
-            "balance",
-            equation(N, relation),
-            "Where (N_c/N)^{α_N/α_T} = T_c/T.",
-            Exact(residual=imbalance),
-            Reference("solvable-model", "6"),
-            (equation(N, 1 / relation),),
-        ),
-        Step(
-            "factor",
-            equation(rho, error),
-            "ρ = L⋆/[k (1/N + 1/T)^α] as a function of r = N/T; the exact loss approaches it "
-            "as the sizes grow.",
-            Agrees(lambda: [_exact_factor(float(x), float(r)) for x, r in PLACES], factors, 1e-3),
-            Reference("talk"),
-            (equation(rho, sp.Integer(1)),),
-        ),
-        Step(
-            "exact-at-one",
-            equation(sp.Function("rho")(1, size_ratio), 1),
-            "α = 1: the law is exact at the optimal ridge.",
-            Exact(value=lambda: error.subs(alpha, 1)),
-            Reference("zhang"),
-        ),
-    ]
+        Step("balance", equation(N, relation), "Where (N_c/N)^{α_N/α_T} = T_c/T.",
+             Exact(residual=imbalance), Reference("solvable-model", "6"),
+             (equation(N, 1 / relation),)),
+        Step("factor", equation(rho, error),
+             "ρ = L⋆/[k (1/N + 1/T)^α] as a function of r = N/T; the exact loss approaches it "
+             "as the sizes grow.",
+             Agrees(lambda: [_exact_factor(float(x), float(r)) for x, r in PLACES], factors, 1e-3),
+             Reference("talk"), (equation(rho, sp.Integer(1)),)),
+        Step("exact-at-one", equation(sp.Function("rho")(1, size_ratio), 1),
+             "α = 1: the law is exact at the optimal ridge.",
+             Exact(value=lambda: error.subs(alpha, 1)), Reference("zhang")),
+    ]  # fmt: skip
     return Parts(steps, steps[1].claim, ("isotropic target, M = ∞, N and T large, no noise",))
 
 
@@ -219,15 +193,11 @@ def time_and_features() -> Parts:
             )
             for name, (symbol, value, number, reason) in optima.items()
         ),
-        Step(
-            "exponent",
-            equation(r_C, exponent),
-            "L ~ C^{-r_C}, for C = N t the exponent of the paper.",
-            Exact(value=lambda: -best.exponents()[2].subs({p: 1, q: 1})),
-            Reference("dynamical-model", "156"),
-            (equation(r_C, 2 * exponent),),
-        ),
-    ]
+        Step("exponent", equation(r_C, exponent),
+             "L ~ C^{-r_C}, for C = N t the exponent of the paper.",
+             Exact(value=lambda: -best.exponents()[2].subs({p: 1, q: 1})),
+             Reference("dynamical-model", "156"), (equation(r_C, 2 * exponent),)),
+    ]  # fmt: skip
     return Parts(steps, steps[2].claim, ("L = A t^{-r_t} + B N^{-r_N}, budget N^p t^q = C",))
 
 

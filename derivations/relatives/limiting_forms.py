@@ -298,32 +298,17 @@ def breakdown_fit() -> Parts:
         return fit_ratio(Fraction(1, 2), size, size * (1 - x))
 
     steps = [
-        Step(
-            "ratio",
-            equation(ratio, form),
-            "Exact loss over fit; the pole at m = n cancels.",
-            Numeric(_ratio_points, digits=20),
-            Reference("talk"),
-            (equation(ratio, form * smaller / M),),
-        ),
+        Step("ratio", equation(ratio, form), "Exact loss over fit; the pole at m = n cancels.",
+             Numeric(_ratio_points, digits=20), Reference("talk"),
+             (equation(ratio, form * smaller / M),)),
         *_table(),
-        Step(
-            "end-point",
-            Truncated(ratio, end, gap ** (2 - alpha)),
-            "Close to m = M (ε = 1 − m/M) the exact loss is linear in ε and the fit is ε^α; "
-            "here at M = 10¹⁴ and α = ½.",
-            Asymptotic(
-                exact,
-                gap,
-                tuple(mpmath.mpf(2) ** -e for e in (16, 20)),
-                1.5,
-                {alpha: mpmath.mpf(1) / 2, lambda_plus: 1},
-                digits=60,
-            ),
-            None,
-            (Truncated(ratio, end * sp.Rational(9, 8), gap ** (2 - alpha)),),
-        ),
-    ]
+        Step("end-point", Truncated(ratio, end, gap ** (2 - alpha)),
+             "Close to m = M (ε = 1 − m/M) the exact loss is linear in ε and the fit is ε^α; "
+             "here at M = 10¹⁴ and α = ½.",
+             Asymptotic(exact, gap, tuple(mpmath.mpf(2) ** -e for e in (16, 20)), 1.5,
+                        {alpha: mpmath.mpf(1) / 2, lambda_plus: 1}, digits=60),
+             None, (Truncated(ratio, end * sp.Rational(9, 8), gap ** (2 - alpha)),)),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[-1].claim,

@@ -55,31 +55,18 @@ def beyond_ridgeless() -> Parts:
     equal = (sp.Function("R")(alpha), sp.simplify(law_ratio().subs(T, N) * 2**alpha))
     relative = sp.Function("rho")(alpha)
     steps = [
-        Step(
-            "duality",
-            equation(dual(N, T), dual(T, N)),
-            "@test-loss/isotropic-target does not change under N ↔ T, and neither does "
-            "@resolvent/equation.",
-            Exact({dual(N, T): isotropic_loss_formula(kappa), dual(T, N): swapped}),
-            Reference("zhang"),
-            (equation(dual(N, T), dual(T, N) * N / T),),
-        ),
-        Step(
-            "ridge",
-            equation(gamma, kappa * (N - D1) * (T - D1)),
-            "γ = σ_u² N T z with z from @resolvent/equation, σ_u = 1.",
-            _is(BRACKETS * N * T),
-            None,
-            (equation(gamma, kappa * (N - D1) * (T + D1)),),
-        ),
-        Step(
-            "constant-ridge",
-            equation(gamma, constant**2),
-            "α = 1: D₁⋆ = NT/(N+T) and κ = (c/D₁)² in @ridge give a ridge without N and T, "
-            "c = π/2 for λ₊ = 1.",
-            Exact(value=lambda: at_best),
-            Reference("zhang"),
-        ),
+        Step("duality", equation(dual(N, T), dual(T, N)),
+             "@test-loss/isotropic-target does not change under N ↔ T, and neither does "
+             "@resolvent/equation.",
+             Exact({dual(N, T): isotropic_loss_formula(kappa), dual(T, N): swapped}),
+             Reference("zhang"), (equation(dual(N, T), dual(T, N) * N / T),)),
+        Step("ridge", equation(gamma, kappa * (N - D1) * (T - D1)),
+             "γ = σ_u² N T z with z from @resolvent/equation, σ_u = 1.", _is(BRACKETS * N * T),
+             None, (equation(gamma, kappa * (N - D1) * (T + D1)),)),
+        Step("constant-ridge", equation(gamma, constant**2),
+             "α = 1: D₁⋆ = NT/(N+T) and κ = (c/D₁)² in @ridge give a ridge without N and T, "
+             "c = π/2 for λ₊ = 1.",
+             Exact(value=lambda: at_best), Reference("zhang")),
         Step(
             "law",
             equation(relative, law_ratio()),
@@ -100,20 +87,13 @@ def beyond_ridgeless() -> Parts:
             Exact(value=lambda: law_ratio().subs(alpha, 1)),
             Reference("zhang"),
         ),
-        Step(
-            "equal-sizes",
-            equation(*equal),
-            "R = L⋆ at N = T over the plateau at the same N: 1.55, 2 and 2.87 at α = ½, 1, 2, "
-            "not 2^α.",
-            Agrees(
-                lambda: [_relative_loss(x) for x in EXPONENTS],
-                lambda claim: [float(claim.rhs.subs(alpha, x)) for x in EXPONENTS],
-                2e-3,
-            ),
-            Reference("zhang"),
-            (equation(equal[0], 2**alpha),),
-        ),
-    ]
+        Step("equal-sizes", equation(*equal),
+             "R = L⋆ at N = T over the plateau at the same N: 1.55, 2 and 2.87 at α = ½, 1, 2, "
+             "not 2^α.",
+             Agrees(lambda: [_relative_loss(x) for x in EXPONENTS],
+                    lambda claim: [float(claim.rhs.subs(alpha, x)) for x in EXPONENTS], 2e-3),
+             Reference("zhang"), (equation(equal[0], 2**alpha),)),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[3].claim,
@@ -152,33 +132,19 @@ def renormalised_ridge() -> Parts:
     wrong_form = (kappa**2 * h2 + noise) / (1 - D1 / T)
     wide = sp.Limit(sp.Function("E_1")(N), N, sp.oo)
     steps = [
-        Step(
-            "product",
-            equation(kappa / z, factors[0] * factors[1]),
-            "κ/z is the product of the S-transforms of both white Wishart factors at df = D₁(κ): "
-            "this is @resolvent/equation.",
-            Exact({z: BRACKETS}),
-            Reference("renormalization"),
-            (equation(kappa / z, factors[0]),),
-        ),
-        Step(
-            "infinite-ensemble",
-            equation(infinite, print_form),
-            "Without the term C₃/N of @two-point-function/reduced-error the system closes on "
-            "E = C₀ + σ_ε² alone: E = κ²h₂ + σ_ε² + (D₂/T) E.",
-            _is(solution),
-            Reference("renormalization"),
-            (equation(infinite, wrong_form),),
-        ),
-        Step(
-            "infinite-width",
-            equation(wide, print_form),
-            "At the same κ the formula of an infinite ensemble is that of an infinite model; the "
-            "κ of the ensemble still knows N.",
-            _is(limit),
-            None,
-            (equation(wide, wrong_form),),
-        ),
+        Step("product", equation(kappa / z, factors[0] * factors[1]),
+             "κ/z is the product of the S-transforms of both white Wishart factors at df = D₁(κ): "
+             "this is @resolvent/equation.",
+             Exact({z: BRACKETS}), Reference("renormalization"),
+             (equation(kappa / z, factors[0]),)),
+        Step("infinite-ensemble", equation(infinite, print_form),
+             "Without the term C₃/N of @two-point-function/reduced-error the system closes on "
+             "E = C₀ + σ_ε² alone: E = κ²h₂ + σ_ε² + (D₂/T) E.",
+             _is(solution), Reference("renormalization"), (equation(infinite, wrong_form),)),
+        Step("infinite-width", equation(wide, print_form),
+             "At the same κ the formula of an infinite ensemble is that of an infinite model; the "
+             "κ of the ensemble still knows N.",
+             _is(limit), None, (equation(wide, wrong_form),)),
         Step(
             "variance-of-features",
             equation(single - infinite, _feature_variance()),
@@ -188,15 +154,11 @@ def renormalised_ridge() -> Parts:
             Reference("renormalization"),
             (equation(single - infinite, 2 * _feature_variance()),),
         ),
-        Step(
-            "ensemble",
-            equation(several, print_form + _feature_variance() / count),
-            "K members: the mean of @ensembling/mean-of-members, E_K = E_1/K + (1 − 1/K) E_∞.",
-            _is(_total() / count + (1 - 1 / count) * print_form),
-            Reference("renormalization"),
-            (equation(several, print_form / count + _feature_variance()),),
-        ),
-    ]
+        Step("ensemble", equation(several, print_form + _feature_variance() / count),
+             "K members: the mean of @ensembling/mean-of-members, E_K = E_1/K + (1 − 1/K) E_∞.",
+             _is(_total() / count + (1 - 1 / count) * print_form), Reference("renormalization"),
+             (equation(several, print_form / count + _feature_variance()),)),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[4].claim,
@@ -232,32 +194,18 @@ def eigenframework() -> Parts:
     train = (ridge / (T * inner)) ** 2
     known = [(ridge, solved_ridge), (inner, solved_inner)]
     steps = [
-        Step(
-            "equation-one",
-            equation(ridge / T, BRACKETS),
-            "k = N, n = T, γ = κ; eliminating κ′ gives @resolvent/equation with z = δ/n.",
-            Exact(known, rational),
-            Reference("more-is-better"),
-            (equation(ridge / N, BRACKETS),),
-        ),
-        Step(
-            "test-error",
-            equation(test_error, error),
-            "v_i² = w_i² λ_i: the test error of the eigenframework is L + σ_ε² of "
-            "@test-loss/excess-loss.",
-            Exact(known, rational, _total),
-            Reference("more-is-better"),
-            (equation(test_error, error - noise),),
-        ),
-        Step(
-            "training-error",
-            equation(train, (1 - D1 / T) ** 2),
-            "Training over test error is R₁².",
-            Exact(known, rational),
-            Reference("more-is-better"),
-            (equation(train, (1 - D1 / N) ** 2),),
-        ),
-    ]
+        Step("equation-one", equation(ridge / T, BRACKETS),
+             "k = N, n = T, γ = κ; eliminating κ′ gives @resolvent/equation with z = δ/n.",
+             Exact(known, rational), Reference("more-is-better"), (equation(ridge / N, BRACKETS),)),
+        Step("test-error", equation(test_error, error),
+             "v_i² = w_i² λ_i: the test error of the eigenframework is L + σ_ε² of "
+             "@test-loss/excess-loss.",
+             Exact(known, rational, _total), Reference("more-is-better"),
+             (equation(test_error, error - noise),)),
+        Step("training-error", equation(train, (1 - D1 / T) ** 2),
+             "Training over test error is R₁².", Exact(known, rational),
+             Reference("more-is-better"), (equation(train, (1 - D1 / N) ** 2),)),
+    ]  # fmt: skip
     return Parts(steps, steps[1].claim, ("any target and noise; δ is the ridge",))
 
 
@@ -282,39 +230,21 @@ def deterministic_equivalents() -> Parts:
     known = [(ridge, solved_ridge), (first, response * kappa), (second, kappa)]
     overlap = (D2 * (N - 2 * D1) + D1**2) / (T * (N - D2))
     steps = [
-        Step(
-            "equation-one",
-            equation(ridge / T, BRACKETS),
-            "p = N, n = T, ν₂ = κ: the fixed point of (ν₁, ν₂) is @resolvent/equation with "
-            "z = λ/n.",
-            Exact(known, rational),
-            Reference("dimension-free"),
-            (equation(ridge / N, BRACKETS),),
-        ),
-        Step(
-            "response",
-            equation(first / second, 1 - D1 / N),
-            "This is the response function R₃.",
-            Exact(known, rational),
-            Reference("dimension-free"),
-            (equation(first / second, 1 - D1 / T),),
-        ),
-        Step(
-            "upsilon",
-            equation(share, overlap),
-            "Υ = (N/T)[(1 − ν₁/ν₂)² + (ν₁/ν₂)² D₂/(N − D₂)], the share of the samples that the "
-            "noise is fitted with.",
-            Exact(known, rational, lambda: upsilon),
-            Reference("dimension-free"),
-            (equation(share, D2 / T),),
-        ),
-        Step(
-            "risk",
-            equation(loss, bias + variance),
-            "Bias and variance add up to the excess loss @test-loss/excess-loss.",
-            Exact({share: overlap}, rational, lambda: excess_loss_formula(kappa)),
-            Reference("dimension-free"),
-            (equation(loss, bias + 2 * variance),),
-        ),
-    ]
+        Step("equation-one", equation(ridge / T, BRACKETS),
+             "p = N, n = T, ν₂ = κ: the fixed point of (ν₁, ν₂) is @resolvent/equation with "
+             "z = λ/n.",
+             Exact(known, rational), Reference("dimension-free"), (equation(ridge / N, BRACKETS),)),
+        Step("response", equation(first / second, 1 - D1 / N), "This is the response function R₃.",
+             Exact(known, rational), Reference("dimension-free"),
+             (equation(first / second, 1 - D1 / T),)),
+        Step("upsilon", equation(share, overlap),
+             "Υ = (N/T)[(1 − ν₁/ν₂)² + (ν₁/ν₂)² D₂/(N − D₂)], the share of the samples that the "
+             "noise is fitted with.",
+             Exact(known, rational, lambda: upsilon), Reference("dimension-free"),
+             (equation(share, D2 / T),)),
+        Step("risk", equation(loss, bias + variance),
+             "Bias and variance add up to the excess loss @test-loss/excess-loss.",
+             Exact({share: overlap}, rational, lambda: excess_loss_formula(kappa)),
+             Reference("dimension-free"), (equation(loss, bias + 2 * variance),)),
+    ]  # fmt: skip
     return Parts(steps, steps[-1].claim, ("any target and noise; λ is the ridge",))

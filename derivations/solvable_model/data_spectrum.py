@@ -50,26 +50,15 @@ def data_spectrum() -> Parts:
     values = {c: sp.Rational(*WHITE), T: WHITE[1]}
     counted = letter("#{μ > 1/100}", r"\#\{\mu>1/100\}")
     steps = [
-        Step(
-            "one-bracket",
-            law,
-            "The covariance xxᵀ/T of T samples is the case N = ∞.",
-            Exact(value=lambda: sp.limit(self_consistent_equation().rhs, N, sp.oo)),
-        ),
-        Step(
-            "white-data",
-            equation(quadratic.subs(free_kappa, kappa), 0),
-            "λ = 1 for all modes: D₁ = M/(1+κ), c = M/T, and the equation is quadratic in κ.",
-            Exact([(z, -x), (kappa, roots[0])]),
-        ),
-        Step(
-            "edges",
-            equation(sp.Symbol("x_+"), sp.simplify(edges[-1])),
-            "κ is complex, and the density not zero, where the discriminant is negative: "
-            "between x = (1 ± √c)²; this is the upper edge.",
-            Exact(value=lambda: (1 + sp.sqrt(c)) ** 2),
-            Reference("marchenko-pastur"),
-        ),
+        Step("one-bracket", law, "The covariance xxᵀ/T of T samples is the case N = ∞.",
+             Exact(value=lambda: sp.limit(self_consistent_equation().rhs, N, sp.oo))),
+        Step("white-data", equation(quadratic.subs(free_kappa, kappa), 0),
+             "λ = 1 for all modes: D₁ = M/(1+κ), c = M/T, and the equation is quadratic in κ.",
+             Exact([(z, -x), (kappa, roots[0])])),
+        Step("edges", equation(sp.Symbol("x_+"), sp.simplify(edges[-1])),
+             "κ is complex, and the density not zero, where the discriminant is negative: "
+             "between x = (1 ± √c)²; this is the upper edge.",
+             Exact(value=lambda: (1 + sp.sqrt(c)) ** 2), Reference("marchenko-pastur")),
         Step(
             "marchenko-pastur",
             equation(sp.Function("n")(x), density),
@@ -82,29 +71,19 @@ def data_spectrum() -> Parts:
             ),
             Reference("marchenko-pastur"),
         ),
-        Step(
-            "rank",
-            equation(sp.Limit(sp.Function("n_>")(x), x, 0), sp.Min(N, T, M)),
-            "n_>(x), the number of eigenvalues above x > 0, follows from ln det; as x → 0 it is "
-            "min(N, T, M): the larger of N and T cannot extend the spectrum further.",
-            Agrees(
-                _counted,
-                lambda claim: [float(claim.rhs.subs({N: n, T: t, M: 50})) for n, t in PAIRS],
-                1e-3,
-            ),
-            Reference("talk"),
-        ),
-        Step(
-            "simulation",
-            Equivalent(Expectation(counted), _expected_count()),
-            f"A power law, α = ½, M = {MODES}, T = {SAMPLES}, N = {FEATURES}: the number of "
-            f"eigenvalues μ of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
-            Statistical(
-                _simulated_count, lambda claim: float(claim.rhs), resolution=0.05,
-                sizes=f"N = {FEATURES}, T = {SAMPLES}, M = {MODES}",
-            ),
-            Reference("talk"),
-        ),
+        Step("rank", equation(sp.Limit(sp.Function("n_>")(x), x, 0), sp.Min(N, T, M)),
+             "n_>(x), the number of eigenvalues above x > 0, follows from ln det; as x → 0 it is "
+             "min(N, T, M): the larger of N and T cannot extend the spectrum further.",
+             Agrees(_counted,
+                    lambda claim: [float(claim.rhs.subs({N: n, T: t, M: 50})) for n, t in PAIRS],
+                    1e-3),
+             Reference("talk")),
+        Step("simulation", Equivalent(Expectation(counted), _expected_count()),
+             f"A power law, α = ½, M = {MODES}, T = {SAMPLES}, N = {FEATURES}: the number of "
+             f"eigenvalues μ of φφᵀ/(NT) above 1/100 in {SEEDS} draws.",
+             Statistical(_simulated_count, lambda claim: float(claim.rhs), resolution=0.05,
+                         sizes=f"N = {FEATURES}, T = {SAMPLES}, M = {MODES}"),
+             Reference("talk")),
     ]  # fmt: skip
     return Parts(
         steps,

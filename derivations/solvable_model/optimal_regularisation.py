@@ -32,46 +32,26 @@ def _to_the_quadratic(scaled: sp.Expr, optimum: sp.Expr) -> list[Step]:
     scaling_second = sp.simplify(power + kappa * sp.diff(power, kappa)) / power
     slope = sp.Derivative(sp.log(sp.Function("L")(degrees)), degrees)
     return [
-        Step(
-            "second-degrees-of-freedom",
-            equation(D2, D1 + kappa * sp.Derivative(D1, kappa)),
-            "For every spectrum.",
-            Exact(),
-        ),
-        Step(
-            "scaling-regime",
-            Truncated(D2 / D1, scaling_second, 1 / D1),
-            "If D₁ is a power law in κ with exponent −1/(1+α), D₂/D₁ is constant; for an "
-            "infinite power-law spectrum it is so up to corrections.",
-            _ratio_check(),
-        ),
-        Step(
-            "loss-in-the-scaling-regime",
-            equation(loss / kappa, _back(scaled)),
-            "@test-loss/isotropic-target with this D₂ as a function of D₁ alone (σ_w = 1; "
-            "κ ∝ D₁^{-(1+α)}).",
-            Exact(
-                {D2: alpha * D1 / (1 + alpha), sigma_w: 1},
-                lambda e: sp.simplify(sp.together(e)),
-                lambda: isotropic_loss_formula(kappa) / kappa,
-            ),
-        ),
-        Step(
-            "stationarity",
-            equation(slope, _stationarity_form(best_degrees)),
-            "The derivative of ln L with respect to D₁ is a quadratic over a product; it "
-            "vanishes at D₁ = D₁⋆, the root below min(N, T), for which see @optimum.",
-            _stationarity(scaled, optimum),
-            Reference("talk"),
-        ),
-        Step(
-            "optimum",
-            equation(best_degrees, optimum),
-            "The root of @stationarity below min(N, T), against the numerical minimum.",
-            Agrees(_numerical_optima, _claimed_optima, 1e-12),
-            Reference("talk"),
-        ),
-    ]
+        Step("second-degrees-of-freedom", equation(D2, D1 + kappa * sp.Derivative(D1, kappa)),
+             "For every spectrum.", Exact()),
+        Step("scaling-regime", Truncated(D2 / D1, scaling_second, 1 / D1),
+             "If D₁ is a power law in κ with exponent −1/(1+α), D₂/D₁ is constant; for an "
+             "infinite power-law spectrum it is so up to corrections.",
+             _ratio_check()),
+        Step("loss-in-the-scaling-regime", equation(loss / kappa, _back(scaled)),
+             "@test-loss/isotropic-target with this D₂ as a function of D₁ alone (σ_w = 1; "
+             "κ ∝ D₁^{-(1+α)}).",
+             Exact({D2: alpha * D1 / (1 + alpha), sigma_w: 1},
+                   lambda e: sp.simplify(sp.together(e)),
+                   lambda: isotropic_loss_formula(kappa) / kappa)),
+        Step("stationarity", equation(slope, _stationarity_form(best_degrees)),
+             "The derivative of ln L with respect to D₁ is a quadratic over a product; it "
+             "vanishes at D₁ = D₁⋆, the root below min(N, T), for which see @optimum.",
+             _stationarity(scaled, optimum), Reference("talk")),
+        Step("optimum", equation(best_degrees, optimum),
+             "The root of @stationarity below min(N, T), against the numerical minimum.",
+             Agrees(_numerical_optima, _claimed_optima, 1e-12), Reference("talk")),
+    ]  # fmt: skip
 
 
 def _consequences(optimum: sp.Expr) -> list[Step]:
@@ -84,42 +64,23 @@ def _consequences(optimum: sp.Expr) -> list[Step]:
         return spectrum.degrees_of_freedom(best.kappa) / size
 
     return [
-        Step(
-            "exact-at-one",
-            equation(best_degrees, 1 / (1 / N + 1 / T)),
-            "At α = 1 the optimum is the harmonic sum of the two resources: L⋆ ∝ 1/N + 1/T, the "
-            "phenomenological law, exactly.",
-            Exact(value=lambda: at_one),
-            Reference("zhang"),
-        ),
-        Step(
-            "limit-of-scarce-features",
-            Truncated(best_degrees / N, 1, N / T),
-            "N ≪ T: all N features are used, D₁⋆ → N, and the ridge matters no longer.",
-            _limit(optimum),
-        ),
-        Step(
-            "law-at-equal-resources",
-            equation(ratio, sp.simplify(law_ratio().subs(T, N))),
-            "ρ = L⋆(N, N)/[k (2/N)^α], where k N^{-α} is the plateau: 1.095 at α = ½, 1 at "
-            "α = 1, 0.718 at α = 2.",
-            Numeric(_ratio_points, digits=12),
-            Reference("zhang"),
-        ),
-        Step(
-            "against-the-exact-optimum",
-            Truncated(best_degrees / N, sp.simplify((optimum / N).subs(T, 3 * N)), 1 / N),
-            "The exact optimum of the infinite spectrum (α = ½, T = 3N) tends to @optimum.",
-            Asymptotic(
-                exact,
-                N,
-                [mpmath.mpf(10) ** k for k in (3, 4, 5)],
-                -1.0,
-                values={alpha: mpmath.mpf(1) / 2},
-                digits=25,
-            ),
-        ),
-    ]
+        Step("exact-at-one", equation(best_degrees, 1 / (1 / N + 1 / T)),
+             "At α = 1 the optimum is the harmonic sum of the two resources: L⋆ ∝ 1/N + 1/T, the "
+             "phenomenological law, exactly.",
+             Exact(value=lambda: at_one), Reference("zhang")),
+        Step("limit-of-scarce-features", Truncated(best_degrees / N, 1, N / T),
+             "N ≪ T: all N features are used, D₁⋆ → N, and the ridge matters no longer.",
+             _limit(optimum)),
+        Step("law-at-equal-resources", equation(ratio, sp.simplify(law_ratio().subs(T, N))),
+             "ρ = L⋆(N, N)/[k (2/N)^α], where k N^{-α} is the plateau: 1.095 at α = ½, 1 at "
+             "α = 1, 0.718 at α = 2.",
+             Numeric(_ratio_points, digits=12), Reference("zhang")),
+        Step("against-the-exact-optimum",
+             Truncated(best_degrees / N, sp.simplify((optimum / N).subs(T, 3 * N)), 1 / N),
+             "The exact optimum of the infinite spectrum (α = ½, T = 3N) tends to @optimum.",
+             Asymptotic(exact, N, [mpmath.mpf(10) ** k for k in (3, 4, 5)], -1.0,
+                        values={alpha: mpmath.mpf(1) / 2}, digits=25)),
+    ]  # fmt: skip
 
 
 @derivation(

@@ -67,48 +67,31 @@ def ridge_regression() -> Parts:
     sample = x_hat * x_hat.T / T_hat
     talk = Reference("talk")
     steps = [
-        Step(
-            "resolvent-of-the-features",
-            equation(q * kernel, sp.Identity(N)),
-            "θ⋆ solves the normal equation θ(φφᵀ + γ) = (y+ε)φᵀ; the matrix to be inverted "
-            "defines the resolvent q(γ) of the features' Gram matrix.",
-            with_q,
-            talk,
-        ),
-        Step(
-            "optimum",
-            Minimiser(optimum, training_loss, theta),
-            "The training loss is a convex quadratic in θ, so that it has one minimum, θ⋆, "
-            "where its gradient vanishes. The talk prints the residual as "
-            "θφ − y + ε and the solution as (y + ε)φᵀq, which belongs to θφ − (y + ε); the "
-            "sign of ε is immaterial after averaging.",
-            with_q,
-            talk,
-            (Minimiser((w * x - epsilon) * phi.T * q, training_loss, theta),),
-        ),
-        Step(
-            "error-is-linear",
-            equation(error, w * per_target + epsilon * per_noise),
-            "Features and labels being given, the error on the test set is linear in the "
-            "target weights w and in the noise ε.",
-            with_q,
-        ),
-        Step(
-            "average-over-noise-and-target",
-            equation(Expectation(norm(error) / (2 * T_hat)), averaged),
-            "w and ε are independent and centred, with variances σ_w²/M and σ_ε² per entry, "
-            "so that the average over both is a sum of two squared norms.",
-            OnMatrices(SIZES, {"q": kernel.I}, {"w": target_variance, "epsilon": sigma_eps**2}),
-            talk,
-        ),
-        Step(
-            "average-over-the-test-set",
-            equation(on_test_set, population_loss(sample)),
-            "Fresh features are φ̂ = u x̂. Only x̂x̂ᵀ/T̂ enters, whose average is the covariance "
-            "Λ of the latent data; no test set has to be sampled.",
-            with_q,
-        ),
-    ]
+        Step("resolvent-of-the-features", equation(q * kernel, sp.Identity(N)),
+             "θ⋆ solves the normal equation θ(φφᵀ + γ) = (y+ε)φᵀ; the matrix to be inverted "
+             "defines the resolvent q(γ) of the features' Gram matrix.",
+             with_q, talk),
+        Step("optimum", Minimiser(optimum, training_loss, theta),
+             "The training loss is a convex quadratic in θ, so that it has one minimum, θ⋆, "
+             "where its gradient vanishes. The talk prints the residual as "
+             "θφ − y + ε and the solution as (y + ε)φᵀq, which belongs to θφ − (y + ε); the "
+             "sign of ε is immaterial after averaging.",
+             with_q, talk, (Minimiser((w * x - epsilon) * phi.T * q, training_loss, theta),)),
+        Step("error-is-linear", equation(error, w * per_target + epsilon * per_noise),
+             "Features and labels being given, the error on the test set is linear in the "
+             "target weights w and in the noise ε.",
+             with_q),
+        Step("average-over-noise-and-target",
+             equation(Expectation(norm(error) / (2 * T_hat)), averaged),
+             "w and ε are independent and centred, with variances σ_w²/M and σ_ε² per entry, "
+             "so that the average over both is a sum of two squared norms.",
+             OnMatrices(SIZES, {"q": kernel.I}, {"w": target_variance, "epsilon": sigma_eps**2}),
+             talk),
+        Step("average-over-the-test-set", equation(on_test_set, population_loss(sample)),
+             "Fresh features are φ̂ = u x̂. Only x̂x̂ᵀ/T̂ enters, whose average is the covariance "
+             "Λ of the latent data; no test set has to be sampled.",
+             with_q),
+    ]  # fmt: skip
     return Parts(
         steps,
         equation(letter("L(u, x)", "L(u,x)"), population_loss(covariance)),

@@ -236,24 +236,16 @@ def _any_target() -> list[Step]:
             "as ridge regression leaves it, gives the same by itself.",
             Exact(written_out(), rational, _loss_from_the_matrices),
         ),
-        Step(
-            "average",
-            Equivalent(Expectation(v_norm), loss),
-            f"v is the error of the learned weights of a draw. Simulated at α = ½, M = {LATENT}, "
-            f"(N, T) = (30, 60) and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} "
-            "seeds each, L from @excess-loss; the ratio is extrapolated to infinite size.",
-            FiniteSize(
-                _simulated, lambda claim, size: _claimed(claim.subs(loss, formula), size),
-                sizes=f"N = 30, T = 60, M = {LATENT}",
-            ),
-        ),
-        Step(
-            "training-loss",
-            equation(train_loss, R1**2 * (loss + noise)),
-            "z²C₁(z, z) is the mean squared residual on the training data: the excess loss and "
-            "the noise, reduced by the square of the data's response R₁ = 1 − D₁/T.",
-            Exact([(loss, formula), *written_out()], rational, lambda: at_equal_frequencies(c1)),
-        ),
+        Step("average", Equivalent(Expectation(v_norm), loss),
+             f"v is the error of the learned weights of a draw. Simulated at α = ½, M = {LATENT}, "
+             f"(N, T) = (30, 60) and 2 and 4 times as large, γ = {RIDGE}, σ_ε² = {NOISE}, {SEEDS} "
+             "seeds each, L from @excess-loss; the ratio is extrapolated to infinite size.",
+             FiniteSize(_simulated, lambda claim, size: _claimed(claim.subs(loss, formula), size),
+                        sizes=f"N = 30, T = 60, M = {LATENT}")),
+        Step("training-loss", equation(train_loss, R1**2 * (loss + noise)),
+             "z²C₁(z, z) is the mean squared residual on the training data: the excess loss and "
+             "the noise, reduced by the square of the data's response R₁ = 1 − D₁/T.",
+             Exact([(loss, formula), *written_out()], rational, lambda: at_equal_frequencies(c1))),
     ]  # fmt: skip
 
 
@@ -282,14 +274,10 @@ def _isotropic_target() -> list[Step]:
                 1e-25,
             ),
         ),
-        Step(
-            "duality",
-            equation(dual(N, T), dual(T, N)),
-            "N ↔ T leaves @isotropic-target as it is.",
-            Exact({dual(N, T): symmetric, dual(T, N): mirrored}),
-            Reference("zhang"),
-        ),
-    ]
+        Step("duality", equation(dual(N, T), dual(T, N)),
+             "N ↔ T leaves @isotropic-target as it is.",
+             Exact({dual(N, T): symmetric, dual(T, N): mirrored}), Reference("zhang")),
+    ]  # fmt: skip
 
 
 @derivation(
@@ -345,44 +333,25 @@ def label_noise() -> Parts:
     latent = absorb_sign(sp.factor(sp.limit(free_form.subs(d2, d1), d1, M)))
     spread = T - D2
     steps = [
-        Step(
-            "noise-part",
-            equation(noise_loss, part),
-            "The excess loss @test-loss/excess-loss is linear in σ_ε²; this is its noise part at "
-            "any ridge.",
-            Exact(simplify=rational, value=lambda: full - full.subs(sigma_eps, 0)),
-        ),
-        Step(
-            "few-features",
-            equation(noise_loss, noise * N / (T - N)),
-            "N < T and N < M without ridge: D₁ = N.",
-            Exact(value=lambda: few_features),
-            Reference("solvable-model", "186"),
-        ),
-        Step(
-            "few-samples",
-            equation(noise_loss, noise * (T / spread - 1 + T / (N - T))),
-            "T < N and T < M without ridge: D₁ = T, and D₁ − D₂ = Σ λκ/(λ+κ)².",
-            Exact(value=lambda: few_samples),
-            Reference("solvable-model", "186"),
-        ),
-        Step(
-            "beyond-the-latent-space",
-            equation(noise_loss, noise * M / (T - M)),
-            "N, T > M without ridge: κ → 0 and D₁ = D₂ = M. The noise falls as 1/T, whatever "
-            "the spectrum: beyond the latent space there is nothing left to learn but noise.",
-            Exact(value=lambda: latent),
-            Reference("solvable-model", "186"),
-        ),
-        Step(
-            "universal-with-ridge",
-            Truncated(noise_loss, noise * D2 / T, T**-2),
-            "At fixed κ (a ridge that grows in proportion to T) and N = T → ∞ the noise part "
-            "still falls as 1/T, with D₂ in the place of M.",
-            _noise_asymptotics(part),
-            Reference("solvable-model", "188"),
-        ),
-    ]
+        Step("noise-part", equation(noise_loss, part),
+             "The excess loss @test-loss/excess-loss is linear in σ_ε²; this is its noise part at "
+             "any ridge.",
+             Exact(simplify=rational, value=lambda: full - full.subs(sigma_eps, 0))),
+        Step("few-features", equation(noise_loss, noise * N / (T - N)),
+             "N < T and N < M without ridge: D₁ = N.", Exact(value=lambda: few_features),
+             Reference("solvable-model", "186")),
+        Step("few-samples", equation(noise_loss, noise * (T / spread - 1 + T / (N - T))),
+             "T < N and T < M without ridge: D₁ = T, and D₁ − D₂ = Σ λκ/(λ+κ)².",
+             Exact(value=lambda: few_samples), Reference("solvable-model", "186")),
+        Step("beyond-the-latent-space", equation(noise_loss, noise * M / (T - M)),
+             "N, T > M without ridge: κ → 0 and D₁ = D₂ = M. The noise falls as 1/T, whatever "
+             "the spectrum: beyond the latent space there is nothing left to learn but noise.",
+             Exact(value=lambda: latent), Reference("solvable-model", "186")),
+        Step("universal-with-ridge", Truncated(noise_loss, noise * D2 / T, T**-2),
+             "At fixed κ (a ridge that grows in proportion to T) and N = T → ∞ the noise part "
+             "still falls as 1/T, with D₂ in the place of M.",
+             _noise_asymptotics(part), Reference("solvable-model", "188")),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[3].claim,

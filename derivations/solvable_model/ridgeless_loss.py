@@ -58,36 +58,23 @@ def ridgeless_loss() -> Parts:
     dual = sp.Function("L")
     mirrored = few_samples.subs({N: T, T: N}, simultaneous=True)
     steps = [
-        Step(
-            "underparameterised",
-            equation(loss, few_features),
-            "N < T, N < M: 1 − D₁/N → 0, and D₁ = N is put into @test-loss/isotropic-target; D₂ "
-            "cancels.",
-            Numeric(lambda: _exact_points(((3, 4), (4, 40))), digits=25),
-            Reference("solvable-model", "163"),
-        ),
-        Step(
-            "overparameterised",
-            equation(loss, few_samples),
-            "T < N, T < M: D₁ = T, by the duality N ↔ T.",
-            Numeric(lambda: _exact_points(((4, 3), (40, 4))), digits=25),
-            Reference("solvable-model", "163"),
-        ),
-        Step(
-            "duality",
-            equation(dual(N, T), dual(T, N)),
-            "@underparameterised and @overparameterised are one formula in m = min(N, T) and "
-            "n = max(N, T).",
-            Exact({dual(N, T): few_features, dual(T, N): mirrored}),
-        ),
-        Step(
-            "plateau",
-            Truncated(loss, plateau, 1 / T),
-            "T → ∞ at fixed N: the loss is bounded below by the bottleneck N.",
-            _plateau_check(),
-            Reference("solvable-model", "1"),
-        ),
-    ]
+        Step("underparameterised", equation(loss, few_features),
+             "N < T, N < M: 1 − D₁/N → 0, and D₁ = N is put into @test-loss/isotropic-target; D₂ "
+             "cancels.",
+             Numeric(lambda: _exact_points(((3, 4), (4, 40))), digits=25),
+             Reference("solvable-model", "163")),
+        Step("overparameterised", equation(loss, few_samples),
+             "T < N, T < M: D₁ = T, by the duality N ↔ T.",
+             Numeric(lambda: _exact_points(((4, 3), (40, 4))), digits=25),
+             Reference("solvable-model", "163")),
+        Step("duality", equation(dual(N, T), dual(T, N)),
+             "@underparameterised and @overparameterised are one formula in m = min(N, T) and "
+             "n = max(N, T).",
+             Exact({dual(N, T): few_features, dual(T, N): mirrored})),
+        Step("plateau", Truncated(loss, plateau, 1 / T),
+             "T → ∞ at fixed N: the loss is bounded below by the bottleneck N.", _plateau_check(),
+             Reference("solvable-model", "1")),
+    ]  # fmt: skip
     return Parts(
         steps,
         equation(loss, unified),
@@ -155,13 +142,9 @@ def scaling_law() -> Parts:
             "of relative order 1/m.",
             Asymptotic(exact_kappa, m, grid, -2.5, values=half),
         ),
-        Step(
-            "law",
-            Truncated(loss, law, m**-b),
-            "L = σ_w² κ m, in the limit where the larger resource is infinite; here at α = ½.",
-            Asymptotic(exact, m, grid, -1.5, values=half),
-            Reference("solvable-model", "163"),
-        ),
+        Step("law", Truncated(loss, law, m**-b),
+             "L = σ_w² κ m, in the limit where the larger resource is infinite; here at α = ½.",
+             Asymptotic(exact, m, grid, -1.5, values=half), Reference("solvable-model", "163")),
     ]  # fmt: skip
     return Parts(
         steps, steps[2].claim, assumptions=("M = ∞, λ₊ = 1, m = min(N, T) ≫ 1, max(N, T) = ∞",)
@@ -209,28 +192,19 @@ def double_descent() -> Parts:
         start = solve(spectrum, mpmath.mpf(size), mpmath.mpf(size)).value
     values = {T: size, kappa: start, sigma_w: 1}
     steps = [
-        Step(
-            "brackets-close-together",
-            equation(sp.Symbol("r"), sp.sqrt(z / kappa)),
-            "At N = T @resolvent/equation reads z = κ r², r = 1 − D₁/T.",
-            Numeric(_threshold_points, digits=20),
-        ),
-        Step(
-            "rounded-pole",
-            Truncated(loss, rounded, 1),
-            "r → 0 in @test-loss/isotropic-target leaves half of σ_w² κ T/r: the loss at N = T "
-            "diverges as z^{-1/2}; the remainder stays bounded.",
-            Asymptotic(exact, z, grid, 0.0, values=values, digits=45),
-        ),
-        Step(
-            "pole",
-            equation(sp.Limit((1 - N / T) * sp.Function("L")(N), N, T), residue),
-            "At zero ridge the same divergence is approached as a simple pole in N/T from "
-            "either side, with residue σ_w² κ T: double descent.",
-            Exact(value=lambda: sp.limit(ratio * (1 - N / T), N, T)),
-            Reference("solvable-model", "163"),
-        ),
-    ]
+        Step("brackets-close-together", equation(sp.Symbol("r"), sp.sqrt(z / kappa)),
+             "At N = T @resolvent/equation reads z = κ r², r = 1 − D₁/T.",
+             Numeric(_threshold_points, digits=20)),
+        Step("rounded-pole", Truncated(loss, rounded, 1),
+             "r → 0 in @test-loss/isotropic-target leaves half of σ_w² κ T/r: the loss at N = T "
+             "diverges as z^{-1/2}; the remainder stays bounded.",
+             Asymptotic(exact, z, grid, 0.0, values=values, digits=45)),
+        Step("pole", equation(sp.Limit((1 - N / T) * sp.Function("L")(N), N, T), residue),
+             "At zero ridge the same divergence is approached as a simple pole in N/T from "
+             "either side, with residue σ_w² κ T: double descent.",
+             Exact(value=lambda: sp.limit(ratio * (1 - N / T), N, T)),
+             Reference("solvable-model", "163")),
+    ]  # fmt: skip
     return Parts(
         steps,
         steps[1].claim,
@@ -273,23 +247,14 @@ def breakdown() -> Parts:
     gap = sp.Symbol("delta", positive=True)
     values = {inverse_trace: trace, larger: 90, sigma_w: 1, M: 40}
     steps = [
-        Step(
-            "linear-kappa",
-            Truncated(kappa, linear_kappa.subs(smaller, M - gap), gap**2),
-            "For κ → 0, D₁ = M − κτ + O(κ²) with τ = Σ 1/λ, and D₁ = m = M − δ gives κ.",
-            Asymptotic(
-                lambda d: solve(spectrum, 40 - d, mpmath.mpf(90)).value, gap, grid, 2.0,
-                values=values,
-            ),
-        ),
-        Step(
-            "linear-loss",
-            Truncated(loss, near.subs(z, gap), gap**2),
-            "@ridgeless-loss/underparameterised with this κ: the loss vanishes linearly in "
-            "δ = M − m, for every spectrum.",
-            Asymptotic(exact, gap, grid, 2.0, values=values),
-            Reference("talk"),
-        ),
+        Step("linear-kappa", Truncated(kappa, linear_kappa.subs(smaller, M - gap), gap**2),
+             "For κ → 0, D₁ = M − κτ + O(κ²) with τ = Σ 1/λ, and D₁ = m = M − δ gives κ.",
+             Asymptotic(lambda d: solve(spectrum, 40 - d, mpmath.mpf(90)).value, gap, grid, 2.0,
+                        values=values)),
+        Step("linear-loss", Truncated(loss, near.subs(z, gap), gap**2),
+             "@ridgeless-loss/underparameterised with this κ: the loss vanishes linearly in "
+             "δ = M − m, for every spectrum.",
+             Asymptotic(exact, gap, grid, 2.0, values=values), Reference("talk")),
         Step(
             "beyond",
             equation(loss, 0),

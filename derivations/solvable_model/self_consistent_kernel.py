@@ -8,6 +8,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from solvable.analytic.free_probability import SelfConsistentEquations
 from solvable.analytic.free_probability.models import random_feature_resolvent
 from solvable.analytic.free_probability.spectral_trace import in_spectral_functions
 from solvable.analytic.notation import M, N, T, kappa, z
@@ -58,14 +59,18 @@ def resolvent_equation() -> Parts:
     """The expected resolvent of φφᵀ is that of Λ at a renormalised ridge κ, which one scalar
     equation determines. The equation is derived from the matrices; its symmetry, the
     uniqueness of its solution, the ridgeless limit and the first terms at large z follow."""
-    law = self_consistent_equation()
-    mirrored = law.rhs.subs({N: T, T: N}, simultaneous=True)
-    slope = sp.diff(sp.log(law.rhs), kappa) * kappa
-    spread = D1 - D2
-    positive = 1 + spread / N / (1 - D1 / N) + spread / T / (1 - D1 / T)
-    traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
-    frequency = sp.Function("z")
-    derived = random_feature_resolvent()
+    matrices, defining = _from_the_matrices(random_feature_resolvent())
+    return Parts(
+        [*matrices, *_properties(self_consistent_equation())], defining.claim,
+        assumptions=(
+            "u and x have independent Gaussian entries (only their variances matter)",
+            "N and T are large; corrections to averages fall as 1/N and 1/T",
+        ),
+    )  # fmt: skip
+
+
+def _from_the_matrices(derived: SelfConsistentEquations) -> tuple[list[Step], Step]:
+    """From the pencil to the equation and the expected resolvent; and the step of the equation."""
     relation, value = (
         in_spectral_functions(part) for part in (derived.relations[0].rhs, derived.value)
     )
@@ -77,7 +82,7 @@ def resolvent_equation() -> Parts:
         "the renormalised ridge κ(z), z = γ/(σ_u² N T).",
         Planar.relation(derived, 0), Reference("dynamical-model", "32"),
     )  # fmt: skip
-    steps = [
+    return [
         pencil_step(
             derived,
             "The resolvent of AᵀA Λ^{1/2}ZZᵀΛ^{1/2} (A has entries of variance 1/N, Z of "
@@ -86,65 +91,47 @@ def resolvent_equation() -> Parts:
         defining,
         defining.evidence(
             "same-equation", "It is the equation that all evaluations solve.",
-            Exact(simplify=rational, value=lambda: law.rhs),
+            Exact(simplify=rational, value=lambda: self_consistent_equation().rhs),
         ),
         defining.evidence(
             "solutions", "Values of κ(z) from the solver, for several spectra and sizes.",
             Numeric(solved(), digits=25),
         ),
-        Step(
-            "expected-resolvent",
-            Equivalent(resolvent_trace, value),
-            "Its trace in terms of κ, checked against all non-crossing pairings up to the "
-            "fourth order in 1/z.",
-            Planar.value(derived),
-        ),
-        Step(
-            "degrees-of-freedom",
-            Equivalent(M - z * M * resolvent_trace, D1),
-            "Σ μ/(μ+z) over the eigenvalues μ of the random matrix: the degrees of freedom at "
-            "ridge z are those of Λ at the renormalised ridge κ.",
-            Exact({resolvent_trace: value}, rational),
-        ),
-        Step(
-            "duality",
-            equation(frequency(kappa, N, T), frequency(kappa, T, N)),
-            "@equation is symmetric under N ↔ T: features and samples play the same role.",
-            Exact({frequency(kappa, N, T): law.rhs, frequency(kappa, T, N): mirrored}),
-        ),
-        Step(
-            "uniqueness",
-            equation(kappa / z * sp.Derivative(frequency(kappa), kappa), positive),
-            "d ln z/d ln κ is a sum of positive terms wherever D₁ < min(N, T): z rises "
-            "strictly with κ, so that each ridge has exactly one κ.",
-            Exact(value=lambda: slope),
-        ),
-        Step(
-            "ridgeless-limit",
-            Truncated(D1, N, z),
-            "For N < T and N < M the bracket 1 − D₁/N must vanish as z → 0: κ tends to the "
-            "solution of D₁(κ) = N (for T < N, of D₁(κ) = T).",
-            Asymptotic(
-                _degrees_at_ridge, z, [mpmath.mpf(10) ** -k for k in range(6, 12)], 1.0,
-                values={N: 20},
-            ),
-        ),
-        Step(
-            "large-ridge",
-            Truncated(kappa, large_z_expansion(1), z**-2),
-            "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = Tr Λᵏ "
-            "(checked for a power law of 400 modes, α = ½).",
-            Asymptotic(
-                _kappa_at, z, [mpmath.mpf(10) ** k for k in range(3, 8)], -2.0,
-                values={N: 20, T: 50, **traces},
-            ),
-        ),
+        Step("expected-resolvent", Equivalent(resolvent_trace, value),
+             "Its trace in terms of κ, checked against all non-crossing pairings up to the "
+             "fourth order in 1/z.",
+             Planar.value(derived)),
+        Step("degrees-of-freedom", Equivalent(M - z * M * resolvent_trace, D1),
+             "Σ μ/(μ+z) over the eigenvalues μ of the random matrix: the degrees of freedom at "
+             "ridge z are those of Λ at the renormalised ridge κ.",
+             Exact({resolvent_trace: value}, rational)),
+    ], defining  # fmt: skip
+
+
+def _properties(law: sp.Eq) -> list[Step]:
+    """Symmetry, uniqueness, and the ends of small and of large ridge."""
+    mirrored = law.rhs.subs({N: T, T: N}, simultaneous=True)
+    slope = sp.diff(sp.log(law.rhs), kappa) * kappa
+    spread = D1 - D2
+    positive = 1 + spread / N / (1 - D1 / N) + spread / T / (1 - D1 / T)
+    traces = {sp.Symbol(f"t_{q}", positive=True): SPECTRUM.trace(q) for q in (1, 2)}
+    frequency = sp.Function("z")
+    return [
+        Step("duality", equation(frequency(kappa, N, T), frequency(kappa, T, N)),
+             "@equation is symmetric under N ↔ T: features and samples play the same role.",
+             Exact({frequency(kappa, N, T): law.rhs, frequency(kappa, T, N): mirrored})),
+        Step("uniqueness", equation(kappa / z * sp.Derivative(frequency(kappa), kappa), positive),
+             "d ln z/d ln κ is a sum of positive terms wherever D₁ < min(N, T): z rises "
+             "strictly with κ, so that each ridge has exactly one κ.",
+             Exact(value=lambda: slope)),
+        Step("ridgeless-limit", Truncated(D1, N, z),
+             "For N < T and N < M the bracket 1 − D₁/N must vanish as z → 0: κ tends to the "
+             "solution of D₁(κ) = N (for T < N, of D₁(κ) = T).",
+             Asymptotic(_degrees_at_ridge, z, [mpmath.mpf(10) ** -k for k in range(6, 12)], 1.0,
+                        values={N: 20})),
+        Step("large-ridge", Truncated(kappa, large_z_expansion(1), z**-2),
+             "Iterating the equation from κ = z gives κ in powers of 1/z, with t_k = Tr Λᵏ "
+             "(checked for a power law of 400 modes, α = ½).",
+             Asymptotic(_kappa_at, z, [mpmath.mpf(10) ** k for k in range(3, 8)], -2.0,
+                        values={N: 20, T: 50, **traces})),
     ]  # fmt: skip
-    return Parts(
-        steps,
-        defining.claim,
-        assumptions=(
-            "u and x have independent Gaussian entries (only their variances matter)",
-            "N and T are large; corrections to averages fall as 1/N and 1/T",
-        ),
-    )
