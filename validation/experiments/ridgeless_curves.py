@@ -8,6 +8,7 @@ until the larger one takes over at a plateau. Source: solvable-model paper, eq. 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -55,33 +56,34 @@ def _against(p: Parameters, swap: bool) -> Items:
     )
 
 
-@experiment(
-    title="Ridgeless loss against the training set size",
-    source="solvable-model paper, eq. (163) and the figures of its section 3",
-    claim="For T < N the loss falls as T^-α; for T > N it reaches a plateau set by N; "
-    "between them stands a pole at N = T.",
-    sizes={"M": 6000, "N": (100, 400, 1600), "T": (50, 150, 250, 600, 1000, 2500, 5000)},
-    constants={"alpha": 1.0},
-    axes=LOSS_AXES_T,
-    quick=Budget(0.125, 12, {"N": (200, 800), "T": (160, 400, 600, 1400, 2400)}, 0.1),
-    thorough=Budget(1.0, 32),
-)
+FIXED, FREE = (100, 400, 1600), (50, 150, 250, 600, 1000, 2500, 5000)
+QUICK_FIXED, QUICK_FREE = (200, 800), (160, 400, 600, 1400, 2400)
+
+
+def _ridgeless(fixed: str, free: str, title: str, claim: str, axes: Axes) -> dict[str, Any]:
+    """The declaration of the loss against one size, for some values of the other."""
+    return {
+        "title": f"Ridgeless loss against the {title}", "claim": claim, "axes": axes,
+        "source": "solvable-model paper, eq. (163) and the figures of its section 3",
+        "sizes": {"M": 6000, fixed: FIXED, free: FREE}, "constants": {"alpha": 1.0},
+        "quick": Budget(0.125, 12, {fixed: QUICK_FIXED, free: QUICK_FREE}, 0.1),
+        "thorough": Budget(1.0, 32),
+    }  # fmt: skip
+
+
+@experiment(**_ridgeless(
+    "N", "T", "training set size", "For T < N the loss falls as T^-α; for T > N it reaches a "
+    "plateau set by N; between them stands a pole at N = T.", LOSS_AXES_T,
+))  # fmt: skip
 def ridgeless_against_samples(p: Parameters) -> Items:
     """Fixed N."""
     return _against(p, swap=False)
 
 
-@experiment(
-    title="Ridgeless loss against the number of features",
-    source="solvable-model paper, eq. (163) and the figures of its section 3",
-    claim="N and T are dual: the loss at (N, T) is the loss at (T, N), with its power law in N, "
-    "its pole at N = T and its plateau set by T.",
-    sizes={"M": 6000, "T": (100, 400, 1600), "N": (50, 150, 250, 600, 1000, 2500, 5000)},
-    constants={"alpha": 1.0},
-    axes=LOSS_AXES_N,
-    quick=Budget(0.125, 12, {"T": (200, 800), "N": (160, 400, 600, 1400, 2400)}, 0.1),
-    thorough=Budget(1.0, 32),
-)
+@experiment(**_ridgeless(
+    "T", "N", "number of features", "N and T are dual: the loss at (N, T) is the loss at (T, N), "
+    "with its power law in N, its pole at N = T and its plateau set by T.", LOSS_AXES_N,
+))  # fmt: skip
 def ridgeless_against_features(p: Parameters) -> Items:
     """Fixed T."""
     return _against(p, swap=True)
