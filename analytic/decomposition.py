@@ -65,14 +65,9 @@ class Decomposition:
 
 
 def decompose(
-    spectrum: Spectrum,
-    features: float,
-    samples: float,
-    times: Any,
-    *,
-    learner: Learner | None = None,
-    noise: float = 0.0,
-) -> Decomposition:
+    spectrum: Spectrum, features: float, samples: float, times: Any, *,
+    learner: Learner | None = None, noise: float = 0.0,
+) -> Decomposition:  # fmt: skip
     """The excess loss of `dynamics` by source, for one pair of sizes, in float64.
 
     Ridge regression is scored at z = γ/(σ_u²NT), as there.

@@ -104,17 +104,9 @@ class DynamicLoss:
 
 
 def dynamics(
-    spectrum: Spectrum,
-    features: Any,
-    samples: Any,
-    times: Any,
-    *,
-    learner: Learner | None = None,
-    noise: Any = 0,
-    ensemble: int = 1,
-    bags: int = 1,
-    digits: int | None = None,
-) -> DynamicLoss:
+    spectrum: Spectrum, features: Any, samples: Any, times: Any, *, learner: Learner | None = None,
+    noise: Any = 0, ensemble: int = 1, bags: int = 1, digits: int | None = None,
+) -> DynamicLoss:  # fmt: skip
     """Test and training loss at ``times`` (numbers of steps for discrete rules).
 
     Parameters

@@ -37,14 +37,9 @@ ARC_HALVINGS = 34  # of the angle to the cut
 
 
 def mode_learning_curve(
-    spectrum: Spectrum,
-    features: float,
-    samples: float,
-    modes: Any,
-    times: Any,
-    *,
+    spectrum: Spectrum, features: float, samples: float, modes: Any, times: Any, *,
     learner: Filter | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """H_k(t) for modes k (counted from 1) and times t, shape *(modes…, times…)*.
 
     >>> from solvable.analytic.spectrum import Flat

@@ -203,16 +203,9 @@ def _displayed(value: Any) -> sp.Basic:
 
 
 def static_loss(
-    spectrum: Spectrum,
-    features: Any,
-    samples: Any,
-    *,
-    ridge: Any = 0,
-    noise: Any = 0,
-    feature_variance: Any = 1,
-    normalisation: str | None = None,
-    digits: int | None = None,
-) -> StaticLoss:
+    spectrum: Spectrum, features: Any, samples: Any, *, ridge: Any = 0, noise: Any = 0,
+    feature_variance: Any = 1, normalisation: str | None = None, digits: int | None = None,
+) -> StaticLoss:  # fmt: skip
     """The loss (4) of ridge regression on N random features of T samples.
 
     N = ∞ is kernel ridge regression, with the kernel K = φᵀφ/(Nσ_u²) = xᵀx.

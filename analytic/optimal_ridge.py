@@ -94,14 +94,9 @@ def _bracket(
 
 
 def optimal_ridge(
-    spectrum: Spectrum,
-    features: Any,
-    samples: Any,
-    *,
-    noise: Any = 0,
-    feature_variance: Any = 1,
+    spectrum: Spectrum, features: Any, samples: Any, *, noise: Any = 0, feature_variance: Any = 1,
     digits: int | None = None,
-) -> StaticLoss:
+) -> StaticLoss:  # fmt: skip
     """The ridge γ* ≥ 0 that minimises the excess loss, and the loss there.
 
     Arguments as in `static_loss`; features and samples must be finite (γ* grows with NT).

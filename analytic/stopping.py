@@ -43,15 +43,9 @@ class Stopping:
 
 
 def optimal_stopping(
-    spectrum: Spectrum,
-    features: float,
-    samples: float,
-    *,
-    learner: Learner | None = None,
-    noise: float = 0.0,
-    ensemble: int = 1,
-    bags: int = 1,
-) -> Stopping:
+    spectrum: Spectrum, features: float, samples: float, *, learner: Learner | None = None,
+    noise: float = 0.0, ensemble: int = 1, bags: int = 1,
+) -> Stopping:  # fmt: skip
     """The training time of smallest excess loss; for discrete rules a whole number of steps.
 
     ``features`` and ``samples`` are N and T, ``noise`` σ_ε², ``ensemble`` and ``bags`` the draws

@@ -124,16 +124,10 @@ def graded_times(time: float, points: int, fastest: float = 1.0) -> Matrix:
 
 
 def solve_mean_field(
-    eigenvalues: ArrayLike,
-    target_power: ArrayLike,
-    update: Matrix,
-    *,
-    features: float = math.inf,
-    samples: float = math.inf,
-    noise: float = 0.0,
-    shared_features: bool = True,
+    eigenvalues: ArrayLike, target_power: ArrayLike, update: Matrix, *, features: float = math.inf,
+    samples: float = math.inf, noise: float = 0.0, shared_features: bool = True,
     shared_data: bool = True,
-) -> MeanField:
+) -> MeanField:  # fmt: skip
     """Solve equations (a) and (b) for the training rule B = `update`.
 
     `eigenvalues` λ_k and `target_power` w_k²λ_k are shaped *(M,)*, `update` is lower triangular
@@ -169,15 +163,9 @@ def solve_mean_field(
 
 
 def gradient_flow(
-    eigenvalues: ArrayLike,
-    target_power: ArrayLike,
-    time: float,
-    *,
-    points: int = 24,
-    levels: int = 3,
-    ridge: float = 0.0,
-    **model: float,
-) -> tuple[Matrix, Matrix]:
+    eigenvalues: ArrayLike, target_power: ArrayLike, time: float, *, points: int = 24,
+    levels: int = 3, ridge: float = 0.0, **model: float,
+) -> tuple[Matrix, Matrix]:  # fmt: skip
     """Excess and training loss of gradient flow at `time`, extrapolated, with an error estimate.
 
     The trapezoid rule on `points`, 2·`points`, … graded steps (`levels` grids) is extrapolated in
@@ -212,13 +200,9 @@ def extrapolate(
 
 
 def forcing_and_kernel(
-    eigenvalues: ArrayLike,
-    target_power: ArrayLike,
-    steps: int,
-    step_size: float,
-    batch: float,
+    eigenvalues: ArrayLike, target_power: ArrayLike, steps: int, step_size: float, batch: float,
     features: float = math.inf,
-) -> tuple[Matrix, Matrix]:
+) -> tuple[Matrix, Matrix]:  # fmt: skip
     """F_n = Σ_x V₀(x) q(x)ⁿ and K_n = Σ_x x² q(x)ⁿ for n ≤ `steps`, x the kernel's eigenvalues.
 
     With p = 1 − ηx, q = p² + (1 − p)²/B is a polynomial, and Σ V₀ p^k and Σ p^k are the loss and
@@ -238,15 +222,9 @@ def forcing_and_kernel(
 
 
 def one_pass_sgd(
-    eigenvalues: ArrayLike,
-    target_power: ArrayLike,
-    *,
-    steps: int,
-    step_size: float,
-    batch: float,
-    features: float = math.inf,
-    noise: float = 0.0,
-) -> Matrix:
+    eigenvalues: ArrayLike, target_power: ArrayLike, *, steps: int, step_size: float, batch: float,
+    features: float = math.inf, noise: float = 0.0,
+) -> Matrix:  # fmt: skip
     """Excess loss after 0 … `steps` steps of one-pass SGD, shaped *(steps+1,)*, for few steps.
 
     Every step draws its own Gaussian batch: L_n = F_n + (η²/B) Σ_m K_{n−1−m} (L_m + σ²).
@@ -310,13 +288,9 @@ def _diagonal(lam: Matrix, own: float, features: float, samples: float) -> float
 
 
 def _read_responses(
-    lam: Matrix,
-    update: Matrix,
-    propagators: Matrix,
-    deficit: Matrix,
-    features: float,
+    lam: Matrix, update: Matrix, propagators: Matrix, deficit: Matrix, features: float,
     samples: float,
-) -> tuple[Matrix, Matrix, float]:
+) -> tuple[Matrix, Matrix, float]:  # fmt: skip
     """R₁, R₃ and the residual of their definitions by the fields' responses R₀₂ and R₂₄."""
     identity = np.eye(len(update))
     data_response = identity - deficit / samples
@@ -332,14 +306,9 @@ class _ModeSums:
     """The four response matrices per mode, and the row-wise sums Σ_k f_k A_k C A_kᵀ of (b)."""
 
     def __init__(
-        self,
-        lam: Matrix,
-        power: Matrix,
-        update: Matrix,
-        propagators: Matrix,
-        data_response: Matrix,
-        feature_response: Matrix,
-    ) -> None:
+        self, lam: Matrix, power: Matrix, update: Matrix, propagators: Matrix,
+        data_response: Matrix, feature_response: Matrix,
+    ) -> None:  # fmt: skip
         self.data_response, self.feature_response = data_response, feature_response
         start = propagators.sum(axis=2)  # g = G 1
         trained = start @ data_response.T  # R₁ g
@@ -372,11 +341,8 @@ def _split_row(weights: Matrix, matrices: Matrix, known: Matrix, n: int) -> tupl
 
 
 def _correlations(
-    sums: _ModeSums,
-    data_rate: float,
-    feature_rate: float,
-    noise: float,
-) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    sums: _ModeSums, data_rate: float, feature_rate: float, noise: float,
+) -> tuple[Matrix, Matrix, Matrix, Matrix]:  # fmt: skip
     """C₀ … C₃ of (b)."""
     size = len(sums.target)
     zero, one, two, three = np.zeros((4, size, size))
@@ -407,12 +373,9 @@ def _correlations(
 
 
 def _correlation_residual(
-    sums: _ModeSums,
-    correlations: tuple[Matrix, Matrix, Matrix, Matrix],
-    data_rate: float,
-    feature_rate: float,
-    noise: float,
-) -> float:
+    sums: _ModeSums, correlations: tuple[Matrix, Matrix, Matrix, Matrix], data_rate: float,
+    feature_rate: float, noise: float,
+) -> float:  # fmt: skip
     """Largest failure of (b) when whole matrices are inserted, relative to the largest entry."""
     zero, one, two, three = correlations
 

@@ -113,15 +113,9 @@ class MatrixModel:
         self._family: dict[str, str] = {}
 
     def gaussian(
-        self,
-        name: str,
-        rows: Any,
-        columns: Any,
-        variance: Any = 1,
-        *,
-        law: str = "gaussian",
+        self, name: str, rows: Any, columns: Any, variance: Any = 1, *, law: str = "gaussian",
         complex_entries: bool = False,
-    ) -> sp.MatrixSymbol:
+    ) -> sp.MatrixSymbol:  # fmt: skip
         """Declare an independent Gaussian rows×columns matrix and return its symbol.
 
         ``law`` may say which distribution the entries have; all but the Gaussian are
@@ -134,14 +128,9 @@ class MatrixModel:
         return symbol
 
     def symmetric(
-        self,
-        name: str,
-        size: Any,
-        variance: Any = 1,
-        *,
-        law: str = "gaussian",
+        self, name: str, size: Any, variance: Any = 1, *, law: str = "gaussian",
         complex_entries: bool = False,
-    ) -> sp.MatrixSymbol:
+    ) -> sp.MatrixSymbol:  # fmt: skip
         """Declare a symmetric (Hermitian) Gaussian matrix, E |W_ij|² = variance for i ≠ j."""
         self._check_law(name, law)
         symbol = self._new(name, size, size)
