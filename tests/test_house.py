@@ -21,11 +21,7 @@ def module(path):
 
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 #: what is longer and is to be split: no other may join
-LONG = {
-    "analytic/asymptotics/balance/dominant.py",
-    "analytic/free_probability/block_equation.py",
-    "analytic/free_probability/numerics.py",
-}
+LONG = {"analytic/asymptotics/balance/dominant.py"}
 
 MODULES = {module(path): path for path in FILES}
 

@@ -16,260 +16,17 @@ a pencil again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from ..errors import OutsideTheoryError
-from .entries import FixedInverse, Word, word_value
-from .pencil import Pencil
+from .entries import Word
+from .mode_blocks import Diagonal, Whole
+from .pencil_numbers import Numbers, Term, letters_of, times, transposed
 
 Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Term:
-    """``coefficient``·L X R at block (row, column); X is empty for a deterministic term L."""
-
-    row: int
-    column: int
-    coefficient: np.ndarray
-    left: Word
-    matrix: str = ""
-    transposed: bool = False
-    right: Word = ()
-
-    def adjoint(self, shift: int) -> Term:
-        """The adjoint in the lower left of a double of ``shift`` + ``shift`` blocks."""
-        word, other = _transposed(self.left), _transposed(self.right)
-        left, right = (word, ()) if not self.matrix else (other, word)
-        coefficient = np.conj(self.coefficient)
-        row, column, flip = shift + self.column, self.row, not self.transposed
-        return Term(row, column, coefficient, left, self.matrix, flip, right)
-
-
-def _transposed(word: Word) -> Word:
-    """The letters of the transposed word."""
-    flipped = []
-    for letter in reversed(word):
-        if isinstance(letter, FixedInverse):
-            terms = tuple((_transposed(w), c) for w, c in letter.terms)
-            flipped.append(FixedInverse(terms))
-        else:
-            flipped.append(replace_transposed(letter))
-    return tuple(flipped)
-
-
-def replace_transposed(letter: Any) -> Any:
-    """Xᵀ for X; the flag has no effect on symmetric matrices."""
-    return replace(letter, transposed=not letter.transposed)
-
-
-def floating(value: Any) -> np.ndarray:
-    """A number or an array as float64 or complex128: never as machine integers, which overflow."""
-    array = np.asarray(value, complex)
-    return array if np.iscomplexobj(value) or np.any(array.imag) else array.real
-
-
-def number(expression: Any, values: Mapping[sp.Symbol, Any]) -> Any:
-    """A rational expression of scalars in floating numbers (never machine integers)."""
-    if isinstance(expression, sp.Symbol):
-        return values[expression]
-    if isinstance(expression, sp.Rational):
-        return float(expression)
-    if isinstance(expression, sp.Add):
-        return sum((number(e, values) for e in expression.args), 0.0)
-    if isinstance(expression, sp.Mul):
-        product: Any = 1.0
-        for factor in expression.args:
-            product = product * number(factor, values)
-        return product
-    if isinstance(expression, sp.Pow):
-        base, power = number(expression.base, values), expression.exp
-        if power.is_Integer:
-            return base ** int(power) if power > 0 else (1.0 / base) ** int(-power)
-        return np.asarray(base, complex) ** float(power)
-    return complex(expression)
-
-
-class Numbers:
-    """What a pencil is evaluated at: scalars over points, matrices, dimensions."""
-
-    def __init__(self, pencil: Pencil, values: Mapping[sp.Symbol, Any], given: Any) -> None:
-        self.pencil, self.given = pencil, given
-        self.points = max(len(v) for v in values.values()) if values else 1
-        self.values = dict(values)
-        self.model = pencil.model
-
-    def scalar(self, expression: Any) -> np.ndarray:
-        """A coefficient at every point."""
-        value = np.asarray(number(sp.sympify(expression), self.values))
-        return np.broadcast_to(value, (self.points,))
-
-    def terms(self) -> list[Term]:
-        """The terms of the pencil."""
-        return [
-            Term(i, j, self.scalar(c), left, letter.name, letter.transposed, right)
-            if letter is not None
-            else Term(i, j, self.scalar(c), left)
-            for (i, j), item in sorted(self.pencil.q.items())
-            for (left, letter, right), c in sorted(item.items(), key=lambda pair: str(pair[0]))
-        ]
-
-
-def letters_of(words: Iterable[Word]) -> set[str]:
-    """The names of the deterministic matrices in some words."""
-    found: set[str] = set()
-    for word in words:
-        for letter in word:
-            if isinstance(letter, FixedInverse):
-                found |= letters_of(w for w, _ in letter.terms)
-            else:
-                found.add(letter.name)
-    return found
-
-
-class Diagonal:
-    """A space on which all deterministic matrices are diagonal: one entry for each mode."""
-
-    def __init__(self, numbers: Numbers, names: set[str], spaces: set[sp.Expr]) -> None:
-        self.numbers, given = numbers, numbers.given
-        records = [numbers.model.fixed[name] for name in sorted(names)]
-        self.weights = {space: numbers.scalar(space)[:, None] for space in spaces}
-        self.roots: dict[str, np.ndarray] = {}
-        length = 1
-        if records:
-            longest = [len(given.eigenvalues[r.eigenvalue]) for r in records]
-            sizes = [float(np.max(numbers.scalar(s).real)) for r in records for s in r.symbol.shape]
-            length = max(*longest, *(int(s) for s in sizes))
-            order = np.arange(length)
-            for space in spaces:
-                size = numbers.scalar(space)[:, None]
-                self.weights[space] = np.where(order < size, 1.0, 0.0)
-        for record in records:
-            modes = given.eigenvalues[record.eigenvalue]
-            padded = np.concatenate([modes, np.zeros(length - len(modes))])
-            self.roots[record.symbol.name] = padded
-        self.length = length
-
-    def word(self, word: Word, space: sp.Expr) -> np.ndarray:
-        """A deterministic word at every mode (and point, if its coefficients vary)."""
-        total: Any = np.ones((1, self.length))
-        for letter in word:
-            if isinstance(letter, FixedInverse):
-                parts = (
-                    self.numbers.scalar(c)[:, None] * self.word(w, space) for w, c in letter.terms
-                )
-                total = total / sum(parts)
-            else:
-                symmetric = self.numbers.model.fixed[letter.name].symmetric
-                power = letter.exponent if symmetric else sp.Rational(1, 2)
-                root = self.roots[letter.name]
-                total = total * (root if power == 1 else np.sqrt(root) ** int(2 * power))
-        return total
-
-    def traced(self, word: Word, space: sp.Expr) -> np.ndarray:
-        """The word with the multiplicity of every mode."""
-        return self.word(word, space) * self.weights[space]
-
-    def assembled(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
-        """A block matrix from (row, column, block), for every mode."""
-        matrix = np.zeros((points, self.length, n, n), complex)
-        for row, column, block in parts:
-            matrix[:, :, row, column] += block
-        return matrix
-
-    def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
-        """One block."""
-        return matrix[:, :, row, column]
-
-    def trace(self, *factors: np.ndarray) -> np.ndarray:
-        """The trace of a product, the first factor being `traced`."""
-        product = factors[0]
-        for factor in factors[1:]:
-            product = product * factor
-        return np.sum(product, axis=1)
-
-    adjoint = staticmethod(np.conj)
-
-
-class Whole:
-    """A space on which deterministic matrices do not commute: blocks are whole matrices."""
-
-    def __init__(self, numbers: Numbers, names: set[str], spaces: set[sp.Expr]) -> None:
-        self.numbers, given = numbers, numbers.given
-        self.matrices: dict[str, np.ndarray] = {}
-        for name in sorted(names):
-            record = numbers.model.fixed[name]
-            letter = record.eigenvalue
-            values, sides = given.eigenvalues[letter], given.sides.get(letter)
-            basis = given.bases[letter]
-            if sides is not None:
-                left, right = (sides[d] for d in record.symbol.shape)
-                whole = (left[:, : len(values)] * np.sqrt(values)) @ right[:, : len(values)].T
-            elif not record.symmetric:
-                raise OutsideTheoryError(f"{name}: give the whole matrix, not its singular values")
-            else:
-                whole = np.diag(values) if basis is None else (basis * values) @ basis.T
-            self.matrices[name] = whole
-        self.sizes = {s: int(np.max(numbers.scalar(s).real)) for s in spaces}
-        self.blocks: list[sp.Expr] = []
-
-    def word(self, word: Word, space: sp.Expr) -> np.ndarray:
-        """A deterministic word as matrices over points (one, if its coefficients are constant)."""
-        total = np.eye(self.sizes[space])[None]
-        for letter in word:
-            if isinstance(letter, FixedInverse):
-                parts = (
-                    self.numbers.scalar(c)[:, None, None] * self.word(w, self._space(total))
-                    for w, c in letter.terms
-                )
-                total = total @ np.linalg.inv(sum(parts))
-            else:
-                total = total @ word_value((letter,), 0, self.matrices, {})
-        return total
-
-    traced = word
-
-    def assembled(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
-        """A block matrix from (row, column, block)."""
-        self.blocks = spaces
-        edges = self._edges()
-        matrix = np.zeros((points, edges[-1], edges[-1]), complex)
-        for i, j, block in parts:
-            matrix[:, edges[i] : edges[i + 1], edges[j] : edges[j + 1]] += block
-        return matrix
-
-    def _edges(self) -> list[int]:
-        return [0, *np.cumsum([self.sizes[s] for s in self.blocks]).tolist()]
-
-    def _space(self, matrix: np.ndarray) -> sp.Expr:
-        """A space of the size of the columns of a matrix."""
-        return next(s for s, size in self.sizes.items() if size == matrix.shape[-1])
-
-    def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
-        """One block."""
-        edges = self._edges()
-        return matrix[:, edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
-
-    def trace(self, *factors: np.ndarray) -> np.ndarray:
-        """The trace of a product."""
-        product = factors[0]
-        for factor in factors[1:-1]:
-            product = product @ factor
-        return np.sum(product * np.swapaxes(factors[-1], -1, -2), axis=(-1, -2))
-
-    @staticmethod
-    def adjoint(matrix: np.ndarray) -> np.ndarray:
-        """The adjoint of a block."""
-        return np.conj(np.swapaxes(matrix, -1, -2))
-
-
-def times(coefficient: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """A number for every point times a block for every point."""
-    return coefficient.reshape(-1, *[1] * (block.ndim - 1)) * block
 
 
 def _joined(model: Any, names: set[str], spaces: Iterable[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
@@ -392,12 +149,12 @@ class BlockEquation:
                 key = (*kind, first.row, second.row, first.left, second.left)
                 if key not in keys:
                     keys[key] = len(keys)
-                    word = (*second.left, *_transposed(first.left))
+                    word = (*second.left, *transposed(first.left))
                     weight = times(
                         np.abs(self.variances[first.matrix]), self._traced(second.row, word)
                     )
                     self.adjoint_of.append((first.row, second.row, weight))
-                words = self._word(first.column, (*_transposed(first.right), *second.right))
+                words = self._word(first.column, (*transposed(first.right), *second.right))
                 weight = times(np.conj(first.coefficient) * second.coefficient, words)
                 self.adjoint_enter.append((keys[key], first.column, second.column, weight))
 
@@ -410,7 +167,7 @@ class BlockEquation:
         """u = 0 at every point."""
         return np.zeros((self.size, self.numbers.points), complex)
 
-    def green(self, u: np.ndarray, at: np.ndarray, scale: float = 1.0) -> dict[int, np.ndarray]:
+    def green(self, u: np.ndarray, at: np.ndarray, scale: float = 1.0) -> dict[int, Any]:
         """G(u) at the points ``at``, one array (points, modes, n, n) for each group."""
         result = {}
         for name, (modes, blocks) in self.groups.items():
@@ -425,10 +182,10 @@ class BlockEquation:
                     value = times(-scale * u[index], _rows(weight, at))
                     parts.append((self.place[row], self.place[column], value))
             spaces = [self.spaces[b] for b in blocks]
-            result[name] = inverses(modes.assembled(len(blocks), len(at), parts, spaces))
+            result[name] = modes.inverse(len(blocks), len(at), parts, spaces)
         return result
 
-    def entry(self, green: dict[int, np.ndarray], row: int, column: int) -> np.ndarray:
+    def entry(self, green: dict[int, Any], row: int, column: int) -> np.ndarray:
         """G_jk at every point and mode."""
         modes = self.modes[self.spaces[row]]
         return modes.entry(green[id(modes)], self.place[row], self.place[column], self.spaces)
@@ -436,7 +193,7 @@ class BlockEquation:
     def _trace(self, block: int, *factors: np.ndarray) -> np.ndarray:
         return self.modes[self.spaces[block]].trace(*factors)
 
-    def mapped(self, green: dict[int, np.ndarray], at: np.ndarray) -> np.ndarray:
+    def mapped(self, green: dict[int, Any], at: np.ndarray) -> np.ndarray:
         """f(u) from G(u)."""
         rows = [
             self._trace(j, _rows(weight, at), self.entry(green, j, k)) for j, k, weight in self.of
@@ -444,7 +201,7 @@ class BlockEquation:
         return np.array(rows, complex).reshape(self.size, len(at))
 
     def _pairs(
-        self, green: dict[int, np.ndarray], at: np.ndarray, of: Any, enter: Any, adjoint: bool
+        self, green: dict[int, Any], at: np.ndarray, of: Any, enter: Any, adjoint: bool
     ) -> np.ndarray:
         """Σ_modes w_a w_b G_{j i} G_{l k}, or with a conjugate for T: (points, a, b)."""
         result = np.zeros((len(at), len(of), len(of)), complex)
@@ -462,15 +219,13 @@ class BlockEquation:
                 result[:, a, b] += modes.trace(*factors)
         return result
 
-    def jacobian(
-        self, green: dict[int, np.ndarray], at: np.ndarray, scale: float = 1.0
-    ) -> np.ndarray:
+    def jacobian(self, green: dict[int, Any], at: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """∂f_a/∂u_b."""
         return scale * self._pairs(green, at, self.of, self.enter, False)
 
     def output(
         self,
-        green: dict[int, np.ndarray],
+        green: dict[int, Any],
         at: np.ndarray,
         c: Mapping[int, Any],
         b: Mapping[int, Any],
@@ -496,9 +251,7 @@ class BlockEquation:
                         total = total + (scalar(a) * scalar(e))[at] * trace
         return total
 
-    def radius(
-        self, green: dict[int, np.ndarray], at: np.ndarray, scale: float = 1.0
-    ) -> np.ndarray:
+    def radius(self, green: dict[int, Any], at: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """The spectral radius of T at every point (1 where it is not finite)."""
         matrix = scale * self._pairs(green, at, self.adjoint_of, self.adjoint_enter, True)
         good = np.all(np.isfinite(matrix), axis=(1, 2))
@@ -525,33 +278,6 @@ def _balanced(matrices: np.ndarray) -> np.ndarray:
     return result
 
 
-def inverses(matrices: np.ndarray) -> np.ndarray:
-    """The inverses of many small matrices; NaN where one is singular."""
-    n = matrices.shape[-1]
-    with np.errstate(all="ignore"):
-        if n == 1:
-            return 1 / matrices
-        if n == 2:
-            a, b, c, d = (matrices[..., i, j] for i in (0, 1) for j in (0, 1))
-            determinant = a * d - b * c
-            adjugate = np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], -2)
-            return adjugate / determinant[..., None, None]
-        try:
-            return np.linalg.inv(matrices)
-        except np.linalg.LinAlgError:
-            return np.array([_inverse(m) for m in matrices.reshape(-1, n, n)]).reshape(
-                matrices.shape
-            )
-
-
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """The inverse, NaN if singular."""
-    try:
-        return np.linalg.inv(matrix)
-    except np.linalg.LinAlgError:
-        return np.full(matrix.shape, np.nan, complex)
-
-
 class DoubledEquation(BlockEquation):
     """The Hermitian double [[−iε, Q], [Q*, −iε]] of some blocks; ``shift`` holds −iε."""
 
@@ -567,6 +293,3 @@ class DoubledEquation(BlockEquation):
         both = [*blocks, *(b + n for b in blocks)]
         diagonal = [Term(b, b, self.shift, ()) for b in both]
         super().__init__(numbers, [*upper, *lower, *diagonal], spaces + spaces, both)
-
-
-__all__ = ["BlockEquation", "DoubledEquation", "Numbers", "Term", "floating"]

@@ -28,9 +28,10 @@ import numpy as np
 import sympy as sp
 
 from ..errors import OutsideTheoryError
-from .block_equation import BlockEquation, DoubledEquation, Numbers
+from .block_equation import BlockEquation, DoubledEquation
 from .dyson import SelfEnergy, Support, components
 from .pencil import Pencil
+from .pencil_numbers import Numbers
 from .trace_values import DeterministicValues
 
 MARGIN = 3e-8  # 1 − ρ below the root of rounding decides nothing
@@ -209,7 +210,10 @@ class _Search:
             green = double.green(u, at)
             if not relative(double.mapped(green, at) - u, u)[0] < 1e-9:
                 return False
-        return all(_positive_definite(green[name]) for name in double.groups)
+        return all(
+            _positive_definite(modes.stacked(green[name]))
+            for name, (modes, _) in double.groups.items()
+        )
 
     def _plain(self, double: Any, u: np.ndarray, at: np.ndarray) -> np.ndarray:
         """The unknowns of Q itself: traces of the lower left blocks of 𝐆."""

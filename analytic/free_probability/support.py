@@ -21,16 +21,16 @@ import numpy as np
 import sympy as sp
 
 from ..errors import InputError, OutsideTheoryError
-from .block_equation import floating
-from .numerics import (
-    _check_roots,
-    _parameters,
-    _Problem,
-    _read_out,
+from .certified_root import (
+    check_roots,
     physical_root,
+    read_out,
+    read_parameters,
     resolvent_parameter,
 )
+from .pencil_numbers import floating
 from .physical_root import MARGIN
+from .reduced_problem import ReducedProblem
 from .trace_values import DeterministicValues
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class RealAxis:
     ) -> None:
         self.equations, self.parameter = equations, resolvent_parameter(equations)
         self.given = DeterministicValues.read(equations.model, matrices)
-        _check_roots(equations, self.given)
-        values = _parameters(equations, {**dict(parameters), self.parameter: 0.0}, self.given)
+        check_roots(equations, self.given)
+        values = read_parameters(equations, {**dict(parameters), self.parameter: 0.0}, self.given)
         self.flat = {s: np.atleast_1d(floating(v)) for s, v in values.items()}
         if any(v.size > 1 for v in self.flat.values()):
             raise InputError("parameters", "an array", "one number each: points are the array")
@@ -89,8 +89,8 @@ class RealAxis:
             parts, root = physical_root(self.equations, flat, self.given, known)
             root.refuse()
             known = root.unknowns
-        problem = _Problem(self.equations, flat, self.given)
-        near, _, _ = _read_out(problem, parts, root)
+        problem = ReducedProblem(self.equations, flat, self.given)
+        near, _, _ = read_out(problem, parts, root)
         return self._descended(x, scale, near)
 
     def _descended(self, x: np.ndarray, scale: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ class RealAxis:
         unknowns, going = near.copy(), np.arange(len(x))
         for height in (0.0, *DESCENT, 0.0):
             z = -x[going] - 1j * height * scale[going]
-            problem = _Problem(self.equations, self.at(z), self.given)
+            problem = ReducedProblem(self.equations, self.at(z), self.given)
             new, residual = problem.newton(unknowns[:, going])
             jump = np.max(np.abs(new - unknowns[:, going]) / np.abs(new), axis=0)
             good = (residual < 1e-7) & (jump < (0.01 if height == 0 else 0.6))
@@ -106,7 +106,7 @@ class RealAxis:
             going = going[~good] if height == 0 else going
             if not going.size:
                 break
-        return _Problem(self.equations, self.at(-x + 0j), self.given).value(unknowns)
+        return ReducedProblem(self.equations, self.at(-x + 0j), self.given).value(unknowns)
 
     def density(self, x: np.ndarray) -> np.ndarray:
         """ρ at every point."""
@@ -191,8 +191,8 @@ def _atoms(spectrum: RealAxis, size: float) -> tuple[tuple[float, float], ...]:
     parts, root = physical_root(spectrum.equations, flat, spectrum.given)
     if not root.certified.all():
         return ()
-    problem = _Problem(spectrum.equations, flat, spectrum.given)
-    unknowns, _, _ = _read_out(problem, parts, root)
+    problem = ReducedProblem(spectrum.equations, flat, spectrum.given)
+    unknowns, _, _ = read_out(problem, parts, root)
     masses = (-1j * heights * problem.value(unknowns)).real
     mass = float(masses[1])
     stable = abs(masses[1] - masses[0]) < 0.05 * abs(mass)

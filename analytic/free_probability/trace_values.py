@@ -22,6 +22,7 @@ from .declarations import MatrixModel
 from .spectral_trace import SpectralTrace
 from .sum_inverse import SumInverse, commuting
 from .sum_values import MPMATH, NUMPY, CompiledWord, Space, over_points
+from .tape import taped
 
 Values = Mapping[sp.Symbol, Any]
 
@@ -37,6 +38,7 @@ class DeterministicValues:
     exact: dict[sp.Symbol, list[Any]]  # vectors as given, so that mpmath numbers keep their digits
     sides: dict[sp.Symbol, dict[Any, np.ndarray]]  # rectangular: singular vectors by dimension
     memory: dict[Any, Any] = field(default_factory=dict, compare=False)  # shared by traces
+    compiled: dict[Any, Any] = field(default_factory=dict, compare=False)  # traces, as functions
 
     @classmethod
     def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
@@ -146,7 +148,7 @@ def compile_trace(
         )
     if len(atom.factors) == 1 or diagonal:
         body = commuting(sp.Mul(*atom.factors))
-        function = lambdified((*letters, *symbols), body, "numpy")
+        function = taped((*letters, *symbols), body)
 
         def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
             modes = [_padded(x, atom, given, dimensions) for x in letters]
@@ -189,7 +191,7 @@ def _compile_word(
         basis = given.bases[letters[0]]
         vectors = np.eye(size) if basis is None else basis
         diagonals = [given.eigenvalues[x] for x in letters]
-        function = lambdified((*letters, *symbols), factor, "numpy")
+        function = taped((*letters, *symbols), factor)
         if factor.free_symbols & set(symbols):
             between.append(gap @ vectors)
             moving.append((function, diagonals, vectors))

@@ -1,0 +1,147 @@
+r"""The certified root at given numbers, and how the reduced equations are read off it.
+
+`physical_root` finds the solution of the unreduced Dyson equation and certifies it. The reduced
+unknowns are read from it and polished by Newton's method; the unknowns that were eliminated are put
+back and must be the certified ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from ..errors import InputError, OutsideTheoryError
+from .dyson import self_energy
+from .physical_root import Components, PhysicalRoot, newton
+from .reduced_problem import ReducedProblem, needed_unknowns
+from .tape import number
+from .trace_values import DeterministicValues
+
+if TYPE_CHECKING:
+    from .equations import SelfConsistentEquations
+
+TOLERANCE = 1e-9
+
+
+def read_parameters(
+    equations: SelfConsistentEquations, given: Mapping[Any, Any], matrices: DeterministicValues
+) -> dict[sp.Symbol, Any]:
+    """Values by symbol; names are allowed; dimensions follow from the matrices."""
+    symbols = {s.name: s for s in equations.all_scalars()}
+    values: dict[sp.Symbol, Any] = dict(matrices.dimensions)
+    for key, value in given.items():
+        name = getattr(key, "name", key)
+        if name not in symbols:
+            raise InputError("parameters", name, "one of " + ", ".join(symbols))
+        if not np.all(np.isfinite(np.asarray(value, complex))):
+            raise InputError(f"parameters[{name}]", value, "finite numbers")
+        known = values.get(symbols[name])
+        if known is not None and not np.all(np.asarray(value) == known):
+            raise InputError(f"parameters[{name}]", value, f"{known}, the size of the matrices")
+        values[symbols[name]] = value
+    missing = [s.name for s in symbols.values() if s not in values]
+    if missing:
+        raise InputError("parameters", sorted(map(str, given)), "also " + ", ".join(missing))
+    return values
+
+
+def check_roots(equations: SelfConsistentEquations, given: DeterministicValues) -> None:
+    """A matrix whose square root is taken has no negative eigenvalue."""
+    powers = {p for _, matrix in equations.targets for p in matrix.atoms(sp.MatPow)}
+    roots = {p.base.name for p in powers if not p.exp.is_Integer and hasattr(p.base, "name")}
+    for name in sorted(roots & set(equations.model.fixed)):
+        smallest = given.eigenvalues[equations.model.fixed[name].eigenvalue].min(initial=0.0)
+        if smallest < 0:
+            raise InputError(f"matrices[{name}]", smallest, "eigenvalues ≥ 0 under a square root")
+
+
+def physical_root(
+    equations: SelfConsistentEquations,
+    flat: dict[sp.Symbol, np.ndarray],
+    given: DeterministicValues,
+    start: Mapping[sp.Symbol, np.ndarray] | None = None,
+    quick: bool = False,
+) -> tuple[Components, PhysicalRoot]:
+    """The certified unknowns of the Dyson equation at flat arrays of the parameters.
+
+    ``quick`` proposes by iteration alone.
+    """
+    if "energy" not in equations.memory:
+        equations.memory["energy"] = self_energy(equations.pencil)
+    energy, support = equations.memory["energy"]
+    parts = Components(equations.pencil, energy, support, flat, given)
+    return parts, parts.solve(start, quick)
+
+
+def read_out(
+    problem: ReducedProblem, parts: Components, root: PhysicalRoot
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The reduced unknowns by Newton's method from the certified root, their residual, and where
+    they give the certified root back."""
+    points = parts.numbers.points
+    if not problem.unknowns:
+        return np.zeros((0, points), complex), np.zeros(points), np.full(points, True)
+    known = dict(root.unknowns)
+    if not needed_unknowns(problem.equations) <= set(known):
+        known = all_unknowns(parts, root)
+    start = problem.start(known)
+    unknowns, residual = problem.newton(start)
+    good = residual < TOLERANCE
+    certified = {s: root.unknowns[s] for s in problem.eliminated(start) if s in root.unknowns}
+    with np.errstate(invalid="ignore"):
+        for symbol, found in problem.eliminated(unknowns).items():
+            if symbol in certified:
+                good &= (
+                    np.abs(found - certified[symbol]) <= 1e-5 * np.abs(certified[symbol]) + 1e-300
+                )
+        if not certified:
+            good &= np.all(np.abs(unknowns - start) <= 1e-5 * np.abs(start), axis=0)
+    return unknowns, residual, good
+
+
+def all_unknowns(parts: Components, root: PhysicalRoot) -> dict[sp.Symbol, np.ndarray]:
+    """The two-point unknowns too, which are linear in one another once the others are known."""
+    whole = parts.whole()
+    symbols = [parts.symbols[key] for key in whole.keys]
+    points = np.arange(parts.numbers.points)
+    zero = np.zeros(len(points), complex)
+    u = np.array([root.unknowns.get(s, zero) for s in symbols], complex)
+    u = newton(whole, u, points, 1.0, 12)
+    return dict(zip(symbols, u, strict=True))
+
+
+def block_value(
+    equations: SelfConsistentEquations, parts: Components, root: PhysicalRoot
+) -> np.ndarray:
+    """The expression from the block resolvent itself: φ of the traces Tr(c G b + d)."""
+    whole = parts.whole()
+    known = all_unknowns(parts, root)
+    points = np.arange(parts.numbers.points)
+    u = np.array([known[parts.symbols[key]] for key in whole.keys], complex)
+    green = whole.green(u.reshape(whole.size, len(points)), points)
+    traces = {
+        slot: whole.output(green, points, o.c, o.b, o.d, o.space)
+        for slot, o in zip(equations.function.slots, equations.pencil.outputs, strict=True)
+    }
+    value = number(equations.function.body, {**parts.numbers.values, **traces})
+    return np.broadcast_to(np.asarray(value, complex), (len(points),))
+
+
+def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:
+    """The z of an expression tr (B + z)^{-1}, or `OutsideTheoryError`."""
+    inverses = [m for _, m in equations.targets if isinstance(m, sp.matrices.expressions.Inverse)]
+    if len(equations.targets) == 1 and inverses and len(equations.spectral) == 1:
+        weight, matrix = equations.targets[0]
+        symbol = equations.spectral[0]
+        body = matrix.arg
+        terms = body.args if isinstance(body, sp.MatAdd) else (body,)
+        shift = [t for t in terms if t.has(symbol)]
+        unit = shift == [symbol * sp.Identity(matrix.rows)]
+        if unit and sp.cancel(weight * matrix.rows - 1) == 0 and equations.constant == 0:
+            return symbol
+    raise OutsideTheoryError(
+        "a density belongs to one resolvent tr(inv(B + z*I)); this expression is not of that form"
+    )

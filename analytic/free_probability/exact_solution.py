@@ -1,0 +1,179 @@
+r"""Multi-precision: from a certified float64 root to any number of digits.
+
+The reduced equations are polished by Newton's method at the current precision with guard digits,
+which are doubled until two evaluations agree; the result is rounded once. Where a formula is 0/0,
+close to a factor such as 1/(P − Q) that the elimination divided by, it is the mean of two points
+beside it, which is exact to the square of their distance.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from .. import precision
+from ..errors import PrecisionError
+from .certified_root import all_unknowns, physical_root
+from .physical_root import PhysicalRoot
+from .reduced_problem import ReducedProblem, needed_unknowns, relations_tape
+from .tape import Tape
+from .trace_values import DeterministicValues, exact_trace
+
+if TYPE_CHECKING:
+    from .equations import SelfConsistentEquations
+
+
+def arbitrated(
+    equations: SelfConsistentEquations,
+    root: PhysicalRoot,
+    flat: dict[sp.Symbol, np.ndarray],
+    given: DeterministicValues,
+    point: int,
+) -> tuple[complex, np.ndarray, float]:
+    """Value, unknowns and residual of one point by multi-precision, from the certified root."""
+    numbers = {s: mpmath.mpmathify(complex(v[point if len(v) > 1 else 0])) for s, v in flat.items()}
+    numbers = {s: v.real if v.imag == 0 else v for s, v in numbers.items()}
+    start = {u: r[point if len(r) > 1 else 0] for u, r in root.unknowns.items()}
+    with precision.workdps(17):
+        value, unknowns, residual = exactly(equations, numbers, given, start)
+    rounded = [complex(unknowns[u]) for u in equations.unknown_symbols]
+    return complex(value), np.array(rounded, complex), float(residual)
+
+
+def exact_number(value: Any) -> Any:
+    """Any number as an mpmath number: integers and fractions exactly."""
+    if isinstance(value, (np.integer, np.floating, np.complexfloating)):
+        value = value.item()
+    value = sp.Rational(value) if isinstance(value, numbers.Rational) else value
+    if isinstance(value, sp.Rational):
+        return mpmath.mpf(int(value.p)) / int(value.q)
+    if isinstance(value, sp.Expr):
+        return mpmath.mpmathify(value.evalf(mpmath.mp.dps + 5))
+    return mpmath.mpmathify(value)
+
+
+def exactly(
+    equations: SelfConsistentEquations,
+    numbers: dict[sp.Symbol, Any],
+    given: DeterministicValues,
+    root: Mapping[sp.Symbol, Any],
+) -> tuple[Any, dict[sp.Symbol, Any], Any]:
+    """Value, unknowns and residual at the current precision, from a certified float64 root.
+
+    Evaluated with growing guard digits until two evaluations agree; where the formula is 0/0, as
+    the mean of two points beside it, which is exact to the square of their distance.
+    """
+    digits = mpmath.mp.dps
+    before = None
+    for guard in (12, 25, 50, 100, 200):
+        with precision.workdps(digits + guard):
+            found = _polished(equations, numbers, given, root)
+            if found is None:
+                found = _beside(equations, numbers, given, root, digits)
+        if before is not None and found is not None:
+            with precision.workdps(digits + 5):
+                change = abs(found[0] - before[0])
+                if change <= abs(found[0]) * mpmath.mpf(10) ** (-digits):
+                    value, unknowns, residual = found
+                    break
+                if found[0] == before[0] or mpmath.isinf(found[0]):
+                    value, unknowns, residual = found
+                    break
+        before = found
+    else:
+        raise PrecisionError("the value keeps changing with the precision")
+    return +value, {u: +x for u, x in unknowns.items()}, +residual
+
+
+def _beside(
+    equations: SelfConsistentEquations,
+    numbers: dict[sp.Symbol, Any],
+    given: DeterministicValues,
+    root: Mapping[sp.Symbol, Any],
+    digits: int,
+) -> Any:
+    """The mean over two points at ±δ, in three times the digits."""
+    free = [s for s in sorted(numbers, key=str) if s not in given.dimensions]
+    with precision.workdps(4 * mpmath.mp.dps):
+        delta = mpmath.mpf(10) ** (-(digits + 10))
+        pair = []
+        for sign in (1, -1):
+            near = dict(numbers)
+            for index, symbol in enumerate(free):
+                near[symbol] = numbers[symbol] * (1 + sign * delta * mpmath.sqrt(index + 2))
+            found = _polished(equations, near, given, root)
+            if found is None:
+                return None
+            pair.append(found)
+        first, second = pair
+        unknowns = {u: (x + second[1][u]) / 2 for u, x in first[1].items()}
+        return (first[0] + second[0]) / 2, unknowns, max(first[2], second[2])
+
+
+def _polished(
+    equations: SelfConsistentEquations,
+    numbers: dict[sp.Symbol, Any],
+    given: DeterministicValues,
+    root: Mapping[sp.Symbol, Any],
+) -> Any:
+    """Newton's method for the reduced equations; None where the value is 0/0."""
+    numbers, unknowns = dict(numbers), list(equations.unknown_symbols)
+    flat = {s: np.array([complex(v)]) for s, v in numbers.items()}
+    problem = ReducedProblem(equations, flat, given)
+    residual = mpmath.mpf(0)
+    if unknowns:
+        known = {u: np.atleast_1d(np.asarray(x, complex)) for u, x in root.items()}
+        if not needed_unknowns(equations) <= set(known):
+            parts, certified = physical_root(equations, flat, given, known)
+            known = all_unknowns(parts, certified)
+        start = problem.start(known)
+        rough, settled = problem.newton(start)
+        if not settled[0] < 1e-4:
+            rough = start
+        point = [mpmath.mpmathify(complex(x[0])) for x in rough]
+        if not any(isinstance(v, mpmath.mpc) for v in numbers.values()):
+            point = [x.real for x in point]
+    try:
+        if unknowns:
+            numbers, residual = _newton_exactly(equations, numbers, given, point)
+        value = exact_value(equations.value, numbers, given)
+    except ZeroDivisionError:
+        return None
+    if mpmath.isnan(value):
+        return None
+    return value, {u: numbers[u] for u in unknowns}, residual
+
+
+def _newton_exactly(
+    equations: SelfConsistentEquations,
+    numbers: dict[sp.Symbol, Any],
+    given: DeterministicValues,
+    point: list[Any],
+) -> tuple[dict[sp.Symbol, Any], Any]:
+    unknowns, tape = list(equations.unknown_symbols), relations_tape(equations)
+    target = mpmath.mpf(10) ** (5 - mpmath.mp.dps)
+    residual = mpmath.mpf(1)
+    for _ in range(14):
+        numbers.update(zip(unknowns, point))
+        traces = {atom: exact_trace(atom, given, numbers) for atom in tape.slope_traces}
+        defects, slopes = tape.gradient(numbers, traces, exact=True)
+        step = mpmath.lu_solve(mpmath.matrix(slopes), mpmath.matrix(defects))
+        residual = max(abs(s) / abs(x) for x, s in zip(point, step))
+        if residual < target:
+            break
+        point = [x - s for x, s in zip(point, step)]
+    if residual > mpmath.mpf(10) ** (-mpmath.mp.dps / 2):
+        raise PrecisionError("Newton's method does not settle at this precision")
+    return numbers, residual
+
+
+def exact_value(expression: sp.Expr, numbers: dict[Any, Any], given: DeterministicValues) -> Any:
+    """An expression in traces at mpmath numbers."""
+    tape = Tape([expression])
+    traces = {atom: exact_trace(atom, given, numbers) for atom in tape.traces}
+    return mpmath.mpmathify(tape.exactly(numbers, traces)[0])
