@@ -6,8 +6,8 @@ from pytest import approx, mark, raises
 from solvable.analytic.errors import OutsideTheoryError
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.block_equation import BlockEquation
-from solvable.analytic.free_probability.models import expression
 from solvable.analytic.free_probability.certified_root import physical_root
+from solvable.analytic.free_probability.models import expression
 from solvable.analytic.free_probability.physical_root import MARGIN, _Search
 from solvable.analytic.free_probability.support import support_of
 from solvable.analytic.free_probability.trace_values import DeterministicValues
