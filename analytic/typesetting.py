@@ -112,6 +112,9 @@ class _Latex(_PositiveFirst, LatexPrinter):
     def _print_MatrixSymbol(self, expr: sp.MatrixSymbol, style: str = "plain") -> str:
         return self._print_Symbol(sp.Symbol(expr.name))
 
+    def _print_EulerGamma(self, expr: sp.Expr) -> str:
+        return r"\gamma_{E}"  # γ is the ridge
+
     def _hprint_Function(self, func: str) -> str:
         return self.names.get(func) or super()._hprint_Function(func)
 
