@@ -10,7 +10,10 @@ import argparse
 import math
 from typing import Any
 
+import sympy as sp
+
 from solvable.analytic.errors import InputError
+from solvable.analytic.typesetting import one_line
 
 from . import options as types
 from . import output
@@ -33,10 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Allocate and print."""
     answer = _answer(arguments)
     if arguments.json:
-        output.print_json(answer)
+        output.print_json({k: str(v) if isinstance(v, sp.Basic) else v for k, v in answer.items()})
         return 0
-    print(answer.pop("what"))
-    rows = [(name.replace("_", " "), value) for name, value in answer.items()]
+    print(output.paragraph(answer.pop("what")))
+    rows = [
+        (name.replace("_", " "), one_line(value) if isinstance(value, sp.Basic) else value)
+        for name, value in answer.items()
+    ]
     output.print_table(("quantity", "value"), rows)
     return 0
 
@@ -132,8 +138,8 @@ def _time(arguments: argparse.Namespace) -> dict[str, Any]:
         "N_exponent": str(best.size),
         "t_exponent": str(best.time),
         "loss_exponent": str(-best.loss),
-        "time_law": str(moment.expression.subs(moment.point)),
-        "feature_law": str(size.expression.subs(size.point)),
+        "time_law": moment.expression.subs(moment.point),
+        "feature_law": size.expression.subs(size.point),
     }
     if not size.log:
         two = time_allocation().at(

@@ -10,7 +10,10 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.typesetting import one_line
 
+from ..export.plain import pretty
+from ..relations import Equivalent, equation
 from . import numeric_options, output
 from . import options as types
 
@@ -98,16 +101,16 @@ def _print_text(
 ) -> None:
     if arguments.show_pencil:
         _print_pencil(equations)
-    print(f"{equations.expression}\n  → {equations.value}")
+    print(pretty(Equivalent(equations.expression, equations.value)))
     linear = [e for system in equations.linear for e in system.equations()]
     if equations.relations or linear:
         print("where")
-    for equation in (*equations.relations, *linear):
-        print(f"  {equation.lhs} = {equation.rhs}")
+    for relation in (*equations.relations, *linear):
+        print(pretty(equation(relation.lhs, relation.rhs)))
     if equations.unknowns:
         print("unknowns")
     for unknown in equations.unknowns:
-        print(f"  {unknown.symbol}: {unknown.meaning}")
+        print(output.paragraph(f"{one_line(unknown.symbol)}: {unknown.meaning}", 2))
     if any("[Q^-1]" in unknown.meaning for unknown in equations.unknowns):
         print("  ([Q^-1]_{i,j}: a block of the inverse of the pencil, see --show-pencil)")
     if equations.reduction.shortened:

@@ -6,8 +6,10 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 import mpmath
+import sympy as sp
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.typesetting import one_line
 
 from . import options as types
 from . import output
@@ -168,7 +170,7 @@ def print_numbers(found: dict[str, Any]) -> None:
             print(f"{label}: {found[name]}")
     if "at" in found:
         for name, value in found["at"].items():
-            print(f"  {name} = {value}")
+            print(f"  {one_line(sp.Symbol(name))} = {value}")
     if "density" in found:
         rows = [(f"{x:.6g}", f"{d:.6g}") for x, d in found["density"]]
         output.print_table(("x", "density"), rows)

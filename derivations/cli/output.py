@@ -48,16 +48,66 @@ def print_json(data: Any) -> None:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None
 ) -> None:
-    """Print an aligned table; numbers are set flush right."""
+    """Print an aligned table; numbers are set flush right, and neither they nor words are broken.
+
+    Where they do not fit beside one another, each row becomes a list of names and values.
+    """
     from rich.table import Table
 
+    cells, target = [[str(cell) for cell in row] for row in rows], console()
+    by_column = list(zip(*cells)) if cells else [() for _ in columns]
+    numeric = [bool(cells) and all(map(_looks_numeric, column)) for column in by_column]
+    widths = _widths(columns, by_column, numeric, target.width - 3 * len(columns) + 1)
+    if widths is None:
+        _print_records(columns, cells, title, target.width)
+        return
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for index, column in enumerate(columns):
-        numeric = rows and all(_looks_numeric(row[index]) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_escape(str(cell)) for cell in row))
-    console().print(table)
+    for name, width, is_number in zip(columns, widths, numeric):
+        table.add_column(name, width=width, justify="right" if is_number else "left")
+    for row in cells:
+        table.add_row(*map(_escape, row))
+    target.print(table)
+
+
+def _widths(
+    names: Sequence[str], columns: Sequence[Sequence[str]], numeric: Sequence[bool], room: int
+) -> list[int] | None:
+    """The widths of columns that fit into ``room`` without breaking a number or a word, if any do.
+
+    >>> _widths(["size", "what it is"], [["1000"], ["a size of the model"]], [True, False], 16)
+    [4, 12]
+    """
+    from rich.cells import cell_len
+
+    def widest(texts: Sequence[str]) -> int:
+        return max(map(cell_len, texts), default=1)
+
+    least, most = [], []
+    for name, column, is_number in zip(names, columns, numeric):
+        words = column if is_number else [word for cell in column for word in cell.split()]
+        least.append(widest([*name.split(), *words]))
+        most.append(widest([name, *column]))
+    if sum(least) > room:
+        return None
+    for cap in range(max(most), 0, -1):
+        found = [min(high, max(low, cap)) for low, high in zip(least, most)]
+        if sum(found) <= room:
+            return found
+    return least
+
+
+def _print_records(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None, width: int
+) -> None:
+    """Each row as lines of a name and its value; only texts with spaces go on below."""
+    if title:
+        print(title)
+    label = max(map(len, columns)) + 2
+    for index, row in enumerate(rows):
+        if index:
+            print()
+        for name, cell in zip(columns, row):
+            print(name.ljust(label) + paragraph(cell, label, width).lstrip())
 
 
 def paragraph(text: str, indent: int = 0, width: int = 80) -> str:

@@ -13,7 +13,7 @@ from ..bibliography import cite
 from ..derivation import Derivation, Step, referring
 from ..relations import as_relation, entries
 
-WIDTH = 96
+WIDTH = 80
 INDENT = "      "
 
 

@@ -20,8 +20,8 @@ RESOLVENT = [
 def test_text(capsys):
     assert main(RESOLVENT) == 0
     printed = capsys.readouterr().out
-    assert "z = kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T)" in printed
-    assert "Tr([Q^-1]_" in printed
+    assert "⎛    D₁(κ)⎞ ⎛    D₁(κ)⎞" in printed and "≃" in printed  # two-dimensional, as `show`
+    assert "Tr([Q^-1]_" in printed and "**" not in printed
 
 
 def test_the_example_of_the_readme(capsys):
