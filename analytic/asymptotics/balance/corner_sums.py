@@ -8,6 +8,8 @@ with, for y = (1 − j(a−b))/b and (·)_n the rising factorial,
 
     κ → 0, κM^b → ∞   S (−1)^{i+1} (1−i+y)_{q−1}/(q−1)! x^{i−q−y}  +  Σ_k binom(−q, k) ζ(s−bk) x^k
                       − Σ_k binom(−q, k) ζ(s+b(q+k), M+1) x^{−q−k},        S = (π/b)/sin(πy)
+    κM^b = y fixed    M^{1−s} ∫₀¹ u^{-s}/(1+yu^b)^q du  +  Euler–Maclaurin at J = M
+                      +  Σ_k binom(−q, k) ζ(s−bk) (yM^{-b})^k
     κM^b → 0          Σ_k binom(−q, k) H_M(s−bk) x^k
     κ → ∞             Σ_k binom(−q, k) H_M(s+b(q+k)) x^{−q−k}
 
@@ -18,7 +20,7 @@ moments, and at κ → κ₀ Taylor series whose coefficients are D_q(κ₀) and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,15 +30,20 @@ from ...errors import OutsideTheoryError
 from ...notation import M, a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from .multiseries import Scales, Series, binomial_sum, powers
+from .places import EdgeIntegral
 
 MAX_TERMS = 300
+OSCILLATION = (
+    "the limit does not exist: between eigenvalues that fall exponentially the sums oscillate in "
+    "log κ (poles of Γ(u)Γ(q−u)/(e^{-cu}−1) at u = 2πik/c) and no power law is approached"
+)
 c = sp.Symbol("c", positive=True)  #: (π/b)/sin(π/b)
 PREFACTOR = sp.pi / (b * sp.sin(sp.pi / b))
 
 
 @dataclass(frozen=True)
 class Corner:
-    """Where κ is: ``kind`` "zero", "resolved", "infinity" or "fixed", and the series below."""
+    """Where κ is: ``kind`` zero, resolved, infinity, fixed or edge, and the series below."""
 
     scales: Scales
     kind: str
@@ -51,9 +58,9 @@ class Corner:
         """The sum with these three powers."""
         if j and self.isotropic:
             return self.trace(i, 0, q) * self.scales.evaluate(sigma_w**2, {}) ** j
-        if self.kind == "fixed":
+        if self.kind in ("fixed", "edge"):
             return self._taylor(i, j, q)
-        if self.size not in self.scales.growth and self.size != sp.oo:
+        if self.scales.listed or (self.size not in self.scales.growth and self.size != sp.oo):
             return self._moments(i, j, q)
         series = self._power_law(i, j, q)
         scale = self.scales.scale(lambda_plus, i - q)
@@ -138,6 +145,8 @@ class Corner:
     # -- any spectrum ----------------------------------------------------------------------------
 
     def _moments(self, i: int, j: int, q: int) -> Series:
+        if self.kind == "zero":
+            raise OutsideTheoryError(OSCILLATION)
         if self.kind == "infinity":
             return self._sum(
                 _Powers(self.kappa), ((-q - k, self._moment(i + k, j), q) for k in _naturals())
@@ -155,14 +164,54 @@ class Corner:
         """At κ₀(1+δ): λ^i w^{2j}/(λ+κ)^q = Σ_k binom(−q, k) (κ₀δ)^k λ^i w^{2j}/(λ+κ₀)^{q+k}."""
         scales, place = self.scales, self.place
         assert place is not None
-        delta = self.kappa * scales.evaluate(1 / place, {}) - 1
-        total, head = scales.constant(0), self._at_place(i, j, q, 0)
+        edge = self.kind == "edge"
+        unit = scales.evaluate(place, {})
+        if edge:
+            unit = unit * scales.scale(lambda_plus) * scales.scale(self.size, -b)
+        delta = self.kappa / unit - 1
+        total = scales.constant(0)
         for k, delta_power in enumerate(powers(delta)):
-            term = self._at_place(i, j, q, k) if k else head
+            term = self._at_edge(i, j, q, k) if edge else self._at_place(i, j, q, k)
             total = total + delta_power * term * sp.binomial(-q, k)
-        if self.size in scales.growth:
+        if self.size in scales.growth and not edge:
             total = total - self._tail(i, j, q)
         return total
+
+    # -- the edge of the spectrum ------------------------------------------------------------------
+
+    def _at_edge(self, i: int, j: int, q: int, k: int) -> Series:
+        """κ₀^k Tr λ^i w^{2j}/(λ+κ₀)^{q+k} at κ₀ = yλ₊M^{-b}: ∫, Euler–Maclaurin, and ζ."""
+        scales, n, y = self.scales, q + k, self.place
+        assert y is not None
+        s = sp.expand(b * (i - q) + j * (a - b))
+        total = scales.scale(self.size, sp.expand(1 - s)) * scales.evaluate(
+            y**k * self._bulk(i, j, n), {})  # fmt: skip
+        total = total + scales.scale(self.size, -s) * scales.evaluate(
+            y**k * (1 + y) ** -n / 2, {})  # fmt: skip
+        order, rate = 1, scales.growth[self.size]
+        slopes = _slopes_at_one(sp.expand(b * k - s), n, y)
+        while 2 * order * rate < scales.depth:
+            factor = sp.bernoulli(2 * order) / sp.factorial(2 * order)
+            value = y**k * factor * slopes(2 * order - 1)
+            power = sp.expand(1 - s - 2 * order)
+            total = total + scales.scale(self.size, power) * scales.evaluate(value, {})
+            order += 1
+        lead = scales.weight(scales.vector(self.size, sp.expand(1 - s)))
+        total = total.known_to(lead + 2 * order * rate)
+        low = _Powers(scales.scale(self.size, -b) * scales.evaluate(y, {}))
+        head = self._sum(low, ((k + m, self._zeta(s - b * (k + m)), n) for m in _naturals()))
+        scale = scales.scale(lambda_plus, i - q) * scales.evaluate(sigma_w ** (2 * j), {})
+        return (total + head) * scale
+
+    def _bulk(self, i: int, j: int, n: int) -> sp.Expr:
+        """∫₀¹ u^{b(n−i)−σ}/(1+yu^b)^n du, σ = j(a−b), through the integral with n = 1."""
+        y, sigma, m = self.place, sp.expand(j * (a - b)), n - i
+        integrals = [1 / (1 - sigma), self._named(EdgeIntegral(sigma, b, y))]
+        for r in range(1, n):
+            step = (1 - sigma) / (r * b)
+            integrals.append(integrals[r] * (1 - step) + (1 + y) ** -r / (r * b))
+        return sp.Add(*(sp.binomial(m, l) * (-1) ** (m - l) * integrals[n - l]
+                        for l in range(m + 1))) * y**-m  # fmt: skip
 
     def _at_place(self, i: int, j: int, q: int, k: int) -> Series:
         """κ₀^k Tr λ^i w^{2j}/(λ+κ₀)^{q+k} in D_n(κ₀) and h_n(κ₀)."""
@@ -204,6 +253,21 @@ class Corner:
         return tail * scale * self.scales.evaluate(sigma_w ** (2 * j), {})
 
 
+def _slopes_at_one(power: sp.Expr, n: int, y: sp.Expr) -> Callable[[int], sp.Expr]:
+    """Derivatives of u^power (1+yu^b)^{-n} at u = 1, by order; polynomials in w = y/(1+y)."""
+    w = sp.Dummy("w")
+    chain = [sp.S.One]
+
+    def value(order: int) -> sp.Expr:
+        while len(chain) <= order:
+            known, m = chain[-1], len(chain) - 1
+            slope = known * (power - m - n * b * w) + b * w * (1 - w) * sp.diff(known, w)
+            chain.append(sp.expand(slope))
+        return chain[order].subs(w, y / (1 + y)) * (1 + y) ** -n
+
+    return value
+
+
 class _Powers:
     """x^p for many p: the powers of δ in x = lead (1+δ) are made once."""
 
@@ -237,24 +301,4 @@ def _naturals() -> Iterator[int]:
         index += 1
 
 
-def corner_kind(scales: Scales, kappa: Series, size: sp.Expr, place: sp.Symbol | None) -> str:
-    """Which corner κ is in, from the weights of κ and M."""
-    order = kappa.order
-    assert order is not None
-    if place is not None:
-        return "fixed"
-    if order < 0:
-        return "infinity"
-    if order == 0:
-        raise OutsideTheoryError("κ ~ 1 between the eigenvalues, without a place of its own")
-    if size == sp.oo:
-        return "zero"
-    if size not in scales.growth:
-        return "resolved"
-    edge = order - scales.value(b) * scales.growth[size]
-    if edge == 0:
-        raise OutsideTheoryError("κ M^b ~ 1: the edge of the spectrum is not resolved by a series")
-    return "resolved" if edge > 0 else "zero"
-
-
-__all__ = ["PREFACTOR", "Corner", "M", "Moment", "c", "corner_kind"]
+__all__ = ["PREFACTOR", "Corner", "M", "Moment", "c"]

@@ -17,22 +17,24 @@ first is the physical one for κ; for traces without spectral sums a positive on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction as Rational
 from typing import Any
 
 import sympy as sp
 
 from ...errors import OutsideTheoryError
-from ...notation import b
-from ...spectral_functions import DegreesOfFreedom, TargetSum
+from ...notation import b, lambda_plus
 from .corner_sums import Corner
 from .multiseries import Scales, Series, TooShallow, monomial_power
+from .places import Lead, implicit_roots, place_symbol, places
+from .traces import evaluate, traces_of
 
 MAX_PASSES = 120
 MOST_COMPARED = 12
 MAX_MULTIPLICITY = 4
+SHALLOW = Rational(1, 1000)  # of the series whose leading term alone is wanted
 FEW, MANY = 3, 300  # terms of a spectral sum: for the polygon, for a series
 
 
@@ -57,125 +59,83 @@ class Solution:
 
     series: Series
     corner: Corner
-    note: Mapping[sp.Expr, sp.Expr] = field(default_factory=dict)
-
-
-def read_trace(atom: sp.Expr) -> tuple[sp.Expr, list[tuple[sp.Expr, int, int, int]]]:
-    """A spectral sum as (κ, [(coefficient, i, j, q), …]) of Tr λ^i w^{2j}/(λ+κ)^q."""
-    if isinstance(atom, DegreesOfFreedom):
-        return atom.args[1], [(sp.S.One, int(atom.args[0]), 0, int(atom.args[0]))]
-    if isinstance(atom, TargetSum):
-        return atom.args[1], [(sp.S.One, 1, 1, int(atom.args[0]))]
-    if len(atom.factors) != 1:
-        raise OutsideTheoryError(f"{atom}: matrices that do not commute have no common power law")
-    letters = atom.letters
-    numerator, denominator = sp.fraction(sp.factor(atom.factors[0]))
-    outer = [g for g in sp.Mul.make_args(denominator) if not g.has(*letters)]
-    inner = [g for g in sp.Mul.make_args(denominator) if g.has(*letters)]
-    if len(inner) != 1:
-        raise OutsideTheoryError(f"{atom}: more than one shift in one trace")
-    base, q = inner[0].as_base_exp()
-    main = next(x for x in letters if base.has(x))
-    slope = sp.expand(base).coeff(main, 1)
-    kappa = sp.factor((base - slope * main).expand() / slope)
-    others = [x for x in letters if x != main]
-    if kappa.has(*letters) or len(others) > 1:
-        raise OutsideTheoryError(f"{atom}: not a sum of λ^i w^j/(λ+κ)^q")
-    parts = []
-    polynomial = sp.Poly(numerator, main, *others)
-    for powers_of, coefficient in polynomial.terms():
-        i, j = powers_of[0], sum(powers_of[1:])
-        parts.append((coefficient / sp.Mul(*outer) / slope**q, i, j, int(q)))
-    return kappa, parts
-
-
-def traces_of(expression: sp.Expr) -> set[sp.Expr]:
-    """The spectral sums in an expression: D_q, h_q, and traces that know their letters."""
-    return {f for f in expression.atoms(sp.Function)
-            if isinstance(f, DegreesOfFreedom | TargetSum) or hasattr(f, "letters")}  # fmt: skip
-
-
-def evaluate(
-    expression: sp.Expr,
-    images: Mapping[sp.Symbol, Series],
-    corners: Mapping[sp.Symbol, Corner],
-) -> Series:
-    """The expression with unknowns and the spectral sums at them as series."""
-    scales = next(iter(images.values())).scales
-    known: dict[sp.Expr, Series] = dict(images)
-    for atom in traces_of(expression):
-        kappa, parts = read_trace(atom)
-        if kappa not in corners:
-            raise OutsideTheoryError(f"{atom}: its shift is not an unknown of the equations")
-        total = scales.constant(0)
-        for coefficient, i, j, q in parts:
-            total = total + scales.evaluate(coefficient, images) * corners[kappa].trace(i, j, q)
-        known[atom] = total
-    return scales.evaluate(expression, known)
+    lead: Lead
 
 
 def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
     """All leading behaviours of the unknown with their series, the largest first."""
     small = sp.Dummy("delta", positive=True)
     scales.growth[small] = Rational(0)
-    for lead, kind, place, known, least in _leads(equation, scales):
+    for lead in _leads(equation, scales):
 
-        def corner(kappa: Series, kind: str = kind, place: Any = place,
-                   known: Any = known) -> Corner:  # fmt: skip
-            return Corner(scales, kind, kappa, equation.size, equation.isotropic, place, known)
+        def corner(kappa: Series, lead: Lead = lead) -> Corner:
+            return Corner(scales, lead.kind, kappa, equation.size, equation.isotropic,
+                          lead.place, lead.known or {})  # fmt: skip
 
-        def expanded(rate: Rational, lead: Series = lead, make: Any = corner,
-                     least: Any = least) -> list[Series]:  # fmt: skip
+        def expanded(rate: Rational, lead: Lead = lead, make: Any = corner) -> list[Series]:
             scales.regrow(small, -rate)
-            kappa = lead * (1 + scales.scale(small))
+            kappa = lead.series * (1 + scales.scale(small))
             image = {equation.unknown: kappa}
             total = evaluate(equation.polynomial, image, {equation.unknown: make(kappa)})
-            return _by_power(total, small, least)
+            return _by_power(total, small, lead.least)
 
         shifts = list(_shifts(expanded, scales))
         if not shifts:
             raise TooShallow("the corrections to the leading term are not known")
         for delta in shifts:
-            kappa = lead * (1 + delta)
-            yield Solution(kappa, corner(kappa), dict(known))
+            kappa = lead.series * (1 + delta)
+            yield Solution(kappa, corner(kappa), lead)
 
 
 # ---- leading behaviours -----------------------------------------------------------------
 
 
-def _leads(
-    equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr | None, Mapping[sp.Expr, sp.Expr], Rational | None]]:
-    """(leading term, kind of corner, place, what is known there, weight cancelled by a root)."""
+def _leads(equation: Equation, scales: Scales) -> Iterator[Lead]:
+    """Every leading term of the unknown, the largest first."""
     spectral = bool(traces_of(equation.polynomial))
     if not spectral:
         found = list(_vertices(equation, scales, "free", (None, None)))
         # traces of positive matrices come first; a negative one only where there is no other
-        for lead, least in sorted(found, key=lambda x: not scales.number(x[0].lead()[1]) > 0):
-            yield lead, "zero", None, {}, least
+        yield from sorted(found, key=lambda x: not scales.number(x.series.lead()[1]) > 0)
         return
-    ranges: list[tuple[str, tuple[Rational | None, Rational | None]]]
-    for lead, least in _vertices(equation, scales, "infinity", (None, Rational(0))):
-        yield lead, "infinity", None, {}, least
-    yield from _places(equation, scales)
-    if equation.size == sp.oo:
-        ranges = [("zero", (Rational(0), None))]
-    elif equation.size in scales.growth:
-        edge = scales.value(b) * scales.growth[equation.size]
-        ranges = [("zero", (Rational(0), edge)), ("resolved", (edge, None))]
+    yield from _vertices(equation, scales, "infinity", (None, Rational(0)))
+    yield from _places(equation, scales, "fixed")
+    size = equation.size
+    if size == sp.oo:
+        yield from _vertices(equation, scales, "zero", (Rational(0), None))
+    elif size in scales.growth:
+        edge = scales.value(b) * scales.growth[size]
+        yield from _vertices(equation, scales, "zero", (Rational(0), edge))
+        yield from _places(equation, scales, "edge")
+        yield from _vertices(equation, scales, "resolved", (edge, None))
     else:
-        ranges = [("resolved", (Rational(0), None))]
-    for kind, ends in ranges:
-        for lead, least in _vertices(equation, scales, kind, ends):
-            yield lead, kind, None, {}, least
+        yield from _vertices(equation, scales, "resolved", (Rational(0), None))
+
+
+def _places(equation: Equation, scales: Scales, kind: str) -> Iterator[Lead]:
+    """κ at a fixed place between the eigenvalues, or at the edge κ ~ M^{-b}."""
+    place = place_symbol(equation.unknown)
+    if place not in scales.field.position:
+        return
+    unit = scales.constant(place)
+    if kind == "edge":
+        unit = unit * scales.scale(lambda_plus) * scales.scale(equation.size, -b)
+    depth, scales.depth = scales.depth, SHALLOW
+    corner = Corner(scales, kind, unit, equation.size, equation.isotropic, place)
+    try:
+        total = evaluate(equation.polynomial, {equation.unknown: unit}, {equation.unknown: corner})
+    finally:
+        scales.depth = depth
+    if total.terms:
+        yield from places(total, kind, unit, place)
 
 
 def _vertices(
     equation: Equation, scales: Scales, kind: str, ends: tuple[Rational | None, Rational | None]
-) -> Iterator[tuple[Series, Rational | None]]:
+) -> Iterator[Lead]:
     """Leading terms of the unknown in one corner, the largest (smallest θ) first."""
     unknown = equation.unknown
-    found: list[tuple[Rational, Series, set[Any], Rational | None]] = []
+    found: list[tuple[Lead, set[Any]]] = []
     start = _inside(ends, scales)
     depth, scales.depth = scales.depth, 4 * BEYOND
     scales.regrow(unknown, -start)
@@ -187,13 +147,14 @@ def _vertices(
         scales.regrow(unknown, -theta)
         polynomial = _polynomial(equation, scales, kind)
         leading = _leading_part(polynomial, unknown)
-        for lead, rooted in _roots(leading, unknown, scales, kind == "free"):
-            least = polynomial.items[0][0] if rooted else None
-            found.append((theta, lead, _balance_conditions(polynomial, unknown, lead), least))
+        least = polynomial.items[0][0]
+        for root in _roots(leading, unknown, scales, kind == "free", least):
+            lead = replace(root, kind="zero" if kind == "free" else kind)
+            found.append((lead, _balance_conditions(polynomial, unknown, lead.series)))
     del scales.growth[unknown]
-    for _, lead, conditions, least in found:
+    for lead, conditions in found:
         scales.comparisons |= conditions
-        yield lead, least
+        yield lead
 
 
 def _inside(ends: tuple[Rational | None, Rational | None], scales: Scales) -> Rational:
@@ -273,42 +234,51 @@ def _balance_conditions(series: Series, unknown: sp.Symbol, lead: Series) -> set
 
 
 def _roots(
-    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
-) -> list[tuple[Series, bool]]:
+    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool,
+    least: Rational,
+) -> Iterator[Lead]:  # fmt: skip
     """The roots of the leading polynomial, positive ones only unless ``signed``."""
     if len(leading) == 2:
         (e1, (m1, c1)), (e2, (m2, c2)) = leading.items()
         vector = tuple(x - y for x, y in zip(m2, m1))
         amount = -c2 / c1  # κ^{e1−e2} = amount · vector
-        return _power_roots(scales, vector, amount, sp.together(1 / (e1 - e2)), signed)
-    return _named_roots(leading, unknown, scales, signed)
+        for root in _power_roots(scales, vector, amount, sp.together(1 / (e1 - e2)), signed):
+            yield Lead(root, "")
+        return
+    named = _named_roots(leading, scales, signed)
+    if named is not None:
+        yield from (Lead(root, "", least=least) for root in named)
+        return
+    for root, implicit in implicit_roots(leading, unknown, scales):
+        yield Lead(root, "", least=least, implicit=implicit)
 
 
 def _power_roots(
     scales: Scales, vector: Any, amount: Any, exponent: sp.Expr, signed: bool
-) -> list[tuple[Series, bool]]:
+) -> list[Series]:
+    """The roots of κ^{1/exponent} = amount · vector."""
     positive = scales.number(amount) > 0
     if exponent == 1 or exponent == -1:
         v, c = monomial_power(scales, vector, amount, exponent)
-        return [(Series(scales, {v: c}), False)] if positive or signed else []
+        return [Series(scales, {v: c})] if positive or signed else []
     if not positive:
         return []
     v, c = monomial_power(scales, vector, amount, exponent)
     root = Series(scales, {v: c})
     even = signed and exponent.is_Rational and exponent.q % 2 == 0
-    return [(root, False), (-root, False)] if even else [(root, False)]
+    return [root, -root] if even else [root]
 
 
 def _named_roots(
-    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
-) -> list[tuple[Series, bool]]:
-    """κ = unit · root^{1/step} where the leading terms are a polynomial in κ^step."""
+    leading: dict[sp.Expr, tuple[Any, Any]], scales: Scales, signed: bool
+) -> list[Series] | None:
+    """κ = unit · root^{1/step} where the leading terms are a quadratic in κ^step, else None."""
     exponents = sorted(leading, key=scales.value)
     steps = [sp.together(e - exponents[0]) for e in exponents]
     least = steps[1]
     counts = [sp.together(step / least) for step in steps]
-    if not all(n.is_Integer for n in counts):
-        raise OutsideTheoryError(f"the leading balance has the powers {exponents} of {unknown}")
+    if counts != [0, 1, 2]:
+        return None
     low, high = leading[exponents[0]], leading[exponents[1]]
     vector = tuple(x - y for x, y in zip(low[0], high[0]))  # κ^least in units of this monomial
     u = sp.Dummy("u")
@@ -321,12 +291,12 @@ def _named_roots(
         raise OutsideTheoryError("the leading balance does not close")
     found = []
     for root in sp.roots(sp.Poly(total, u)):
-        value = sp.N(root.subs(scales.point), 30)
+        value = scales.number_of(root)
         if abs(sp.im(value)) > 1e-20 or value == 0 or (value < 0 and not signed):
             continue
         element = _as_element(scales, root)
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
-        found.append((Series(scales, {v: coefficient}), True))
+        found.append(Series(scales, {v: coefficient}))
     return found
 
 
@@ -336,61 +306,6 @@ def _as_element(scales: Scales, root: sp.Expr) -> Any:
         return scales.element(sp.simplify(root).xreplace(names))
     except ValueError:
         return scales.atom(root)
-
-
-# ---- a fixed place ------------------------------------------------------------------------
-
-
-def _places(
-    equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], Rational | None]]:
-    """κ₀ from the factors of the leading part of F at κ ~ 1."""
-    unknown, expression = equation.unknown, equation.polynomial
-    atoms = sorted(traces_of(expression), key=sp.default_sort_key)
-    if any(read_trace(t)[0] != unknown for t in atoms):
-        return
-    names = {t: scales.atom(sp.Symbol(f"trace_{k}")) for k, t in enumerate([unknown, *atoms])}
-    images = {t: Series(scales, {scales.unit: element}) for t, element in names.items()}
-    total = scales.evaluate(expression, images)
-    if any(v != scales.unit for w, v, _ in total.items if w == total.items[0][0]):
-        part = total.items[0][1]
-        total = total * Series(scales, {tuple(-x for x in part): scales.field.one})
-    lowest = [(v, x) for w, v, x in total.items if w == total.items[0][0]]
-    if any(v != scales.unit for v, _ in lowest):
-        return
-    symbols = {scales.atoms[sp.Symbol(f"trace_{k}")]: t for k, t in enumerate([unknown, *atoms])}
-    polynomial = lowest[0][1].numer
-    for factor, _ in polynomial.factor_list()[1]:
-        body = factor.as_expr()
-        body = body.xreplace({s: t for s, t in symbols.items()})
-        body = body.xreplace({s: value for value, s in scales.atoms.items()})
-        yield from _place(body, equation, scales)
-    for k in range(len(atoms) + 1):
-        scales.atoms.pop(sp.Symbol(f"trace_{k}"), None)
-
-
-def _place(
-    body: sp.Expr, equation: Equation, scales: Scales
-) -> Iterator[tuple[Series, str, sp.Expr, Mapping[sp.Expr, sp.Expr], Rational | None]]:
-    unknown, inside = equation.unknown, traces_of(body)
-    first = DegreesOfFreedom(1, unknown)
-    if not inside and sp.degree(body, unknown) == 1:
-        place = sp.cancel(-body.subs(unknown, 0) / sp.diff(body, unknown))
-        if place != 0 and scales.element(place) and sp.N(place.subs(scales.point)) > 0:
-            yield scales.constant(place), "fixed", place, {}, None
-    elif len(inside) == 1 and read_trace(next(iter(inside)))[1] == read_trace(first)[1]:
-        trace = next(iter(inside))
-        value = sp.solve(body, trace)[0]
-        size = equation.size
-        number = sp.N(value.subs(scales.point))
-        limit = sp.oo if size == sp.oo or size in scales.growth else sp.N(size.subs(scales.point))
-        if value.free_symbols & {unknown} or not 0 < number < limit:
-            return
-        place = sp.Symbol(f"{unknown}_0", positive=True)
-        if place not in scales.field.position:
-            raise OutsideTheoryError(f"{place} is not among the parameters")
-        known = {DegreesOfFreedom(1, place): value}
-        yield scales.constant(place), "fixed", place, known, None
 
 
 # ---- corrections --------------------------------------------------------------------------
@@ -478,7 +393,7 @@ def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
     ratio = functions[0] / top  # δ^n = −F₀/F_n at leading order
     vector, coefficient = ratio.lead()
     roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n), True)
-    for lead, _ in roots:
+    for lead in roots:
         inner = _shifted(functions, lead, scales)
         for delta in _small_roots(inner, scales):
             yield lead * (1 + delta)
@@ -518,4 +433,4 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
 
 
 BEYOND = Rational(1000)  #: growth of what the regime calls infinite
-__all__ = ["BEYOND", "Equation", "Solution", "evaluate", "solve", "traces_of"]
+__all__ = ["BEYOND", "Equation", "Solution", "evaluate", "solve"]

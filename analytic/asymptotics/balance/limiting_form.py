@@ -8,8 +8,9 @@ until that next term is known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction as Rational
 from functools import cached_property
 from typing import Any
@@ -18,15 +19,17 @@ import mpmath
 import sympy as sp
 
 from ...errors import InputError, OutsideTheoryError
-from ...notation import a, b, lambda_plus
+from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
-from ...spectrum import PowerLaw, Spectrum
+from ...spectrum import Flat, PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, Corner, c
-from .dominant import BEYOND, Equation, Solution, evaluate, solve
+from .dominant import BEYOND, Equation, Solution, solve
 from .multiseries import Scales, Series, TooShallow, spectral_number
+from .places import Implicit, place_symbol
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
+from .traces import evaluate, read_trace, traces_of
 
 MAX_DEEPENINGS = 14
 STEADY = 6  # depths, each 7/5 of the one before, that give the same terms
@@ -37,22 +40,55 @@ DIGITS = 30
 class Problem:
     """A quantity in unknowns: one equation for each, and the ``output`` they are put into.
 
-    ``size`` is the symbol of the number of modes; ``isotropic`` says a = b.
+    ``size`` is the number of modes, a symbol, or a number where ``spectrum`` is given (else every
+    deterministic matrix has the power law); ``isotropic`` says a = b; ``spaces`` gives the number
+    of modes of the traces at an unknown where it is another; ``source`` are the matrix equations, ``names`` the names that symbols have there,
+    and ``targets`` the letters of matrices that are targets.
     """
 
     name: str
     equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
     output: sp.Expr
-    size: sp.Symbol | None = None
+    size: sp.Expr | None = None
     isotropic: bool = False
     parameters: tuple[sp.Symbol, ...] = ()
+    spectrum: Spectrum | None = None
+    spaces: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    source: Any = None
+    names: Mapping[sp.Symbol, str] = field(default_factory=dict)
+    targets: frozenset[sp.Symbol] = frozenset()
+
+    def with_spectrum(self, spectrum: Spectrum) -> Problem:
+        """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""
+        if isinstance(spectrum, PowerLaw):
+            return self
+        everything = [self.output, *(e for _, e in self.equations)]
+        if isinstance(spectrum, Flat):
+            put = {t: self._white(t, spectrum) for e in everything for t in traces_of(e)}
+            size = None
+        else:
+            finite = self.size is not None and spectrum.size != math.inf
+            put = {self.size: sp.Integer(spectrum.size)} if finite else {}
+            size = sp.Integer(spectrum.size) if finite else self.size
+        output, *equations = (e.subs(put) if size else e.xreplace(put) for e in everything)
+        pairs = tuple((u, e) for (u, _), e in zip(self.equations, equations))
+        kept = None if isinstance(spectrum, Flat) else spectrum
+        spaces = {u: s.subs(put) for u, s in self.spaces.items()}
+        return replace(self, equations=pairs, output=output, size=size, spectrum=kept,
+                       spaces=spaces, isotropic=self.isotropic and kept is None)  # fmt: skip
+
+    def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
+        size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
+        weight = sp.sympify(spectrum.target_variance)
+        return sp.Add(*(p.coefficient * size * scale**p.i * weight**p.j / (scale + p.kappa) ** p.q
+                        for p in read_trace(trace)))  # fmt: skip
 
     @property
     def sizes(self) -> list[sp.Symbol]:
         """Everything that a regime has to say something about."""
         unknown = {u for u, _ in self.equations}
         found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
-        found |= {self.size} if self.size is not None else set()
+        found |= self.size.free_symbols if self.size is not None else set()
         return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
 
 
@@ -81,7 +117,8 @@ class LimitingForm:
 
     ``remainder`` is the first term left out (None where there is none); ``conditions`` are ratios
     that must be small, and inequalities between exponents, under which these terms lead in this
-    order; ``where`` says what each symbol is.
+    order; ``where`` says what each symbol is; ``solutions`` are the first terms of the unknowns;
+    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish.
     """
 
     name: str
@@ -90,6 +127,8 @@ class LimitingForm:
     remainder: LimitTerm | None
     conditions: tuple[sp.Basic, ...]
     where: Mapping[sp.Expr, Any] = field(default_factory=dict)
+    solutions: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    cell: tuple[Mapping[sp.Symbol, Any], ...] = ()
 
     @cached_property
     def expression(self) -> sp.Expr:
@@ -115,10 +154,25 @@ class LimitingForm:
     ) -> tuple[Any, ...]:
         """The sum after 1, 2, … terms at numbers, to the current mpmath precision."""
         total, sums = mpmath.mpf(0), []
+        values = self.completed(values, spectrum)
         for term in self.terms:
             total += number_of(term.expression, values, spectrum)
             sums.append(total)
         return tuple(sums)
+
+    def completed(
+        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
+    ) -> dict[sp.Symbol, Any]:
+        """The values with ratios, distances and constants of the regime; λ₊ = σ_w = 1 if open."""
+        digits = mpmath.mp.dps + 10
+        known = {s: _exact(v, digits) for s, v in values.items()}
+        known = {lambda_plus: sp.S.One, sigma_w: sp.S.One} | known
+        known |= self.regime.new_values(known)
+        known.setdefault(c, sp.N(PREFACTOR.subs(known), digits))
+        for symbol, meaning in self.where.items():
+            if isinstance(meaning, Implicit) and symbol not in known:
+                known[symbol] = meaning.number(known, spectrum, digits)
+        return known
 
 
 def number_of(
@@ -127,8 +181,7 @@ def number_of(
     """An expression with c, atoms and sizes put in, as an mpmath number."""
     digits = mpmath.mp.dps + 10
     exact = {s: _exact(v, digits) for s, v in values.items()}
-    known = dict(exact)
-    known[c] = sp.N(PREFACTOR.subs(exact), digits)
+    known = {c: sp.N(PREFACTOR.subs(exact), digits)} | exact
     sums = {
         atom: spectral_number(atom, exact, spectrum, digits)
         for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
@@ -184,14 +237,7 @@ def _at_depth(
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
-    images: dict[sp.Symbol, Series] = {}
-    corners: dict[sp.Symbol, Corner] = {}
-    notes: dict[sp.Expr, Any] = {}
-    for unknown, expression in problem.equations:
-        equation = Equation(unknown, regime.applied(expression), size, problem.isotropic)
-        solution = first_solution(equation, scales)
-        images[unknown], corners[unknown] = solution.series, solution.corner
-        notes.update(solution.note)
+    images, corners, notes = _solutions(problem, regime, scales, size)
     output = evaluate(regime.applied(problem.output), images, corners)
     terms = _terms(scales, output, regime)
     if not terms:
@@ -204,7 +250,30 @@ def _at_depth(
     if any(t.expression.has(c) for t in kept):
         where[c] = PREFACTOR
     remainder = rest[0] if rest else None
-    return LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where), complete
+    leading = {u: scales.expression(x.items[0][2]) * scales.monomial(x.items[0][1])
+               for u, x in images.items() if x.terms}  # fmt: skip
+    form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
+                        _cell(scales, [*kept, *rest[:1]], regime))  # fmt: skip
+    return form, complete
+
+
+def _solutions(
+    problem: Problem, regime: Regime, scales: Scales, size: sp.Expr
+) -> tuple[dict[sp.Symbol, Series], dict[sp.Symbol, Corner], dict[sp.Expr, Any]]:
+    """Every unknown as a series, its corner, and what the symbols in them are."""
+    images: dict[sp.Symbol, Series] = {}
+    corners: dict[sp.Symbol, Corner] = {}
+    notes: dict[sp.Expr, Any] = {}
+    for unknown, expression in problem.equations:
+        space = problem.spaces.get(unknown)
+        own = size if space is None or space == problem.size else regime.applied(space)
+        equation = Equation(unknown, regime.applied(expression), own, problem.isotropic)
+        solution = first_solution(equation, scales)
+        images[unknown], corners[unknown] = solution.series, solution.corner
+        notes.update(solution.lead.known or {})
+        if solution.lead.implicit is not None:
+            notes[solution.lead.implicit.symbol] = solution.lead.implicit
+    return images, corners, notes
 
 
 def _scales(
@@ -214,17 +283,25 @@ def _scales(
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
     values.update(regime.values)
     values.update(point)
-    places = [sp.Symbol(f"{u}_0", positive=True) for u, _ in problem.equations]
+    values[c] = sp.N(PREFACTOR.subs(values), DIGITS)
+    places = [place_symbol(u) for u, _ in problem.equations]
     parameters = [*problem.parameters, *regime.parameters, *places]
     scales = Scales(growth, values, depth, [s for s in parameters if s not in growth])
-    number = problem.size
-    if number is not None and number in values and b in values:
-        scales.spectrum = PowerLaw(
-            exponent=values[b], target_exponent=values.get(a), size=int(values[number])
-        )
+    scales.spectrum, scales.listed = problem.spectrum, problem.spectrum is not None
+    if problem.size is not None and not scales.listed:
+        scales.spectrum = _law(values, values.get(problem.size, math.inf))
     for place in places:
         scales.point.setdefault(place, sp.Rational(1, 100))
     return scales
+
+
+def _law(values: Mapping[sp.Symbol, Any], size: Any) -> Spectrum | None:
+    """The power law at the representative point; None where its sums diverge."""
+    try:
+        return PowerLaw(exponent=values[b], target_exponent=values.get(a),
+                        size=size if size == math.inf else int(size))  # fmt: skip
+    except (InputError, KeyError):
+        return None
 
 
 def first_solution(equation: Equation, scales: Scales) -> Solution:
@@ -282,28 +359,36 @@ def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
             )
 
 
+def _cell(
+    scales: Scales, shown: list[LimitTerm], regime: Regime
+) -> tuple[dict[sp.Symbol, sp.Expr], ...]:
+    """The exponents of the monomials that vanish where these terms are the first ones."""
+    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
+    ratios += [scales.exponents(vector) for vector in scales.comparisons]
+    sizes = [s for s, p in regime.growth.items() if p != 0]
+    beyond = {s for s in sizes if abs(scales.growth[s]) >= BEYOND}
+    rows: dict[Any, dict[sp.Symbol, sp.Expr]] = {}
+    for exponents in ratios:
+        moving = {s: e for s in sizes if (e := exponents.get(s, sp.S.Zero)) != 0}
+        if moving and not beyond & set(moving):
+            rows[frozenset(moving.items())] = moving
+    return tuple(rows.values())
+
+
 def _conditions(
     scales: Scales, kept: list[LimitTerm], rest: list[LimitTerm], regime: Regime
 ) -> tuple[sp.Basic, ...]:
     """What must hold beyond the statement: inequalities of exponents, and ratios that vanish."""
-    shown = [*kept, *rest[:1]]
-    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
-    ratios += [scales.exponents(vector) for vector in scales.comparisons]
     sizes = [s for s, p in regime.growth.items() if p != 0 and abs(p) < BEYOND]
     single: set[sp.Basic] = set()
     several: dict[tuple[Rational, ...], sp.Expr] = {}
-    for exponents in ratios:
-        moving = {s: e for s in sizes if (e := exponents.get(s, sp.S.Zero)) != 0}
-        if any(
-            abs(scales.growth.get(s, Rational(0))) >= BEYOND for s, e in exponents.items() if e != 0
-        ):
-            continue
+    for moving in _cell(scales, [*kept, *rest[:1]], regime):
         if len(moving) == 1:
             ((symbol, exponent),) = moving.items()
             difference = sp.expand(-exponent * sp.sign(regime.growth[symbol]))
             if RANGES.proved_sign(difference) is None and difference.subs(scales.point) > 0:
                 single.add(_inequality(difference))
-        elif moving:
+        else:
             row = tuple(scales.value(moving.get(s, sp.S.Zero)) for s in sizes)
             several[row] = sp.Mul(*(s**e for s, e in moving.items()))
     stated = [tuple(map(scales.value, (m.as_powers_dict().get(s, 0) for s in sizes)))

@@ -110,7 +110,9 @@ class Scales:
         self._elements: dict[sp.Expr, Fraction] = {}
         self.comparisons: set[Vector] = set()
         self.spectrum: Spectrum | None = None
-        self.foldable: list[int] = []  # coordinates of constants that the field knows
+        self.listed = False  # whether the spectrum is this one, and no power law with b and a
+        self.folds: dict[int, Fraction] = {}  # coordinates of constants that the field knows
+        self.relations: dict[tuple[sp.Expr, sp.Expr], Fraction] = {}  # u^kind, rational in u
 
     # -- monomials -------------------------------------------------------------------------------
 
@@ -139,8 +141,10 @@ class Scales:
                 kind
             )
             known = scale.xreplace(self.atoms).free_symbols <= set(self.field.symbols)
-            if kind == 1 and scale not in self.growth and known:
-                self.foldable.append(len(self.coordinates))
+            if (scale, kind) in self.relations:
+                self.folds[len(self.coordinates)] = self.relations[scale, kind]
+            elif kind == 1 and scale not in self.growth and known:
+                self.folds[len(self.coordinates)] = self.element(scale.xreplace(self.atoms))
             self.coordinates.append((scale, kind))
         return self._index[scale, kind]
 
@@ -223,6 +227,12 @@ class Scales:
             for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
         }
         return sp.N(expression.xreplace(sums).subs(self.point), digits)
+
+    def relate(self, base: sp.Expr, kind: sp.Expr, element: Fraction) -> None:
+        """Let base^kind be an element of the field from now on."""
+        self.relations[base, kind] = element
+        if (base, kind) in self._index:
+            self.folds[self._index[base, kind]] = element
 
     # -- series ----------------------------------------------------------------------------------
 
@@ -329,7 +339,7 @@ class Series:
                     cut = limit
                     break
                 vector, product = tuple(map(add, v1, v2)), c1 * c2
-                if self.scales.foldable:
+                if self.scales.folds:
                     vector, product = _settled(self.scales, vector, product)
                 terms[vector] = terms[vector] + product if vector in terms else product
         if len(terms) > MAX_TERMS:
@@ -361,6 +371,7 @@ def monomial_power(
     """(c·m)^e: rational factors of c that are no e-th powers join the monomial as constants."""
     if exponent.is_Integer:
         return _settled(scales, scales.scaled(vector, exponent), coefficient ** int(exponent))
+    vector, coefficient = _unfolded(scales, vector, coefficient)
     if coefficient == scales.field.one:
         return _settled(scales, scales.scaled(vector, exponent), coefficient)
     if not scales.number(coefficient) > 0:
@@ -368,9 +379,28 @@ def monomial_power(
             f"a power {exponent} of {scales.expression(coefficient)}, which is negative"
         )
     total = scales.scaled(vector, exponent)
-    for base, count in _factors(scales, coefficient):
-        total = tuple(map(add, total, scales.vector(base, sp.expand(count * exponent))))
+    for factor, count in _factors(scales, coefficient):
+        base, inner = factor.as_base_exp()
+        total = tuple(map(add, total, scales.vector(base, sp.expand(inner * count * exponent))))
     return _settled(scales, total, scales.field.one)
+
+
+def _unfolded(
+    scales: Scales, vector: Vector, coefficient: Fraction
+) -> tuple[Vector, Fraction]:
+    """A coefficient that holds u^kind as a rational function of u gives it back to the monomial."""
+    for (base, kind), element in scales.relations.items():
+        if base in scales.field.position and base in used_symbols(scales, coefficient):
+            for sign in (1, -1):
+                rest = coefficient / element**sign
+                if base not in used_symbols(scales, rest):
+                    return tuple(map(add, vector, scales.vector(base, sign * kind))), rest
+    return vector, coefficient
+
+
+def used_symbols(scales: Scales, coefficient: Fraction) -> set[sp.Symbol]:
+    parts = (coefficient.numer, coefficient.denom)
+    return {s for p in parts for m in p for s, e in zip(scales.field.symbols, m) if e}
 
 
 def _factors(scales: Scales, coefficient: Fraction) -> list[tuple[sp.Expr, int]]:
@@ -394,12 +424,11 @@ def _factors(scales: Scales, coefficient: Fraction) -> list[tuple[sp.Expr, int]]
 def _settled(scales: Scales, vector: Vector, coefficient: Fraction) -> tuple[Vector, Fraction]:
     """Whole powers of constants that the field knows move from the monomial to the coefficient."""
     result: list[Any] | None = None
-    for i in scales.foldable:
+    for i, element in scales.folds.items():
         value = vector[i]
         if value and value == int(value):
             result = result or list(vector)
-            base = scales.coordinates[i][0].xreplace(scales.atoms)
-            coefficient = coefficient * scales.element(base) ** int(value)
+            coefficient = coefficient * element ** int(value)
             result[i] = 0
     return (tuple(result) if result else vector), coefficient
 

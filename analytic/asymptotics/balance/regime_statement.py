@@ -59,6 +59,19 @@ class Regime:
         """The numbers that stay, as symbols of the result."""
         return list(self.values)
 
+    def new_values(self, known: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, sp.Expr]:
+        """The numbers of ratios, distances and shares, from the sizes they are made of."""
+        found: dict[sp.Symbol, sp.Expr] = {}
+        for symbol, value in self.substitutions.items():
+            missing = value.free_symbols - set(known) - set(found)
+            if symbol in known and len(missing) == 1:
+                new = missing.pop()
+                solved = sp.solve(value.subs({**known, **found}) - known[symbol], new)
+                found |= {new: solved[0]} if len(solved) == 1 else {}
+            elif not missing and symbol not in known:
+                found[symbol] = value.subs({**known, **found})
+        return found
+
     def applied(self, expression: sp.Expr) -> sp.Expr:
         """The expression with ratios, distances and powers put in."""
         return expression.subs(self.substitutions, simultaneous=True)
@@ -120,7 +133,10 @@ class _Parser:
 class _Reader:
     """Collects what the relations of one statement say."""
 
-    def __init__(self, sizes: Iterable[sp.Symbol], point: Mapping[sp.Symbol, Any]) -> None:
+    def __init__(
+        self, sizes: Iterable[sp.Symbol], point: Mapping[sp.Symbol, Any], keep: sp.Expr | None
+    ) -> None:
+        self.keep = keep
         self.known = {s.name: s for s in sizes} | {"a": a, "b": b}
         self.sizes, self.point = set(sizes), dict(point)
         self.substitutions: dict[sp.Symbol, sp.Expr] = {}
@@ -164,7 +180,7 @@ class _Reader:
         elif sign == "=" and left.is_Symbol:
             self.substitute(left, right)
         elif sign == "=" and (left.is_Mul or left.is_Add):
-            first = _eliminated(left, self.sizes)
+            first = _eliminated(left, self.sizes, self.keep)
             solved = sp.solve(left - right, first)
             if len(solved) != 1:
                 raise InputError("regime", repr(text), FORMS)
@@ -177,6 +193,12 @@ class _Reader:
             raise InputError("regime", repr(text), FORMS)
 
     def substitute(self, symbol: sp.Symbol, value: sp.Expr) -> None:
+        others = value.free_symbols & self.sizes
+        if symbol == self.keep and len(others) == 1:  # solved for the other size
+            (other,) = others
+            solved = [s for s in sp.solve(value - symbol, other) if s.is_positive]
+            if len(solved) == 1:
+                symbol, value = other, solved[0]
         if symbol in self.substitutions or symbol in value.free_symbols:
             raise InputError("regime", f"{symbol} = {value}", f"one relation that fixes {symbol}")
         self.substitutions[symbol] = value
@@ -187,8 +209,11 @@ def parse_regime(
     sizes: Iterable[sp.Symbol],
     point: Mapping[sp.Symbol, Any],
     at: Mapping[sp.Symbol, Any] | None = None,
+    keep: sp.Expr | None = None,
 ) -> Regime:
     """Read a statement about ``sizes``; ``point`` gives a and b, ``at`` sizes to be near to.
+
+    ``keep`` is a size that ratios and powers are not solved for: the number of modes.
 
     >>> from solvable.analytic.notation import N, T
     >>> z = sp.Symbol("z", positive=True)
@@ -197,7 +222,7 @@ def parse_regime(
     (True, True)
     """
     sizes = list(sizes)
-    reader = _Reader(sizes, point)
+    reader = _Reader(sizes, point, keep)
     for relation in re.split(r"[,;]", text):
         reader.read(relation)
     substitutions = _closed(reader.substitutions)
@@ -224,11 +249,12 @@ def parse_regime(
     )
 
 
-def _eliminated(left: sp.Expr, sizes: set[sp.Symbol]) -> sp.Symbol:
+def _eliminated(left: sp.Expr, sizes: set[sp.Symbol], keep: sp.Expr | None) -> sp.Symbol:
     """Of X/Y and of X − Y the size Y, so that X is the one that the result is written in."""
     part = sp.denom(left) if left.is_Mul else sp.Add(*(
         t for t in left.args if t.could_extract_minus_sign()))  # fmt: skip
-    found = sorted(part.free_symbols & sizes, key=str) or sorted(left.free_symbols & sizes, key=str)
+    inside = sorted(left.free_symbols & sizes - {keep}, key=str)
+    found = [s for s in inside if part.has(s)] or inside
     if not found:
         raise InputError("regime", str(left), "a ratio or a distance of two sizes")
     return found[0]

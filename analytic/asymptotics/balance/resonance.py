@@ -19,7 +19,7 @@ import sympy as sp
 from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import a, b
-from .multiseries import Scales, Series
+from .multiseries import Scales, Series, used_symbols
 
 ORDER = 3  # powers of ε beyond the poles
 
@@ -44,8 +44,7 @@ Laurent = dict[int, sp.Expr]
 
 def resonant(scales: Scales, series: Series) -> sp.Expr | None:
     """The value of a, in b, at which a coefficient of the series is infinite, or None."""
-    used = {s for c in series.terms.values() for p in (c.numer, c.denom) for m in p
-            for s, e in zip(scales.field.symbols, m) if e}  # fmt: skip
+    used = {s for c in series.terms.values() for s in used_symbols(scales, c)}
     for value, symbol in scales.atoms.items():
         if symbol not in used:
             continue

@@ -9,12 +9,16 @@ import sympy as sp
 
 from ...errors import InputError
 from ...loss import excess_loss_formula
-from ...notation import M, N, T, kappa, sigma_eps, sigma_w
+from ...notation import M, N, T, a, b, kappa, sigma_eps, sigma_w
 from ...spectral_functions import DegreesOfFreedom
-from .dominant import traces_of
+from .corner_sums import c
 from .limiting_form import Problem
+from .traces import read_trace, traces_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...spectrum import Spectrum
     from ...free_probability import SelfConsistentEquations
 
 ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positive here
@@ -38,33 +42,67 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
     return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,))
 
 
-def matrix_problem(equations: SelfConsistentEquations, isotropic: bool = False) -> Problem:
-    """The problem of derived equations: every deterministic matrix has the power law."""
+def matrix_problem(
+    equations: SelfConsistentEquations,
+    isotropic: bool = False,
+    spectrum: Spectrum | None = None,
+) -> Problem:
+    """The problem of derived equations: every deterministic matrix has the power law.
+
+    With a ``spectrum`` every one has this spectrum.  Scalars that are called a or b, as the
+    exponents are, become a' and b'.
+    """
     equations = equations.closed_form
-    positive = {
-        s: sp.Symbol(s.name, positive=True)
-        for s in equations.value.free_symbols.union(*(r.free_symbols for r in equations.relations))
-        if not s.is_positive
-    }
+    free = equations.value.free_symbols.union(*(r.free_symbols for r in equations.relations))
+    taken = {a.name, b.name, c.name}
+    new = {s: sp.Symbol(s.name + "'" * (s.name in taken), positive=True) for s in free}
 
     def real(expression: sp.Expr) -> sp.Expr:
-        return expression.xreplace(positive)
+        return expression.xreplace(new)
 
-    unknowns = [real(u) for u in equations.unknown_symbols]
     relations = [real(r.lhs - r.rhs) for r in equations.relations]
+    value = real(equations.value)
+    traces = {t for e in (value, *relations) for t in traces_of(e)}
+    spaces, targets = _spaces(traces)
+    sizes = sorted({t.dimension for t in traces}, key=str)
+    size = sizes[0] if sizes else None
+    unknowns = [new[u] for u in equations.unknown_symbols if u in new]
+    fixed = {real(sp.sympify(d)) for d in equations.model.dimensions()}
+    fixed |= {real(x) for x in equations.spectral}
+    symbols = set().union(*(e.free_symbols for e in (value, *relations))) - set(unknowns) - fixed
+    problem = Problem(
+        "value", _assigned(relations, unknowns), value, size, isotropic,
+        (sigma_w, *sorted(symbols, key=str)), None, spaces, equations,
+        {x: s.name for s, x in new.items()}, targets,
+    )  # fmt: skip
+    return problem if spectrum is None else problem.with_spectrum(spectrum)
+
+
+def _spaces(
+    traces: Iterable[sp.Expr],
+) -> tuple[dict[sp.Symbol, sp.Expr], frozenset[sp.Symbol]]:
+    """The dimension of the traces at each unknown, and the letters that are targets."""
+    spaces: dict[sp.Symbol, sp.Expr] = {}
+    targets: set[sp.Symbol] = set()
+    for trace in traces:
+        for part in read_trace(trace):
+            if spaces.setdefault(part.kappa, trace.dimension) != trace.dimension:
+                raise InputError("dimensions", part.kappa, "traces over one space at one shift")
+        denominator = sp.fraction(sp.factor(trace.factors[0]))[1]
+        targets |= {x for x in trace.letters if not denominator.has(x)}
+    return spaces, frozenset(targets)
+
+
+def _assigned(
+    relations: list[sp.Expr], unknowns: list[sp.Symbol]
+) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+    """Each relation with an unknown of its own; first those in which only one unknown stands."""
     pairs: list[tuple[sp.Symbol, sp.Expr]] = []
-    for relation in relations:
-        inside = [u for u in unknowns if relation.has(u)]
-        if len(inside) != 1:
-            raise InputError("equations", relation, "one unknown in every equation")
+    left = list(unknowns)
+    for relation in sorted(relations, key=lambda r: sum(map(r.has, unknowns))):
+        inside = [u for u in left if relation.has(u)]
+        if not inside:
+            raise InputError("equations", relation, "one equation for every unknown")
+        left.remove(inside[0])
         pairs.append((inside[0], relation))
-    everything = [real(equations.value), *relations]
-    traces = {t for e in everything for t in traces_of(e)}
-    sizes = {t.dimension for t in traces}
-    if len(sizes) > 1:
-        raise InputError("dimensions", sizes, "traces over one space")
-    size = sizes.pop() if sizes else None
-    fixed = {real(d) for d in equations.model.dimensions()} | {real(x) for x in equations.spectral}
-    symbols = set().union(*(e.free_symbols for e in everything)) - set(unknowns) - fixed
-    parameters = (sigma_w, *sorted(symbols, key=str))
-    return Problem("value", tuple(pairs), everything[0], size, isotropic, parameters)
+    return tuple(pairs)

@@ -133,7 +133,7 @@ def _stated(
     if unknown:
         raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
     near = {names[k]: exact_number(v) for k, v in at.items() if k in names}
-    return limiting_form(problem, parse_regime(regime, problem.sizes, point, near), point, terms)
+    return limiting_form(problem, parse_regime(regime, problem.sizes, point, near, problem.size), point, terms)
 
 
 @cache

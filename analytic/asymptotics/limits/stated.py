@@ -122,7 +122,7 @@ def expand_static(
     if a_value is not None:
         point[a] = a_value
     problem = static_problem(quantity, a_value is None)
-    regime = parse_regime(statement, problem.sizes, point)
+    regime = parse_regime(statement, problem.sizes, point, keep=problem.size)
     return as_expansion(limiting_form(problem, regime, point, terms), point)
 
 

@@ -1,0 +1,201 @@
+r"""The quantity that a limiting form approximates, at numbers, to any precision.
+
+The equations are solved as they stand, with the sums taken over the spectrum itself: nothing of
+the series is used but, where several roots exist and none is certified, the place from where the
+root is looked for.  What is called infinite is put in as a limit: 1/N = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from ... import precision
+from ...errors import InputError, OutsideTheoryError, SolvableError
+from ...notation import a, b, lambda_plus
+from ...power_sums import power_sum
+from ...spectrum import PowerLaw, Spectrum
+from .dominant import BEYOND
+from .limiting_form import LimitingForm, Problem, number_of
+from .traces import compiled
+
+GUARD = 15
+MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
+MAX_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A value, the unknowns behind it, and what says that they are the physical ones."""
+
+    value: Any
+    unknowns: Mapping[sp.Symbol, Any]
+    certified_by: str
+
+
+def exact_value(
+    problem: Problem,
+    form: LimitingForm,
+    values: Mapping[sp.Symbol, Any],
+    digits: int = 30,
+) -> Exact:
+    """The output of the problem at numbers for every size, b, a and parameter.
+
+    ``form`` says which sizes are infinite and gives the root to start from.
+    """
+    with precision.workdps(digits + GUARD):
+        known = _numbers(problem, form, values)
+        mode_sum = _mode_sum(problem, known, values)
+        certified = _certified(problem, known, values)
+        unknowns = dict(certified or {})
+        spectrum = mode_law(problem, known, values)
+        for unknown, expression in problem.equations:
+            start = unknowns.get(unknown) or _start(form, unknown, values, spectrum)
+            face = compiled(_at_limits(expression, form), [*known, unknown])
+
+            def at(x: Any, face: Any = face, unknown: sp.Symbol = unknown) -> Any:
+                return face({**known, unknown: x}, mode_sum)
+
+            unknowns[unknown] = _root(at, mpmath.mpmathify(start))
+        output = compiled(_at_limits(problem.output, form), [*known, *unknowns])
+        value = output({**known, **unknowns}, mode_sum)
+    words = "the certified solution" if certified else "the root that the series points to"
+    return Exact(value, unknowns, words)
+
+
+def mode_law(
+    problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
+) -> Spectrum | None:
+    """The spectrum at numbers."""
+    if problem.spectrum is not None or problem.size is None:
+        return problem.spectrum
+    return _power_law(values, known.get(problem.size, mpmath.inf))
+
+
+def _power_law(values: Mapping[sp.Symbol, Any], size: Any) -> PowerLaw:
+    if size != mpmath.inf and int(size) != size:
+        raise InputError("at", size, "a whole number of modes, or inf")
+    return PowerLaw(
+        exponent=values[b], target_exponent=values.get(a), scale=values.get(lambda_plus, 1),
+        size=math.inf if size == mpmath.inf else int(size),
+    )  # fmt: skip
+
+
+def _numbers(
+    problem: Problem, form: LimitingForm, values: Mapping[sp.Symbol, Any]
+) -> dict[sp.Symbol, Any]:
+    """Every symbol of the problem but a and b as an mpmath number."""
+    regime, known = form.regime, {}
+    completed = dict(values)
+    completed |= regime.new_values({s: sp.sympify(v) for s, v in completed.items()})
+    for symbol in [*problem.sizes, *problem.parameters, lambda_plus]:
+        value = completed.get(symbol)
+        if abs(regime.growth.get(symbol, 0)) >= BEYOND:
+            value = sp.oo if symbol in regime.infinite else sp.S.Zero
+        elif value is None and symbol not in problem.sizes:
+            value = sp.S.One
+        if value is None:
+            raise InputError("at", f"nothing for {symbol}", "a value for every size")
+        known[symbol] = mpmath.inf if value == sp.oo else mpmath.mpmathify(sp.sympify(value))
+    return known
+
+
+def _at_limits(expression: sp.Expr, form: LimitingForm) -> sp.Expr:
+    """The expression with 1/N = 0 for every N that is called infinite."""
+    for symbol in form.regime.infinite & expression.free_symbols:
+        inverse = sp.Dummy("inverse", positive=True)
+        expression = sp.cancel(sp.together(expression.subs(symbol, 1 / inverse)))
+        expression = expression.subs(inverse, 0)
+    return expression
+
+
+def _mode_sum(
+    problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
+) -> Any:
+    @cache
+    def law(dimension: sp.Expr | None) -> Spectrum | None:
+        if dimension is None or problem.spectrum is not None:
+            return mode_law(problem, known, values)
+        return _power_law(values, mpmath.mpmathify(dimension.subs(known)))
+
+    def value(dimension: sp.Expr | None, kappa: Any, i: int, j: int, q: int) -> Any:
+        own = law(dimension)
+        assert own is not None
+        if j <= 1:
+            return own.resolvent_sum(mpmath.mpmathify(kappa), i, q, target=bool(j))
+        assert isinstance(own, PowerLaw)
+        s = own.exponent * (i - q) + j * (own.target_exponent - own.exponent)
+        return power_sum(s, own.exponent, q, kappa, own.size)
+
+    return value
+
+
+def _certified(
+    problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
+) -> dict[sp.Symbol, Any] | None:
+    """The certified solution of matrix equations in float64, where the sizes allow it."""
+    sizes = [known[s] for s in {problem.size, *problem.spaces.values()} if s in known]
+    if problem.source is None or max(sizes, default=1) > MOST_CERTIFIED:
+        return None
+    numbers = {problem.names.get(s, s.name): float(v) for s, v in known.items()}
+    wanted = {s.name for s in problem.source.all_scalars()}
+    numbers = {name: v for name, v in numbers.items() if name in wanted}
+    if not all(map(math.isfinite, numbers.values())):
+        return None
+    try:
+        found = problem.source.solve(numbers, _matrices(problem, known, values))
+    except (SolvableError, ArithmeticError):
+        return None
+    by_name = {u.name: value for u, value in found.unknowns.items()}
+    return {u: mpmath.mpf(float(np.real(by_name[u.name]))) for u, _ in problem.equations}
+
+
+def _matrices(
+    problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
+) -> dict[str, np.ndarray]:
+    """Eigenvalues of every deterministic matrix by name; of a target, its weights."""
+    found = {}
+    for name, record in problem.source.model.fixed.items():
+        rows = sp.sympify(record.symbol.rows).subs({n: known[s] for s, n in problem.names.items()
+                                                    if s in known})  # fmt: skip
+        law = problem.spectrum or _power_law(values, mpmath.mpmathify(rows))
+        modes = law.eigenvalues()
+        target = record.eigenvalue in problem.targets
+        found[name] = law.target_power() / modes if target else modes
+    return found
+
+
+def _start(
+    form: LimitingForm, unknown: sp.Symbol, values: Mapping[sp.Symbol, Any], spectrum: Any
+) -> Any:
+    return number_of(form.solutions[unknown], form.completed(values, spectrum), spectrum)
+
+
+def _root(at: Callable[[Any], Any], start: Any) -> Any:
+    """The root nearest to a start: bracketed in growing steps, then closed in on."""
+    if at(start) == 0:
+        return start
+    low = high = start
+    below = above = at(start)
+    step = mpmath.mpf(10) ** -6
+    for _ in range(MAX_STEPS):
+        wider = high * (1 + step), low / (1 + step)
+        values = at(wider[0]), at(wider[1])
+        if values[0] * above <= 0 or values[1] * below <= 0:
+            ends = (high, wider[0]) if values[0] * above <= 0 else (wider[1], low)
+            tolerance = mpmath.mpf(10) ** (-2 * mpmath.mp.dps)
+            return mpmath.findroot(at, ends, solver="anderson", tol=tolerance, verify=False,
+                                   maxsteps=MAX_STEPS + mpmath.mp.dps)  # fmt: skip
+        (high, low), (above, below) = wider, values
+        step = min(2 * step, mpmath.mpf("0.2"))
+    raise OutsideTheoryError("no root of the equations near the one that the series points to")
+
+
+__all__ = ["Exact", "exact_value", "mode_law"]

@@ -1,0 +1,284 @@
+r"""Constants that a leading balance defines but no formula gives.
+
+Where κ stays fixed, or κM^b does (the edge of the spectrum), or where three powers of κ balance,
+the leading coefficient solves an equation of its own: D₁(κ₀) = N, Φ(κ₀) = N/M,
+κ₀^b (1 − 1/κ₀) = y.  It enters the series as a symbol; the equation, its place among the positive
+roots and its number belong to it (`Implicit`).  With u the symbol, a relation
+
+    u^b = −A(u)/B(u)
+
+makes every coefficient a rational function of u again (times powers u^{a…} that all terms of one
+weight share), so that cancellations are seen.
+
+At the edge, y = κM^b/λ₊, spectral sums are integrals over the share J/M (`EdgeIntegral`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ... import precision
+from ...errors import OutsideTheoryError
+from ...notation import b
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
+from ...spectrum import Spectrum
+from .multiseries import Scales, Series, spectral_number
+
+SCAN = (60, -100)  # roots are looked for between 10^60 and 10^-100
+STEP = mpmath.mpf(10) ** mpmath.mpf("0.22")
+SCAN_DIGITS = 20
+
+
+class EdgeIntegral(sp.Function):
+    r"""∫₀¹ u^{-s}/(1 + y u^b) du as ``EdgeIntegral(s, b, y)``; its finite part where s ≥ 1.
+
+    >>> EdgeIntegral(0, 1, sp.Integer(3)).evalf(10), (sp.log(4) / 3).evalf(10)
+    (0.4620981204, 0.4620981204)
+    """
+
+    nargs = 3
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0] == 0 else None
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        if self.free_symbols:
+            return None
+        with precision.workprec(prec + 40):
+            s, power, y = (mpmath.mpmathify(x._to_mpmath(prec + 40)) for x in self.args)
+            start = (1 - s) / power
+            value = mpmath.hyp2f1(1, start, 1 + start, -y) / (1 - s)
+            return sp.Float._new(value._mpf_, prec)
+
+    def _sympystr(self, printer: Any) -> str:
+        s, power, y = map(printer._print, self.args)
+        return f"Phi({s}, {power}, {y})"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        s, power, y = map(printer._print, self.args)
+        body = rf"\int_0^1\frac{{x^{{-({s})}}\,dx}}{{1+{y}\,x^{{{power}}}}}"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """A positive number: the root of ``expression`` in ``symbol`` with ``rank`` larger ones."""
+
+    symbol: sp.Symbol
+    expression: sp.Expr
+    rank: int = 0
+
+    def __str__(self) -> str:
+        which = "the largest root" if self.rank == 0 else f"root {self.rank + 1} from the largest"
+        return f"{which} of {self.expression} = 0"
+
+    def number(
+        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
+    ) -> sp.Expr:
+        """Its value where everything else has one."""
+        for place, number in self.all_numbers(values, spectrum, digits):
+            if place == self.rank:
+                return number
+        raise OutsideTheoryError(f"{self} does not exist at these values")
+
+    def all_numbers(
+        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
+    ) -> Iterator[tuple[int, sp.Expr]]:
+        """Every positive root, the largest first."""
+        face = _face(self.expression.subs({s: v for s, v in values.items() if s != self.symbol}),
+                     self.symbol, spectrum)  # fmt: skip
+        rank = 0
+        with precision.workdps(SCAN_DIGITS):
+            high, end = mpmath.mpf(10) ** SCAN[0], mpmath.mpf(10) ** SCAN[1]
+            above = face(high)
+        while high > end:
+            with precision.workdps(SCAN_DIGITS):
+                low = high / STEP
+                below = face(low)
+            if above * below < 0:
+                with precision.workdps(digits + 5):
+                    root = mpmath.findroot(
+                        face, (+low, +high), solver="anderson", verify=False,
+                        tol=mpmath.mpf(10) ** (-2 * digits), maxsteps=60 + digits,
+                    )  # fmt: skip
+                    yield rank, sp.Float(root, digits)
+                rank += 1
+            high, above = low, below
+
+
+def _face(expression: sp.Expr, symbol: sp.Symbol, spectrum: Spectrum | None) -> Any:
+    """The expression as a function of one mpmath number."""
+    sums = sorted(expression.atoms(DegreesOfFreedom, TargetSum, Moment), key=str)
+    edges = sorted(expression.atoms(EdgeIntegral), key=str)
+    names = {x: sp.Dummy(f"s{k}") for k, x in enumerate([*sums, *edges])}
+    outer = sp.lambdify([symbol, *names.values()], expression.xreplace(names), "mpmath")
+
+    def value(x: Any) -> Any:
+        digits = mpmath.mp.dps + 5
+        here = {symbol: sp.Float(x, digits)}
+        numbers = [spectral_number(s, here, spectrum, digits) for s in sums]
+        numbers += [e.subs(here).evalf(digits) for e in edges]
+        return outer(x, *(mpmath.mpmathify(n) for n in numbers))
+
+    return value
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A leading term of an unknown: where it is, and what is known there.
+
+    ``least`` is the weight at which a leading polynomial cancels by the definition of a root.
+    """
+
+    series: Series
+    kind: str
+    place: sp.Expr | None = None
+    known: Mapping[sp.Expr, sp.Expr] | None = None
+    least: Any = None
+    implicit: Implicit | None = None
+
+
+def place_symbol(unknown: sp.Symbol) -> sp.Symbol:
+    """The symbol of the constant of an unknown."""
+    return sp.Symbol(f"{unknown}_0", positive=True)
+
+
+def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Iterator[Lead]:
+    """The roots of the leading part of F(κ₀), with ``unit`` = κ at κ₀ = ``place``."""
+    scales = polynomial.scales
+    lowest = [(v, x) for w, v, x in polynomial.items if w == polynomial.items[0][0]]
+    total = scales.field.zero
+    for vector, coefficient in lowest:
+        rest = tuple(x - y for x, y in zip(vector, lowest[0][0]))
+        total = total + coefficient * scales.element(_as_constant(rest, scales))
+    names = {s: value for value, s in scales.atoms.items()}
+    for factor, _ in total.numer.factor_list()[1]:
+        body = factor.as_expr().xreplace(names)
+        if not body.has(place):
+            continue
+        sums = [x for x in body.atoms(DegreesOfFreedom, TargetSum, EdgeIntegral) if x.has(place)]
+        if not sums and sp.degree(body, place) == 1:
+            value = sp.cancel(-body.subs(place, 0) / sp.diff(body, place))
+            if value != 0 and scales.number_of(value) > 0:
+                series = Series(scales, {v: scales.element(scales.expression(x).subs(place, value))
+                                         for v, x in unit.terms.items()})  # fmt: skip
+                yield Lead(series, kind, value)
+            continue
+        known = _solved(body, sums)
+        equation = body if not known else next(iter(known)) - next(iter(known.values()))
+        least = None if known else polynomial.items[0][0]
+        yield from _numbered(Implicit(place, equation), scales, unit, kind, known, least)
+
+
+def _solved(body: sp.Expr, sums: list[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
+    """The one sum in a factor as a rational function of the rest, where it is linear."""
+    poly = sp.Poly(body, *sums[:1])
+    if len(sums) == 1 and poly.degree() == 1:
+        slope, rest = poly.all_coeffs()
+        return {sums[0]: sp.cancel(-rest / slope)}
+    return {}
+
+
+def _numbered(
+    implicit: Implicit, scales: Scales, unit: Series, kind: str, known: Any, least: Any
+) -> Iterator[Lead]:
+    """One lead for every root at the representative point."""
+    place = implicit.symbol
+    if place not in scales.field.position:
+        raise OutsideTheoryError(f"{place} is not among the parameters")
+    point = {s: v for s, v in scales.point.items() if s != place}
+    free = implicit.expression.free_symbols - set(point) - {place}
+    if free or (implicit.expression.has(DegreesOfFreedom, TargetSum) and scales.spectrum is None):
+        yield Lead(unit, kind, place, known, least, implicit)
+        return
+    for rank, number in implicit.all_numbers(point, scales.spectrum, 30):
+        scales.point[place] = number
+        yield Lead(unit, kind, place, known, least, Implicit(place, implicit.expression, rank))
+
+
+def implicit_roots(
+    leading: Mapping[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales
+) -> Iterator[tuple[Series, Implicit]]:
+    """κ^g = m u, for three or more powers (p b + q) g that balance; u is a symbol.
+
+    g = 1/b where powers with b occur, else 1.
+    """
+    unit = 1 / b if any(e.has(b) for e in leading) else sp.S.One
+    powers = {e: sp.expand(sp.together(e / unit)) for e in leading}
+    terms = {e: (sp.expand(p).coeff(b, 1), sp.expand(p).coeff(b, 0)) for e, p in powers.items()}
+    if not all(x.is_Integer for pair in terms.values() for x in pair):
+        raise OutsideTheoryError(f"the leading balance has the powers {list(leading)} of {unknown}")
+    u = place_symbol(unknown)
+    if u not in scales.field.position:
+        raise OutsideTheoryError("the leading balance does not close")
+    scale, rests = _common_unit(leading, powers, scales)
+    parts: dict[Any, sp.Expr] = {}
+    for e, (p, q) in terms.items():
+        coefficient = scales.expression(leading[e][1]).xreplace(scales.atoms)
+        coefficient *= _as_constant(rests[e], scales)
+        parts[p] = parts.get(p, sp.S.Zero) + coefficient * u**q
+    low = min(parts)
+    if unit != 1 and not set(parts) <= {low, low + 1}:
+        raise OutsideTheoryError(f"the leading balance has the powers {list(leading)} of {unknown}")
+    if unit != 1 and len(parts) == 2:
+        scales.relate(u, b, scales.element(sp.cancel(-parts[low] / parts[low + 1])))
+    body = sum(value * u ** (p * b) for p, value in parts.items())
+    body = sp.numer(sp.together(body)).xreplace({s: value for value, s in scales.atoms.items()})
+    point = {s: v for s, v in scales.point.items() if s != u}
+    vector = scales.scaled(scale, 1 / unit)
+    for rank, number in Implicit(u, body).all_numbers(point, scales.spectrum, 30):
+        scales.point[u] = number
+        lead = tuple(x + y for x, y in zip(vector, scales.vector(u, 1 / unit)))
+        yield Series(scales, {lead: scales.field.one}), Implicit(u, body, rank)
+
+
+def _common_unit(
+    leading: Mapping[sp.Expr, tuple[Any, Any]], powers: Mapping[sp.Expr, sp.Expr], scales: Scales
+) -> tuple[Any, dict[sp.Expr, Any]]:
+    """m, and the constants that the terms m^{power} · monomial differ by; the fewest of these."""
+    items = [(e, powers[e], monomial) for e, (monomial, _) in leading.items()]
+    found = []
+    for k, (_, p, v) in enumerate(items):
+        for _, q, w in items[k + 1 :]:
+            if (p - q).is_Add:  # 1/(b − 2) would be a new kind of power
+                continue
+            difference = tuple(y - x for x, y in zip(v, w))
+            unit = scales.scaled(difference, sp.together(1 / (p - q)))
+            shifted = {
+                e: tuple(x + y for x, y in zip(monomial, scales.scaled(unit, power)))
+                for e, power, monomial in items
+            }
+            first = shifted[items[k][0]]
+            rests = {e: tuple(y - x for x, y in zip(first, vector))
+                     for e, vector in shifted.items()}  # fmt: skip
+            kinds = [kind for r in rests.values() for x, (_, kind) in zip(r, scales.coordinates)
+                     if x]  # fmt: skip
+            fractional = sum(1 for kind in kinds if sp.denom(kind) != 1)
+            found.append(((len(kinds), fractional), unit, rests))
+    if not found:
+        raise OutsideTheoryError("the leading balance does not close")
+    _, unit, rests = min(found, key=lambda x: x[0])
+    return unit, rests
+
+
+def _as_constant(vector: Any, scales: Scales) -> sp.Expr:
+    """A monomial of weight zero in symbols of the field, which its factors belong to from now."""
+    product = sp.S.One
+    for (base, kind), value in zip(list(scales.coordinates), vector):
+        if not value:
+            continue
+        if value != int(value) or scales.growth.get(base, 0) != 0:
+            raise OutsideTheoryError("the leading balance does not close")
+        if (base, kind) not in scales.relations:
+            scales.relate(base, kind, scales.atom(base**kind))
+        product *= scales.atoms[base**kind] ** int(value)
+    return product
+
+
+__all__ = ["EdgeIntegral", "Implicit", "Lead", "implicit_roots", "place_symbol",
+           "places"]  # fmt: skip

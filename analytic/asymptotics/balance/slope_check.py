@@ -1,0 +1,91 @@
+r"""What is left of a quantity after the terms of its limiting form, measured.
+
+Along sizes s = L^p, p the exponents at which the terms were ordered, |exact − Σ terms| must fall as
+the remainder: L^{−weight}, up to logarithms.  The exact value is taken to as many digits as the
+difference needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ... import precision
+from .dominant import BEYOND
+from .exact import exact_value, mode_law
+from .limiting_form import LimitingForm, Problem
+from .regime_statement import MUCH
+
+LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The measured and the claimed exponent of L in what is left, and in the quantity itself."""
+
+    measured: float
+    claimed: float
+    lead_measured: float
+    lead_claimed: float
+
+    def holds(self, tolerance: float = 0.05) -> bool:
+        """Whether the rest falls at least as fast as claimed, and the quantity as its lead."""
+        lead = abs(self.lead_measured - self.lead_claimed) < tolerance
+        return lead and self.measured < self.claimed + tolerance
+
+
+def sizes_at(
+    problem: Problem, form: LimitingForm, point: Mapping[sp.Symbol, Any], scale: Any
+) -> dict[sp.Symbol, Any]:
+    """Every size, share and exponent where L = ``scale``."""
+    regime = form.regime
+    values: dict[sp.Symbol, Any] = {s: sp.nsimplify(v) for s, v in point.items()}
+    values |= dict(regime.values)
+    digits = mpmath.mp.dps
+    for symbol, growth in regime.growth.items():
+        if abs(growth) < BEYOND:
+            size = scale ** (mpmath.mpf(growth.numerator) / growth.denominator)
+            whole = symbol == problem.size or symbol in problem.spaces.values()
+            values[symbol] = sp.Integer(int(size)) if whole else sp.Float(size, digits)
+    for symbol, growth in regime.ranked.items():
+        power = mpmath.mpf(growth.numerator) / growth.denominator / MUCH
+        values[symbol] = sp.Float(scale**power, digits)
+    return values
+
+
+def measured_slope(
+    problem: Problem,
+    form: LimitingForm,
+    point: Mapping[sp.Symbol, Any],
+    logarithms: tuple[float, float] = LOGARITHMS,
+    wrong: Any = 1,
+) -> Slope:
+    """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected."""
+    rest = form.remainder
+    claimed = -float(rest.weight) if rest is not None else -float("inf")
+    depth = abs(claimed) if rest is not None else abs(float(form.terms[-1].weight)) + 2
+    digits = 25 + int(max(logarithms) * (depth + abs(float(form.terms[0].weight))))
+    left, whole = [], []
+    with precision.workdps(digits):
+        for power in logarithms:
+            values = sizes_at(problem, form, point, mpmath.mpf(10) ** power)
+            exact = exact_value(problem, form, values, digits).value
+            known = {s: mpmath.mpmathify(v) for s, v in values.items()}
+            *_, total = form.partial_sums(values, mode_law(problem, known, values))
+            left.append(abs(exact - wrong * total))
+            whole.append(abs(exact))
+        step = mpmath.log(mpmath.mpf(10) ** (logarithms[1] - logarithms[0]))
+
+        def slope(pair: list[Any]) -> float:
+            if not all(pair):
+                return -float("inf")
+            return float(mpmath.log(pair[1] / pair[0]) / step)
+
+        return Slope(slope(left), claimed, slope(whole), -float(form.terms[0].weight))
+
+
+__all__ = ["Slope", "measured_slope", "sizes_at"]
