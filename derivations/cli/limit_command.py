@@ -41,11 +41,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--at", metavar="N=…,T=…", help="sizes: order the terms there, and give numbers")
     add("--order", type=types.count, default=3, metavar="K", help="number of terms (default: 3)")
     types.add_spectrum(parser, latent=math.inf)
-    add("--smaller", choices=("N", "T"), default="N", help="the smaller size, where it matters")
+    add("--smaller", choices=("N", "T"), help="the smaller size, where it matters")
     add("--features", type=types.positive_or_infinite, metavar="N")
     add("--samples", type=types.positive_or_infinite, metavar="T")
-    add("--z", type=types.nonnegative, default=0, metavar="Z", help="γ/(σ_u² N T)")
-    add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise σ_ε²")
+    add("--z", type=types.nonnegative, metavar="Z", help="γ/(σ_u² N T)")
+    add("--noise", type=types.nonnegative, metavar="S2", help="label noise σ_ε²")
     types.add_format(parser)
 
 
@@ -55,15 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.name not in SERIES or regime_name(arguments.regime) is None:
         return _run_statement(arguments)
-    if arguments.at is not None:
-        raise InputError("--at", arguments.at, "--features, --samples, --z with a named regime")
+    _take_sizes(arguments)
     default = arguments.alpha is None and arguments.b is None
     law = limit(
         arguments.regime,
         alpha=DEFAULT_ALPHA if default else arguments.alpha,
         exponent=arguments.b,
         target_exponent=arguments.a,
-        smaller=arguments.smaller,
+        smaller=arguments.smaller or "N",
         terms=arguments.order,
     )
     series = law.series(SERIES[arguments.name])
@@ -79,6 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
         if default and series.conditions:
             print(f"(terms ordered at α = {DEFAULT_ALPHA}; --alpha orders them elsewhere)")
     return 0
+
+
+def _take_sizes(arguments: argparse.Namespace) -> None:
+    """--at of a named regime: the sizes and exponents as options of their own."""
+    names = {"N": "features", "T": "samples", "z": "z", "M": "latent", "a": "a", "b": "b"}
+    for name, value in _sizes(arguments.at).items():
+        option = names.get(name)
+        if option is None or getattr(arguments, option) is not None:
+            raise InputError("--at", f"{name}={value}", f"among {', '.join(names)}, each once")
+        setattr(arguments, option, value)
 
 
 def _quantity(arguments: argparse.Namespace) -> Any:
@@ -99,22 +108,27 @@ def _quantity(arguments: argparse.Namespace) -> Any:
 
 
 def _run_statement(arguments: argparse.Namespace) -> int:
-    """A limit in a statement: terms in several scales."""
+    """A limit in a statement: terms in several scales, beside the exact value at --at."""
     from solvable.analytic.asymptotics.limits import limit
 
+    types.unused(arguments, "a statement", "features", "samples", "smaller", "z", "noise")
     at = _sizes(arguments.at)
-    a_value = at.pop("a", arguments.a)
-    b_value = at.pop("b", arguments.b)
-    default = arguments.alpha is None and b_value is None
+    spectrum = _spectrum(arguments)
+    exponents = {"b": at.get("b", arguments.b), "a": at.get("a", arguments.a)}
+    alpha = None if exponents["b"] is not None else arguments.alpha
+    if arguments.latent is not None:
+        raise InputError("--latent", arguments.latent, "nothing with a statement, which names M")
     form = limit(
         _quantity(arguments),
         arguments.regime,
-        alpha=DEFAULT_ALPHA if default else (arguments.alpha if b_value is None else None),
-        exponent=b_value,
-        target_exponent=a_value,
+        alpha=DEFAULT_ALPHA if alpha is exponents["b"] is spectrum is None else alpha,
+        exponent=exponents["b"],
+        target_exponent=exponents["a"],
         terms=arguments.order,
         at=at,
+        spectrum=spectrum,
     )
+    table = _exact_table(form, at, alpha, exponents) if arguments.at is not None else None
     if arguments.format == "latex":
         print(form.latex())
         return 0
@@ -126,7 +140,9 @@ def _run_statement(arguments: argparse.Namespace) -> int:
             "name": arguments.name, "regime": arguments.regime,
             "terms": [{"coefficient": c, "monomial": m} for c, m in rows],
             "remainder": remainder, "latex": form.latex(),
-            "conditions": [str(c) for c in form.conditions], "where": where, "comparison": [],
+            "conditions": [str(c) for c in form.conditions], "where": where,
+            "comparison": [dict(zip(("terms", "value", "relative_error"), row))
+                           for row in table or ()],
         })  # fmt: skip
         return 0
     print(f"{arguments.name} in the regime {arguments.regime}\n")
@@ -136,7 +152,42 @@ def _run_statement(arguments: argparse.Namespace) -> int:
         print(f"this order of terms needs {str(condition).replace(' < 1', ' << 1')}")
     for symbol, value in where.items():
         print(f"where {symbol}: {value}")
+    if table:
+        print()
+        output.print_table(("terms", "value", "relative error"), table)
     return 0
+
+
+def _exact_table(
+    form: Any, at: dict[str, Any], alpha: Any, exponents: dict[str, Any]
+) -> list[tuple[str, str, str]]:
+    """The exact value at these sizes, and the sums of the terms."""
+    import mpmath
+
+    b = exponents["b"] if exponents["b"] is not None else 1 + (alpha or DEFAULT_ALPHA)
+    values = {**at, "b": b} | ({} if exponents["a"] is None else {"a": exponents["a"]})
+    comparison = form.compare(values, DIGITS)
+    rows = [(str(k + 1), output.decimal(p), mpmath.nstr(e, 3))
+            for k, (p, e) in enumerate(zip(comparison.partial, comparison.errors))]  # fmt: skip
+    by = comparison.certified_by
+    return [(f"exact, {by}", output.decimal(comparison.exact), "0"), *rows]
+
+
+def _spectrum(arguments: argparse.Namespace) -> Any:
+    """--spectrum [L=]power-law|white|exponential|FILE|KIND:…, of every deterministic matrix."""
+    if arguments.spectrum is None:
+        return None
+    from solvable.analytic.spectrum import Flat
+
+    text = arguments.spectrum
+    if "=" in text.partition(":")[0]:  # the letter is for the reader: every matrix has it
+        text = text.partition("=")[2]
+    if text == "power-law":
+        return None
+    if text == "white":
+        return Flat(1)
+    arguments.spectrum = {"exponential": "exponential-decay:rate=1,size=inf"}.get(text, text)
+    return types.spectrum_of(arguments)
 
 
 def _sizes(text: str | None) -> dict[str, Any]:
@@ -146,7 +197,11 @@ def _sizes(text: str | None) -> dict[str, Any]:
         name, sign, value = part.partition("=")
         if not sign:
             raise InputError("--at", part, "NAME=VALUE, separated by commas")
-        found[name.strip()] = types.number(value.strip())
+        parse = types.positive_or_infinite if name.strip() != "z" else types.nonnegative
+        try:
+            found[name.strip()] = parse(value.strip())
+        except argparse.ArgumentTypeError as error:
+            raise InputError("--at", part, str(error)) from None
     return found
 
 
@@ -171,8 +226,8 @@ def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str,
             spectrum,
             _mp(arguments.features),
             _mp(arguments.samples),
-            _mp(arguments.z),
-            _mp(arguments.noise),
+            _mp(arguments.z or 0),
+            _mp(arguments.noise or 0),
         )
         comparison = law.compare(setting)
         rows = [

@@ -83,11 +83,11 @@ CASES = (
         "and the remainder of the learnt modes compete.",
         "T<<N",
         lambda x: Setting(
-            PowerLaw(exponent=Fraction(5, 4), target_exponent=Fraction(3, 2)), 3 * x, x
+            PowerLaw(exponent=Fraction(8, 5), target_exponent=Fraction(3, 2)), x**4, x
         ),
         LARGE,
         (Reference("dynamical-model", "14"),),
-        {"exponent": Fraction(5, 4), "target_exponent": Fraction(3, 2)},
+        {"exponent": Fraction(8, 5), "target_exponent": Fraction(3, 2)},
     ),
     Case(
         "limit-infinite-latent",

@@ -206,12 +206,13 @@ class Corner:
     def _bulk(self, i: int, j: int, n: int) -> sp.Expr:
         """∫₀¹ u^{b(n−i)−σ}/(1+yu^b)^n du, σ = j(a−b), through the integral with n = 1."""
         y, sigma, m = self.place, sp.expand(j * (a - b)), n - i
+        assert y is not None
         integrals = [1 / (1 - sigma), self._named(EdgeIntegral(sigma, b, y))]
         for r in range(1, n):
             step = (1 - sigma) / (r * b)
             integrals.append(integrals[r] * (1 - step) + (1 + y) ** -r / (r * b))
-        return sp.Add(*(sp.binomial(m, l) * (-1) ** (m - l) * integrals[n - l]
-                        for l in range(m + 1))) * y**-m  # fmt: skip
+        return sp.Add(*(sp.binomial(m, r) * (-1) ** (m - r) * integrals[n - r]
+                        for r in range(m + 1))) * y**-m  # fmt: skip
 
     def _at_place(self, i: int, j: int, q: int, k: int) -> Series:
         """κ₀^k Tr λ^i w^{2j}/(λ+κ₀)^{q+k} in D_n(κ₀) and h_n(κ₀)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -38,6 +39,7 @@ class Exact:
     value: Any
     unknowns: Mapping[sp.Symbol, Any]
     certified_by: str
+    spectrum: Spectrum | None = None
 
 
 def exact_value(
@@ -67,7 +69,7 @@ def exact_value(
         output = compiled(_at_limits(problem.output, form), [*known, *unknowns])
         value = output({**known, **unknowns}, mode_sum)
     words = "the certified solution" if certified else "the root that the series points to"
-    return Exact(value, unknowns, words)
+    return Exact(value, unknowns, words, spectrum)
 
 
 def mode_law(
@@ -97,7 +99,7 @@ def _numbers(
     completed |= regime.new_values({s: sp.sympify(v) for s, v in completed.items()})
     for symbol in [*problem.sizes, *problem.parameters, lambda_plus]:
         value = completed.get(symbol)
-        if abs(regime.growth.get(symbol, 0)) >= BEYOND:
+        if abs(regime.growth.get(symbol, Fraction(0))) >= BEYOND:
             value = sp.oo if symbol in regime.infinite else sp.S.Zero
         elif value is None and symbol not in problem.sizes:
             value = sp.S.One
@@ -163,9 +165,10 @@ def _matrices(
     """Eigenvalues of every deterministic matrix by name; of a target, its weights."""
     found = {}
     for name, record in problem.source.model.fixed.items():
-        rows = sp.sympify(record.symbol.rows).subs({n: known[s] for s, n in problem.names.items()
-                                                    if s in known})  # fmt: skip
-        law = problem.spectrum or _power_law(values, mpmath.mpmathify(rows))
+        by_name = {problem.names.get(s, s.name): v for s, v in known.items()}
+        rows = sp.sympify(record.symbol.rows)
+        size = rows.subs({s: by_name[s.name] for s in rows.free_symbols})
+        law = problem.spectrum or _power_law(values, mpmath.mpmathify(size))
         modes = law.eigenvalues()
         target = record.eigenvalue in problem.targets
         found[name] = law.target_power() / modes if target else modes

@@ -18,18 +18,19 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ... import precision
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Flat, PowerLaw, Spectrum
-from ..expansion import Ordering
+from ..expansion import Ordering, exact_number
 from .corner_sums import PREFACTOR, Corner, c
 from .dominant import BEYOND, Equation, Solution, solve
-from .multiseries import Scales, Series, TooShallow, spectral_number
+from .multiseries import Scales, Series, TooShallow
 from .places import Implicit, place_symbol
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
-from .traces import evaluate, read_trace, traces_of
+from .traces import evaluate, read_trace, spectral_number, traces_of
 
 MAX_DEEPENINGS = 14
 STEADY = 6  # depths, each 7/5 of the one before, that give the same terms
@@ -42,8 +43,8 @@ class Problem:
 
     ``size`` is the number of modes, a symbol, or a number where ``spectrum`` is given (else every
     deterministic matrix has the power law); ``isotropic`` says a = b; ``spaces`` gives the number
-    of modes of the traces at an unknown where it is another; ``source`` are the matrix equations, ``names`` the names that symbols have there,
-    and ``targets`` the letters of matrices that are targets.
+    of modes of the traces at an unknown where it is another; ``source`` are the matrix equations,
+    ``names`` the names that symbols have there, ``targets`` the letters of targets.
     """
 
     name: str
@@ -129,6 +130,7 @@ class LimitingForm:
     where: Mapping[sp.Expr, Any] = field(default_factory=dict)
     solutions: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     cell: tuple[Mapping[sp.Symbol, Any], ...] = ()
+    problem: Problem | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def expression(self) -> sp.Expr:
@@ -148,6 +150,27 @@ class LimitingForm:
     def __str__(self) -> str:
         body = " + ".join(str(t.expression) for t in self.terms).replace("+ -", "- ")
         return body if self.remainder is None else f"{body} + O({self.remainder.monomial})"
+
+    def compare(self, values: Mapping[str, Any], digits: int = 30) -> Comparison:
+        """The quantity itself at sizes, exponents and parameters by name, beside the terms.
+
+        Raises `InputError` where a size has no value.
+        """
+        from .exact import exact_value
+
+        assert self.problem is not None
+        symbols = {s.name: s for s in (*self.problem.sizes, *self.problem.parameters,
+                                       *self.regime.parameters, *self.regime.ranked, a, b,
+                                       lambda_plus)}  # fmt: skip
+        unknown = sorted(set(values) - set(symbols))
+        if unknown:
+            raise InputError("at", ", ".join(unknown), f"among {', '.join(sorted(symbols))}")
+        given = {symbols[name]: sp.oo if v == math.inf else exact_number(v)
+                 for name, v in values.items()}  # fmt: skip
+        with precision.workdps(digits + 10):
+            exact = exact_value(self.problem, self, given, digits)
+            sums = self.partial_sums(given, exact.spectrum)
+            return Comparison(exact.value, sums, exact.certified_by)
 
     def partial_sums(
         self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None = None
@@ -173,6 +196,20 @@ class LimitingForm:
             if isinstance(meaning, Implicit) and symbol not in known:
                 known[symbol] = meaning.number(known, spectrum, digits)
         return known
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The exact value, the sums of the first terms, and what says that the root is physical."""
+
+    exact: Any
+    partial: tuple[Any, ...]
+    certified_by: str
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        """Relative difference of each sum from the exact value."""
+        return tuple(abs(p / self.exact - 1) for p in self.partial)
 
 
 def number_of(
@@ -253,7 +290,7 @@ def _at_depth(
     leading = {u: scales.expression(x.items[0][2]) * scales.monomial(x.items[0][1])
                for u, x in images.items() if x.terms}  # fmt: skip
     form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
-                        _cell(scales, [*kept, *rest[:1]], regime))  # fmt: skip
+                        _cell(scales, [*kept, *rest[:1]], regime), problem)  # fmt: skip
     return form, complete
 
 
@@ -380,13 +417,14 @@ def _conditions(
 ) -> tuple[sp.Basic, ...]:
     """What must hold beyond the statement: inequalities of exponents, and ratios that vanish."""
     sizes = [s for s, p in regime.growth.items() if p != 0 and abs(p) < BEYOND]
+    ranges = Ordering({}, {s: (1, sp.oo) if scales.point.get(s, 2) > 1 else (0, 1) for s in (a, b)})
     single: set[sp.Basic] = set()
     several: dict[tuple[Rational, ...], sp.Expr] = {}
     for moving in _cell(scales, [*kept, *rest[:1]], regime):
         if len(moving) == 1:
             ((symbol, exponent),) = moving.items()
             difference = sp.expand(-exponent * sp.sign(regime.growth[symbol]))
-            if RANGES.proved_sign(difference) is None and difference.subs(scales.point) > 0:
+            if ranges.proved_sign(difference) is None and difference.subs(scales.point) > 0:
                 single.add(_inequality(difference))
         else:
             row = tuple(scales.value(moving.get(s, sp.S.Zero)) for s in sizes)
@@ -395,9 +433,6 @@ def _conditions(
               for m in regime.orderings]  # fmt: skip
     needed = [sp.Lt(several[row], 1, evaluate=False) for row in _not_implied(list(several), stated)]
     return (*sorted(single, key=sp.default_sort_key), *sorted(needed, key=sp.default_sort_key))
-
-
-RANGES = Ordering({}, {b: (1, sp.oo), a: (1, sp.oo)})
 
 
 def _inequality(difference: sp.Expr) -> sp.Basic:

@@ -20,15 +20,14 @@ from fractions import Fraction as Rational
 from operator import add, mul
 from typing import Any
 
-import mpmath
 import sympy as sp
 
-from ... import precision
 from ...algebra.rational import Field, Fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
+from .traces import spectral_number
 
 Vector = tuple[Any, ...]
 WIDTH = 28  # coordinates: (scale, kind of exponent)
@@ -46,25 +45,6 @@ class Tie(OutsideTheoryError):
             f"the point lies on a wall: {ratio} ~ 1 there; fix this ratio, or say which is larger"
         )
         self.ratio = ratio
-
-
-def spectral_number(
-    atom: sp.Expr, point: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
-) -> sp.Expr:
-    """D_q(κ₀), h_q(κ₀) or a moment, summed over the spectrum to these digits."""
-    if spectrum is None:
-        raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
-    with precision.workdps(digits + 5):
-        if isinstance(atom, Moment):
-            n, j = map(int, atom.args)
-            value = spectrum.resolvent_sum(mpmath.mpf(0), n, 0, target=bool(j))
-        else:
-            order, place = atom.args
-            where = mpmath.mpmathify(sp.N(place.subs(point), digits + 5))
-            degrees = isinstance(atom, DegreesOfFreedom)
-            family = spectrum.degrees_of_freedom if degrees else spectrum.target_sum
-            value = family(where, int(order))
-        return sp.Float(value, digits)
 
 
 class TooShallow(OutsideTheoryError):
@@ -385,9 +365,7 @@ def monomial_power(
     return _settled(scales, total, scales.field.one)
 
 
-def _unfolded(
-    scales: Scales, vector: Vector, coefficient: Fraction
-) -> tuple[Vector, Fraction]:
+def _unfolded(scales: Scales, vector: Vector, coefficient: Fraction) -> tuple[Vector, Fraction]:
     """A coefficient that holds u^kind as a rational function of u gives it back to the monomial."""
     for (base, kind), element in scales.relations.items():
         if base in scales.field.position and base in used_symbols(scales, coefficient):
@@ -399,6 +377,7 @@ def _unfolded(
 
 
 def used_symbols(scales: Scales, coefficient: Fraction) -> set[sp.Symbol]:
+    """The symbols of the field that a coefficient holds."""
     parts = (coefficient.numer, coefficient.denom)
     return {s for p in parts for m in p for s, e in zip(scales.field.symbols, m) if e}
 

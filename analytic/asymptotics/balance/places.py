@@ -27,7 +27,8 @@ from ...errors import OutsideTheoryError
 from ...notation import b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
-from .multiseries import Scales, Series, spectral_number
+from .multiseries import Scales, Series
+from .traces import spectral_number
 
 SCAN = (60, -100)  # roots are looked for between 10^60 and 10^-100
 STEP = mpmath.mpf(10) ** mpmath.mpf("0.22")

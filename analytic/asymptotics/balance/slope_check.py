@@ -16,7 +16,7 @@ import sympy as sp
 
 from ... import precision
 from .dominant import BEYOND
-from .exact import exact_value, mode_law
+from .exact import exact_value
 from .limiting_form import LimitingForm, Problem
 from .regime_statement import MUCH
 
@@ -73,9 +73,9 @@ def measured_slope(
     with precision.workdps(digits):
         for power in logarithms:
             values = sizes_at(problem, form, point, mpmath.mpf(10) ** power)
-            exact = exact_value(problem, form, values, digits).value
-            known = {s: mpmath.mpmathify(v) for s, v in values.items()}
-            *_, total = form.partial_sums(values, mode_law(problem, known, values))
+            found = exact_value(problem, form, values, digits)
+            exact = found.value
+            *_, total = form.partial_sums(values, found.spectrum)
             left.append(abs(exact - wrong * total))
             whole.append(abs(exact))
         step = mpmath.log(mpmath.mpf(10) ** (logarithms[1] - logarithms[0]))

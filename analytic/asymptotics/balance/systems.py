@@ -18,8 +18,8 @@ from .traces import read_trace, traces_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...spectrum import Spectrum
     from ...free_probability import SelfConsistentEquations
+    from ...spectrum import Spectrum
 
 ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positive here
 

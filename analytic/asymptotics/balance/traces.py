@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import mpmath
 import sympy as sp
 
-from ...errors import OutsideTheoryError
-from ...spectral_functions import DegreesOfFreedom, TargetSum
+from ... import precision
+from ...errors import InputError, OutsideTheoryError
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 
 if TYPE_CHECKING:
+    from ...spectrum import Spectrum
     from .corner_sums import Corner
     from .multiseries import Series
 
@@ -101,6 +104,25 @@ def _split(main: sp.Symbol, shifts: list[tuple[sp.Expr, int]]) -> list[tuple[sp.
     return found
 
 
+def spectral_number(
+    atom: sp.Expr, point: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
+) -> sp.Expr:
+    """D_q(κ₀), h_q(κ₀) or a moment, summed over the spectrum to these digits."""
+    if spectrum is None:
+        raise InputError("spectrum", None, f"a spectrum, to evaluate {atom}")
+    with precision.workdps(digits + 5):
+        if isinstance(atom, Moment):
+            n, j = map(int, atom.args)
+            value = spectrum.resolvent_sum(mpmath.mpf(0), n, 0, target=bool(j))
+        else:
+            order, place = atom.args
+            where = mpmath.mpmathify(sp.N(place.subs(point), digits + 5))
+            degrees = isinstance(atom, DegreesOfFreedom)
+            family = spectrum.degrees_of_freedom if degrees else spectrum.target_sum
+            value = family(where, int(order))
+        return sp.Float(value, digits)
+
+
 def evaluate(
     expression: sp.Expr,
     images: Mapping[sp.Symbol, Series],
@@ -150,4 +172,4 @@ def compiled(
     return value
 
 
-__all__ = ["TracePart", "compiled", "evaluate", "read_trace", "traces_of"]
+__all__ = ["TracePart", "compiled", "evaluate", "read_trace", "spectral_number", "traces_of"]

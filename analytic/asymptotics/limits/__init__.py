@@ -6,6 +6,7 @@ two regimes at the optimal ridge are minimised over the ridge besides (`optimal`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ import sympy as sp
 from ... import arguments
 from ... import notation as symbols
 from ...errors import InputError
+from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.regime_statement import parse_regime
 from ..balance.systems import matrix_problem, static_problem
@@ -46,6 +48,7 @@ def limit(
     smaller: str = "N",
     terms: int = 3,
     at: Mapping[str, Any] | None = None,
+    spectrum: Spectrum | None = None,
 ) -> Any:
     """A limit: of the static loss in a named regime, or of anything in any statement.
 
@@ -60,6 +63,8 @@ def limit(
     smaller: "N" or "T", for the named regimes that hold on either side.
     terms: number of terms that are not zero, leading one included.
     at: sizes by name, near which the terms are ordered.
+    spectrum: of every deterministic matrix, in a statement: a power law (the default, symbolic in
+        b and a), white data (`Flat`), or any other list of modes.
 
     Raises `InputError` for an unknown regime and for missing or inadmissible exponents,
     `OutsideTheoryError` on a wall between two regimes and for what has no series. Sources:
@@ -73,7 +78,9 @@ def limit(
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
     """
     if regime is not None:
-        return _stated(quantity, regime, alpha, exponent, target_exponent, terms, at or {})
+        return _stated(
+            quantity, regime, alpha, exponent, target_exponent, terms, at or {}, spectrum
+        )
     regime = quantity
     name = regime_name(regime)
     terms = arguments.count("terms", terms)
@@ -113,27 +120,53 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
 
 def _stated(
     quantity: Any, regime: str, alpha: Any, exponent: Any, target: Any, terms: int,
-    at: Mapping[str, Any],
+    at: Mapping[str, Any], spectrum: Spectrum | None,
 ) -> LimitingForm:  # fmt: skip
     """The limiting form of a quantity in a statement."""
     terms = arguments.count("terms", terms)
-    b_value = _exponent("statement", alpha, exponent)
-    point = {symbols.b: sp.Rational(3, 2) if b_value is None else b_value}
-    if target is not None:
-        point[symbols.a] = exact_number(target)
-        if not point[symbols.a] > 1:
-            raise InputError("target_exponent", target, "a > 1, else the target power diverges")
+    if isinstance(spectrum, PowerLaw):
+        if not (alpha is exponent is target is None):
+            raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
+        exponent = spectrum.exponent
+        target = None if spectrum.isotropic else spectrum.target_exponent
+    point = _point(alpha, exponent, target)
     problem = (
         static_problem(quantity, target is None)
         if isinstance(quantity, str)
         else matrix_problem(quantity, target is None)
     )
+    if spectrum is not None:
+        problem = problem.with_spectrum(spectrum)
     names = {s.name: s for s in problem.sizes}
-    unknown = sorted(set(at) - set(names) - {"a", "b"})
+    near = {names[k]: exact_number(v) for k, v in at.items() if k in names and 0 < v < math.inf}
+    statement = parse_regime(regime, problem.sizes, point, near, problem.size)
+    others = {s.name for s in (*problem.parameters, *statement.values, *statement.ranked)}
+    unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
     if unknown:
         raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
-    near = {names[k]: exact_number(v) for k, v in at.items() if k in names}
-    return limiting_form(problem, parse_regime(regime, problem.sizes, point, near, problem.size), point, terms)
+    _check_sums(point, statement.infinite, problem.size)
+    return limiting_form(problem, statement, point, terms)
+
+
+def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
+    """b and a, for which the terms are ordered."""
+    if alpha is not None and exponent is not None:
+        raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
+    value = sp.Rational(3, 2) if exponent is None else exact_number(exponent)
+    value = value if alpha is None else 1 + exact_number(alpha)
+    if not value > 0:
+        raise InputError("exponent", value, "b = 1 + α > 0")
+    return {symbols.b: value} | ({} if target is None else {symbols.a: exact_number(target)})
+
+
+def _check_sums(point: Mapping[sp.Symbol, Any], infinite: frozenset[sp.Symbol], size: Any) -> None:
+    """At M = ∞ the trace and the power of the target must converge."""
+    if size not in infinite:
+        return
+    for name, symbol in (("exponent", symbols.b), ("target_exponent", symbols.a)):
+        if symbol in point and not point[symbol] > 1:
+            raise InputError(name, point[symbol], f"{symbol} > 1 at {size} = inf, else the sum "
+                             f"diverges; or a statement with a finite {size}")  # fmt: skip
 
 
 @cache

@@ -21,7 +21,7 @@ from ... import precision
 from ...errors import InputError
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
-from ..balance.multiseries import spectral_number
+from ..balance.traces import spectral_number
 from ..expansion import Expansion
 
 __all__ = ["Comparison", "Limit", "Setting", "numeric_series", "ratio"]
