@@ -164,9 +164,11 @@ def _exact_table(
     """The exact value at these sizes, and the sums of the terms."""
     import mpmath
 
+    from solvable.analytic.asymptotics.balance.exact_value import compare
+
     b = exponents["b"] if exponents["b"] is not None else 1 + (alpha or DEFAULT_ALPHA)
     values = {**at, "b": b} | ({} if exponents["a"] is None else {"a": exponents["a"]})
-    comparison = form.compare(values, DIGITS)
+    comparison = compare(form, values, DIGITS)
     rows = [(str(k + 1), output.decimal(p), mpmath.nstr(e, 3))
             for k, (p, e) in enumerate(zip(comparison.partial, comparison.errors))]  # fmt: skip
     by = comparison.certified_by

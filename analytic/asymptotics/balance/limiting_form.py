@@ -18,12 +18,11 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ... import precision
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Flat, PowerLaw, Spectrum
-from ..expansion import Ordering, exact_number
+from ..expansion import Ordering
 from .corner_sums import PREFACTOR, Corner, c
 from .dominant import BEYOND, Equation, Solution, solve
 from .multiseries import Scales, Series, TooShallow
@@ -151,27 +150,6 @@ class LimitingForm:
         body = " + ".join(str(t.expression) for t in self.terms).replace("+ -", "- ")
         return body if self.remainder is None else f"{body} + O({self.remainder.monomial})"
 
-    def compare(self, values: Mapping[str, Any], digits: int = 30) -> Comparison:
-        """The quantity itself at sizes, exponents and parameters by name, beside the terms.
-
-        Raises `InputError` where a size has no value.
-        """
-        from .exact import exact_value
-
-        assert self.problem is not None
-        symbols = {s.name: s for s in (*self.problem.sizes, *self.problem.parameters,
-                                       *self.regime.parameters, *self.regime.ranked, a, b,
-                                       lambda_plus)}  # fmt: skip
-        unknown = sorted(set(values) - set(symbols))
-        if unknown:
-            raise InputError("at", ", ".join(unknown), f"among {', '.join(sorted(symbols))}")
-        given = {symbols[name]: sp.oo if v == math.inf else exact_number(v)
-                 for name, v in values.items()}  # fmt: skip
-        with precision.workdps(digits + 10):
-            exact = exact_value(self.problem, self, given, digits)
-            sums = self.partial_sums(given, exact.spectrum)
-            return Comparison(exact.value, sums, exact.certified_by)
-
     def partial_sums(
         self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None = None
     ) -> tuple[Any, ...]:
@@ -196,20 +174,6 @@ class LimitingForm:
             if isinstance(meaning, Implicit) and symbol not in known:
                 known[symbol] = meaning.number(known, spectrum, digits)
         return known
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The exact value, the sums of the first terms, and what says that the root is physical."""
-
-    exact: Any
-    partial: tuple[Any, ...]
-    certified_by: str
-
-    @property
-    def errors(self) -> tuple[Any, ...]:
-        """Relative difference of each sum from the exact value."""
-        return tuple(abs(p / self.exact - 1) for p in self.partial)
 
 
 def number_of(

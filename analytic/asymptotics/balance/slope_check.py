@@ -16,7 +16,7 @@ import sympy as sp
 
 from ... import precision
 from .dominant import BEYOND
-from .exact import exact_value
+from .exact_value import exact_value
 from .limiting_form import LimitingForm, Problem
 from .regime_statement import MUCH
 
@@ -24,7 +24,7 @@ LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken
 
 
 @dataclass(frozen=True)
-class Slope:
+class RemainderSlope:
     """The measured and the claimed exponent of L in what is left, and in the quantity itself."""
 
     measured: float
@@ -63,7 +63,7 @@ def measured_slope(
     point: Mapping[sp.Symbol, Any],
     logarithms: tuple[float, float] = LOGARITHMS,
     wrong: Any = 1,
-) -> Slope:
+) -> RemainderSlope:
     """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected."""
     rest = form.remainder
     claimed = -float(rest.weight) if rest is not None else -float("inf")
@@ -85,7 +85,7 @@ def measured_slope(
                 return -float("inf")
             return float(mpmath.log(pair[1] / pair[0]) / step)
 
-        return Slope(slope(left), claimed, slope(whole), -float(form.terms[0].weight))
+        return RemainderSlope(slope(left), claimed, slope(whole), -float(form.terms[0].weight))
 
 
-__all__ = ["Slope", "measured_slope", "sizes_at"]
+__all__ = ["RemainderSlope", "measured_slope", "sizes_at"]

@@ -21,6 +21,7 @@ from ... import precision
 from ...errors import InputError
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
+from ..balance.exact_value import Comparison
 from ..balance.traces import spectral_number
 from ..expansion import Expansion
 
@@ -140,19 +141,6 @@ class Setting:
             noise=mpmath.mpmathify(self.noise),
             digits=max(15, mpmath.mp.dps - DIGITS_AT_RISK),
         )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Exact value, the series truncated after 1, 2, … terms, and relative differences."""
-
-    exact: Any
-    partial: tuple[Any, ...]
-
-    @property
-    def errors(self) -> tuple[Any, ...]:
-        """Relative difference of each truncation from the exact value."""
-        return tuple(abs(p / self.exact - 1) for p in self.partial)
 
 
 @dataclass(frozen=True)

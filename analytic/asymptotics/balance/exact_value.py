@@ -23,6 +23,7 @@ from ...errors import InputError, OutsideTheoryError, SolvableError
 from ...notation import a, b, lambda_plus
 from ...power_sums import power_sum
 from ...spectrum import PowerLaw, Spectrum
+from ..expansion import exact_number
 from .dominant import BEYOND
 from .limiting_form import LimitingForm, Problem, number_of
 from .traces import compiled
@@ -33,7 +34,7 @@ MAX_STEPS = 200
 
 
 @dataclass(frozen=True)
-class Exact:
+class ExactValue:
     """A value, the unknowns behind it, and what says that they are the physical ones."""
 
     value: Any
@@ -47,7 +48,7 @@ def exact_value(
     form: LimitingForm,
     values: Mapping[sp.Symbol, Any],
     digits: int = 30,
-) -> Exact:
+) -> ExactValue:
     """The output of the problem at numbers for every size, b, a and parameter.
 
     ``form`` says which sizes are infinite and gives the root to start from.
@@ -69,7 +70,44 @@ def exact_value(
         output = compiled(_at_limits(problem.output, form), [*known, *unknowns])
         value = output({**known, **unknowns}, mode_sum)
     words = "the certified solution" if certified else "the root that the series points to"
-    return Exact(value, unknowns, words, spectrum)
+    return ExactValue(value, unknowns, words, spectrum)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Exact value, the series truncated after 1, 2, … terms, and relative differences.
+
+    ``certified_by`` says why the exact value is the physical one, where that is not built in.
+    """
+
+    exact: Any
+    partial: tuple[Any, ...]
+    certified_by: str = ""
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        """Relative difference of each truncation from the exact value."""
+        return tuple(abs(p / self.exact - 1) for p in self.partial)
+
+
+def compare(form: LimitingForm, values: Mapping[str, Any], digits: int = 30) -> Comparison:
+    """The quantity itself at sizes, exponents and parameters by name, beside the terms.
+
+    Raises `InputError` where a size has no value.
+    """
+    problem = form.problem
+    assert problem is not None
+    known = (*problem.sizes, *problem.parameters, *form.regime.parameters, *form.regime.ranked)
+    symbols = {s.name: s for s in (*known, a, b, lambda_plus)}
+    unknown = sorted(set(values) - set(symbols))
+    if unknown:
+        raise InputError("at", ", ".join(unknown), f"among {', '.join(sorted(symbols))}")
+    given = {symbols[name]: sp.oo if v == math.inf else exact_number(v)
+             for name, v in values.items()}  # fmt: skip
+    with precision.workdps(digits + GUARD):
+        found = exact_value(problem, form, given, digits)
+        sums = form.partial_sums(given, found.spectrum)
+    return Comparison(found.value, sums, found.certified_by)
 
 
 def mode_law(
@@ -201,4 +239,4 @@ def _root(at: Callable[[Any], Any], start: Any) -> Any:
     raise OutsideTheoryError("no root of the equations near the one that the series points to")
 
 
-__all__ = ["Exact", "exact_value", "mode_law"]
+__all__ = ["Comparison", "ExactValue", "compare", "exact_value", "mode_law"]
