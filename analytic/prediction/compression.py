@@ -1,15 +1,19 @@
 r"""Free compression: T of P points, where the eigenvectors are delocalised.
 
 The kernel matrix of a subset is a compression of that of the pool, and if the eigenvectors of
-the pool are those of a Haar rotation the two are free. With λ = eig(K)/P, L = λ/(λ + κ) over all P
-modes (those of λ = 0 included), z = ΣL, q = ΣL² and t = z/P, κ solves
+the pool are those of a Haar rotation the two are free. It is the site formula (`sites`) with one κ
+for all sites. With λ = eig(K)/P, L = λ/(λ + κ) over all P modes (those of λ = 0 included), z = ΣL,
+q = ΣL² and t = z/P, κ solves
 
     T κ (1 − z/T)(1 − z/N) = r (1 − t),
 
-    E_test = (T/P) Σ(1 − L)² c²/[T(1 − 2t + q/P) − q̂ + z²/P],
-    E_train = (1 − z/T)² E_test,       q̂ = [q(N − 2z) + z²]/(N − q),  q̂ = q for N = ∞,
+and for N = ∞
 
-so that generalised cross-validation, E_train/(1 − z/T)², is exact here.
+    E_test = (T/P) Σ(1 − L)² c²/[T(1 − 2t + q/P) − q + z²/P],      E_train = (1 − z/T)² E_test,
+
+so that generalised cross-validation, E_train/(1 − z/T)², is exact here. For N random features
+c² (1 − L)² in the sum becomes c² (1 − L)[1 − L + L (z − q)/(N − q)], and q in the second place
+[q(N − 2z) + z²]/(N − q).
 """
 
 from __future__ import annotations
@@ -64,8 +68,9 @@ def _one(
         kappa = float(np.exp(brentq(excess, bottom, top, xtol=1e-14, rtol=1e-14)))
     part = values / (values + kappa)
     z, q = float(part.sum()), float((part**2).sum())
+    shared = 0.0 if np.isinf(n) else (z - q) / (n - q)
+    lost = float(np.sum((1 - part) * (1 - part + part * shared) * (system.power + noise)))
     spread = q if np.isinf(n) else (q * (n - 2 * z) + z**2) / (n - q)
-    lost = float(np.sum((1 - part) ** 2 * (system.power + noise)))
     test = t * lost / (t * (1 - 2 * z / pool + q / pool) - spread + z**2 / pool) / pool
     return test, (1 - z / t) ** 2 * test, kappa, z
 

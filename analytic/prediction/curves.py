@@ -78,9 +78,6 @@ def predict(
     arguments.positive_or_infinite("features", features)
     arguments.nonnegative("noise", noise)
     system = eigensystem(matrix, y)
-    if system.values[-1] < -1e-8 * system.values[0]:
-        raise InputError("kernel", f"an eigenvalue {system.values[-1]:.3g}", "a positive "
-                         "semi-definite matrix")  # fmt: skip
     columns = y.shape[1]
     free = free_compression(system, sizes, ridge, features, noise * columns)
     book = textbook(system, sizes, ridge, features, noise * columns)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..loss import static_loss
 from ..spectrum import Empirical
 
@@ -50,6 +51,9 @@ def eigensystem(matrix: np.ndarray, targets: np.ndarray) -> Eigensystem:
     """
     values, vectors = np.linalg.eigh(matrix)
     power = np.sum((vectors.T @ targets) ** 2, axis=1)
+    if values[0] < -1e-8 * max(values[-1], 0) or not values[-1] > 0:
+        raise InputError("kernel", f"an eigenvalue {values[0]:.3g}", "a positive semi-definite "
+                         "matrix that is not zero")  # fmt: skip
     values = np.where(values > len(values) * 1e-15 * values[-1], values, 0.0)
     return Eigensystem(values[::-1].copy(), power[::-1].copy())
 

@@ -1,0 +1,144 @@
+r"""How far a table determines a parameter: profile likelihood and bootstrap.
+
+The profile of a coordinate is the objective minimised over all others. With the scale S_j of its
+rise, the variance of the residuals for least squares and ⟨ψ²⟩/⟨ψ′⟩ for an M-estimator of errors
+that are alike (`covariance`),
+
+    2 [profile(θ_j) − profile(θ̂_j)]/S_j ≤ F_{1, n−p}(level)
+
+is the interval of θ_j. A profile that stays below on a side leaves the parameter unbounded there:
+it is undetermined, and so is one whose interval spans more than a factor `WIDEST`.
+
+Sources: Hampel et al. 1986, sec. 7.2 (tests of M-estimators); Huber 1967 (C); Efron 1979.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import f as fisher
+
+from .huber import Model, reweighted, score
+
+FARTHEST = 12.0  # in logarithms
+ROUNDS, CLOSE = 16, 0.04  # of the search for an end
+LONGEST = 3.0  # step of a coordinate
+SINGULAR = 1e-10  # a direction that the rows do not determine has a finite, huge variance
+WIDEST = 100.0
+CHUNK = 500
+
+
+def inside(residual: np.ndarray, delta: float) -> np.ndarray:
+    """⟨ψ′⟩ at every row: the probability of a residual within δ, by a Gaussian kernel."""
+    if np.isinf(delta):
+        return np.ones(len(residual))
+    scale = min(float(np.std(residual)), float(np.quantile(np.abs(residual), 0.75)) / 1.15)
+    width = 1.06 * max(scale, 1e-300) * len(residual) ** -0.2
+    smooth = ndtr((delta - residual) / width) - ndtr((-delta - residual) / width)
+    return np.maximum(smooth, 1e-300)
+
+
+def threshold(scale: float, rows: int, parameters: int, level: float) -> float:
+    """The rise of the objective at the ends of an interval.
+
+    >>> round(threshold(2.0, 10**6, 3, 0.95), 2)  # χ²₁ = 3.84
+    3.84
+    """
+    return scale * float(fisher.ppf(level, 1, max(rows - parameters, 1))) / 2
+
+
+def covariance(
+    model: Model, theta: np.ndarray, delta: float, log_loss: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(C, S): the covariance of θ̂, and for every coordinate the scale of the objective's rise.
+
+    C = H⁻¹ (Jᵀ diag ψ² J) H⁻¹ n/(n − p), H = Jᵀ diag ψ′ J, so that errors may differ between
+    rows, and S_j = C_jj/(H⁻¹)_jj; for least squares C = s² H⁻¹ and S = s².
+    """
+    value, jacobian = model(theta[None])
+    residual, j = value[0] - log_loss, jacobian[0]
+    n, p = j.shape
+    squared = score(residual, delta) ** 2 * n / max(n - p, 1)
+    scaling = np.sqrt(np.maximum(np.sum(j**2, axis=0), 1e-300))
+    j = j / scaling
+    hessian = (j.T * inside(residual, delta)) @ j
+    inverse = np.linalg.inv(hessian + SINGULAR * np.trace(hessian) / p * np.eye(p))
+    if np.isinf(delta):
+        error = np.mean(squared) * inverse
+        scale = np.full(p, np.mean(squared))
+    else:
+        error = inverse @ (j.T * squared) @ j @ inverse
+        own = np.diag(inverse)
+        scale = np.divide(np.diag(error), own, out=np.full(p, np.mean(squared)), where=own > 0)
+    return error / np.outer(scaling, scaling), scale
+
+
+def profile_end(
+    model: Model, theta: np.ndarray, objective: float, log_loss: np.ndarray, delta: float,
+    index: int, direction: np.ndarray, limit: float, least: np.ndarray | None = None,
+) -> float:  # fmt: skip
+    """How far θ_index moves, with the sign of ``direction``, until the profile rises by ``limit``.
+
+    ``direction`` is the step of all coordinates, two standard errors long, along which the profile
+    is expected; ±∞ where it does not rise enough within `FARTHEST`, or above the bound ``least``.
+    """
+    held = np.zeros(len(theta), bool)
+    held[index] = True
+    sign, length = np.sign(direction[index]), abs(direction[index])
+    near, far = (0.0, 0.0), (np.inf, np.inf)  # (distance, root of the rise) inside and outside
+    goal = float(np.sqrt(limit))
+    farthest = FARTHEST
+    if least is not None and sign < 0:
+        farthest = min(farthest, float(theta[index] - least[index]))
+    last, distance = theta, float(min(np.clip(length, 1e-9, 2.0), farthest) or 1e-9)
+    for _ in range(ROUNDS):
+        moved = direction / length * (distance - abs(last[index] - theta[index]))
+        start = last + moved * min(1.0, LONGEST / max(float(np.abs(moved).max()), 1e-300))
+        start[index] = theta[index] + sign * distance
+        tolerance = 1e-3 * limit / max(objective, 1e-300)
+        for width in (30 * delta, delta):
+            found = reweighted(model, start[None], log_loss, width, held=held, least=least,
+                               steps=25, tolerance=tolerance)  # fmt: skip
+            start = found.theta[0]
+            if np.isinf(delta):
+                break
+        root = float(np.sqrt(max(found.objective[0] - objective, 0.0)))
+        if abs(root / goal - 1) < CLOSE:
+            return sign * (distance + (goal - root) * distance / root)
+        if root < goal:
+            near, last = (distance, root), found.theta[0]
+            if distance >= farthest:
+                return float(sign * np.inf)
+        else:
+            far = (distance, root)
+        if np.isinf(far[0]):
+            ahead = distance * goal / max(root, 1e-9 * goal)
+            distance = min(farthest, float(np.clip(ahead, 1.3 * distance, 8 * distance)))
+        else:
+            share = float(np.clip((goal - near[1]) / (far[1] - near[1]), 0.1, 0.9))
+            distance = near[0] + share * (far[0] - near[0])
+    return float(sign * (distance if np.isfinite(far[0]) else np.inf))
+
+
+def bootstrap(
+    model: Model, theta: np.ndarray, log_loss: np.ndarray, delta: float, draws: int,
+    seed: int = 0, workers: int = 2, steps: int = 60,
+) -> np.ndarray:  # fmt: skip
+    """θ̂ of ``draws`` tables of rows drawn with replacement, shape (draws, p).
+
+    The numbers depend on the seed alone.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(log_loss)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+
+    def part(start: int) -> np.ndarray:
+        c = counts[start : start + CHUNK]
+        starts = np.broadcast_to(theta, (len(c), len(theta)))
+        return reweighted(model, starts, log_loss, delta, counts=c, steps=steps,
+                          tolerance=1e-7).theta  # fmt: skip
+
+    with ThreadPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(part, range(0, draws, CHUNK))))

@@ -1,0 +1,161 @@
+"""Learning curves from kernel matrices: against training on subsets, and one another."""
+
+import numpy as np
+import pytest
+
+from solvable.analytic.errors import InputError
+from solvable.analytic.prediction import KERNELS, as_targets, kernel_matrix, predict
+from solvable.analytic.prediction.compression import free_compression
+from solvable.analytic.prediction.sites import medium, site_errors
+from solvable.analytic.prediction.textbook import eigensystem, textbook
+from solvable.validation.subset_training import measure
+
+
+def pool(points=240, inputs=6, seed=0):
+    """Inputs with a decaying spectrum, and a target that is partly noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((points, inputs)) / np.arange(1, inputs + 1)
+    y = np.sin(3 * x[:, 0]) + x[:, 1] ** 2 + 0.3 * rng.standard_normal(points)
+    return x, y[:, None]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_site_formula_is_what_training_shows(kernel):
+    x, y = pool()
+    k = kernel_matrix(x, kernel)
+    sizes = np.array([30, 80, 120])
+    found, trained = predict(k, y, sizes, 0.1), measure(k, y, sizes, 0.1, 60)
+    slack = 0.03 * trained.mean + 4 * trained.standard_error
+    np.testing.assert_array_less(np.abs(found.predicted - trained.mean), slack)
+    if kernel != "linear":  # which has no more modes than inputs
+        uncorrected = found.others["textbook-uncorrected"]
+        assert np.all(np.abs(uncorrected - trained.mean)[1:] > slack[1:])
+
+
+def test_random_features_are_what_training_shows():
+    x, y = pool()
+    k = kernel_matrix(x, "relu")
+    few, wide = (predict(k, y, [40, 100], 0.01, features=n) for n in (20, np.inf))
+    for found, other, features in ((few, wide, 20), (wide, few, np.inf)):
+        trained = measure(k, y, [40, 100], 0.01, 200, features=features)
+        off = np.abs(found.predicted - trained.mean)
+        slack = 0.03 * trained.mean + 3 * trained.standard_error
+        np.testing.assert_array_less(off, slack)
+        assert abs(other.predicted[1] - trained.mean[1]) > off[1]
+
+
+def test_label_noise_is_what_training_shows():
+    x, y = pool()
+    k = kernel_matrix(x, "rbf")
+    found = predict(k, y, [60], 0.3, noise=0.5)
+    trained = measure(k, y, [60], 0.3, 20, noise=0.5, seed=1)
+    clean = predict(k, y, [60], 0.3).predicted
+    assert found.predicted[0] > clean[0] + 0.5  # noise of the test labels alone is 0.5
+    assert found.predicted[0] == pytest.approx(trained.mean[0], rel=0.05)
+
+
+def test_haar_vectors_make_free_compression_exact():
+    rng = np.random.default_rng(3)
+    points = 300
+    vectors = np.linalg.qr(rng.standard_normal((points, points)))[0]
+    values = points * np.arange(1, points + 1.0) ** -1.5
+    matrix, y = (vectors * values) @ vectors.T, vectors[:, :60].sum(axis=1)[:, None]
+    sizes = [40, 100, 150]
+    for features in (np.inf, 120.0):
+        free = free_compression(eigensystem(matrix, y), sizes, 0.5, features)
+        for i, size in enumerate(sizes):
+            site = site_errors(matrix, y, medium(matrix, size, 0.5, features))
+            assert site.test == pytest.approx(free.test[i], rel=0.06)
+            assert site.train == pytest.approx(free.train[i], rel=0.06)
+    book = textbook(eigensystem(matrix, y), sizes, 0.5)
+    assert np.all(book.uncorrected < book.test)
+
+
+def test_site_errors_solve_their_equations():
+    x, y = pool(80)
+    k = kernel_matrix(x, "laplace").matrix
+    at = medium(k, 30, 0.2, 50.0)
+    g, share = at.diagonal, 30 / 80
+    np.testing.assert_allclose(at.kappa, 0.2 + (1 - share) / g, rtol=1e-7)
+    resolvent = np.linalg.inv(at.compression * k + np.diag(at.kappa))
+    np.testing.assert_allclose(at.resolvent, resolvent, atol=1e-9)
+    assert 1 / at.compression == pytest.approx(1 + np.trace(k @ resolvent) / 50, rel=1e-7)
+    # the test error is a derivative: yᵀ𝒢y with a ridge 1/ε on the points left out
+    found = site_errors(k, y, at)
+    energy = [float(y[:, 0] @ _average(k, share, 0.2, 50.0, e) @ y[:, 0]) for e in (0.0, 1e-5)]
+    assert found.test == pytest.approx((energy[1] - energy[0]) / 1e-5 / 50, rel=1e-3)
+
+
+def _average(k, share, ridge, features, epsilon):
+    """𝒢 by plain iteration, with a ridge 1/ε on the points left out."""
+    kappa, c = np.full(len(k), 1.0), 1.0
+    for _ in range(400):
+        g_matrix = np.linalg.inv(c * k + np.diag(kappa))
+        g = np.diag(g_matrix)
+        h = 1 / g - kappa
+        kappa = 1 / (share / (h + ridge) + (1 - share) * epsilon / (1 + epsilon * h)) - h
+        c = 1 / (1 + np.trace(k @ g_matrix) / features)
+    return np.linalg.inv(c * k + np.diag(kappa))
+
+
+def test_permuting_and_scaling_change_nothing():
+    x, y = pool(100)
+    base = predict(kernel_matrix(x, "ntk"), y, [20, 50], 0.1)
+    order = np.random.default_rng(1).permutation(100)
+    moved = predict(kernel_matrix(x[order] * 1000, "ntk"), y[order], [50, 20], 0.1)
+    np.testing.assert_allclose(moved.predicted[::-1], base.predicted, rtol=1e-7)
+    doubled = predict(kernel_matrix(x, "ntk").matrix * 2, y, [20, 50], 0.2)
+    np.testing.assert_allclose(doubled.predicted, base.predicted, rtol=1e-7)
+    two = predict(kernel_matrix(x, "ntk"), np.hstack([y, 2 * y]), [20, 50], 0.1)
+    np.testing.assert_allclose(two.predicted, 5 * base.predicted, rtol=1e-7)
+
+
+def test_kernels_are_those_of_their_definitions():
+    x = np.array([[3.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    scale = np.sqrt(np.mean(np.sum(x**2, axis=1)))
+    distance = np.linalg.norm(x[:, None] - x, axis=2)
+    length = np.median(distance[np.triu_indices(3, 1)])
+    laplace = kernel_matrix(x, "laplace")
+    np.testing.assert_allclose(laplace.matrix, np.exp(-distance / length), atol=1e-12)
+    assert laplace.length == pytest.approx(length)
+    given = kernel_matrix(x, "rbf", 0.7).matrix
+    np.testing.assert_allclose(given, np.exp(-(distance**2) / 2 / 0.49), atol=1e-12)
+    np.testing.assert_allclose(kernel_matrix(x, "linear").matrix, x @ x.T / scale**2, atol=1e-12)
+
+
+def test_targets():
+    assert as_targets(np.array([0, 1, 1, 0]), 4).shape == (4, 1)
+    assert as_targets(np.arange(3).repeat(10), 30).shape == (30, 3)
+    assert as_targets(np.arange(30), 30).shape == (30, 1)  # no classes: all different
+    assert as_targets(["x", "y", "x", "y"], 4).tolist()[0] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [([1, 1, 1, 1], "nothing|two or more"), ([1, 2, 3], "one per sample"),
+     ([1, 2, 3, np.nan], "finite"), (["a", "b", "c", "d"], "classes")],
+)  # fmt: skip
+def test_bad_labels_are_refused(labels, said):
+    with pytest.raises(InputError, match=said):
+        as_targets(labels, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"samples": [100]}, {"samples": [0]}, {"ridge": 0}, {"ridge": -1}, {"features": 0},
+     {"noise": -1}, {"kernel": np.ones((3, 4))}, {"kernel": -np.eye(100)},
+     {"targets": np.full(100, np.nan)}, {"targets": np.ones(99)}],
+)  # fmt: skip
+def test_bad_arguments_are_refused(change):
+    x, y = pool(100)
+    given = {
+        "kernel": kernel_matrix(x, "rbf"),
+        "targets": y,
+        "samples": [10],
+        "ridge": 0.1,
+    } | change
+    with pytest.raises(InputError):
+        predict(**given)
+    for data in (np.zeros((5, 2)), np.full((5, 2), np.nan), np.ones(5), np.ones((5, 2))):
+        with pytest.raises(InputError):
+            kernel_matrix(data, "rbf")
