@@ -71,7 +71,8 @@ def as_text(derivation: Derivation, step: Step | None = None) -> str:
     """Title, steps with claims, reasons and sources, and the conclusion; or one step."""
     if step:
         return "\n".join(_step(step, derivation)[1:])
-    lines = [derivation.title, "=" * len(derivation.title), ""]
+    title = _wrapped(derivation.title)
+    lines = [title, "=" * max(map(len, title.splitlines())), ""]
     lines.append(_wrapped(prose(derivation.summary, derivation)))
     if derivation.references:
         lines.append(_wrapped("After " + cite(derivation.references) + "."))

@@ -56,3 +56,24 @@ def test_symbols_are_found_by_name():
     assert symbol("N") is N and symbol("N") != sp.Symbol("N")
     with pytest.raises(sv.InputError, match="one of"):
         symbol("nothing")
+
+
+def test_lists_of_eigenvalues_are_spectra_as_solvers_give_them():
+    assert sv.static_loss([1, 0.5], 1, 5) == sv.static_loss(sv.Empirical([1, 0.5]), 1, 5)
+    found = np.linalg.eigvalsh(np.diag([2.0, 1.0, 0.0]) - 1e-17)  # ascending, one at -1e-17
+    with pytest.warns(UserWarning, match=r"rounding errors|sorted"):
+        assert sv.Empirical(found).eigenvalues().tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("wrong", [[[1.0, 0.5]], [], ["a"], [1, np.nan], [-1, 1]])
+def test_what_is_no_spectrum_is_refused_by_the_name_of_the_argument(wrong):
+    with pytest.raises(sv.InputError, match="eigenvalues"):
+        sv.Empirical(np.array(wrong) if wrong == [[1.0, 0.5]] else wrong)
+
+
+def test_the_names_that_users_look_for_are_there_and_say_what_they_need():
+    for name in ("dynamics", "limit", "allocate", "optimal_ridge", "derive", "static_loss"):
+        assert callable(getattr(sv, name)) and name in dir(sv)
+    text = " ".join(sv.static_loss.__doc__.split())
+    assert "Source: solvable-model paper" in text and "Raises `InputError`" in text
+    assert "broadcasting" in text

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import mpmath
 import pytest
@@ -161,3 +162,17 @@ def test_module_and_imports_are_light():
         [sys.executable, "-m", "solvable.derivations", "--version"], capture_output=True, text=True
     )
     assert result.returncode == 0 and "solvable" in result.stdout
+
+
+def test_a_missing_folder_is_said_with_the_option(capsys, tmp_path):
+    assert main(["export", "test-loss", "--to", str(tmp_path / "no" / "where.tex")]) == 2
+    said = capsys.readouterr().err
+    assert "--to" in said and "no such folder" in said and "Errno" not in said
+
+
+def test_every_page_on_a_spectrum_says_how_an_own_one_is_given(capsys):
+    for command in ("loss", "dynamics", "limit", "allocate", "map"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert "--spectrum" in capsys.readouterr().out, command
+    assert "--spectrum" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
