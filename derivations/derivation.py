@@ -37,11 +37,11 @@ class Step:
     """
 
     name: str
-    claim: Any
+    claim: sp.Basic
     reason: str
     check: Check
     source: Reference | None = None
-    wrong: tuple[Any, ...] = ()
+    wrong: tuple[sp.Basic, ...] = ()
     supports: str | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Step:
         """The verdict of the check on the claim."""
         return self.check(self.claim)
 
-    def with_claim(self, claim: Any) -> Step:
+    def with_claim(self, claim: sp.Basic) -> Step:
         """The same step with another claim (a wrong one, to test the check)."""
         return replace(self, claim=claim)
 
@@ -62,7 +62,7 @@ class Step:
         reason: str,
         check: Check,
         source: Reference | None = None,
-        wrong: tuple[Any, ...] = (),
+        wrong: tuple[sp.Basic, ...] = (),
     ) -> Step:
         """A further check of the same claim."""
         return Step(name, self.claim, reason, check, source, wrong or self.wrong, self.name)

@@ -130,3 +130,18 @@ def test_what_is_wrong_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "d": {"a"}}) == []
     assert repeated([("x", 1), ("x", 2), ("y", 1)]) == {"x": ["1", "2"]}
     assert "analytic.resolvent.equation" in GRAPH["analytic.resolvent.path"]
+
+
+def test_one_style_of_import():
+    """Inside a room relative, between rooms ``from solvable.ROOM…``; never by the bare name."""
+    for path, tree in FILES.items():
+        room = path.parts[0]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                first, *rest = (node.module or "").split(".")
+                assert node.level or first not in FLOORS, f"{path} imports {node.module}"
+                assert not (first == "solvable" and rest[:1] == [room]), f"{path}: {node.module}"
+                depth = len(path.parts) - 1
+                assert node.level <= depth, f"{path} leaves its room by {'.' * node.level}"
+            elif isinstance(node, ast.Import):
+                assert not any(a.name.startswith("solvable") for a in node.names), path

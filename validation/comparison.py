@@ -17,6 +17,7 @@ that 1/s effects show, and are stated (`Ratio.bias`).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from solvable.analytic.errors import InputError
 
 from .cells import Cell
 from .statistics import LEVEL, Estimate, Extrapolation, Judgement, estimate, extrapolate, verdict
+from .store import Store
 from .sweep import Status, sweep
 from .training import simulate
 
@@ -187,8 +189,8 @@ def simulate_cases(
     scales: Sequence[int] = SCALES,
     seeds: int = 50,
     root_seed: int = 0,
-    executor: Any = None,
-    store: Any = None,
+    executor: Executor | None = None,
+    store: Store | None = None,
     progress: Callable[[Status], None] | None = None,
 ) -> Simulated:
     """Simulate every case at every scale; keywords as in `validation.sweep.sweep`.

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
 
 import numpy as np
 
 from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegression
+from solvable.analytic.training_rule import Learner
 
 from .cells import Cell, with_irreducible
 from .ensembles import draw_tile
@@ -89,7 +89,7 @@ def realise(cell: Cell, seed: Seed) -> Draw:
 
 
 @singledispatch
-def trained(learner: Any, kernel: Array, variance: float, value: float) -> Array:
+def trained(learner: Learner, kernel: Array, variance: float, value: float) -> Array:
     """A with θ = A y after training on φ = ``kernel`` (N, T) of variance σ_u², scored at value."""
     raise TypeError(f"no dense form of {learner}")
 

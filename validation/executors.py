@@ -263,7 +263,7 @@ def _quiet(package: str) -> Iterator[None]:
             each.setLevel(level)
 
 
-def worker_count(executor: Any) -> int:
+def worker_count(executor: Executor) -> int:
     """How many calls the executor runs at a time, as far as it says.
 
     >>> worker_count(SerialExecutor())

@@ -170,7 +170,7 @@ def explain(error: BaseException) -> str:
 class _Run:
     """One sweep in progress: what waits, what is in flight, what has come back."""
 
-    def __init__(self, function: Function, cells: Sequence[Any], executor: Any) -> None:
+    def __init__(self, function: Function, cells: Sequence[Any], executor: Executor) -> None:
         self.function, self.cells, self.executor = function, cells, executor
         self.workers = worker_count(executor)
         self.window = 1 if isinstance(executor, SerialExecutor) else 2 * self.workers
@@ -272,7 +272,7 @@ def sweep(
     seeds: int | Sequence[int] = 1,
     *,
     root_seed: int = 0,
-    executor: Executor | Any | None = None,
+    executor: Executor | None = None,
     store: Store | None = None,
     progress: Callable[[Status], None] | None = None,
 ) -> SweepResult:

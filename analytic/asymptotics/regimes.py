@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..errors import InputError
@@ -107,8 +108,8 @@ class _Candidate:
 
 def size_map(
     spectrum: PowerLaw,
-    features: Sequence[float],
-    samples: Sequence[float],
+    features: ArrayLike,
+    samples: ArrayLike,
     *,
     noise: float = 0.0,
     tolerance: float = 0.25,
@@ -318,7 +319,7 @@ def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: fl
 
 
 def time_map(
-    exponent: Any, target_exponent: Any, features: Sequence[float], times: Sequence[float]
+    exponent: Any, target_exponent: Any, features: ArrayLike, times: ArrayLike
 ) -> RegimeMap:
     """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
 

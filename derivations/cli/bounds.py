@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 PATIENCE = 2.0
 LINE_SECONDS = 10.0
@@ -138,7 +137,7 @@ def bounded(arguments: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-def resume_hint(arguments: Any) -> str:
+def resume_hint(arguments: argparse.Namespace) -> str:
     """How to go on after an interrupt."""
     store = getattr(arguments, "store", None)
     if store is None:

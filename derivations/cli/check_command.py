@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _claims(
-    derived: Sequence[str], simulated: Sequence[str], executor: Any, simulate: Any
+    derived: Sequence[str],
+    simulated: Sequence[str],
+    executor: Executor,
+    simulate: Callable[[str], Evidence],
 ) -> Iterator[tuple[dict[str, Any], ReportRow]]:
     """(JSON form, row of the report) of each claim, as they are decided."""
     yield from _derivations(derived, executor)
@@ -121,7 +125,9 @@ def _claims(
         yield dict(summary(evidence)), experiment_row(evidence)
 
 
-def _derivations(names: Sequence[str], executor: Any) -> Iterator[tuple[dict[str, Any], ReportRow]]:
+def _derivations(
+    names: Sequence[str], executor: Executor
+) -> Iterator[tuple[dict[str, Any], ReportRow]]:
     """All derivations at once, one cell each."""
     if not names:
         return

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+import sympy as sp
+
 from solvable.analytic.errors import InputError
 from solvable.analytic.typesetting import one_line
 
@@ -97,7 +99,9 @@ def _proof_sentence(proof: PlanarComparison) -> str:
 
 
 def _print_text(
-    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+    equations: SelfConsistentEquations,
+    proof: PlanarComparison | None,
+    arguments: argparse.Namespace,
 ) -> None:
     if arguments.show_pencil:
         _print_pencil(equations)
@@ -131,7 +135,9 @@ def _print_pencil(equations: SelfConsistentEquations) -> None:
 
 
 def _print_latex(
-    equations: SelfConsistentEquations, proof: PlanarComparison | None, arguments: Any
+    equations: SelfConsistentEquations,
+    proof: PlanarComparison | None,
+    arguments: argparse.Namespace,
 ) -> None:
     if arguments.show_pencil:
         from solvable.analytic.free_probability.naming import pencil_latex
@@ -145,7 +151,7 @@ def _print_latex(
 def _print_json(
     equations: SelfConsistentEquations,
     proof: PlanarComparison | None,
-    arguments: Any,
+    arguments: argparse.Namespace,
     found: dict[str, Any],
 ) -> None:
     from solvable.analytic.free_probability.naming import pencil_rows
@@ -170,5 +176,5 @@ def _print_json(
     output.print_json(data)
 
 
-def _equation(equation: Any) -> str:
+def _equation(equation: sp.Eq) -> str:
     return f"{equation.lhs} = {equation.rhs}"

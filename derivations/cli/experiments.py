@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from solvable.validation.experiments import catalogue as experiments
 from solvable.validation.experiments.evaluate import Evidence, evaluate
 from solvable.validation.progress import progress_bar
 from solvable.validation.store import Store
-from solvable.validation.sweep import SweepResult, sweep
+from solvable.validation.sweep import Function, SweepResult, sweep
 
 from . import bounds
 from . import options as types
@@ -96,7 +97,7 @@ def identity(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, A
 
 
 @contextlib.contextmanager
-def workers(arguments: argparse.Namespace, alone: bool = False) -> Iterator[Any]:
+def workers(arguments: argparse.Namespace, alone: bool = False) -> Iterator[Executor]:
     """The executor that the options ask for; ``alone``: one task, for which no pool is started."""
     if arguments.dask is not None:
         with dask_cluster(arguments.dask) as executor:
@@ -126,7 +127,7 @@ def opened_store(arguments: argparse.Namespace, names: Sequence[str]) -> Iterato
 
 
 def experiment_runner(
-    arguments: argparse.Namespace, executor: Any, store: Store | None
+    arguments: argparse.Namespace, executor: Executor, store: Store | None
 ) -> Callable[[str], Evidence]:
     """A function that runs one experiment by name."""
     local = 0 if arguments.dask is not None else worker_count(executor)
@@ -134,7 +135,9 @@ def experiment_runner(
     def run(name: str) -> Evidence:
         with bounds.bar_is_drawn(), progress_bar(name) as progress:
 
-            def simulate(function: Any, cells: Sequence[Any], seeds: Sequence[int]) -> SweepResult:
+            def simulate(
+                function: Function, cells: Sequence[Any], seeds: Sequence[int]
+            ) -> SweepResult:
                 return sweep(
                     function, cells, seeds, root_seed=arguments.root_seed, executor=executor,
                     store=store, progress=progress,

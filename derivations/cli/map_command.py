@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from collections.abc import Sequence
 
+import numpy as np
+
+from solvable.analytic.asymptotics.regimes import RegimeMap, size_map, time_map
 from solvable.analytic.errors import InputError
 
 from . import options as types
@@ -33,9 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     types.add_json(parser)
 
 
-def _grid(name: str, ends: Any, default: tuple[float, float], cells: int) -> Any:
-    import numpy as np
-
+def _grid(
+    name: str, ends: Sequence[float] | None, default: tuple[float, float], cells: int
+) -> np.ndarray:
     low, high = (float(x) for x in ends) if ends and len(ends) == 2 else default
     if (ends and len(ends) != 2) or not low < high:
         raise InputError(name, ",".join(map(str, ends or ())), "LOW,HIGH with LOW < HIGH")
@@ -64,9 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _size_chart(arguments: argparse.Namespace, cells: int) -> Any:
-    from solvable.analytic.asymptotics.regimes import size_map
-
+def _size_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
     return size_map(
         types.power_law_of(arguments, "which law holds where is known for power laws"),
         _grid("--features", arguments.features, (10, 1e5), cells),
@@ -76,9 +77,7 @@ def _size_chart(arguments: argparse.Namespace, cells: int) -> Any:
     )
 
 
-def _time_chart(arguments: argparse.Namespace, cells: int) -> Any:
-    from solvable.analytic.asymptotics.regimes import time_map
-
+def _time_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
     types.unused(arguments, "--time", "samples", "noise", "tolerance")
     law = types.power_law_of(arguments, "which law holds when is known for power laws, M = ∞")
     if law.size < math.inf:
@@ -91,7 +90,7 @@ def _time_chart(arguments: argparse.Namespace, cells: int) -> Any:
     )
 
 
-def _print(chart: Any) -> None:
+def _print(chart: RegimeMap) -> None:
     """The map in letters, one per regime, then the borders."""
     letters = "abcdefghijklmnop"
     wide = max(len(f"{y:.2g}") for y in chart.y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -131,7 +132,7 @@ def _eigenvalues(text: str) -> tuple[str, list[float]]:
     return name.strip(), values
 
 
-def _float(text: str) -> Any:
+def _float(text: str) -> complex | float:
     try:
         number = complex(text.replace(" ", "").replace("i", "j"))
     except ValueError:
@@ -139,7 +140,7 @@ def _float(text: str) -> Any:
     return number if number.imag else number.real
 
 
-def _fraction(text: str) -> Any:
+def _fraction(text: str) -> Fraction:
     try:
         return types.exact(text)
     except argparse.ArgumentTypeError as problem:

@@ -8,12 +8,15 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
 
 from . import bounds
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FLOAT_DIGITS = 15
 
@@ -140,7 +143,7 @@ def _looks_numeric(cell: Any) -> bool:
     return True
 
 
-def console(stderr: bool = False) -> Any:
+def console(stderr: bool = False) -> Console:
     """A rich console; without a terminal it is wide enough not to fold tables."""
     from rich.console import Console
 

@@ -14,6 +14,7 @@ from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation.cases import Findings, quick_look
 from solvable.validation.progress import progress_bar
+from solvable.validation.statistics import Judgement
 
 from .. import catalogue
 from ..checks import FiniteSize, Statistical, Verdict
@@ -126,7 +127,7 @@ def comparison_rows(comparison: Findings) -> list[tuple[str, ...]]:
     return rows
 
 
-def verdicts(comparison: Findings) -> list[tuple[str, Any]]:
+def verdicts(comparison: Findings) -> list[tuple[str, Judgement]]:
     """The verdict on each kind of loss that was simulated."""
     both = (("test loss", comparison.test), ("training loss", comparison.train))
     return [(label, verdict) for label, verdict in both if verdict is not None]

@@ -10,8 +10,6 @@ same function of κ, for every spectrum, target, noise and ridge.
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
 
 from solvable.analytic.free_probability import SelfConsistentEquations
@@ -23,7 +21,7 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Exact, rational
 from ..derivation import Step
-from ..relations import Equality, Equivalent, Expectation, as_relation
+from ..relations import Equality, Equivalent, Expectation, Relation, as_relation
 from .pairings import Planar
 
 gcv, test = Expectation(sp.Symbol("GCV")), Expectation(sp.Symbol("L_test"))
@@ -48,7 +46,7 @@ def generalised_cross_validation() -> Parts:
     shift = in_spectral_functions(ratio.relations[0].rhs)
     residual_freedom = sp.Symbol("T", positive=True) * z / ratio.unknown_symbols[0]
 
-    def on_shell(claim: Any) -> sp.Expr:
+    def on_shell(claim: Relation) -> sp.Expr:
         return rational((claim.lhs - claim.rhs).subs(z, shift))
 
     estimate = Step(

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from ..checks import Verdict, passes_if
-from ..relations import Expectation, Minimiser
+from ..relations import Expectation, Minimiser, Relation
 
 
 def draw(rows: int, columns: int, generator: random.Random) -> sp.Matrix:
@@ -91,14 +91,14 @@ class OnMatrices:
     averaged: Mapping[str, sp.Expr] = field(default_factory=dict)
     seeds: Sequence[int] = (0, 1, 2)
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         for seed in self.seeds:
             residual = self._residual(claim, random.Random(seed))
             if any(sp.simplify(entry) != 0 for entry in residual):
                 return passes_if(False, f"the sides differ on the matrices of seed {seed}")
         return passes_if(True, f"exact on {len(self.seeds)} draws of random rational matrices")
 
-    def _residual(self, claim: Any, generator: random.Random) -> list[sp.Expr]:
+    def _residual(self, claim: Relation, generator: random.Random) -> list[sp.Expr]:
         everything = [claim.lhs, claim.rhs, *self.definitions.values()]
         variable = claim.args[2].name if isinstance(claim, Minimiser) else None
         matrices: dict[str, Any] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 
@@ -12,6 +11,7 @@ from solvable.analytic.free_probability import SelfConsistentEquations
 from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
 
 from ..checks import Verdict, passes_if
+from ..relations import Relation
 
 ORDER = 4
 
@@ -30,13 +30,13 @@ class Planar:
     The moments are compared exactly, order by order in 1/z.
     """
 
-    with_claim: Callable[[Any], SelfConsistentEquations]
+    with_claim: Callable[[Relation], SelfConsistentEquations]
 
     @classmethod
     def relation(cls, equations: SelfConsistentEquations, index: int) -> Planar:
         """The claim takes the place of relation ``index``."""
 
-        def with_claim(claim: Any) -> SelfConsistentEquations:
+        def with_claim(claim: Relation) -> SelfConsistentEquations:
             relations = list(equations.relations)
             sides = (_in_traces(side, equations) for side in (claim.lhs, claim.rhs))
             relations[index] = sp.Eq(*sides, evaluate=False)
@@ -49,7 +49,7 @@ class Planar:
         """The claim's right side takes the place of the value of the expression."""
         return cls(lambda claim: equations.with_value(_in_traces(claim.rhs, equations)))
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         comparison = self.with_claim(claim).prove_planar(ORDER)
         if not comparison.orders:
             return Verdict("undecided", "no order could be compared")

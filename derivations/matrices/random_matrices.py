@@ -132,7 +132,7 @@ def corrupted_pencil(blocks: sp.BlockMatrix) -> sp.BlockMatrix:
     return sp.BlockMatrix(rows)
 
 
-def _corrupted(relation: Any, size: sp.Expr) -> Relation:
+def _corrupted(relation: sp.Eq, size: sp.Expr) -> Relation:
     """A wrong equation: one side raised by one part in ``size`` (or by one, if the other is 0)."""
     if relation.rhs == 0:
         return equation(relation.lhs + 1, 0)
