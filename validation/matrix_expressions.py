@@ -19,7 +19,7 @@ import numpy as np
 import sympy as sp
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.free_probability import MatrixModel, SelfConsistentEquations
+from solvable.analytic.free_probability import Derived, MatrixModel, SelfConsistentEquations
 from solvable.analytic.free_probability.expression import evaluate
 from solvable.analytic.free_probability.models import expression
 from solvable.analytic.slopes import log_slope
@@ -93,6 +93,9 @@ _SCALARS: dict[str, dict[str, complex]] = {
     "difference-of-wisharts": {"z": 6.0},
     "neural-tangent-kernel": {"z": 0.5, "a": 0.8, "b": 0.6, "s": 0.3},
     "nonlinear-features-loss": {"z": 0.5, "a": 0.8, "b": 0.6},
+    "log-determinant": {"z": 5.0},
+    "random-feature-log-determinant": {"z": 5.0},
+    "wigner-log-determinant": {"z": 3.0, "sigma": 1.0},
     "wigner-plus-two": {"z": 3.0, "sigma": 1.0},
     "ridge-variance": {"z": 0.5, "sigma": 0.5},
     "ridge-variance-shift": {"z": 0.5, "sigma": 0.5},
@@ -150,13 +153,11 @@ def draw_matrices(
     return drawn
 
 
-def _symbols(equations: SelfConsistentEquations) -> dict[str, sp.Symbol]:
+def _symbols(equations: Derived) -> dict[str, sp.Symbol]:
     return {symbol.name: symbol for symbol in equations.all_scalars()}
 
 
-def sample(
-    equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
-) -> np.ndarray:
+def sample(equations: Derived, instance: Instance, scale: int, draws: int, seed: int) -> np.ndarray:
     """The expression on ``draws`` independent draws at ``scale`` times the base size.
 
     Remembered by the equations: every claim about an expression is compared with the same draws.
@@ -167,9 +168,7 @@ def sample(
     return equations.memory[key]
 
 
-def _draw(
-    equations: SelfConsistentEquations, instance: Instance, scale: int, draws: int, seed: int
-) -> np.ndarray:
+def _draw(equations: Derived, instance: Instance, scale: int, draws: int, seed: int) -> np.ndarray:
     symbols = _symbols(equations)
     dimensions = {symbols[n]: int(d) * scale for n, d in instance.dimensions.items()}
     scalars = {symbols[n]: v for n, v in instance.scalars.items()}
@@ -183,7 +182,7 @@ def _draw(
     return np.asarray(values)
 
 
-def theory(equations: SelfConsistentEquations, instance: Instance, scale: int) -> complex:
+def theory(equations: Derived, instance: Instance, scale: int) -> complex:
     """The derived value at ``scale`` times the base size."""
     dimensions = {name: int(d) * scale for name, d in instance.dimensions.items()}
     solution = equations.solve({**dimensions, **instance.scalars}, instance.scaled(scale))
@@ -191,7 +190,7 @@ def theory(equations: SelfConsistentEquations, instance: Instance, scale: int) -
 
 
 def prove_by_simulation(
-    equations: SelfConsistentEquations,
+    equations: Derived,
     instance: Instance,
     scales: Sequence[int] = (1, 2, 4, 8),
     draws: int = 24,

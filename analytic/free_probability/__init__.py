@@ -1,9 +1,11 @@
 """From a matrix expression to its self-consistent equations, derived, reduced and proved."""
 
 from .declarations import Eigenvalue, MatrixModel
-from .equations import NamedUnknown, SelfConsistentEquations, derive
+from .deriving import Derived, derive
+from .equations import NamedUnknown, SelfConsistentEquations
 from .expression import evaluate, trace
 from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean, resolvent_means
+from .function_equations import FunctionEquations
 from .pencil import Pencil
 from .planar import PlanarComparison
 from .realisation import build_pencil
@@ -12,8 +14,10 @@ from .spectral_trace import SpectralTrace
 from .text import parse_declarations, parse_expression
 
 __all__ = [
+    "Derived",
     "Eigenvalue",
     "ExactMean",
+    "FunctionEquations",
     "LinearSystem",
     "MatrixModel",
     "NamedUnknown",

@@ -43,7 +43,9 @@ class SelfConsistentEquations:
 
     * ``relations``: one equation for each unknown of ``unknowns``;
     * ``linear``: the linear systems of two-point unknowns, already solved in ``value``;
-    * ``value``: the expression, exact to leading order in the dimensions.
+    * ``value``: the expression, exact to leading order in the dimensions;
+    * ``read_from_blocks``: whether it is φ of traces of the block resolvent, as it is unless a
+      logarithm is taken.
 
     Made by `derive`, with its errors; its own `solve`, `density`, `limit` and `prove_planar` raise
     `InputError` for numbers that are missing, `PrecisionError` where no root is certified. Traces
@@ -66,6 +68,7 @@ class SelfConsistentEquations:
     relations: tuple[sp.Eq, ...]
     value: sp.Expr
     output_symbol: sp.Symbol | None
+    read_from_blocks: bool = True
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -145,9 +148,10 @@ class SelfConsistentEquations:
 
     def prove_planar(self, order: int = 4) -> PlanarComparison:
         """Compare moments with non-crossing pairings, exactly, to this order in 1/z."""
-        from .planar import compare
+        from . import log_moments, planar
 
-        return compare(self, order)
+        room = planar if self.read_from_blocks else log_moments
+        return room.compare(self, order)
 
     def solve(
         self,

@@ -18,7 +18,7 @@ matrix for instance, is refused: inside its spectrum the equations would be wron
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -41,6 +41,7 @@ from sympy.matrices.expressions import (
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
+from .matrix_function import MatrixFunction
 
 Word = tuple[Any, ...]
 Polynomial = dict[Word, sp.Expr]
@@ -413,6 +414,9 @@ def evaluate(
     if isinstance(expression, BlockMatrix):
         rows = expression.blocks.tolist()
         return np.block([[evaluate(block, matrices, scalars) for block in row] for row in rows])
+    if isinstance(expression, MatrixFunction):
+        matrix = evaluate(expression.arg, matrices, scalars)
+        return _by_eigenvalues(matrix, np.exp if expression.name == "exp" else np.log)
     inner = [evaluate(arg, matrices, scalars) for arg in expression.args]
     if isinstance(expression, MatAdd):
         return sum(inner[1:], inner[0])
@@ -423,7 +427,9 @@ def evaluate(
             product = product * factor if scalar else product @ factor
         return product
     if isinstance(expression, (Inverse, MatPow)):
-        return _evaluate_power(inner[0], sp.sympify(expression.args[1]))
+        exponent = expression.args[1]
+        whole = isinstance(expression, Inverse) or exponent.is_Integer
+        return _evaluate_power(inner[0], int(exponent) if whole else inner[1])
     raise OutsideTheoryError(f"{expression}: {type(expression).__name__} cannot be evaluated")
 
 
@@ -443,11 +449,19 @@ def _evaluate_leaf(
     return None
 
 
-def _evaluate_power(matrix: np.ndarray, exponent: sp.Expr) -> np.ndarray:
-    if exponent.is_Integer:
-        return np.linalg.matrix_power(matrix, int(exponent))
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.clip(eigenvalues, 0, None) ** float(exponent)) @ vectors.T
+def _evaluate_power(matrix: np.ndarray, exponent: Any) -> np.ndarray:
+    if isinstance(exponent, int):
+        return np.linalg.matrix_power(matrix, exponent)
+    return _by_eigenvalues(matrix, lambda x: np.clip(x, 0, None) ** float(np.real(exponent)))
+
+
+def _by_eigenvalues(matrix: np.ndarray, function: Callable[[Any], Any]) -> np.ndarray:
+    """A function of a matrix with real eigenvalues, symmetric or similar to one that is."""
+    if np.allclose(matrix, np.conj(matrix.T), rtol=1e-10, atol=1e-14):
+        eigenvalues, vectors = np.linalg.eigh(matrix)
+        return (vectors * function(eigenvalues)) @ np.conj(vectors.T)
+    eigenvalues, vectors = np.linalg.eig(matrix)
+    return np.linalg.solve(vectors.T, (vectors * function(eigenvalues.real)).T).T
 
 
 def _evaluate_scalar(

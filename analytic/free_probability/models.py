@@ -19,8 +19,8 @@ from functools import cache
 
 from ..errors import InputError
 from .declarations import MatrixModel
+from .deriving import derive as derive_expression
 from .equations import SelfConsistentEquations
-from .equations import derive as derive_expression
 from .text import parse_declarations
 
 
@@ -53,10 +53,17 @@ class MatrixExpression:
         """The self-consistent equations (computed once in a process)."""
         return _derived(self)
 
+    def derive_anew(self) -> SelfConsistentEquations:
+        """The same without memory."""
+        found = derive_expression(self.text, self.declarations())
+        if not isinstance(found, SelfConsistentEquations):
+            raise TypeError(f"{self.name} is an integral over its equations")
+        return found
+
 
 @cache
 def _derived(expression: MatrixExpression) -> SelfConsistentEquations:
-    return derive_expression(expression.text, expression.declarations())
+    return expression.derive_anew()
 
 
 SAMPLE = "sqrt(L)*Z*Z.T*sqrt(L)"
@@ -70,6 +77,7 @@ STUDENT = f"inv({OTHER} + z*I)*{OTHER}"
 RIDGE = f"inv({SAMPLE} + z*I)"
 RESIDUAL = f"(I - Z.T*sqrt(L)*{RIDGE}*sqrt(L)*Z)"
 FEATURES = "inv((a*U*X + b*Q)*(a*U*X + b*Q).T + z*I)*(a*U*X + b*Q)"
+
 
 def _row(
     name: str, title: str, text: str, *declared: str, **others: tuple[str, ...]
@@ -156,6 +164,12 @@ _ALL = (
          "Generalised cross-validation: training loss over squared residual degrees of freedom",
          f"(z^2*Tr(W*{RIDGE}*{SAMPLE}*{RIDGE}) + sigma^2*Tr({RESIDUAL}*{RESIDUAL})/T)"
          f"/(1 - Tr({SAMPLE}*{RIDGE})/T)^2", "Z:M,T:1/T", "L:M", "W:M", "L,W"),
+    _row("log-determinant", "Log determinant of a sample covariance",
+         f"Tr(log({SAMPLE} + z*I))", "Z:M,T:1/T", "L:M"),
+    _row("random-feature-log-determinant", "Log determinant of the random-feature kernel",
+         f"Tr(log({FLOW} + z*I))", "A:N,M:1/N", "Z:M,T:1/T", "L:M"),
+    _row("wigner-log-determinant", "Log determinant of a deformed Wigner matrix",
+         "Tr(log(z*I + L + W))", "W:M:sigma^2/M", "L:M"),
     _row("sum-of-wisharts", "Sum of two Wishart matrices",
          "tr(inv(X*X.T + Y*Y.T + z*I))", "X:M,T:1/T", "Y:M,N:1/N"),
     _row("difference-of-wisharts", "Difference of two Wishart matrices",

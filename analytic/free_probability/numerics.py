@@ -179,7 +179,7 @@ def _differs(
     work = parts.numbers.points * modes * parts.pencil.size**2
     mixed = not given.is_diagonal(list(given.eigenvalues))
     suspect = np.isnan(value)
-    if work <= LARGEST_CHECK and not mixed:
+    if work <= LARGEST_CHECK and not mixed and equations.read_from_blocks:
         other = block_value(equations, parts, root)
         with np.errstate(invalid="ignore"):
             close = np.abs(value - other) <= AGREEMENT * np.abs(value)

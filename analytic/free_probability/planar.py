@@ -328,7 +328,7 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
         )
     key = ("pairings", order)  # the same for every claim about this expression
     if key not in equations.memory:
-        ground = _ground(equations)
+        ground = ground_of(equations)
         right = _pairings(equations, ground, order)
         equations.memory[key] = (ground, right)
     ground, right = equations.memory[key]
@@ -336,19 +336,11 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     def shown(value: Fraction) -> sp.Expr:
         return value.as_expr().xreplace({slot: atom for atom, slot in ground.traces.items()})
 
-    for known in STARTS:
-        if (key, known) not in equations.memory:
-            equations.memory[key, known] = starting_series(equations, ground, known)
-        start = equations.memory[key, known]
-        lows = (abs(s.valuation) for s in start.values() if s.coefficients)
-        cut = right.cut + 2 + max(lows, default=0)
-        try:
-            solution = newton(equations, ground, start, cut)
-            break
-        except NotASolutionError as problem:
-            defect, where = shown(problem.defect), problem.order
-    else:
-        return PlanarComparison((where,), (defect,), (sp.S.Zero,), (defect,))
+    found = solution_series(equations, ground, right.cut, key)
+    if isinstance(found, NotASolutionError):
+        defect = shown(found.defect)
+        return PlanarComparison((found.order,), (defect,), (sp.S.Zero,), (defect,))
+    solution, cut = found
     left = ground.expander(equations.spectral, solution, cut)(equations.value)
     last = min(left.cut, right.cut)
     orders = range(min(left.valuation, right.valuation, last - order), last + 1)
@@ -360,7 +352,29 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     )
 
 
-def _ground(equations: SelfConsistentEquations) -> Ground:
+def solution_series(
+    equations: SelfConsistentEquations, ground: Ground, least: int, key: Any
+) -> tuple[dict[sp.Symbol, Laurent], int] | NotASolutionError:
+    """The kept unknowns as power series to order ``least`` and a little beyond, and that order.
+
+    What is wrong, if the relations do not hold on the solution that decays as 1/z.
+    """
+    problem: NotASolutionError | None = None
+    for known in STARTS:
+        if (key, known) not in equations.memory:
+            equations.memory[key, known] = starting_series(equations, ground, known)
+        start = equations.memory[key, known]
+        lows = (abs(s.valuation) for s in start.values() if s.coefficients)
+        cut = least + 2 + max(lows, default=0)
+        try:
+            return newton(equations, ground, start, cut), cut
+        except NotASolutionError as defect:
+            problem = defect
+    assert problem is not None
+    return problem
+
+
+def ground_of(equations: SelfConsistentEquations) -> Ground:
     """Symbols for all traces, or, where sums do not commute, random rational matrices."""
     formulas = [*equations.system.unexpanded.values(), *equations.system.outputs]
     if any(formula.has(SumInverse) for formula in formulas):

@@ -6,8 +6,9 @@ r"""The text form of expressions and declarations, read by recursive descent; no
     postfix    := atom (".T" | ".H" | ".I")*
     atom       := number | name | function "(" expression ")" | "(" expression ")"
 
-Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``sqrt`` (of a scalar or a
-symmetric deterministic matrix), ``transpose``. ``I`` is the identity of the size that fits.
+Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``transpose``; of a matrix,
+by its eigenvalues, ``log``, ``exp``, ``sqrt`` and powers (``sqrt`` of a scalar too). ``I`` is the
+identity of the size that fits. Traces may be added, multiplied, divided and raised to whole powers.
 A name is a declared matrix, a dimension, or else a scalar; undeclared capitals are errors.
 
 ``.T`` is the transpose; ``.H`` the adjoint, which is the same for real matrices and the one to
@@ -32,12 +33,13 @@ from .. import notation as papers
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
 from .expression import trace
+from .matrix_function import NAMES, MatrixFunction
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[^\W\d]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
 )
 _MAX_LENGTH, _MAX_DEPTH, _MAX_POWER = 4000, 60, 12
-_ENTRYWISE = {"relu", "tanh", "sin", "cos", "exp", "log", "erf", "sigmoid", "abs", "sign", "max"}
+_ENTRYWISE = {"relu", "tanh", "sin", "cos", "erf", "sigmoid", "abs", "sign", "max"}
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,11 @@ class _ExpressionParser:
 
     def power(self, base: Any, exponent: Any, first: int) -> Any:
         rational = isinstance(exponent, sp.Rational) and abs(exponent) <= _MAX_POWER
-        if not rational:
-            raise InputError("exponent", self.since(first), f"a number up to {_MAX_POWER}")
+        symbolic = isinstance(exponent, sp.Expr) and isinstance(base, MatrixExpr)
+        symbolic = symbolic and not (exponent.is_number or exponent.has(sp.Trace))
+        if not rational and not symbolic:
+            allowed = f"a number up to {_MAX_POWER}; a scalar as exponent of a matrix"
+            raise InputError("exponent", self.since(first), allowed)
         if isinstance(base, Unit):
             return Unit(base.coefficient**exponent)
         if isinstance(base, MatrixExpr):
@@ -267,12 +272,24 @@ class _ExpressionParser:
         if name == "sqrt":
             return Unit(sp.sqrt(value.coefficient)) if isinstance(value, Unit) else value**sp.S.Half
         where = self.since(first)
+        if name in NAMES:
+            return self.function(name, value, where)
         if name.lower() in _ENTRYWISE:
             raise OutsideTheoryError(
                 f"{where}: the entrywise function {name} is not rational in the matrix; use its "
                 "Gaussian equivalent c₁ X + c₂ Θ with an independent Gaussian Θ"
             )
-        raise InputError("function", where, "one of tr, Tr, inv, sqrt, transpose")
+        raise InputError("function", where, "one of tr, Tr, inv, sqrt, log, exp, transpose")
+
+    def function(self, name: str, value: Any, where: str) -> Any:
+        """log or exp of a square matrix, by its eigenvalues."""
+        if isinstance(value, Unit) or not isinstance(value, MatrixExpr):
+            allowed = f"{name} of a matrix; give the value of a scalar {name} in numbers"
+            raise InputError("function", where, allowed)
+        if value.rows != value.cols:
+            allowed = f"the {name} of a square matrix (by its eigenvalues, not by its entries)"
+            raise InputError("function", where, allowed)
+        return MatrixFunction(name, value)
 
     def trace(self, name: str, value: Any, first: int) -> Any:
         if isinstance(value, Unit) and name == "tr":

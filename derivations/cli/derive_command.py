@@ -20,7 +20,7 @@ from . import numeric_options, output
 from . import options as types
 
 if TYPE_CHECKING:
-    from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
+    from solvable.analytic.free_probability import Derived, PlanarComparison
 
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
 EPILOG = """\
@@ -99,7 +99,7 @@ def _proof_sentence(proof: PlanarComparison) -> str:
 
 
 def _print_text(
-    equations: SelfConsistentEquations,
+    equations: Derived,
     proof: PlanarComparison | None,
     arguments: argparse.Namespace,
 ) -> None:
@@ -123,7 +123,7 @@ def _print_text(
         print(_proof_sentence(proof))
 
 
-def _print_pencil(equations: SelfConsistentEquations) -> None:
+def _print_pencil(equations: Derived) -> None:
     from solvable.analytic.free_probability.naming import pencil_rows
 
     pencil = equations.pencil
@@ -135,7 +135,7 @@ def _print_pencil(equations: SelfConsistentEquations) -> None:
 
 
 def _print_latex(
-    equations: SelfConsistentEquations,
+    equations: Derived,
     proof: PlanarComparison | None,
     arguments: argparse.Namespace,
 ) -> None:
@@ -149,7 +149,7 @@ def _print_latex(
 
 
 def _print_json(
-    equations: SelfConsistentEquations,
+    equations: Derived,
     proof: PlanarComparison | None,
     arguments: argparse.Namespace,
     found: dict[str, Any],

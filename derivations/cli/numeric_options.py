@@ -16,7 +16,7 @@ from . import options as types
 from . import output
 
 if TYPE_CHECKING:
-    from solvable.analytic.free_probability import SelfConsistentEquations
+    from solvable.analytic.free_probability import Derived
 
 DRAWS = 16
 
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--simulate", action="store_true", help=f"compare with {DRAWS} draws at these sizes")
 
 
-def numbers(equations: SelfConsistentEquations, arguments: argparse.Namespace) -> dict[str, Any]:
+def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything that was asked for in numbers."""
     wanted = [n for n in ("density", "support", "simulate", "digits") if getattr(arguments, n)]
     if arguments.at is None:
@@ -51,8 +51,11 @@ def numbers(equations: SelfConsistentEquations, arguments: argparse.Namespace) -
             density = equations.density(points, parameters, matrices)
             found["density"] = [[float(x), float(d)] for x, d in zip(points, density)]
         if arguments.support:
+            from solvable.analytic.free_probability import FunctionEquations
             from solvable.analytic.free_probability.support import support_of
 
+            if isinstance(equations, FunctionEquations):
+                raise InputError("--support", "an integral", "a resolvent tr(inv(B + z*I))")
             support = support_of(equations, parameters, matrices)
             found["support"] = [list(interval) for interval in support.intervals]
             found["atoms"] = [list(atom) for atom in support.atoms]
@@ -62,7 +65,7 @@ def numbers(equations: SelfConsistentEquations, arguments: argparse.Namespace) -
 
 
 def _value(
-    equations: SelfConsistentEquations,
+    equations: Derived,
     values: dict[str, str],
     matrices: dict[str, list[float]],
     arguments: argparse.Namespace,
@@ -89,7 +92,7 @@ def _value(
 
 
 def _simulated(
-    equations: SelfConsistentEquations, values: dict[str, str], matrices: dict[str, Any]
+    equations: Derived, values: dict[str, str], matrices: dict[str, Any]
 ) -> dict[str, Any]:
     """Mean and standard error of the expression over draws at these very sizes."""
     import numpy as np

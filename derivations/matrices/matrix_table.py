@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import sympy as sp
 
-from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations, derive
+from solvable.analytic.free_probability import PlanarComparison, SelfConsistentEquations
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 from solvable.analytic.typesetting import one_line
 
@@ -100,8 +100,7 @@ def rows() -> Iterator[Row]:
         return prove_by_simulation(equations, instance(name), SCALES, DRAWS, SEED)
 
     for name, expression in EXPRESSIONS.items():
-        model = expression.declarations()
-        equations, derived = _timed(partial(derive, expression.text, model))
+        equations, derived = _timed(expression.derive_anew)
         planar, planar_time = _timed(partial(equations.prove_planar, ORDER))
         scaling, simulation_time = _timed(partial(simulated, name, equations))
         outcome = "" if scaling.holds else "FAILS: "

@@ -55,7 +55,7 @@ def test_primes_name_the_second_frequency():
         ("tr(inv(L - L))", "inv(L - L)"),
         ("tr(L)/0", "non-zero"),
         ("tr(L/L)", "L/L"),
-        ("tr(L**z)", "L**z"),
+        ("tr(L**tr(L))", "L**tr(L)"),
         ("tr(L**1000)", "L**1000"),
         ("det(L)", "det(L)"),
         ("tr(L) $ 2", "$"),
@@ -74,7 +74,7 @@ def test_bad_text_names_the_part(text, part):
     assert part in str(caught.value), str(caught.value)
 
 
-@mark.parametrize("text", ["tr(relu(X)*X.T)", "tr(tanh(L))", "tr(exp(L))"])
+@mark.parametrize("text", ["tr(relu(X)*X.T)", "tr(tanh(L))", "tr(sigmoid(L))"])
 def test_entrywise_functions_are_outside(text):
     with raises(OutsideTheoryError, match="not rational"):
         parse_expression(text, MODEL)

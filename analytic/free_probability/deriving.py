@@ -1,0 +1,50 @@
+"""`derive`: what an expression is, and which theory derives it.
+
+* traces of words and inverses (`equations`);
+* traces of functions of matrices, log, exp, non-integer powers (`function_equations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sympy as sp
+from sympy.matrices.expressions import MatrixExpr
+
+from . import equations
+from .declarations import MatrixModel
+from .equations import SelfConsistentEquations
+from .expression import trace
+from .function_equations import FunctionEquations, derive_functions
+from .matrix_function import functions_in
+from .text import parse_expression
+
+Derived = SelfConsistentEquations | FunctionEquations
+
+
+def derive(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()) -> Derived:
+    """Derive the reduced self-consistent equations of an expression.
+
+    ``expression``: a matrix expression (its normalised trace is taken), a rational function of
+    traces, or text for `parse_expression`.
+
+    >>> from solvable.analytic.free_probability import derive, parse_declarations
+    >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+    >>> print(derive("tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))", model))
+    z = kappa*(1 - D_1(kappa)/T)
+    value = (1 - D_1(kappa)/M)/z
+    >>> print(derive("Tr(log(sqrt(L)*X*X.T*sqrt(L) + z*I))", model))
+    z = kappa*(1 - D_1(kappa)/T)
+    value = M*log(z/kappa) + T*log(T/(T - D_1(kappa))) - D_1(kappa) + Tr[log(lambda + kappa)]
+    """
+    if isinstance(expression, str):
+        expression = parse_expression(expression, model, scalars)
+    if isinstance(expression, MatrixExpr):
+        expression = trace(expression)
+    expression = sp.sympify(expression)
+    if functions_in(expression, model):
+        names = {s.name for s in model.scalars()}
+        names |= {str(s) for s in expression.free_symbols}
+        return derive_functions(expression, model, names)
+    return equations.derive(expression, model)

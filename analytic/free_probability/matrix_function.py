@@ -1,0 +1,151 @@
+r"""Functions of a matrix inside a trace: log E, exp E, and E^a with a that is no whole number.
+
+A function of a symmetric matrix acts on its eigenvalues. It is not an entrywise function, which
+has no such meaning for the trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from sympy.core.symbol import Str
+from sympy.matrices.expressions import (
+    Inverse,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    MatrixSymbol,
+    Trace,
+    Transpose,
+)
+
+from ..errors import InputError, OutsideTheoryError
+from .declarations import MatrixModel
+
+NAMES = ("log", "exp")
+
+
+class MatrixFunction(MatrixExpr):  # type: ignore[misc]
+    """``name`` of a square matrix, by its eigenvalues.
+
+    >>> M = sp.Symbol("M", positive=True)
+    >>> MatrixFunction("log", sp.MatrixSymbol("L", M, M))
+    log(L)
+    """
+
+    def __new__(cls, name: Any, matrix: MatrixExpr) -> MatrixFunction:
+        text = str(name)
+        if text not in NAMES:
+            raise InputError("function of a matrix", text, "one of " + ", ".join(NAMES))
+        if matrix.rows != matrix.cols:
+            raise InputError(text, matrix, "the function of a square matrix")
+        return sp.Basic.__new__(cls, Str(text), matrix)
+
+    @property
+    def name(self) -> str:
+        """log or exp."""
+        return str(self.args[0])
+
+    @property
+    def arg(self) -> MatrixExpr:
+        """The matrix."""
+        return self.args[1]
+
+    @property
+    def shape(self) -> Any:
+        """The shape of the matrix."""
+        return self.arg.shape
+
+    def doit(self, **_: Any) -> MatrixFunction:
+        """Itself."""
+        return self
+
+    def _eval_transpose(self) -> MatrixFunction:
+        return MatrixFunction(self.name, Transpose(self.arg).doit())
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{self.name}({printer._print(self.arg)})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\{self.name}\left({printer._print(self.arg)}\right)"
+
+    def _pretty(self, printer: Any) -> Any:
+        form = printer._print(self.arg).parens()
+        return type(printer._print(self.arg))(
+            *type(printer._print(self.arg))(*form).left(self.name)
+        )
+
+
+@dataclass(frozen=True)
+class Function:
+    """log x, exp x (exponent None) or x^exponent, of ``matrix``, at ``node`` of an expression."""
+
+    kind: str
+    matrix: MatrixExpr
+    node: MatrixExpr
+    exponent: sp.Expr = sp.S.One
+
+
+def function_of(node: Any, model: MatrixModel) -> Function | None:
+    """What function a node is; None if it is rational in the matrices."""
+    if isinstance(node, MatrixFunction):
+        return Function(node.name, node.arg, node)
+    if not isinstance(node, MatPow) or isinstance(node, Inverse):
+        return None
+    base, exponent = node.args[0], sp.sympify(node.args[1])
+    if exponent.is_Integer:
+        return None
+    half = exponent.is_Rational and exponent.q == 2 and exponent > 0
+    letter = base.arg if isinstance(base, Transpose) else base
+    if half and isinstance(letter, MatrixSymbol) and letter.name in model.fixed:
+        return None  # a letter of the theory
+    return Function("power", base, node, exponent)
+
+
+def functions_in(expression: Any, model: MatrixModel) -> list[Function]:
+    """The outermost functions of an expression, in an order that does not depend on hashing."""
+    found: list[Function] = []
+    for node in sorted(sp.sympify(expression).args, key=sp.default_sort_key):
+        function = function_of(node, model)
+        if function is not None:
+            if function_of(function.matrix, model) or functions_in(function.matrix, model):
+                raise OutsideTheoryError(f"{node}: a function of a function of matrices")
+            found.append(function)
+        else:
+            found += functions_in(node, model)
+    return found
+
+
+def split_traces(expression: sp.Expr, model: MatrixModel) -> sp.Expr:
+    """Traces of sums as sums of traces wherever a term holds a function."""
+
+    def split(trace: Trace) -> sp.Expr:
+        if function_of(trace.arg, model) or not functions_in(trace, model):
+            return trace
+        terms = trace.arg.args if isinstance(trace.arg, MatAdd) else [trace.arg]
+        total = sp.S.Zero
+        for term in terms:
+            coefficient, matrix = term.as_coeff_mmul()
+            total += coefficient * Trace(matrix)
+        return total
+
+    return expression.xreplace({t: split(t) for t in expression.atoms(Trace)})
+
+
+def only_function(matrix: MatrixExpr, model: MatrixModel) -> Function | None:
+    """The one function in the matrix of a trace, which must be linear in it; None if none is."""
+    whole = function_of(matrix, model)
+    found = [whole] if whole else functions_in(matrix, model)
+    if not found:
+        return None
+    function = found[0]
+    factor = isinstance(matrix, MatMul) and matrix.args.count(function.node) == 1
+    if len(found) > 1 or not (whole or factor):
+        raise OutsideTheoryError(
+            f"{matrix}: one function of one matrix in every product of a trace, and none inside an "
+            "inverse; multiply functions of one matrix into a single one"
+        )
+    return function

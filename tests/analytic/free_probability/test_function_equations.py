@@ -1,0 +1,144 @@
+"""Logarithms, powers and exponentials of random matrices."""
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+from pytest import approx, raises
+
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.function_equations import TraceOfFunction
+from solvable.validation.matrix_expressions import Instance, prove_by_simulation, sample
+
+MODEL = parse_declarations(["X:M,T:1/T"])
+STRUCTURED = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+SAMPLE = "sqrt(L)*X*X.T*sqrt(L)"
+EIGENVALUES = np.tile([2.0, 1.0, 0.5, 0.25], 5)
+CLOSED = {
+    "Tr(log(X*X.T + z*I))": {},
+    f"Tr(log({SAMPLE} + z*I))": {"deterministic": ["L:M"]},
+    "tr(log(W + z*I))": {"symmetric": ["W:M:1/M"]},
+    "tr(log(L + W + z*I))": {"symmetric": ["W:M:1/M"], "deterministic": ["L:M"]},
+    "Tr(log(X*X.T + Y*Y.T + z*I))": {"gaussian": ["X:M,T:1/T", "Y:M,N:1/N"]},
+    f"Tr(log(B.T*B*{SAMPLE} + z*I))": {
+        "gaussian": ["X:M,T:1/T", "B:N,M:1/N"],
+        "deterministic": ["L:M"],
+    },
+    "Tr(log((A + X)*(A + X).T + z*I))": {"deterministic": ["A:M,T"]},
+    "Tr(log(sqrt(L)*X*C*X.T*sqrt(L) + z*I))": {"deterministic": ["L:M", "C:T"]},
+}
+
+
+def model(text):
+    given = {"gaussian": ["X:M,T:1/T"], **CLOSED[text]}
+    return parse_declarations(**given)
+
+
+@pytest.mark.parametrize("text", list(CLOSED))
+def test_closed_log_determinants_have_planar_proofs(text):
+    found = derive(text, model(text))
+    assert found.prove_planar(4).orders == (0, 1, 2, 3, 4)
+    assert found.prove_planar(4).holds
+    M = sp.Symbol("M", positive=True)
+    for wrong in (found.value * 2, found.value + 1, found.value + M / found.spectral[0]):
+        assert not found.with_value(wrong).prove_planar(4).holds
+
+
+@pytest.mark.parametrize("text", [t for t in CLOSED if "(A" not in t and "C" not in t])
+def test_closed_forms_equal_the_integral(text):
+    found = derive(text, model(text))
+    at = {"M": 20, "T": 30, "N": 25, "z": 3.0}
+    at = {k: v for k, v in at.items() if k in map(str, found.all_scalars())}
+    matrices = {"L": EIGENVALUES} if "L" in text else {}
+    part = TraceOfFunction(*opened(text))
+    expected = found.solve(at, matrices).value * (1 if text.startswith("Tr") else 20)
+    assert part.number(at, matrices).value == approx(float(expected), rel=1e-9)
+
+
+def opened(text):
+    from solvable.analytic.free_probability.matrix_function import only_function
+    from solvable.analytic.free_probability.text import parse_expression
+    from solvable.analytic.free_probability.trace_function import trace_function
+
+    declared = model(text)
+    matrix = trace_function(parse_expression(text, declared)).matrices[0]
+    return matrix, only_function(matrix, declared), declared, sp.Symbol("t", positive=True)
+
+
+def test_known_numbers():
+    wigner = parse_declarations(symmetric=["W:M:1/M"])
+    square = {"M": 100, "T": 100}
+    assert derive("tr(sqrt(X*X.T))", MODEL).solve(square).value == approx(8 / (3 * np.pi), rel=1e-9)
+    assert derive("tr(exp(W))", wigner).solve({"M": 7}).value == approx(
+        float(mpmath.besseli(1, 2)), rel=1e-10
+    )
+    # Catalan-like moments of real order: Γ(2a + 1)/(Γ(a + 1) Γ(a + 2)) at M = T
+    powers = (
+        derive("tr((X*X.T)^a)", MODEL).solve({**square, "a": np.array([-0.3, 0.25, 1.5])}).value
+    )
+    exact = [float(mpmath.gamma(2 * a + 1) / mpmath.gamma(a + 1) / mpmath.gamma(a + 2))
+             for a in (-0.3, 0.25, 1.5)]  # fmt: skip
+    np.testing.assert_allclose(powers, exact, rtol=1e-7)
+    ratio = {"M": 60, "T": 100}
+    whole = derive("tr((X*X.T)^a)", MODEL).solve({**ratio, "a": 2}).value
+    assert whole == approx(1 + 0.6, rel=1e-12)
+    c = 0.6
+    expected = -1 - (1 - c) / c * np.log(1 - c)
+    assert derive("tr(log(X*X.T))", MODEL).solve(ratio).value == approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("tr((X*X.T)^(1/3))", marks=pytest.mark.slow),
+        "tr(exp(-2*X*X.T))",
+        "tr(log(I + X*X.T))",
+    ],
+)
+def test_any_digits(text):
+    found, ratio = derive(text, MODEL), {"M": 60, "T": 100}
+    few = found.solve(ratio).value
+    with mpmath.workdps(25):
+        many = found.solve({k: mpmath.mpf(v) for k, v in ratio.items()}).value
+        with mpmath.workdps(35):
+            more = found.solve({k: mpmath.mpf(v) for k, v in ratio.items()}).value
+        assert abs(many / more - 1) < mpmath.mpf(10) ** -22
+    assert float(many) == approx(float(few), rel=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "scalars"),
+    [
+        ("tr(log(I + c*X*X.T))", {"c": 2.5}),
+        (f"Tr(L*log({SAMPLE} + z*I))/Tr(L)", {"z": 0.3}),
+        (f"tr(L*exp(-s*{SAMPLE}))", {"s": 3.0}),
+        (f"tr(({SAMPLE})^a)", {"a": 0.7}),
+        ("tr((X*X.T + L)^a)", {"a": -1.3}),
+    ],
+)
+def test_simulation(text, scalars):
+    found = derive(text, STRUCTURED if "L" in text else MODEL)
+    at = Instance({"M": 20, "T": 30}, scalars, {"L": EIGENVALUES} if "L" in text else {})
+    assert prove_by_simulation(found, at, (1, 2, 4), 24, 1).holds
+    drawn = sample(found, at, 4, 24, 1)
+    wrong = found.solve({"T": 120, "M": 80, **scalars}, at.scaled(4)).value * 1.2
+    assert abs(drawn.mean() - wrong) > 5 * drawn.std() / np.sqrt(24)
+
+
+def test_refusals():
+    with raises(InputError, match="by its eigenvalues, not by its entries"):
+        derive("Tr(log(X)*X.T)", MODEL)
+    with raises(OutsideTheoryError, match="one function of one matrix"):
+        derive("tr(exp(X*X.T)*exp(X*X.T))", MODEL)
+    with raises(OutsideTheoryError, match="function of a function"):
+        derive("tr(exp(sqrt(X*X.T)))", MODEL)
+    with raises(OutsideTheoryError, match="inside an inverse"):
+        derive("tr(inv(exp(X*X.T) + I))", MODEL)
+    with raises(OutsideTheoryError, match="not positive"):
+        derive("tr(sqrt(W))", parse_declarations(symmetric=["W:M:1/M"])).solve({"M": 10})
+    with raises(InputError, match="one of"):
+        derive("tr((X*X.T)^a)", MODEL).solve({"M": 10, "T": 20, "b": 1})
+    with raises(InputError, match="also a"):
+        derive("tr((X*X.T)^a)", MODEL).solve({"M": 10, "T": 20})
