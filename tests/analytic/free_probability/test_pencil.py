@@ -26,7 +26,7 @@ def test_schur_complement_is_the_expression(name):
     if any(only_function(m, model) for m in matrices):
         pencil = EXPRESSIONS[name].derive().pencil  # of the inverse of what is in the logarithm
     else:
-        pencil = build_pencil([(1, m) for m in matrices], model, minimise_pencil)
+        pencil = build_pencil([(sp.S.One, m) for m in matrices], model, minimise_pencil)
     assert max(pencil.check(seed) for seed in range(3)) < 1e-10
 
 
