@@ -27,6 +27,7 @@ Array = np.ndarray
 POINTS = 16  # of a block
 DIRECT = 64  # steps taken one by one at both ends of a piece, and the shortest block
 CHUNK = 1024  # modes that are solved for at once
+TOGETHER = 1 << 18  # values whose coefficients are formed at once
 TAIL = 1e-10  # of the sums: Legendre coefficients beyond which a block is halved
 ROUNDING = 1e-14  # of the sum of |y|
 FLOOR = 1e-4  # of the sums at the start, below which they are known to so much less
@@ -50,14 +51,14 @@ class Modes:
         summed = self.values if self.values.ndim == 1 else self.values[:, 0]
         return float(np.sum(summed.real)) + self.offset
 
-    def step(self, n: int, drive: float) -> None:
-        """From n to n + 1."""
-        loss, source = (x[:, 0] for x in self.coefficients(np.array([float(n)])))
+    def step(self, loss: Array, source: Array, drive: float) -> None:
+        """One step with the coefficients 1 − q and s of that step."""
+        change = source * drive
         if self.values.ndim == 1:
-            self.values = self.values - loss * self.values + source * drive
+            change -= loss * self.values
         else:
-            decay = np.einsum("iab,ib->ia", loss, self.values)
-            self.values = self.values - decay + source * drive
+            change -= np.einsum("iab,ib->ia", loss, self.values)
+        self.values = self.values + change
 
     def respond(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array]]:
         """(modes, Y₀, Y₁): Y₀ + Y₁ ℓ are the values at ``steps``; *(…, k·S)*, *(…, k·S, k)*."""
@@ -66,19 +67,18 @@ class Modes:
         size, parts = len(steps), 1 if self.values.ndim == 1 else self.values.shape[1]
         loss = loss.reshape(*loss.shape[:2], parts, parts)
         source = source.reshape(*source.shape[:2], parts)
-        unit, shifts = np.eye(size), np.kron(shift, np.eye(parts))
+        shifts, k = np.kron(shift, np.eye(parts)), np.arange(size)
         for start in range(0, len(self.values), CHUNK):
             part = slice(start, start + CHUNK)
             values = self.values[part].reshape(-1, parts)
-            count = len(values)
-            diagonal = np.einsum("kj,ikab->ikajb", unit, np.broadcast_to(
-                loss[part], (count, size, parts, parts)))  # fmt: skip
-            right = np.einsum("kj,ika->ikaj", unit, np.broadcast_to(
-                source[part], (count, size, parts)))  # fmt: skip
-            initial = -first[None, :, None] * values[:, None, :]
-            sides = [x.reshape(count, size * parts, -1) for x in (initial, right)]
-            matrix = shifts + diagonal.reshape(count, size * parts, -1)
-            solved = np.linalg.solve(matrix, np.concatenate(sides, axis=2))
+            matrix = np.empty((len(values), size * parts, size * parts), dtype=complex)
+            matrix[:] = shifts
+            blocks = matrix.reshape(len(values), size, parts, size, parts)
+            blocks[:, k, :, k] += loss[part].swapaxes(0, 1)
+            sides = np.zeros((len(values), size, parts, 1 + size), dtype=complex)
+            sides[..., 0] = -first[:, None] * values[:, None]
+            sides[:, k, :, 1 + k] = source[part].swapaxes(0, 1)
+            solved = np.linalg.solve(matrix, sides.reshape(len(values), size * parts, -1))
             yield part, solved[..., 0], solved[..., 1:]
 
     def follow(self, steps: Array, length: int, drive: Array) -> tuple[Array, Array]:
@@ -140,24 +140,25 @@ def evolve(
 
 
 def blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """(start, length): single steps at both ends, blocks that double away from them between.
+    """(start, length): short ones at both ends, blocks that double away from them between.
 
-    >>> [length for _, length in blocks(0, 1000) if length > 1]
-    [64, 128, 488, 128, 64]
+    >>> [length for _, length in blocks(0, 1000)]
+    [32, 32, 64, 128, 488, 128, 64, 32, 32]
     """
+    ends = [DIRECT // 2, DIRECT // 2]  # too short to be solved for at once
     left = last - first - 2 * DIRECT
     if left < DIRECT:
-        yield from ((n, 1) for n in range(first, last))
-        return
-    sizes, size, now = [], DIRECT, first + DIRECT
-    while left > 4 * size:
-        sizes.append(size)
-        left, size = left - 2 * size, 2 * size
-    yield from ((n, 1) for n in range(first, now))
-    for size in (*sizes, left, *reversed(sizes)):
-        yield now, size
-        now += size
-    yield from ((n, 1) for n in range(now, last))
+        short, rest = divmod(last - first, DIRECT // 2)
+        sizes = [DIRECT // 2] * short + [rest] * (rest > 0)
+    else:
+        sizes, size = [], DIRECT
+        while left > 4 * size:
+            sizes.append(size)
+            left, size = left - 2 * size, 2 * size
+        sizes = [*ends, *sizes, left, *reversed(sizes), *ends]
+    for size in sizes:
+        yield first, size
+        first += size
 
 
 class _Evolution:
@@ -202,15 +203,24 @@ class _Evolution:
         elif length >= 2 * DIRECT:
             self.advance(start, length // 2)
             self.advance(start + length // 2, length - length // 2)
-        elif length > 1:
-            for n in range(start, start + length):
-                self.advance(n, 1)
-        elif not self.done:
-            drive = self.active.total
-            for modes in (self.active, self.passive):
-                if modes is not None:
-                    modes.step(start, drive)
-            self.now = start + 1
+        else:
+            self._steps(start, length)
+
+    def _steps(self, start: int, length: int) -> None:
+        """``length`` single steps."""
+        all_modes = [modes for modes in (self.active, self.passive) if modes]
+        group = max(1, TOGETHER // max(modes.values.size for modes in all_modes))
+        for first in range(start, start + length, group):
+            last = min(first + group, start + length)
+            found = [modes.coefficients(np.arange(first, last, dtype=float)) for modes in all_modes]
+            for n in range(first, last):
+                self.record(n)
+                if self.done:
+                    return
+                drive = self.active.total
+                for modes, both in zip(all_modes, found):
+                    modes.step(*(x[:, min(n - first, x.shape[1] - 1)] for x in both), drive)
+                self.now = n + 1
 
     def _block(self, start: int, length: int) -> bool:
         """Collocate a block; False, and nothing changed, where it has not converged."""
