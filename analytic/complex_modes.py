@@ -10,8 +10,13 @@ so that the nodes are modes of eigenvalue −z_i and power 2 w_i f(z_i). The con
     z = (e^s − 1) x_c,    s(u) = m (1 + sin(iu − α)),    λ_max < x_c,
 
 the hyperbola of `contour` with the segment [0, x_c] mapped to the negative axis: about a hundred
-nodes for 10⁶ steps, more only as their logarithm. What two frequencies describe, C₀(z, z') of
-`correlation`, has the pairs of nodes as its modes, with the eigenvalues −z_i and −z_j'.
+nodes for 10⁶ steps, more only as their logarithm. Polynomials of degree n that are bounded on the
+spectrum alone, such as those of modes that oscillate, grow by no more than ρ^n on the ellipse
+
+    z = −λ_max (w + 1)²/(4w),     |w| = ρ = e^{c/n},
+
+on which O(n) nodes are needed. What two frequencies describe, C₀(z, z') of `correlation`, has the
+pairs of nodes as its modes, with the eigenvalues −z_i and −z_j'.
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ LEAST = 16.0  # x_c × sum of steps: below it the hyperbola would wind around e^
 ROOM = 1.05  # x_c/λ_max; the hyperbola winds around e^s = 0 at s ≈ −4, inside 1 − λ_max/x_c
 NEAR, NARROW = 1.003, 1.2  # the same where steps are too large; the angle that winds at s ≈ −8
 PAIRS = 1 << 17  # of nodes that are evaluated at once
+#: of the ellipse: its accuracy, how much polynomials grow on it (ln), and λ_max beside the edge
+ELLIPSE_ACCURACY, ELLIPSE_GROWTH, ELLIPSE_ROOM = 1e-14, 5.0, 1 + 1e-12
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,31 @@ def complex_modes(
     kept = contour.nodes.real > END
     s, weights = contour.nodes[kept], contour.weights[kept]
     z = np.expm1(s) * crossing
+    return _modes_at(z, weights * np.exp(s) * crossing, spectrum, features, samples, paired)
+
+
+def oscillating_modes(
+    spectrum: Spectrum, features: float, samples: float, degree: float, *, paired: bool = False
+) -> ComplexModes:
+    """The modes for polynomials of a ``degree`` that are bounded on the spectrum, on the ellipse.
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> modes = oscillating_modes(Flat(4), math.inf, math.inf, 30)
+    >>> float((modes.power * np.cos(9 * np.arccos(1 + 2 * modes.z))).real.sum().round(9))
+    -4.0
+    """
+    edge = spectral_edge(spectrum, features, samples) * ELLIPSE_ROOM
+    height = ELLIPSE_GROWTH / max(degree, 1.0)
+    count = math.ceil((ELLIPSE_GROWTH - math.log(ELLIPSE_ACCURACY)) / height / 2)
+    angle = -np.pi * (np.arange(count) + 0.5) / count
+    half = (height + 1j * angle) / 2  # w = e^{2 half}
+    z = -edge * np.cosh(half) ** 2
+    return _modes_at(z, -edge * np.sinh(2 * half) / (4 * count), spectrum, features, samples, paired)
+
+
+def _modes_at(
+    z: Array, weights: Array, spectrum: Spectrum, features: float, samples: float, paired: bool
+) -> ComplexModes:
     solution = solve_along(spectrum, features, samples, z)
     sums = points(spectrum, solution, z, (slice(None),) if paired else ())
-    return ComplexModes(z, weights * np.exp(s) * crossing, sums, features, samples)
+    return ComplexModes(z, weights, sums, features, samples)

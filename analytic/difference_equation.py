@@ -9,14 +9,15 @@ once its transients have died out: it is collocated at the Radau points t_k of t
 
 which determines the modes given ℓ, and then ℓ by a system of the size of the points. Right Radau
 points keep stiff modes stable: for H ≥ `DIRECT` no |q| ≤ 1 makes the equations singular. Blocks
-double away from both ends of a smooth piece, where steps are taken one by one, so that a piece of L
-steps costs O(log L); a block whose polynomials have not converged is halved.
+double away from the start of a smooth piece, where steps are taken one by one, and from its end too
+if rates vanish there, so that the stiffest modes come to rest last; a piece of L steps costs
+O(log L). A block whose polynomials have not converged is halved.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -28,6 +29,7 @@ POINTS = 16  # of a block
 DIRECT = 64  # steps taken one by one at both ends of a piece, and the shortest block
 CHUNK = 1024  # modes that are solved for at once
 TOGETHER = 1 << 18  # values whose coefficients are formed at once
+GRID = 65  # points of a block at which the bound is looked for
 TAIL = 1e-10  # of the sums: Legendre coefficients beyond which a block is halved
 ROUNDING = 1e-14  # of the sum of |y|
 FLOOR = 1e-4  # of the sums at the start, below which they are known to so much less
@@ -39,16 +41,20 @@ Coefficients = Callable[[Array], tuple[Array, Array]]
 
 @dataclass
 class Modes:
-    """Modes: their present ``values`` *(modes,)* or *(modes, S)*, and their ``coefficients``."""
+    """Modes: their present ``values`` *(modes,)* or *(modes, S)*, and their ``coefficients``.
+
+    ``read`` is the component that is summed, of modes that drive themselves the first.
+    """
 
     values: Array
     coefficients: Coefficients
     offset: float = 0.0
+    read: int = 0
 
     @property
     def total(self) -> float:
         """Re Σ y + o."""
-        summed = self.values if self.values.ndim == 1 else self.values[:, 0]
+        summed = self.values if self.values.ndim == 1 else self.values[:, self.read]
         return float(np.sum(summed.real)) + self.offset
 
     def step(self, loss: Array, source: Array, drive: float) -> None:
@@ -62,6 +68,16 @@ class Modes:
 
     def respond(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array]]:
         """(modes, Y₀, Y₁): Y₀ + Y₁ ℓ are the values at ``steps``; *(…, k·S)*, *(…, k·S, k)*."""
+        k = np.arange(len(steps))
+        for part, matrix, initial, source in self._systems(steps, length):
+            sides = np.zeros((*initial.shape, 1 + len(steps)), dtype=complex)
+            sides[..., 0] = initial
+            sides[:, k, :, 1 + k] = source.swapaxes(0, 1)
+            solved = np.linalg.solve(matrix, sides.reshape(*matrix.shape[:2], -1))
+            yield part, solved[..., 0], solved[..., 1:]
+
+    def _systems(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array, Array]]:
+        """(modes, matrix, right sides of ℓ = 0, sources) of the equations at ``steps``."""
         _, shift, first = collocation(length)
         loss, source = self.coefficients(steps)
         size, parts = len(steps), 1 if self.values.ndim == 1 else self.values.shape[1]
@@ -75,26 +91,21 @@ class Modes:
             matrix[:] = shifts
             blocks = matrix.reshape(len(values), size, parts, size, parts)
             blocks[:, k, :, k] += loss[part].swapaxes(0, 1)
-            sides = np.zeros((len(values), size, parts, 1 + size), dtype=complex)
-            sides[..., 0] = -first[:, None] * values[:, None]
-            sides[:, k, :, 1 + k] = source[part].swapaxes(0, 1)
-            solved = np.linalg.solve(matrix, sides.reshape(len(values), size * parts, -1))
-            yield part, solved[..., 0], solved[..., 1:]
+            initial = -first[:, None] * values[:, None]
+            yield part, matrix, initial, np.broadcast_to(source[part], initial.shape)
 
     def follow(self, steps: Array, length: int, drive: Array) -> tuple[Array, Array]:
-        """Sums at ``steps`` under a given ℓ, and the values after them, of modes of one part."""
-        loss, source = self.coefficients(steps)
-        if loss.shape[1] == 1:
-            return self._follow_constant(length, loss[:, 0], source[:, 0], drive)
-        _, shift, first = collocation(length)
+        """Sums at ``steps`` under a given ℓ, and the values after them."""
+        if self.values.ndim == 1:
+            loss, source = self.coefficients(steps)
+            if loss.shape[1] == 1:
+                return self._follow_constant(length, loss[:, 0], source[:, 0], drive)
         sums, after = np.full(len(steps), self.offset), np.empty_like(self.values)
-        for start in range(0, len(self.values), CHUNK):
-            part = slice(start, start + CHUNK)
-            matrix = shift + loss[part, :, None] * np.eye(len(steps))
-            right = source[part] * drive - first * self.values[part, None]
-            values = np.linalg.solve(matrix, right[..., None])[..., 0]
-            sums += values.real.sum(axis=0)
-            after[part] = values[:, -1]
+        for part, matrix, initial, source in self._systems(steps, length):
+            right = (initial + source * drive[:, None]).reshape(len(matrix), -1, 1)
+            values = np.linalg.solve(matrix, right).reshape(initial.shape)
+            sums += values[..., self.read].real.sum(axis=0)
+            after[part] = values[:, -1].reshape(after[part].shape)
         return sums, after
 
     def _follow_constant(
@@ -116,46 +127,62 @@ class Modes:
 
 
 def evolve(
-    active: Modes, passive: Modes | None, pieces: list[tuple[int, int]], times: Array
-) -> tuple[Array, Array, Array]:
+    active: Modes, passive: Sequence[Modes], pieces: Sequence[tuple[int, int, int]],
+    times: Array, bound: float = math.inf,
+) -> Evolution:  # fmt: skip
     """Sums Re Σ y, active and passive, at ascending ``times``, and an error estimate.
 
-    ``pieces`` are (first, last) of the stretches of steps on which the coefficients are smooth, one
-    after another. Sums that overflow are infinite, and so are all later ones. The estimate is the
-    size of the last Legendre coefficients of the blocks so far, relative to the sums or to `FLOOR`
-    times those at the start, and the rounding errors of the largest modes.
+    ``pieces`` are (first, last, layers) of stretches of steps, one after another: 0 if they are to
+    be taken one by one, 1 if the coefficients are smooth, 2 if they also vanish at the end. Sums that overflow are infinite, and so are all later ones. The estimate is
+    the size of the last Legendre coefficients of the blocks so far, relative to the sums or to
+    `FLOOR` times those at the start, and the rounding errors of the largest modes.
 
     >>> decay = lambda n: (np.full((1, 1), 1e-3), np.zeros((1, 1)))
-    >>> found, _, _ = evolve(Modes(np.ones(1), decay), None, [(0, 10**6)], np.array([10, 2000]))
-    >>> bool(np.allclose(found, 0.999 ** np.array([10, 2000]), rtol=1e-12))
+    >>> found = evolve(Modes(np.ones(1), decay), (), [(0, 10**6, 1)], np.array([10, 2000]))
+    >>> bool(np.allclose(found.sums, 0.999 ** np.array([10, 2000]), rtol=1e-12))
     True
     """
-    run = _Evolution(active, passive, np.asarray(times, float))
+    run = _Evolution(active, tuple(passive), np.asarray(times, float), bound)
     with np.errstate(over="ignore", invalid="ignore"):
-        for first, last in pieces:
-            for start, length in blocks(first, last):
+        for first, last, layers in pieces:
+            for start, length in blocks(first, last, layers):
                 run.advance(start, length)
         run.record(run.now)
-    return run.out[0], run.out[1], run.error
+        run.watch(run.now, run.totals()[-1])
+    return Evolution(run.out, run.error, run.crossed)
 
 
-def blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """(start, length): short ones at both ends, blocks that double away from them between.
+@dataclass(frozen=True)
+class Evolution:
+    """``sums`` *(1 + passive, times)* and their ``error`` *(times,)*.
 
-    >>> [length for _, length in blocks(0, 1000)]
+    ``crossed`` is the first step at which the last of the sums is above the bound, if one is.
+    """
+
+    sums: Array
+    error: Array
+    crossed: int | None
+
+
+def blocks(first: int, last: int, layers: int) -> Iterator[tuple[int, int]]:
+    """(start, length): short ones at the start, blocks that double away from it, or from both ends.
+
+    >>> [length for _, length in blocks(0, 1000, 1)]
+    [32, 32, 64, 128, 256, 488]
+    >>> [length for _, length in blocks(0, 1000, 2)]
     [32, 32, 64, 128, 488, 128, 64, 32, 32]
     """
     ends = [DIRECT // 2, DIRECT // 2]  # too short to be solved for at once
-    left = last - first - 2 * DIRECT
-    if left < DIRECT:
+    left = last - first - layers * DIRECT
+    if left < DIRECT or not layers:
         short, rest = divmod(last - first, DIRECT // 2)
         sizes = [DIRECT // 2] * short + [rest] * (rest > 0)
     else:
         sizes, size = [], DIRECT
-        while left > 4 * size:
+        while left > 2 * layers * size:
             sizes.append(size)
-            left, size = left - 2 * size, 2 * size
-        sizes = [*ends, *sizes, left, *reversed(sizes), *ends]
+            left, size = left - layers * size, 2 * size
+        sizes = [*ends, *sizes, left, *([*reversed(sizes), *ends] if layers == 2 else [])]
     for size in sizes:
         yield first, size
         first += size
@@ -164,10 +191,14 @@ def blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
 class _Evolution:
     """One evolution in progress."""
 
-    def __init__(self, active: Modes, passive: Modes | None, times: Array) -> None:
-        self.active, self.passive, self.times = active, passive, times
-        self.out, self.error = np.full((2, len(times)), np.inf), np.full(len(times), np.inf)
+    def __init__(
+        self, active: Modes, passive: tuple[Modes, ...], times: Array, bound: float
+    ) -> None:
+        self.active, self.passive, self.times, self.bound = active, passive, times, bound
+        self.out = np.full((1 + len(passive), len(times)), np.inf)
+        self.error = np.full(len(times), np.inf)
         self.now, self.next, self.tail = 0, 0, 0.0
+        self.crossed: int | None = None
         self.floor = FLOOR * max(map(abs, self.totals()))
 
     @property
@@ -182,16 +213,20 @@ class _Evolution:
 
     def _note(self, sums: Array) -> None:
         """The sums at the next of the times, and their errors."""
-        sizes = [np.abs(modes.values).sum() for modes in (self.active, self.passive) if modes]
+        sizes = [np.abs(modes.values).sum() for modes in (self.active, *self.passive)]
         truncation = self.tail * max(float(np.abs(sums).max()), self.floor)
         self.out[:, self.next] = sums
         self.error[self.next] = truncation + ROUNDING * float(max(sizes))
         self.next += 1
 
-    def totals(self) -> tuple[float, float]:
+    def totals(self) -> list[float]:
         """Sums of the active and of the passive modes."""
-        bare = self.active.total - self.active.offset
-        return bare, self.passive.total if self.passive else 0.0
+        return [self.active.total - self.active.offset, *(modes.total for modes in self.passive)]
+
+    def watch(self, n: int, loss: float) -> None:
+        """Note the step if its loss is the first above the bound (or has overflowed)."""
+        if self.crossed is None and not loss <= self.bound:
+            self.crossed = n
 
     def advance(self, start: int, length: int) -> None:
         """``length`` steps, at once if the polynomials converge, else in halves."""
@@ -208,7 +243,7 @@ class _Evolution:
 
     def _steps(self, start: int, length: int) -> None:
         """``length`` single steps."""
-        all_modes = [modes for modes in (self.active, self.passive) if modes]
+        all_modes = (self.active, *self.passive)
         group = max(1, TOGETHER // max(modes.values.size for modes in all_modes))
         for first in range(start, start + length, group):
             last = min(first + group, start + length)
@@ -217,6 +252,7 @@ class _Evolution:
                 self.record(n)
                 if self.done:
                     return
+                self.watch(n, self.totals()[-1])
                 drive = self.active.total
                 for modes, both in zip(all_modes, found):
                     modes.step(*(x[:, min(n - first, x.shape[1] - 1)] for x in both), drive)
@@ -232,23 +268,44 @@ class _Evolution:
             base += zero[:, ::parts].real.sum(axis=0)
             response -= one[:, ::parts].real.sum(axis=0)
         drive = np.linalg.solve(response, base)
-        sums = np.zeros((2, len(steps) + 1))
-        sums[0] = np.concatenate([before[:1], drive - self.active.offset])
+        sums = np.zeros((1 + len(self.passive), len(steps) + 1))
+        sums[:, 0], sums[0, 1:] = before, drive - self.active.offset
         if not self._converged(sums[0]):
             return False
-        if self.passive is not None:
-            followed, after = self.passive.follow(steps, length, drive)
-            sums[1] = np.concatenate([before[1:], followed])
-            if not self._converged(sums[1]):
+        followed = []
+        for row, modes in enumerate(self.passive, start=1):
+            sums[row, 1:], after = modes.follow(steps, length, drive)
+            if not self._converged(sums[row]):
                 return False
-            self.passive.values = after
+            followed.append(after)
+        for modes, after in zip(self.passive, followed):
+            modes.values = after
         for part, zero, one in answers:
             parts = zero.shape[1] // len(steps)
             last = zero[:, -parts:] + one[:, -parts:] @ drive
             self.active.values[part] = last.reshape(self.active.values[part].shape)
         while not self.done and self.times[self.next] < start + length:
             self._note(sums @ lagrange((self.times[self.next] - start) / length))
+        self._watch_block(start, length, sums[-1])
         return True
+
+    def _watch_block(self, start: int, length: int, sums: Array) -> None:
+        """The first step of a block above the bound: on a grid, then by bisection."""
+        if self.crossed is not None or sums.max() <= self.bound:
+            return
+
+        def above(n: int) -> bool:
+            return bool(sums @ lagrange((n - start) / length) > self.bound)
+
+        grid = np.unique(np.linspace(start, start + length, GRID).astype(int))
+        place = next((i for i, n in enumerate(grid) if above(n)), None)
+        if place is None:
+            return
+        low, high = int(grid[max(place - 1, 0)]) - (place == 0), int(grid[place])
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if above(middle) else (middle, high)
+        self.crossed = high
 
     def _converged(self, sums: Array) -> bool:
         scale = max(float(np.abs(sums).max()), self.floor)

@@ -1,4 +1,4 @@
-r"""The exact mean loss of SGD under a schedule of rates, batches and momentum.
+r"""The exact mean loss of stochastic descent under schedules of rates, batches and momentum.
 
 On the complex modes of the kernel (`complex_modes`) a step is, with c_n and g_n of the batch,
 
@@ -9,18 +9,12 @@ seen again and again the test loss is the sum of the pairs of modes,
 
     y' ← [(1 + η_n z)(1 + η_n z') + (c_n − 1)η_n² zz'] y' + g_n T N₀ ℓ_n,
 
-N₀ the coefficient of σ²/(zz') in C₀. On fresh samples a mode may have a memory: with the momenta
-β_n and r = 1 + β_n + η_n z its second moments a = E u_n², b = E u_n u_{n−1}, d = E u_{n−1}² obey
-
-    a' = (r² + (c_n − 1)η_n² z²) a − 2β_n r b + β_n² d + g_n k ℓ_n,    b' = r a − β_n b,    d' = a,
-
-and with weights that decay at the rate w, r = 1 + η_n(z − w), b = E u_n u_0, d = E u_0²,
-
-    a' = (r² + (c_n − 1)η_n² z²) a + 2rη_n w b + η_n² w² d + g_n k ℓ_n,
-    b' = r b + η_n w d,    d' = d.
+N₀ the coefficient of σ²/(zz') in C₀. A rule with a memory (momentum, weight decay, an average of
+its iterates) has several second moments a mode, and a small matrix for the brackets (`updates`).
 
 All are solved piece by piece (`difference_equation`), in a time that grows with the logarithm of
-the number of steps.
+the number of steps where schedules are smooth; the modes of dimension-adapted momentum oscillate,
+so that they are stepped one by one, on as many modes as there are steps.
 """
 
 from __future__ import annotations
@@ -33,18 +27,23 @@ from typing import Any
 import numpy as np
 
 from . import arguments
-from .complex_modes import complex_modes
+from .complex_modes import ComplexModes, complex_modes, oscillating_modes
 from .contour import FLOAT_ANGLE
 from .difference_equation import Modes, evolve
 from .errors import InputError, PrecisionError
-from .schedules import Schedule, flat, from_values
+from .preconditioner import scaled
+from .schedules import Schedule, flat_schedule, from_values
 from .spectrum import Spectrum, as_spectrum
 from .stochastic_gradient import BatchNoise, batch_noise
+from .updates import Update, adapted_momentum, averaged, descent
 
 Array = np.ndarray
+PerStep = float | Schedule | Sequence[float] | Array
 
 LONGEST = 2.0**53  # steps
 INSIDE = 1.6  # share of the ellipse |μ| < 1 of momentum in which the contour stays
+FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
+MOST_OSCILLATING = {False: 20_000, True: 300}  # steps, of modes and of pairs of modes
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class ScheduledLoss:
     """Losses at ``times``, arrays *(times,)*, and their absolute errors.
 
     ``excess_loss`` Σ λ_k E[v_k²]; ``train_loss`` the mean squared training residual with its noise;
-    infinite after an overflow. ``exceeded`` is the first of the times at which the excess loss is
-    above ``bound``, None if none is.
+    infinite after an overflow. ``exceeded`` is the first step, up to the last of the times, after
+    which the excess loss is above ``bound``, None if none is.
 
     Made by `scheduled_dynamics`, with its errors. Source: arXiv:2502.05074 for SGD at constant
     rate.
@@ -69,12 +68,7 @@ class ScheduledLoss:
     train_loss: Array
     error_estimate: Array
     bound: float
-
-    @property
-    def exceeded(self) -> float | None:
-        """The first of the times at which the excess loss is above the bound."""
-        above = np.flatnonzero(self.excess_loss > self.bound)
-        return float(self.times[above[0]]) if len(above) else None
+    exceeded: int | None
 
 
 def scheduled_dynamics(
@@ -82,25 +76,36 @@ def scheduled_dynamics(
     features: float,
     samples: float,
     times: Any,
-    rates: Schedule | Sequence[float] | Array,
+    rates: PerStep,
     *,
-    batch: float | Schedule | Sequence[float] | Array = 1,
+    batch: PerStep = 1,
     replacement: bool = False,
-    momentum: float | Schedule | Sequence[float] | Array = 0.0,
+    momentum: PerStep = 0.0,
     decay: float = 0.0,
+    average: Schedule | Sequence[float] | Array | None = None,
+    pull: PerStep | None = None,
+    forgetting: PerStep = 1.0,
+    preconditioner: float = 0.0,
     noise: float = 0.0,
     bound: float | None = None,
 ) -> ScheduledLoss:
-    """Exact mean losses of SGD after ``times`` steps under a schedule of rates.
+    """Exact mean losses of stochastic descent after ``times`` steps.
+
+    What changes from step to step is one number, a `Schedule`, or one number for each step.
 
     Parameters
     ----------
     features, samples: N and T. Infinite samples are fresh ones (one pass); of finitely many each
         step draws a batch anew, with or without ``replacement``.
-    rates: a `Schedule`, or one rate η_n ≥ 0 for each step.
-    batch: samples in a batch; one number (``inf``: all), a schedule, or one number a step.
-    momentum: β_n in [0, 1), like ``batch``. decay: the rate of weight decay; weights lose the
-        fraction η_n decay in a step. One of the two, and on fresh samples only.
+    rates: η_n ≥ 0.
+    batch: samples in a batch; ``inf`` is all of them, and no noise.
+    momentum: β_n in [0, 1): v_{n+1} = v_n − η_n g + β_n(v_n − v_{n−1}).
+    decay: w of weight decay, the gradient of the ridge penalty w|θ|²/2.
+    average: weights α_n of the average of the iterates that is scored, ū' = ū + α_n(u' − ū);
+        see `schedules.averaging`.
+    pull, forgetting: γ₃ and Δ of dimension-adapted momentum, y' = (1 − Δ)y + g and
+        v' = v − ηg − γ₃y', instead of ``momentum``.
+    preconditioner: the exponent s of a diagonal preconditioner λ^s.
     noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
 
     Result: arrays *(times,)* in float64. Raises `InputError` for rates, batches or momenta that
@@ -114,14 +119,20 @@ def scheduled_dynamics(
     >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
     array([0.529527])
     """
-    rates = rates if callable(rates) else from_values(rates)
-    batches = _one_a_step("batch", batch)
-    momenta = _one_a_step("momentum", momentum)
-    moments = _checked(features, samples, times, rates, batches, replacement)
-    _check_memory(samples, momenta, float(arguments.nonnegative("decay", decay)))
+    found = {
+        "step": _one_a_step("step", rates), "batch": _one_a_step("batch", batch),
+        "momentum": _one_a_step("momentum", momentum),
+        "average": None if average is None else _one_a_step("average", average),
+        "pull": None if pull is None else _one_a_step("pull", pull),
+        "forgetting": _one_a_step("forgetting", forgetting),
+    }  # fmt: skip
+    moments = _checked(features, samples, times, found, replacement)
     spectrum = as_spectrum(spectrum, numbers=True)
+    if arguments.number("preconditioner", preconditioner):
+        spectrum = scaled(spectrum, preconditioner)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
     noise = float(arguments.nonnegative("noise", noise)) + hidden
+<<<<<<< HEAD
     problem = _ScheduledProblem(
         spectrum, features, samples, rates, batches, replacement, noise, momenta, float(decay)
     )
@@ -133,12 +144,26 @@ def scheduled_dynamics(
     train, test, error = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
     if samples == math.inf:
         train, test = train + noise, train
+=======
+>>>>>>> 3f40e30 (Follow rules with a memory by one small matrix a mode: momentum, decay, averages, also of reused samples)
     start = float(spectrum.total_target_power())
+    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
+    order = np.argsort(moments.ravel(), kind="stable")
+    problem = _Problem(
+        spectrum, features, samples, found, float(arguments.nonnegative("decay", decay)),
+        replacement, noise, float(moments.max()),
+    )  # fmt: skip
+    evolved = evolve(
+        problem.active(), problem.passive(), problem.pieces(), moments.ravel()[order],
+        limit - hidden,
+    )  # fmt: skip
+    train, test = evolved.sums[-2 if samples < math.inf else -1], evolved.sums[-1]
+    if samples == math.inf:
+        train = train + noise
     back = np.argsort(order, kind="stable")
     test, train = np.maximum(test, 0) + hidden, np.maximum(train, 0)
-    test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, error))
-    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    return ScheduledLoss(moments, test, train, error, limit)
+    parts = (x[back].reshape(moments.shape)[()] for x in (test, train, evolved.error))
+    return ScheduledLoss(moments, *parts, limit, evolved.crossed)
 
 
 def _one_a_step(name: str, value: Any) -> Schedule:
@@ -148,42 +173,44 @@ def _one_a_step(name: str, value: Any) -> Schedule:
     if np.ndim(value):
         return from_values(value, name)
     check = arguments.positive_or_infinite if name == "batch" else arguments.nonnegative
-    return Schedule(name, (flat(0, 1, float(check(name, value))),))
-
-
-def _check_memory(samples: float, momenta: Schedule, decay: float) -> None:
-    largest = float(momenta.sampled().max())
-    if not largest < 1:
-        raise InputError("momentum", largest, "numbers in [0, 1)")
-    if largest > 0 and decay > 0:
-        raise InputError("decay", decay, "0 with momentum")
-    if samples < math.inf and (largest > 0 or decay > 0):
-        raise InputError("samples", samples, "inf with momentum or weight decay: fresh samples")
+    return flat_schedule(name, float(check(name, value)))
 
 
 def _checked(
-    features: Any, samples: Any, times: Any, rates: Schedule, batches: Schedule, replacement: bool
+    features: Any, samples: Any, times: Any, found: dict[str, Schedule | None], replacement: bool
 ) -> Array:
     """The times; `InputError` for what is not allowed."""
     for name, size in (("features", features), ("samples", samples)):
         if np.ndim(arguments.positive_or_infinite(name, size)):
             raise InputError(name, size, "one number")
     moments = np.asarray(arguments.nonnegative("times", times), float)
+    if not moments.size:
+        raise InputError("times", times, "at least one number of steps")
     if np.any(moments != np.floor(moments)):
         raise InputError("times", times, "whole numbers of steps")
     if moments.max() > LONGEST:
         raise PrecisionError(f"float64 does not count {moments.max():.3g} steps, only to 2^53")
-    if moments.max() > rates.last:
-        raise InputError("times", moments.max(), f"at most {rates.last}, the steps of the schedule")
-    if len(batches.pieces) > 1 and batches.last < moments.max():
-        raise InputError(
-            "batch", f"{batches.last} values", f"one for each of {moments.max()} steps"
-        )
-    sizes = batches.sampled()
+    for name, values in found.items():
+        if values is None:
+            continue
+        short = values.last < moments.max() and not values.everywhere
+        if short:
+            raise InputError(
+                name, f"a schedule of {values.last} steps",
+                f"one value for each of {moments.max():.0f} steps, the last of the times",
+            )  # fmt: skip
+        most = values.sampled().max()
+        if name in ("momentum", "average", "forgetting") and most > 1 or (
+            name == "momentum" and most == 1
+        ):
+            raise InputError(name, most, "numbers in [0, 1" + (")" if name == "momentum" else "]"))
+    sizes = found["batch"].sampled()  # type: ignore[union-attr]
     if not np.all(sizes >= 1):
         raise InputError("batch", sizes.min(), "at least one sample")
     if not replacement and np.any((sizes > samples) & (sizes < math.inf)):
         raise InputError("batch", sizes.max(), f"at most the {samples} samples")
+    if found["pull"] is not None and np.any(found["momentum"].sampled() > 0):  # type: ignore[union-attr]
+        raise InputError("momentum", "more than 0", "0 with dimension-adapted momentum (pull)")
     return moments
 
 
@@ -194,97 +221,102 @@ class _ScheduledProblem:
     spectrum: Spectrum
     features: float
     samples: float
-    rates: Schedule
-    batches: Schedule
+    given: dict[str, Any]
+    decay: float
     replacement: bool
     noise: float
-    momenta: Schedule
-    decay: float
+    last: float
 
     def __post_init__(self) -> None:
-        rate = self.rates.sampled().max()
-        largest = rate * np.max(self.batch(self.batches.sampled()).curvature)
-        beta = float(self.momenta.sampled().max())
+        rates, pull, weights = (self.given[name] for name in ("step", "pull", "average"))
+        if pull is not None and self.decay:
+            raise InputError("decay", self.decay, "0 with dimension-adapted momentum (pull)")
+        if pull is not None:
+            self.update = adapted_momentum(rates, pull, self.given["forgetting"])
+        else:
+            self.update = descent(rates, self.given["momentum"], self.decay)
+        self.scored = self.update if weights is None else averaged(self.update, weights)
+        self.modes = self._modes()
+        self.pairs = self.modes.pairs(self.noise) if self.samples < math.inf else None
+
+    def _modes(self) -> ComplexModes:
+        sizes, paired = (self.spectrum, self.features, self.samples), self.samples < math.inf
+        if self.given["pull"] is not None:
+            if self.last > MOST_OSCILLATING[paired]:
+                raise PrecisionError(
+                    f"dimension-adapted momentum is followed for {MOST_OSCILLATING[paired]} steps "
+                    f"at most{' on samples that are used again' if paired else ''}, not "
+                    f"{self.last:.0f}: its modes oscillate, each step needs its own"
+                )
+            return oscillating_modes(*sizes, 2 * self.last, paired=paired)
+        beta = float(self.given["momentum"].sampled().max())
+        curvature = np.max(self.batch(self.given["batch"].sampled()).curvature)
+        largest = float(self.given["step"].sampled().max() * curvature)
         angle = FLOAT_ANGLE
         if beta:  # Im ηz on the contour is about 0.8 tan(π/2 − α), and |μ| < 1 up to 1 − β
             angle = max(angle, math.pi / 2 - math.atan(INSIDE * (1 - beta)))
-        self.modes = complex_modes(
-            self.spectrum, self.features, self.samples, self.rates.total() / (1 - beta),
-            float(largest) / (1 + beta) or 1.0, angle=angle, paired=self.samples < math.inf,
-        )  # fmt: skip
+        total = self.given["step"].total(self.last) / (1 - beta)
+        return complex_modes(
+            *sizes, total, largest / (1 + beta) or 1.0, angle=angle, paired=paired
+        )
 
-    def batch(self, size: Array, rate: Any = 1.0) -> BatchNoise:
-        """c and g of batches; of all samples where the size is infinite."""
+    def pieces(self) -> list[tuple[int, int, int]]:
+        """(first, last, layers) of the stretches of steps up to the last one: see `evolve`."""
+        every = (*self.scored.schedules, self.given["batch"])
+        edges = {int(e) for x in every for e in x.edges if e < self.last and not x.everywhere}
+        ends = sorted(edges | {int(self.last)})
+
+        def layers(first: int) -> int:
+            if self.given["pull"] is not None or not all(x.piece(first).smooth for x in every):
+                return 0
+            values = self.given["step"].piece(first).sampled()
+            return 2 if values[-1] < FADING * values.max() else 1
+
+        return [(first, last, layers(first)) for first, last in zip([0, *ends], ends)]
+
+    def batch(self, size: Array) -> BatchNoise:
+        """c and g at the rate 1 of batches; of all samples where the size is infinite."""
         whole = np.isinf(size)
         found = batch_noise(
-            rate, np.where(whole, 1, size), self.samples, replacement=self.replacement
+            1.0, np.where(whole, 1, size), self.samples, replacement=self.replacement
         )
         curvature = np.where(whole, 1.0, found.curvature)
-        return BatchNoise(rate, curvature, np.where(whole, 0.0, found.strength))
+        return BatchNoise(1.0, curvature, np.where(whole, 0.0, found.strength))
 
-    def at(self, n: Array) -> BatchNoise:
-        """η, c and g of the steps n, or of the first one where all are equal."""
-        if all(x.piece(n[0]).constant for x in (self.rates, self.batches, self.momenta)):
-            n = n[:1]
-        return self.batch(self.batches(n), self.rates(n))
+    def driven(
+        self, update: Update, power: Array, response: Array, x: Array, x_prime: Array | None = None
+    ) -> Modes:
+        """Modes of the second moments of an update, by their power at the start."""
+        batches = self.given["batch"]
+        start, read = update.initial(x_prime is not None)
+
+        def coefficients(n: Array) -> tuple[Array, Array]:
+            if all(s.piece(n[0]).constant for s in (*update.schedules, batches)):
+                n = n[:1]
+            noise = self.batch(batches(n))
+            loss, source = update.moments(n, noise.strength, noise.curvature, x, x_prime)
+            source = response[:, None, None] * source
+            return (loss[..., 0, 0], source[..., 0]) if len(start) == 1 else (loss, source)
+
+        values = power if len(start) == 1 else power[:, None] * start
+        return Modes(values.astype(complex), coefficients, read=read)
 
     def active(self) -> Modes:
         """The modes of the training loss; of the excess loss, and σ² beside them, if T = ∞."""
-        z, response = self.modes.z[:, None], self.modes.response[:, None]
+        modes, reused = self.modes, self.samples < math.inf
+        power = modes.power + self.noise * modes.noisy if reused else modes.power
+        found = self.driven(self.update, power, modes.response, -modes.z)
+        found.offset = 0.0 if reused else self.noise
+        return found
 
-        def coefficients(n: Array) -> tuple[Array, Array]:
-            b = self.at(n)
-            return -b.step * z * (2 + b.curvature * b.step * z), b.strength * response
-
-        if np.any(self.momenta.sampled() > 0) or self.decay > 0:
-            second = self.with_momentum if self.decay == 0 else self.with_decay
-            values = np.repeat(self.modes.power[:, None], 3, axis=1)
-            return Modes(values, second, self.noise)
-        if self.samples == math.inf:
-            return Modes(self.modes.power, coefficients, self.noise)
-        return Modes(self.modes.power + self.noise * self.modes.noisy, coefficients)
-
-    def with_momentum(self, n: Array) -> tuple[Array, Array]:
-        """1 − M and source of the moments (a, b, d) of a mode with momentum."""
-        b = self.at(n)
-        beta = self.momenta(n)[: len(np.atleast_1d(b.step))]
-        x = b.step * self.modes.z[:, None]
-        r, one = 1 + beta + x, np.ones_like(x)
-        squared = r**2 + (b.curvature - 1) * x**2
-        rows = [
-            [squared, -2 * beta * r, beta**2 * one], [r, -beta * one, 0 * one],
-            [one, 0 * one, 0 * one],
-        ]  # fmt: skip
-        return self._moments(rows, b)
-
-    def with_decay(self, n: Array) -> tuple[Array, Array]:
-        """1 − M and source of the moments (a, b, d) of a mode with weight decay."""
-        b = self.at(n)
-        x, w = b.step * self.modes.z[:, None], b.step * self.decay
-        r, one = 1 + x - w, np.ones_like(x)
-        squared = r**2 + (b.curvature - 1) * x**2
-        rows = [
-            [squared, 2 * r * w, w**2 * one], [0 * one, r, w * one], [0 * one, 0 * one, one]
-        ]  # fmt: skip
-        return self._moments(rows, b)
-
-    def _moments(self, rows: list[list[Array]], b: BatchNoise) -> tuple[Array, Array]:
-        loss = np.eye(3) - np.moveaxis(np.array(rows), (0, 1), (2, 3))
-        source = np.zeros((*loss.shape[:2], 3), dtype=complex)
-        source[..., 0] = b.strength * self.modes.response[:, None]
-        return loss, source
-
-    def passive(self) -> Modes | None:
-        """The pairs of modes of the test loss, if it is not the training loss."""
-        if self.samples == math.inf:
-            return None
-        z, z_prime, power, response = self.modes.pairs(self.noise)
-        total, product = (z + z_prime)[:, None], (z * z_prime)[:, None]
-        response = self.samples * response[:, None]
-
-        def coefficients(n: Array) -> tuple[Array, Array]:
-            b = self.at(n)
-            loss = -b.step * (total + b.curvature * b.step * product)
-            return loss, b.strength * response
-
-        return Modes(power, coefficients)
+    def passive(self) -> list[Modes]:
+        """The modes of what is scored, where it is not what drives: training and test loss."""
+        out = []
+        if self.scored is not self.update:
+            again = self.active()
+            out.append(self.driven(self.scored, again.values.reshape(len(self.modes.z), -1)[:, 0],
+                                   self.modes.response, -self.modes.z))  # fmt: skip
+        if self.pairs is not None:
+            z, z_prime, power, response = self.pairs
+            out.append(self.driven(self.scored, power, self.samples * response, -z, -z_prime))
+        return out

@@ -32,22 +32,32 @@ from .errors import InputError
 Array = np.ndarray
 
 SAMPLED = 257  # points at which a piece is looked at for its largest rate
-STRAIGHT = 1e-13  # relative second difference of rates that are taken for a straight line
+FIT = 1e-13  # of the largest value, to which a polynomial gives the values of a smooth stretch
+DEGREE, POINTS = 15, 64  # of that polynomial; points at which it is fitted
+SHORT = 128  # steps: shorter stretches that are no polynomial are taken step by step
+KINK = 10.0  # second difference, relative to those beside it, at which a smooth function breaks
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Steps ``first`` ≤ n < ``last`` on which the value is a smooth function of n."""
+    """Steps ``first`` ≤ n < ``last`` with one function of n for the values, mostly a smooth one."""
 
     first: int
     last: int
     value: Callable[[Array], Array]
     constant: bool = False
+    smooth: bool = True
+
+    def sampled(self, until: float = math.inf) -> Array:
+        """Values at many steps, at all if it is not smooth."""
+        last = int(min(self.last, until))
+        points = min(SAMPLED, last - self.first) if self.smooth else last - self.first
+        return np.asarray(self.value(np.linspace(self.first, last - 1, points)))
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A value for every step, smooth on each of its ``pieces``, one after another from 0.
+    """A value for every step, on ``pieces`` one after another from 0.
 
     >>> rates = schedule("linear", 0.5, 100)
     >>> rates(np.array([0, 50, 99])).round(3)
@@ -56,6 +66,7 @@ class Schedule:
 
     name: str
     pieces: tuple[Piece, ...]
+    everywhere: bool = False  # the last piece has no end
 
     @property
     def last(self) -> int:
@@ -81,24 +92,27 @@ class Schedule:
         return out
 
     def sampled(self) -> Array:
-        """Values at many steps, as many of each piece."""
-        return np.concatenate([
-            p.value(np.linspace(p.first, p.last - 1, min(SAMPLED, p.last - p.first)))
-            for p in self.pieces
-        ])  # fmt: skip
+        """Values at many steps, as many of each smooth piece."""
+        return np.concatenate([piece.sampled() for piece in self.pieces])
 
-    def total(self) -> float:
-        """Σ_n of the values, to a per cent or better."""
+    def total(self, steps: float = math.inf) -> float:
+        """Σ_n of the values of the first ``steps``, to a per cent or better."""
+        if self.everywhere:
+            return float(steps * self.pieces[-1].value(np.zeros(1))[0])
         return float(sum(
-            (p.last - p.first)
-            * np.mean(p.value(np.linspace(p.first, p.last - 1, min(SAMPLED, p.last - p.first))))
-            for p in self.pieces
+            (min(p.last, steps) - p.first) * np.mean(p.sampled(min(p.last, steps)))
+            for p in self.pieces if p.first < steps
         ))  # fmt: skip
 
 
 def flat(first: int, last: int, value: float) -> Piece:
     """A piece of equal values."""
     return Piece(first, last, lambda n: np.full(np.shape(n), value), constant=True)
+
+
+def flat_schedule(name: str, value: float) -> Schedule:
+    """The same value at every step, without end."""
+    return Schedule(name, (flat(0, 1, value),), everywhere=True)
 
 
 def _line(first: int, last: int, start: float, slope: float) -> Piece:
@@ -191,7 +205,10 @@ def schedule(
 
 
 def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule:
-    """The schedule of the given values, one a step; straight stretches become one piece each.
+    """The schedule of the given values, one a step.
+
+    Stretches on which they are a polynomial of the degree 15 to rounding become one smooth piece
+    each, divided at kinks and jumps; what is left is a table.
 
     >>> [piece.last for piece in from_values([0.1, 0.1, 0.1, 0.3, 0.2, 0.1, 0.0]).pieces]
     [3, 7]
@@ -200,15 +217,64 @@ def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule
     if values.ndim != 1 or not values.size:
         raise InputError(name, f"an array of shape {values.shape}", "one value a step")
     values = np.asarray(arguments.nonnegative(name, values), float)
-    bent = np.abs(np.diff(values, 2)) > STRAIGHT * values.max()
-    pieces, first = [], 0
-    while first < len(values):
-        turns = np.flatnonzero(bent[first:])
-        last = first + int(turns[0]) + 2 if len(turns) else len(values)
-        slope = (values[last - 1] - values[first]) / max(last - 1 - first, 1)
-        pieces.append(_line(first, last, float(values[first]), float(slope)))
-        first = last
+    if not np.all(np.isfinite(values)):
+        raise InputError(name, values[~np.isfinite(values)][0], "finite values")
+    tolerance = FIT * values.max()
+    pieces: list[Piece] = []
+    todo = [(0, len(values))]
+    while todo:
+        first, last = todo.pop()
+        piece = _fitted(values, first, last, tolerance)
+        cut = None if piece else _kink(values[first:last], tolerance)
+        if piece is None and cut is None and last - first > SHORT:
+            cut = (last - first) // 2
+        if piece is None and cut is not None:
+            todo += [(first + cut, last), (first, first + cut)]
+        elif piece is not None:
+            pieces.append(piece)
+        elif pieces and not pieces[-1].smooth:
+            pieces[-1] = _table(values, pieces[-1].first, last)
+        else:
+            pieces.append(_table(values, first, last))
     return Schedule(name, tuple(pieces))
+
+
+def _table(values: Array, first: int, last: int) -> Piece:
+    return Piece(first, last, lambda n: values[np.rint(n).astype(int)], smooth=False)
+
+
+def _fitted(values: Array, first: int, last: int, tolerance: float) -> Piece | None:
+    """The piece of a constant, a line or a polynomial that is the values, or None."""
+    given, count = values[first:last], last - first
+    if np.all(given == given[0]):
+        return flat(first, last, float(given[0]))
+    slope = float(given[-1] - given[0]) / (count - 1)
+    if np.all(np.abs(given - (given[0] + slope * np.arange(count))) <= tolerance):
+        return _line(first, last, float(given[0]), slope)
+    if count < SHORT:
+        return None
+    chosen = np.unique((0.5 - 0.5 * np.cos(np.pi * np.arange(POINTS) / (POINTS - 1)))
+                       * (count - 1)).astype(int)  # fmt: skip
+    fit = np.polynomial.Legendre.fit(chosen, given[chosen], DEGREE, domain=[0, count - 1])
+    probes = np.arange(0, count, max(1, count // SAMPLED))
+    if np.abs(fit(probes) - given[probes]).max() > tolerance:
+        return None
+    if np.abs(fit(np.arange(count)) - given).max() > tolerance:
+        return None
+    return Piece(first, last, lambda n: fit(np.asarray(n) - first))
+
+
+def _kink(given: Array, tolerance: float) -> int | None:
+    """Where a new piece begins: after the second difference that dwarfs those around it."""
+    bend = np.abs(np.diff(given, 2))
+    if not len(bend):
+        return 1 if len(given) > 1 else None
+    worst = int(np.argmax(bend))
+    around = np.concatenate([bend[max(0, worst - 4) : max(0, worst - 1)], bend[worst + 2 : worst + 5]])
+    if bend[worst] <= tolerance or (len(around) and bend[worst] <= KINK * around.max()):
+        return None
+    left = abs(given[worst + 1] - given[worst])
+    return worst + 1 if left > abs(given[worst + 2] - given[worst + 1]) else worst + 2
 
 
 def parse_schedule(text: str, rate: Any, steps: int) -> Schedule:
