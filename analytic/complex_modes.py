@@ -144,7 +144,9 @@ def oscillating_modes(
     angle = -np.pi * (np.arange(count) + 0.5) / count
     half = (height + 1j * angle) / 2  # w = e^{2 half}
     z = -edge * np.cosh(half) ** 2
-    return _modes_at(z, -edge * np.sinh(2 * half) / (4 * count), spectrum, features, samples, paired)
+    return _modes_at(
+        z, -edge * np.sinh(2 * half) / (4 * count), spectrum, features, samples, paired
+    )
 
 
 def _modes_at(

@@ -85,6 +85,8 @@ def decompose(
     if np.ndim(features) or np.ndim(samples):
         raise InputError("features, samples", "arrays", "one number each")
     rule: Learner = GradientFlow() if learner is None else learner
+    if isinstance(rule, OnePassSGD) and not rule.memoryless:
+        raise InputError("learner", rule, "equal steps without memory, to be decomposed")
     whole = dynamics(spectrum, features, samples, times, learner=rule, noise=noise).excess_loss
     descent = GradientDescent(rule.step) if isinstance(rule, OnePassSGD) else rule
 

@@ -59,12 +59,11 @@ class Modes:
 
     def step(self, loss: Array, source: Array, drive: float) -> None:
         """One step with the coefficients 1 − q and s of that step."""
-        change = source * drive
         if self.values.ndim == 1:
-            change -= loss * self.values
+            lost = loss * self.values
         else:
-            change -= np.einsum("iab,ib->ia", loss, self.values)
-        self.values = self.values + change
+            lost = np.einsum("iab,ib->ia", loss, self.values)
+        self.values = self.values - lost + source * drive
 
     def respond(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array]]:
         """(modes, Y₀, Y₁): Y₀ + Y₁ ℓ are the values at ``steps``; *(…, k·S)*, *(…, k·S, k)*."""
@@ -133,12 +132,13 @@ def evolve(
     """Sums Re Σ y, active and passive, at ascending ``times``, and an error estimate.
 
     ``pieces`` are (first, last, layers) of stretches of steps, one after another: 0 if they are to
-    be taken one by one, 1 if the coefficients are smooth, 2 if they also vanish at the end. Sums that overflow are infinite, and so are all later ones. The estimate is
-    the size of the last Legendre coefficients of the blocks so far, relative to the sums or to
-    `FLOOR` times those at the start, and the rounding errors of the largest modes.
+    be taken one by one, 1 if the coefficients are smooth, 2 if they also vanish at the end. Sums
+    that overflow are infinite, and so are all later ones. The estimate is the size of the last
+    Legendre coefficients of the blocks so far, relative to the sums or to `FLOOR` times those at
+    the start, and the rounding errors of the largest modes.
 
     >>> decay = lambda n: (np.full((1, 1), 1e-3), np.zeros((1, 1)))
-    >>> found = evolve(Modes(np.ones(1), decay), (), [(0, 10**6, 1)], np.array([10, 2000]))
+    >>> found = evolve(Modes(np.ones(1, complex), decay), (), [(0, 10**6, 1)], np.array([10, 2000]))
     >>> bool(np.allclose(found.sums, 0.999 ** np.array([10, 2000]), rtol=1e-12))
     True
     """
@@ -255,7 +255,8 @@ class _Evolution:
                 self.watch(n, self.totals()[-1])
                 drive = self.active.total
                 for modes, both in zip(all_modes, found):
-                    modes.step(*(x[:, min(n - first, x.shape[1] - 1)] for x in both), drive)
+                    loss, source = (x[:, min(n - first, x.shape[1] - 1)] for x in both)
+                    modes.step(loss, source, drive)
                 self.now = n + 1
 
     def _block(self, start: int, length: int) -> bool:

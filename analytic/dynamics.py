@@ -216,11 +216,10 @@ def _check(features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, ru
     if bags > 1 and np.any(np.isinf(np.asarray(samples, float))):
         raise InputError("samples", samples, "a finite number with bagging: bags of infinitely "
                          "many samples are all the same")  # fmt: skip
-    if rule.fresh:
-        if not np.all(np.isinf(np.asarray(samples, float))):
-            raise InputError("samples", samples, "inf with fresh data: no sample is seen twice")
-        if ensemble > 1:
-            raise InputError("ensemble", ensemble, "1 with fresh data")
+    if not isinstance(rule, Filter) and not ensemble == bags == 1:
+        raise InputError("ensemble, bags", f"{ensemble}, {bags}", "1 with stochastic descent")
+    if rule.fresh and not np.all(np.isinf(np.asarray(samples, float))):
+        raise InputError("samples", samples, "inf with fresh data: no sample is seen twice")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ ridge γ/(NT) of equation (1). Heavy ball starts from rest, v_{−1} = v_0; from
 and up to n ≈ 76/|ln β| steps it is a circle of O(n) nodes (`convolution`).
 
 Stochastic gradient descent is no filter, but its mean loss is a quotient of generating functions:
-see `stochastic_gradient`.
+see `stochastic_gradient`, and `stochastic_rules` for the rules.
 
 Source: dynamical paper, eqs. (11), (136), (139)–(141).
 """
@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import mpmath
@@ -48,26 +47,17 @@ from .contour import (
     windows,
 )
 from .convolution import Circle
-from .errors import InputError, PrecisionError
 from .spectrum import Spectrum
-from .stability import critical_sgd_step, spectral_edge
-from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_factor
-from .training_rule import Filter, Learner, Model, Quadrature, about
+from .stability import spectral_edge
+from .stochastic_rules import MinibatchSGD, OnePassSGD
+from .training_rule import Filter, Quadrature, about, below_one
+
+__all__ = [
+    "GradientDescent", "GradientFlow", "HeavyBall", "MinibatchSGD", "OnePassSGD",
+    "PreconditionedDescent", "RidgeRegression",
+]  # fmt: skip
 
 MARGIN = 1.1  # distance that a contour of few steps keeps from the circle √β, as a factor
-
-
-def below_one(name: str, value: Any) -> Any:
-    """A number in [0, 1)."""
-    if not arguments.nonnegative(name, value) < 1:
-        raise InputError(name, value, "a number in [0, 1)")
-    return value
-
-
-def _truth(name: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise InputError(name, value, "true or false")
-    return bool(value)
 
 
 @dataclass(frozen=True)
@@ -274,124 +264,6 @@ class HeavyBall(GradientDescent):
             if n in wanted:
                 out = np.where(steps == n, now, out)
         return out
-
-
-@dataclass(frozen=True)
-class OnePassSGD(Learner):
-    """v_{n+1} = v_n − η × gradient on ``batch`` fresh Gaussian samples: no filter.
-
-    The theory is exact in the mean over the samples at any batch size (`stochastic_gradient`).
-    Beyond about half the critical step that mean is not typical: the loss is a product of random
-    factors, heavy-tailed over seeds, and its mean is carried by rare ones (B = 1 at 0.9 of the
-    critical step: mean 0.41, median 0.27). `validation.stochastic` simulates the median.
-
-    ``step`` η > 0, ``batch`` B ≥ 1 samples. Raises `InputError` for others, and `dynamics` one for
-    finite ``samples``. Source: dynamical paper, eqs. (16), (142)–(144); arXiv:2502.05074.
-
-    >>> from solvable.analytic.spectrum import PowerLaw
-    >>> float(OnePassSGD(0.3).critical_step(PowerLaw(exponent=2), math.inf, math.inf).round(3))
-    0.611
-    """
-
-    step: Any = field(metadata=about(arguments.positive, "step size η"))
-    batch: Any = field(default=1, metadata=about(arguments.count, "samples in a batch", int))
-    rule = "sgd"
-    scored = "step"
-    example = (0.3, 8)
-    fresh = True
-
-    def noise(self, samples: Any, *, mp: bool = False) -> BatchNoise:
-        """Curvature and strength of the noise of the gradients."""
-        return batch_noise(_number(self.step, mp), _number(self.batch, mp))
-
-    def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
-        """The step size above which the noise of the gradients amplifies itself."""
-        noise = self.noise(samples)
-        return critical_sgd_step(spectrum, features, samples, noise.curvature, noise.degrees)
-
-    def growth_rate(
-        self, spectrum: Spectrum, features: float, samples: float, critical: float
-    ) -> float:
-        """The rate at which the logarithm of the loss grows per step, if it does."""
-        return math.log(growth_factor(spectrum, features, samples, self.noise(samples)))
-
-    def losses(
-        self, model: Model, times: np.ndarray, accuracy: Any, critical: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(excess, training) loss at positive times, and their rounding errors."""
-        sizes, growth = (model.spectrum, model.features, math.inf), 1.0
-        if float(self.step) > critical:
-            growth = growth_factor(*sizes, self.noise(math.inf))
-        batch = self.noise(math.inf, mp=model.mp)
-        loss = MeanLoss(*sizes, batch, model.noise, model.noise, model.mp)
-        excess, error = loss(times, accuracy, growth)
-        return np.stack([excess, excess + model.noise]), np.stack([error, error])
-
-
-@dataclass(frozen=True)
-class MinibatchSGD(OnePassSGD):
-    """v_{n+1} = v_n − η × gradient on ``batch`` of the T samples, drawn anew for each step.
-
-    With or without ``replacement`` inside a batch; all samples without it are gradient descent.
-    Exact in the mean over the batches for Gaussian data, large N and T, at any batch size; for
-    T = ∞ it is `OnePassSGD`. In float64 only.
-
-    ``step`` η > 0, ``batch`` B ≥ 1. Raises `InputError` for others and for more than T samples
-    without replacement, `PrecisionError` where digits beyond float64 are asked for. Source:
-    arXiv:2502.05074, from the dynamical paper, eq. (16), to reused samples.
-
-    >>> from solvable.analytic.dynamics import dynamics
-    >>> from solvable.analytic.spectrum import Flat
-    >>> rules = MinibatchSGD(0.3, batch=30), GradientDescent(0.3)  # all samples: no noise
-    >>> every, plain = (dynamics(Flat(10), 20, 30, [5], learner=rule).excess_loss for rule in rules)
-    >>> bool(abs(every - plain) < 1e-9)
-    True
-    """
-
-    replacement: bool = field(
-        default=False, metadata=about(_truth, "draw the samples of a batch with replacement", bool)
-    )
-    rule = "minibatch"
-    fresh = False
-
-    def noise(self, samples: Any, *, mp: bool = False) -> BatchNoise:
-        """Curvature and strength of the noise of the gradients."""
-        if not self.replacement and np.any(np.asarray(samples, float) < self.batch):
-            raise InputError("batch", self.batch, f"at most the {samples} samples")
-        return batch_noise(
-            _number(self.step, mp), _number(self.batch, mp), samples, replacement=self.replacement
-        )
-
-    def losses(
-        self, model: Model, times: np.ndarray, accuracy: Any, critical: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(excess, training) loss at positive times, and their rounding errors."""
-        if model.mp:
-            raise PrecisionError("minibatch SGD is evaluated in float64 only: no digits beyond", 15)
-        sizes = np.broadcast_arrays(model.features, model.samples)
-        found = [
-            _reused(model.spectrum, float(n), float(t), model.noise, self, tuple(times))
-            for n, t in zip(*(size.flat for size in sizes))
-        ]
-        losses = np.array(found).reshape(*sizes[0].shape, 3, len(times))
-        losses = np.moveaxis(losses, -2, 0)
-        return losses[:2], np.stack([losses[2], losses[2]])
-
-
-@lru_cache(16)
-def _reused(
-    spectrum: Spectrum, features: float, samples: float, noise: float, rule: MinibatchSGD,
-    times: tuple[float, ...],
-) -> np.ndarray:  # fmt: skip
-    """(excess, training) loss and error of minibatch SGD, *(3, times)*."""
-    from .scheduled_training import scheduled_dynamics
-    from .schedules import schedule
-
-    found = scheduled_dynamics(
-        spectrum, features, samples, times, schedule("constant", rule.step, int(max(times))),
-        batch=rule.batch, replacement=rule.replacement, noise=float(noise),
-    )  # fmt: skip
-    return np.stack([found.excess_loss, found.train_loss, found.error_estimate])
 
 
 def _groups(times: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:

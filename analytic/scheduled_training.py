@@ -43,7 +43,7 @@ PerStep = float | Schedule | Sequence[float] | Array
 LONGEST = 2.0**53  # steps
 INSIDE = 1.6  # share of the ellipse |μ| < 1 of momentum in which the contour stays
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
-MOST_OSCILLATING = {False: 20_000, True: 300}  # steps, of modes and of pairs of modes
+MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
 
 
 @dataclass(frozen=True)
@@ -132,24 +132,10 @@ def scheduled_dynamics(
         spectrum = scaled(spectrum, preconditioner)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
     noise = float(arguments.nonnegative("noise", noise)) + hidden
-<<<<<<< HEAD
-    problem = _ScheduledProblem(
-        spectrum, features, samples, rates, batches, replacement, noise, momenta, float(decay)
-    )
-    order = np.argsort(moments.ravel(), kind="stable")
-    edges = sorted(
-        edge for edge in {*rates.edges, *batches.edges, *momenta.edges} if edge < rates.last
-    )
-    pieces = list(zip([0, *edges], [*edges, rates.last]))
-    train, test, error = evolve(problem.active(), problem.passive(), pieces, moments.ravel()[order])
-    if samples == math.inf:
-        train, test = train + noise, train
-=======
->>>>>>> 3f40e30 (Follow rules with a memory by one small matrix a mode: momentum, decay, averages, also of reused samples)
     start = float(spectrum.total_target_power())
     limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
     order = np.argsort(moments.ravel(), kind="stable")
-    problem = _Problem(
+    problem = _ScheduledProblem(
         spectrum, features, samples, found, float(arguments.nonnegative("decay", decay)),
         replacement, noise, float(moments.max()),
     )  # fmt: skip
@@ -162,8 +148,8 @@ def scheduled_dynamics(
         train = train + noise
     back = np.argsort(order, kind="stable")
     test, train = np.maximum(test, 0) + hidden, np.maximum(train, 0)
-    parts = (x[back].reshape(moments.shape)[()] for x in (test, train, evolved.error))
-    return ScheduledLoss(moments, *parts, limit, evolved.crossed)
+    test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, evolved.error))
+    return ScheduledLoss(moments, test, train, error, limit, evolved.crossed)
 
 
 def _one_a_step(name: str, value: Any) -> Schedule:
@@ -200,7 +186,7 @@ def _checked(
                 f"one value for each of {moments.max():.0f} steps, the last of the times",
             )  # fmt: skip
         most = values.sampled().max()
-        if name in ("momentum", "average", "forgetting") and most > 1 or (
+        if (name in ("momentum", "average", "forgetting") and most > 1) or (
             name == "momentum" and most == 1
         ):
             raise InputError(name, most, "numbers in [0, 1" + (")" if name == "momentum" else "]"))
@@ -236,19 +222,22 @@ class _ScheduledProblem:
         else:
             self.update = descent(rates, self.given["momentum"], self.decay)
         self.scored = self.update if weights is None else averaged(self.update, weights)
-        self.modes = self._modes()
-        self.pairs = self.modes.pairs(self.noise) if self.samples < math.inf else None
+        reused, oscillating = self.samples < math.inf, pull is not None
+        self.modes = self._modes(reused and not oscillating)
+        paired = self._modes(True, self.last) if reused and oscillating else self.modes
+        self.pairs = paired.pairs(self.noise) if reused else None
 
-    def _modes(self) -> ComplexModes:
-        sizes, paired = (self.spectrum, self.features, self.samples), self.samples < math.inf
+    def _modes(self, paired: bool, degree: float | None = None) -> ComplexModes:
+        sizes = (self.spectrum, self.features, self.samples)
         if self.given["pull"] is not None:
-            if self.last > MOST_OSCILLATING[paired]:
+            reused = self.samples < math.inf
+            if self.last > MOST_OSCILLATING[reused]:
                 raise PrecisionError(
-                    f"dimension-adapted momentum is followed for {MOST_OSCILLATING[paired]} steps "
-                    f"at most{' on samples that are used again' if paired else ''}, not "
+                    f"dimension-adapted momentum is followed for {MOST_OSCILLATING[reused]} steps "
+                    f"at most{' on samples that are used again' if reused else ''}, not "
                     f"{self.last:.0f}: its modes oscillate, each step needs its own"
                 )
-            return oscillating_modes(*sizes, 2 * self.last, paired=paired)
+            return oscillating_modes(*sizes, degree or 2 * self.last, paired=paired)
         beta = float(self.given["momentum"].sampled().max())
         curvature = np.max(self.batch(self.given["batch"].sampled()).curvature)
         largest = float(self.given["step"].sampled().max() * curvature)
@@ -256,9 +245,7 @@ class _ScheduledProblem:
         if beta:  # Im ηz on the contour is about 0.8 tan(π/2 − α), and |μ| < 1 up to 1 − β
             angle = max(angle, math.pi / 2 - math.atan(INSIDE * (1 - beta)))
         total = self.given["step"].total(self.last) / (1 - beta)
-        return complex_modes(
-            *sizes, total, largest / (1 + beta) or 1.0, angle=angle, paired=paired
-        )
+        return complex_modes(*sizes, total, largest / (1 + beta) or 1.0, angle=angle, paired=paired)
 
     def pieces(self) -> list[tuple[int, int, int]]:
         """(first, last, layers) of the stretches of steps up to the last one: see `evolve`."""

@@ -194,7 +194,8 @@ def schedule(
     arguments.nonnegative("warmup", warmup)
     if not warmup < 1:
         raise InputError("warmup", warmup, "a fraction in [0, 1)")
-    if not 0 <= arguments.number("final", options.get("final", 0.0)) <= 1:
+    arguments.nonnegative("final", options.get("final", 0.0))
+    if name != "linear" and not options.get("final", 0.0) <= 1:
         raise InputError("final", options["final"], "a fraction of the rate, in [0, 1]")
     first = min(round(warmup * steps), steps - 1)
     rise = [_line(0, first, rate / first, rate / first)] if first else []
@@ -270,37 +271,95 @@ def _kink(given: Array, tolerance: float) -> int | None:
     if not len(bend):
         return 1 if len(given) > 1 else None
     worst = int(np.argmax(bend))
-    around = np.concatenate([bend[max(0, worst - 4) : max(0, worst - 1)], bend[worst + 2 : worst + 5]])
+    around = np.concatenate(
+        [bend[max(0, worst - 4) : max(0, worst - 1)], bend[worst + 2 : worst + 5]]
+    )
     if bend[worst] <= tolerance or (len(around) and bend[worst] <= KINK * around.max()):
         return None
     left = abs(given[worst + 1] - given[worst])
     return worst + 1 if left > abs(given[worst + 2] - given[worst + 1]) else worst + 2
 
 
-def parse_schedule(text: str, rate: Any, steps: int) -> Schedule:
-    """The schedule ``name[:option=value,…]`` with the largest rate ``rate``, or that of a file.
+def parse(text: str) -> tuple[str, dict[str, float]]:
+    """The name and the options of ``name[:option=number,…]``.
 
-    >>> parse_schedule("wsd:decay=0.5", 1, 4)(np.arange(4))
-    array([1. , 1. , 1. , 0.5])
+    >>> parse("wsd:decay=0.5")
+    ('wsd', {'decay': 0.5})
     """
     name, _, given = text.partition(":")
-    if name not in SCHEDULES:
-        if rate is not None:
-            raise InputError("step", rate, "nothing where the rates are in a file")
-        return read_schedule(text)
-    if rate is None:
-        raise InputError("step", "(absent)", f"the largest rate of the schedule {name}")
     options = {}
     for item in filter(None, given.split(",")):
         option, equals, value = item.partition("=")
         if not equals or not _is_number(value):
             raise InputError("schedule", text, "name:option=number,option=number")
         options[option.strip()] = float(value)
-    return schedule(name, rate, steps, **options)
+    return name, options
 
 
-def read_schedule(path: str | Path) -> Schedule:
-    """The schedule in a CSV file, one rate a line (a heading is allowed)."""
+def given_schedule(name: str, spec: Any, value: float, steps: int) -> Schedule:
+    """The schedule of a ``spec``: text with the largest ``value``, or the values themselves.
+
+    >>> given_schedule("step", "wsd:decay=0.5", 1, 4)(np.arange(4))
+    array([1. , 1. , 1. , 0.5])
+    >>> given_schedule("step", (0.1, 0.2), 1, 4)(np.arange(2))
+    array([0.1, 0.2])
+    """
+    if not isinstance(spec, str):
+        return from_values(spec, name)
+    kind, options = parse(spec)
+    arguments.choice("schedule", kind, SCHEDULES)
+    if spec == "constant":
+        return flat_schedule(name, value)
+    if value == 0 or value == math.inf:
+        raise InputError(name, value, f"a positive number with a schedule of it ({spec})")
+    return schedule(kind, value, steps, **options)
+
+
+AVERAGES = {"polyak": (), "tail": ("start",), "ema": ("rate",)}
+
+
+def averaging(text: str, steps: int) -> Schedule | None:
+    """Weights α_n of an average of iterates, ū_{n+1} = ū_n + α_n(u_{n+1} − ū_n); "none" is None.
+
+    ``polyak``: the mean of all iterates; ``tail:start=s``: of those from step sL on (the last ones,
+    as long as there are none); ``ema:rate=α``: exponential forgetting.
+
+    >>> averaging("tail:start=0.5", 8)(np.arange(8)).round(2)
+    array([1.  , 1.  , 1.  , 1.  , 0.5 , 0.33, 0.25, 0.2 ])
+    """
+    if text == "none":
+        return None
+    kind, options = parse(str(text))
+    arguments.choice("average", kind, ("none", *AVERAGES))
+    for option in options:
+        arguments.choice(f"option of the average {kind}", option, AVERAGES[kind])
+    if kind == "ema":
+        rate = options.get("rate", 0.01)
+        if not 0 < rate <= 1:
+            raise InputError("rate", rate, "a weight in (0, 1]")
+        return flat_schedule("average", rate)
+    share = options.get("start", 0.5 if kind == "tail" else 0.0)
+    if not 0 <= share < 1:
+        raise InputError("start", share, "a fraction in [0, 1)")
+    first = round(share * steps)
+    before = [flat(0, first, 1.0)] if first else []
+    mean = Piece(first, steps, lambda n: 1 / (np.asarray(n, float) - first + 2))
+    return Schedule("average", (*before, mean))
+
+
+def fractions(delta: float, steps: int) -> Schedule:
+    """Δ_n = min(1, δ/(1 + n)).
+
+    >>> fractions(2.0, 4)(np.arange(4)).round(2)
+    array([1.  , 1.  , 0.67, 0.5 ])
+    """
+    return Schedule("forgetting", (
+        Piece(0, steps, lambda n: np.minimum(1.0, delta / (1 + np.asarray(n, float)))),
+    ))  # fmt: skip
+
+
+def read_values(path: str | Path) -> tuple[float, ...]:
+    """The numbers in a CSV file, one finite one ≥ 0 a line (a heading is allowed)."""
     values: list[float] = []
     try:
         with open(path, newline="") as lines:
@@ -312,11 +371,16 @@ def read_schedule(path: str | Path) -> Schedule:
                             "one finite rate ≥ 0 on each line",
                         )  # fmt: skip
                     values.append(float(row[0]))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("schedule", path, "a file with one rate on each line") from error
     if not values:
         raise InputError("schedule", path, "a file with at least one rate")
-    return from_values(values, "schedule")
+    return tuple(values)
+
+
+def read_schedule(path: str | Path) -> Schedule:
+    """The schedule in a CSV file, one rate a line (a heading is allowed)."""
+    return from_values(read_values(path), "schedule")
 
 
 def _is_number(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -25,9 +25,16 @@ from .spectrum import Spectrum
 RULES: dict[str, type[Learner]] = {}  #: every rule by its name
 
 
-def about(check: Any, text: str, plain: type = float) -> dict[str, Any]:
+def about(check: Any, text: str, plain: Callable[[Any], Any] = float) -> dict[str, Any]:
     """Of a parameter of a rule: ``check(name, value)``, what it is, and its type in JSON."""
     return {"check": check, "help": text, "plain": plain}
+
+
+def below_one(name: str, value: Any) -> Any:
+    """A number in [0, 1)."""
+    if not arguments.nonnegative(name, value) < 1:
+        raise InputError(name, value, "a number in [0, 1)")
+    return value
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ with A₀ *(d, d)* and b *(d,)* of the rule alone. With rates η, momenta β, we
 | with weight decay | …, u₀ | g + w(u − u₀) for g |
 | average of the iterates | …, ū | ū' = ū + α(u' − ū) |
 
-g = xu + noise. As the noise of a batch has the variance x²[(c − 1)V₀₀ + g_B ℓ] (`stochastic_gradient`;
-V = E ssᵀ, and g_B for its strength at the rate 1), second moments close, V the symmetric one at an
+g = xu + noise. As the noise of a batch has the variance x²[(c − 1)V₀₀ + g_B ℓ], V = E ssᵀ and g_B
+its strength at the rate 1 (`stochastic_gradient`), second moments close, V the symmetric one at an
 eigenvalue or that between two eigenvalues x and x',
 
     V' = A V A'ᵀ + [(c − 1) xx' V₀₀ + g_B xx' ℓ] bbᵀ,      A = A₀ + x b e₀ᵀ.
@@ -164,4 +164,3 @@ def averaged(update: Update, weights: Schedule) -> Update:
 
     start = (*update.start, 1.0)
     return Update(matrices, start, (*update.schedules, weights), len(update.start))
-

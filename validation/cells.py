@@ -89,6 +89,11 @@ class Cell:
             raise InputError("at", "()", f"at least one {self.learner.scored}")
         self.learner.check_times(at)
         object.__setattr__(self, "at", at)
+        if isinstance(self.learner, OnePassSGD) and not (
+            self.learner.memoryless or self.learner.steps
+        ):
+            steps = max(1, int(max(at)))  # of its schedules, whichever of the times is asked for
+            object.__setattr__(self, "learner", replace(self.learner, steps=steps))
         choice("dtype", self.dtype, ("float64", "float32"))
         if self.feature_law.name == "elliptical":
             raise InputError("feature_law", "elliptical", "a law of independent entries")
@@ -96,6 +101,8 @@ class Cell:
             if self.feature_draws * self.data_draws > 1:
                 raise InputError("feature_draws, data_draws", "more than 1", "1 for SGD")
             self.learner.noise(self.samples)  # a batch larger than the samples is refused
+            if self.learner.fresh and self.learner.batch == float("inf"):
+                raise InputError("batch", "inf", "a finite number of fresh samples, to be drawn")
             if self.targets == "average":
                 raise InputError("targets", "average", "fixed or a count for SGD")
 

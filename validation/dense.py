@@ -17,7 +17,12 @@ from functools import singledispatch
 
 import numpy as np
 
-from solvable.analytic.learners import GradientDescent, GradientFlow, RidgeRegression
+from solvable.analytic.learners import (
+    GradientDescent,
+    GradientFlow,
+    MinibatchSGD,
+    RidgeRegression,
+)
 from solvable.analytic.training_rule import Learner
 
 from .cells import Cell, with_irreducible
@@ -121,6 +126,20 @@ def _(learner: GradientDescent, kernel: Array, variance: float, value: float) ->
         push = learner.step * (kernel - gram @ current) / size
         before, current = current, current + learner.momentum * (current - before) + push
     return current
+
+
+@trained.register
+def _(learner: MinibatchSGD, kernel: Array, variance: float, value: float) -> Array:
+    """Weights are linear in the labels: trained on the unit ones, with all samples a batch."""
+    from .stochastic import iterate
+
+    if learner.batch != np.inf:
+        raise TypeError("batches are drawn by validation.stochastic")
+    iterates = iterate(learner, int(value), np.zeros_like(kernel))
+    found = next(iterates)
+    for _step in range(int(value)):
+        found = iterates.send((kernel / np.sqrt(variance), np.eye(kernel.shape[1])))
+    return found / np.sqrt(variance)
 
 
 @with_irreducible

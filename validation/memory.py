@@ -26,11 +26,12 @@ def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
     """Estimate of the peak resident memory of one repetition of the cell, in bytes."""
     if not cell.learner.fresh:
         return BASE + max(streaming_bytes(cell, threads=threads), scoring_bytes(cell))
-    batch = cell.learner.batch if isinstance(cell.learner, OnePassSGD) else 1
+    steps = int(max(1, *cell.at))
+    batch = cell.learner.largest_batch(steps) if isinstance(cell.learner, OnePassSGD) else 1
     if cell.data_law.name == "gaussian":  # Γ, its eigenvectors, its root, and a tile
         width = cell.features + cell.explicit_targets
         return BASE + 8 * (5 * width**2 + 2 * TILE * width + 2 * width * batch)
-    samples = int(max(1, *cell.at)) * batch
+    samples = steps * batch
     run = replace(cell, samples=samples, learner=RidgeRegression())
     return BASE + streaming_bytes(run, threads=threads)
 

@@ -4,9 +4,10 @@ From θ_0 = 0, with the B samples of step n,
 
     θ_{n+1} = θ_n + (η/NB) φ_n r_n,    r_n = y_n − φ_nᵀ θ_n,
 
-and the excess loss Σλw² − 2 θ·c + θᵀKθ, K = uΛuᵀ, c = uΛw, is exact at every step. In one pass the
-samples are drawn once and never again; else a batch is drawn anew for each step from the T samples
-of the cell, with or without replacement inside it, and their labels keep their noise.
+(with the schedules, momenta, penalty and average of the rule: `iterate`), and the excess loss
+Σλw² − 2 θ·c + θᵀKθ, K = uΛuᵀ, c = uΛw, is exact at every step. In one pass the samples are drawn
+once and never again; else a batch is drawn anew for each step from the T samples of the cell, with
+or without replacement inside it, and their labels keep their noise.
 
 For fresh Gaussian data a step needs no x at all: given u and the targets w_1 … w_D, the columns of
 φ_n and the labels are jointly Gaussian with covariance Γ = [u; w] Λ [u; w]ᵀ, of size N + D. So
@@ -19,7 +20,8 @@ Targets share features and batches; each has its own label noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,22 +95,66 @@ def descend(
     ``batches`` gives (φ_n, labels), shaped (N, B) and (B, D), for each step; the label noise of
     fresh samples is drawn here.
     """
-    theta = np.zeros_like(population.cross)
+    scored = np.zeros_like(population.cross)
     losses = np.empty((1 if data is None else 2, len(cell.at)))
     generator = streams(Role.NOISE)
-    rate = sgd(cell).step / (len(theta) * sgd(cell).batch)
+    iterates = iterate(sgd(cell), last_step(cell), scored)
+    scored = next(iterates)
     for step in range(last_step(cell) + 1):
         if step in cell.at:
-            scored = np.equal(cell.at, step)
-            losses[0, scored] = population.excess_loss(theta)
+            at = np.equal(cell.at, step)
+            losses[0, at] = population.excess_loss(scored)
             if data is not None:
-                losses[1, scored] = data.train_loss(theta)
+                losses[1, at] = data.train_loss(scored)
         if step < last_step(cell):
             phi, labels = next(batches)
             if data is None:
                 labels = labels + np.sqrt(cell.noise) * generator.standard_normal(labels.shape)
-            theta = theta + rate * phi @ (labels - phi.T @ theta)
+            scored = iterates.send((phi, labels))
     return losses
+
+
+def iterate(
+    rule: OnePassSGD, last: int, theta: Array
+) -> Generator[Array, tuple[Array, Array], None]:
+    """Weights to be scored after 0, 1, … steps; each is sent the batch (φ_n, labels) of a step.
+
+    Written as rules are taught: gradient, penalty, velocity, average.
+    """
+    values = values_of_steps(rule, last)
+    average, velocity = theta, np.zeros_like(theta)
+    for n in itertools.count():
+        phi, labels = yield average
+        gradient = phi @ (phi.T @ theta - labels) / (len(theta) * len(labels)) + rule.decay * theta
+        eta = values["step"][n]
+        if rule.pull:
+            forget = min(1.0, rule.forgetting / (1 + n))
+            velocity = (1 - forget) * velocity + gradient
+            theta = theta - eta * gradient - values["pull"][n] * velocity
+        else:
+            velocity = values["momentum"][n] * velocity - eta * gradient
+            theta = theta + velocity
+        weight = values["average"][n]
+        average = average + weight * (theta - average)
+
+
+def values_of_steps(rule: OnePassSGD, last: int) -> dict[str, Array]:
+    """Step size, batch, momentum, pull and weight in the average of each of the steps."""
+    found, n = rule.schedules(last), np.arange(last)
+    names = {"step": "rates", "batch": "batch", "momentum": "momentum", "average": "average",
+             "pull": "pull"}  # fmt: skip
+    last_iterate, out = 1.0, {}
+    for name, key in names.items():
+        value = found.get(key)
+        value = last_iterate if value is None else value
+        out[name] = value(n) if callable(value) else np.full(last, value)
+    return out
+
+
+def batch_sizes(cell: Cell) -> list[int]:
+    """Whole numbers of samples in the batches; infinite ones are all of the cell's samples."""
+    sizes = values_of_steps(sgd(cell), last_step(cell))["batch"]
+    return [cell.samples if np.isinf(size) else round(float(size)) for size in sizes]
 
 
 def reused_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population, Batches, DataSet]:
@@ -122,8 +168,8 @@ def reused_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population
         raise TypeError(f"{rule.rule} does not use its samples again")
 
     def batches() -> Batches:
-        while True:
-            chosen = choices.choice(cell.samples, rule.batch, replace=rule.replacement)
+        for size in batch_sizes(cell):
+            chosen = choices.choice(cell.samples, size, replace=rule.replacement)
             yield data.kernel[:, chosen], data.labels[chosen]
 
     population = Population(drawn.features, drawn.cross, drawn.power / cell.explicit_targets)
@@ -150,8 +196,8 @@ def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
     root = vectors * np.sqrt(np.maximum(values, 0))  # Γ may be singular: M < N + D
 
     def batches() -> Batches:
-        for step in range(last_step(cell)):
-            shape = (features + count, sgd(cell).batch)
+        for step, size in enumerate(batch_sizes(cell)):
+            shape = (features + count, size)
             white = streams(Role.DATA, tile=step).standard_normal(shape)
             columns = root @ white
             yield columns[:features], columns[features:].T
@@ -179,14 +225,12 @@ def joint_covariance(cell: Cell, streams: Streams) -> Array:
 
 def streamed_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population, Batches]:
     """Batches of any law: all samples of the run side by side, streamed over modes."""
-    batch = sgd(cell).batch
-    samples = max(1, last_step(cell)) * batch
-    ridge = replace(cell, samples=samples, learner=RidgeRegression())
+    ends = np.cumsum([0, *batch_sizes(cell)])
+    ridge = replace(cell, samples=max(1, int(ends[-1])), learner=RidgeRegression())
     drawn = accumulate(ridge, seed, threads=threads)
 
     def batches() -> Batches:
-        for start in range(0, samples, batch):
-            part = slice(start, start + batch)
+        for part in map(slice, ends, ends[1:]):
             yield drawn.kernel[:, part], drawn.labels[part]
 
     power = drawn.power / cell.explicit_targets

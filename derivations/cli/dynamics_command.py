@@ -16,17 +16,19 @@ import numpy as np
 from solvable.analytic.decomposition import Decomposition, decompose
 from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import OnePassSGD
-from solvable.analytic.scheduled_training import ScheduledLoss, scheduled_dynamics
-from solvable.analytic.schedules import SCHEDULES, parse_schedule
+from solvable.analytic.learners import MinibatchSGD, OnePassSGD
+from solvable.analytic.scheduled_training import ScheduledLoss
+from solvable.analytic.schedules import SCHEDULES, parse, read_values
+from solvable.analytic.stochastic_rules import changing
 from solvable.analytic.training_rule import RULES, Learner
 
 from . import options as types
 from . import output
 
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
-#: the batch of a rule that can follow a schedule, where it has no such parameter
-SCHEDULED = {"gd": math.inf, "sgd": 1, "minibatch": 1}
+#: rules that are minibatches of all samples where they are given what only those have
+WHOLE = ("gd", "momentum", "preconditioned")
+NEVER_WHOLE = ("batch", "batch_schedule", "replacement")
 
 
 def parameters() -> dict[str, Any]:
@@ -58,14 +60,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
     add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
     for name, about in parameters().items():
+        option = "--" + name.replace("_", "-")
         if about["plain"] is bool:
-            add(f"--{name}", action="store_true", default=None, help=about["help"])
+            add(option, action="store_true", default=None, help=about["help"])
+        elif about["check"] is changing:
+            add(option, metavar="NAME|FILE", help=about["help"].replace(
+                "or one value a step", f"a CSV file with one a line ({', '.join(SCHEDULES)})"
+            ))  # fmt: skip
+        elif about["plain"] is str:
+            add(option, metavar="NAME", help=about["help"])
         else:
-            add(f"--{name}", type=_checked(name, about["check"]), metavar="X", help=about["help"])
-    add("--schedule", metavar="NAME[:OPTION=X,…]|FILE",
-        help=f"rates that change with the step, for {', '.join(SCHEDULED)}: {', '.join(SCHEDULES)} "
-        "with the largest rate --step, or a CSV file with one rate a line")  # fmt: skip
-    add("--steps", type=types.count, metavar="L", help="of the schedule (default: the last time)")
+            add(option, type=_checked(name, about["check"]), metavar="X", help=about["help"])
     add("--ridge", type=types.nonnegative, metavar="G",
         help="ridge γ of the flow, as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
@@ -77,28 +82,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     types.add_json(parser)
 
 
-def scheduled(arguments: argparse.Namespace, spectrum: Any) -> ScheduledLoss:
-    """The losses under a schedule of rates."""
-    name, times = arguments.learner, arguments.times
-    if name not in SCHEDULED:
-        raise InputError("--learner", name, f"one of {', '.join(SCHEDULED)}, with --schedule")
-    for option in ("ridge", "digits"):
+def scheduled(
+    arguments: argparse.Namespace, spectrum: Any, learner: OnePassSGD
+) -> ScheduledLoss:  # fmt: skip
+    """The losses of a rule whose steps are not alike, or have a memory."""
+    for option in ("digits", "ridge"):
         if getattr(arguments, option) is not None:
             raise InputError(f"--{option}", getattr(arguments, option), "none with --schedule")
-    if arguments.ensemble * arguments.bags > 1:
-        raise InputError("--ensemble, --bags", "more than 1", "1 with --schedule")
-    if name == "sgd" and arguments.samples < math.inf:
+    if arguments.ensemble * arguments.bags > 1 or arguments.decompose:
+        raise InputError("--ensemble, --bags, --decompose", "given", "none with --schedule")
+    if learner.fresh and arguments.samples < math.inf:
         raise InputError(
             "samples", arguments.samples, "inf with fresh data: no sample is seen twice"
         )
-    batch = SCHEDULED[name] if arguments.batch is None or name == "gd" else arguments.batch
-    rates = parse_schedule(
-        arguments.schedule, arguments.step, arguments.steps or max(1, int(max(times)))
-    )
-    return scheduled_dynamics(
-        spectrum, float(arguments.features), float(arguments.samples), [float(t) for t in times],
-        rates, batch=batch, replacement=bool(arguments.replacement), noise=float(arguments.noise),
-        momentum=float(arguments.momentum or 0), decay=float(arguments.decay or 0),
+    return learner.follow(
+        learner.seen(spectrum), float(arguments.features), float(arguments.samples),
+        [float(t) for t in arguments.times], float(arguments.noise),
     )  # fmt: skip
 
 
@@ -114,12 +113,51 @@ def learner_of(arguments: argparse.Namespace) -> Learner:
             given["decay"] = arguments.ridge / _size("--ridge", arguments.ridge, arguments)
         else:
             raise InputError("--ridge", arguments.ridge, f"no option with --learner {kind.rule}")
+    if kind.rule in WHOLE:
+        more = {item.name for item in fields(MinibatchSGD)} - set(NEVER_WHOLE) - set(known)
+        if any(given[name] is not None for name in more):
+            missing = [n for n in known if n != "step" and given[n] is None and n == kind.rule]
+            for name in missing:
+                raise InputError(f"--{name}", "(absent)", f"a value, for --learner {kind.rule}")
+            if kind.rule == "preconditioned" and given["preconditioner"] is None:
+                given["preconditioner"] = known["preconditioner"].default
+            kind = MinibatchSGD
+            known = {i.name: i for i in fields(kind) if i.name not in NEVER_WHOLE[1:]}
+            given["batch"] = math.inf if given["batch"] is None else given["batch"]
     for name, value in given.items():
         if value is not None and name not in known:
-            raise InputError(f"--{name}", value, f"no such option with --learner {kind.rule}")
+            others = ", ".join(
+                x.rule for x in RULES.values() if name in {i.name for i in fields(x)}
+            )
+            raise InputError(
+                "--" + name.replace("_", "-"), value,
+                f"no such option with --learner {kind.rule}, but with {others}",
+            )  # fmt: skip
+    _read_files(known, given)
+    for name, value in given.items():
+        option = "--" + name.replace("_", "-")
         if value is None and name in known and known[name].default is MISSING:
-            raise InputError(f"--{name}", "(absent)", f"a value, for --learner {kind.rule}")
+            raise InputError(option, "(absent)", f"a value, for --learner {kind.rule}")
     return kind(**{name: value for name, value in given.items() if value is not None})
+
+
+def _read_files(known: Any, given: dict[str, Any]) -> None:
+    """The numbers of the files that are given instead of names of schedules."""
+    of = {"schedule": "step", "batch_schedule": "batch", "momentum_schedule": "momentum",
+          "pull_schedule": "pull"}  # fmt: skip
+    for name, parameter in of.items():
+        text = given[name] if name in known else None
+        if text is None:
+            continue
+        if parse(text)[0] in SCHEDULES:
+            if given[parameter] is None:
+                raise InputError(parameter, "(absent)", f"the largest value of the schedule {text}")
+            continue
+        if given[parameter] is not None and given[parameter] != math.inf:
+            raise InputError(parameter, given[parameter], "nothing where values are in a file")
+        given[name] = read_values(text)
+        if max(given[name]) > 0:
+            given[parameter] = max(given[name])
 
 
 def _size(option: str, ridge: Any, arguments: argparse.Namespace) -> Any:
@@ -136,10 +174,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not spectrum.total_target_power() < math.inf:
         raise InputError("--a", arguments.a, "a > 1 with --latent inf: the loss before training, "
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
-    if arguments.schedule is not None:
-        _print_scheduled(arguments, scheduled(arguments, spectrum))
-        return 0
     learner = learner_of(arguments)
+    if isinstance(learner, OnePassSGD) and not learner.memoryless:
+        followed = scheduled(arguments, spectrum, learner)
+        runs = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
+        _print_scheduled(arguments, followed, runs)
+        return 0
     settings = {
         "learner": learner, "noise": arguments.noise,
         "ensemble": arguments.ensemble, "bags": arguments.bags,
@@ -172,7 +212,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_scheduled(arguments: argparse.Namespace, result: ScheduledLoss) -> None:
+def _print_scheduled(
+    arguments: argparse.Namespace, result: ScheduledLoss, simulated: Any = None
+) -> None:  # fmt: skip
     columns = (result.excess_loss, result.error_estimate, result.train_loss)
     if arguments.json:
         output.print_json({
@@ -181,7 +223,7 @@ def _print_scheduled(arguments: argparse.Namespace, result: ScheduledLoss) -> No
                 name: output.json_number(list(getattr(result, name)))
                 for name in ("excess_loss", "train_loss", "error_estimate")
             },
-            "exceeded": result.exceeded, "bound": result.bound,
+            "exceeded": result.exceeded, "bound": result.bound, **_of_runs(simulated),
         })  # fmt: skip
         return
     rows = [
@@ -192,9 +234,11 @@ def _print_scheduled(arguments: argparse.Namespace, result: ScheduledLoss) -> No
     output.print_table(("steps", "excess loss", "±", "training loss"), rows)
     if result.exceeded is not None:
         print(
-            f"Training diverges: of the times asked, step {result.exceeded:.6g} is the first with "
-            f"a loss above {result.bound:.4g}."
+            f"Training diverges: step {result.exceeded} is the first with a loss above "
+            f"{result.bound:.4g}."
         )
+    if simulated is not None:
+        _print_runs(arguments, simulated)
 
 
 def _reaches(result: DynamicLoss, digits: int) -> bool:
@@ -263,13 +307,18 @@ def _print_json(arguments: argparse.Namespace, result: DynamicLoss, simulated: A
     critical = float(result.critical_step)
     values["critical_step"] = critical if math.isfinite(critical) else None
     values["diverges"] = bool(result.diverges)
-    if simulated is not None:
-        values["simulated"] = {
-            "runs": len(simulated.values), "median": simulated.median.tolist(),
-            "mean": simulated.mean.tolist(), "standard_error": simulated.error.tolist(),
-            "mean_is_typical": simulated.typical,
-        }  # fmt: skip
-    output.print_json(values)
+    output.print_json(values | _of_runs(simulated))
+
+
+def _of_runs(simulated: Any) -> dict[str, Any]:
+    """The JSON form of simulated runs, if there are any."""
+    if simulated is None:
+        return {}
+    return {"simulated": {
+        "runs": len(simulated.values), "median": simulated.median.tolist(),
+        "mean": simulated.mean.tolist(), "standard_error": simulated.error.tolist(),
+        "mean_is_typical": simulated.typical,
+    }}  # fmt: skip
 
 
 def _brief(error: Any) -> Any:

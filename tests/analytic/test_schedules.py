@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 from solvable.analytic.complex_modes import complex_modes
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
-from solvable.analytic.learners import GradientDescent, MinibatchSGD, OnePassSGD
+from solvable.analytic.learners import (
+    GradientDescent,
+    HeavyBall,
+    MinibatchSGD,
+    OnePassSGD,
+    PreconditionedDescent,
+)
+from solvable.analytic.preconditioner import scaled
 from solvable.analytic.scheduled_training import scheduled_dynamics
 from solvable.analytic.schedules import (
     SCHEDULES,
+    averaging,
+    fractions,
     from_values,
     read_schedule,
     schedule,
@@ -131,7 +140,7 @@ def test_divergence_is_a_result():
 @pytest.mark.parametrize("bad", [
     lambda: schedule("cosine", -1, 10), lambda: schedule("cosine", math.nan, 10),
     lambda: schedule("cosine", 1, 10.5), lambda: schedule("cosine", 1, 0),
-    lambda: schedule("hyperbolic", 1, 10), lambda: schedule("linear", 1, 10, final=2),
+    lambda: schedule("hyperbolic", 1, 10), lambda: schedule("cosine", 1, 10, final=2),
     lambda: schedule("linear", 1, 10, decay=0.1), lambda: schedule("wsd", 1, 10, warmup=1),
     lambda: from_values([0.1, -0.1]), lambda: from_values([]), lambda: from_values([INF]),
     lambda: read_schedule("/nowhere/rates.csv"),
@@ -219,3 +228,149 @@ def test_momentum_that_changes_and_weight_decay_equal_the_recursion():
 def test_bad_memory_is_refused(options):
     with pytest.raises(InputError):
         scheduled_dynamics(LAW, 5, INF, [9], [0.1] * 10, **options)
+
+
+# ---- averages, decay with momentum, dimension-adapted momentum, preconditioning ---------
+
+
+def full_moments(step_of, batch, start, scored, count, noise, law=LAW):
+    """Σ of the scored second moment, each mode's covariance of its whole state, one by one.
+
+    ``step_of(n, x)`` is the matrix of a step on (u, …) and the column that takes the noise.
+    """
+    lam = law.eigenvalues()
+    spread = law.target_power()[:, None, None] * np.outer(start, start)
+    losses = []
+    for n in range(count + 1):
+        losses.append(spread[:, scored, scored].sum())
+        total = spread[:, 0, 0].sum()
+        following = np.empty_like(spread)
+        for k, x in enumerate(lam):
+            matrix, column = step_of(n, x)
+            kick = x**2 * (spread[k, 0, 0] + total + noise) / batch
+            following[k] = matrix @ spread[k] @ matrix.T + kick * np.outer(column, column)
+        spread = following
+    return np.array(losses)
+
+
+FEW = PowerLaw(exponent=1.25, target_exponent=1.5, size=30)
+
+
+def test_averages_of_momentum_with_decay_equal_the_recursion():
+    """u' = u + β(u − u₋) − η(xu + w(u − u₀)), state (u, u₋, u₀, ū)."""
+    beta, w, eta = 0.6, 0.05, schedule("cosine", 0.2, 400)
+    weights = averaging("tail:start=0.25", 400)
+
+    def step_of(n, x):
+        rate, alpha = eta(np.array([n]))[0], weights(np.array([n]))[0]
+        u = np.array([1 + beta - rate * (x + w), -beta, rate * w, 0])
+        rows = [u, [1, 0, 0, 0], [0, 0, 1, 0], alpha * u + [0, 0, 0, 1 - alpha]]
+        return np.array(rows), -rate * np.array([1, 0, 0, alpha])
+
+    expected = full_moments(step_of, 4, [1, 1, 1, 1], 3, 400, 0.2, FEW)
+    times = np.array([0, 1, 50, 100, 101, 150, 300, 400])
+    found = scheduled_dynamics(
+        FEW, INF, INF, times, eta, batch=4, momentum=beta, decay=w, average=weights, noise=0.2
+    )
+    assert found.excess_loss == pytest.approx(expected[times], rel=1e-8)
+    last = scheduled_dynamics(FEW, INF, INF, times, eta, batch=4, momentum=beta, decay=w, noise=0.2)
+    assert np.all(np.abs(last.excess_loss / expected[times] - 1)[5:7] > 1e-3)
+
+
+def test_averages_over_a_million_steps():
+    """Equal steps: the average of a stationary state has less noise, and is followed in blocks."""
+    steps = 10**6
+    options = {"batch": 2, "noise": 0.5}
+    one = scheduled_dynamics(LAW, 60, INF, [steps], 0.2, **options)
+    mean = scheduled_dynamics(
+        LAW, 60, INF, [steps], 0.2, average=averaging("polyak", steps), **options
+    )
+    quiet = scheduled_dynamics(LAW, 60, INF, [steps], 0.2, batch=INF, noise=0.5)
+    assert quiet.excess_loss < mean.excess_loss < 0.9 * one.excess_loss
+
+
+@pytest.mark.parametrize("size", [INF, 20])
+def test_dimension_adapted_momentum_equals_the_recursion(size):
+    """y' = (1 − Δ)y + g, u' = u − γ₂g − γ₃y'; finite N by plain steps on other complex modes."""
+    pull, rates = (
+        schedule("power", 0.05, 80, exponent=0.3, scale=5.0),
+        schedule("constant", 0.2, 80),
+    )
+    forget = fractions(3.0, 80)
+    times = np.array([0, 1, 2, 10, 40, 80])
+    found = scheduled_dynamics(
+        FEW, size, INF, times, rates, batch=4, pull=pull, forgetting=forget, noise=0.2
+    )
+
+    def step_of(n, x):
+        at = np.array([n])
+        g2, g3, kept = 0.2, pull(at)[0], 1 - forget(at)[0]
+        return np.array([[1 - (g2 + g3) * x, -g3 * kept], [x, kept]]), np.array([-g2 - g3, 1])
+
+    if size == INF:
+        expected = full_moments(step_of, 4, [1, 0], 0, 80, 0.2, FEW)[times]
+        assert found.excess_loss == pytest.approx(expected, rel=1e-9)
+        plain = scheduled_dynamics(FEW, size, INF, times, rates, batch=4, noise=0.2)
+        assert np.all(np.abs(plain.excess_loss / expected - 1)[3:] > 1e-2)
+    else:  # the degree of the contour does not matter
+        long = scheduled_dynamics(
+            FEW, size, INF, [*times, 79], rates, batch=4, pull=pull, forgetting=forget, noise=0.2
+        )
+        short = scheduled_dynamics(
+            FEW, size, INF, [40], rates, batch=4, pull=pull, forgetting=forget, noise=0.2
+        )
+        assert long.excess_loss[:-1] == pytest.approx(found.excess_loss, rel=1e-9)
+        assert short.excess_loss[0] == pytest.approx(found.excess_loss[4], rel=1e-8)
+
+
+def test_momentum_of_all_samples_is_the_heavy_ball():
+    steps, rule = np.array([1, 3, 10, 50, 120]), HeavyBall(0.3, 0.6)
+    exact = dynamics(LAW, 50, 80, steps, learner=rule, noise=0.1)
+    found = dynamics(LAW, 50, 80, steps, learner=MinibatchSGD(0.3, INF, momentum=0.6), noise=0.1)
+    assert found.excess_loss == pytest.approx(exact.excess_loss, rel=1e-8)
+    assert found.train_loss == pytest.approx(exact.train_loss, rel=1e-7)
+    assert found.critical_step == pytest.approx(exact.critical_step, rel=1e-12)
+    less = MinibatchSGD(0.3, INF, momentum=0.55)
+    other = dynamics(LAW, 50, 80, steps[1:3], learner=less, noise=0.1).excess_loss
+    assert np.all(np.abs(other / exact.excess_loss[1:3] - 1) > 1e-3)
+
+
+def test_preconditioned_sgd_is_sgd_on_the_scaled_spectrum():
+    rule = MinibatchSGD(0.2, INF, preconditioner=-0.4)
+    exact = dynamics(LAW, 50, 80, [10, 200], learner=PreconditionedDescent(0.2, -0.4), noise=0.1)
+    found = dynamics(LAW, 50, 80, [10, 200], learner=rule, noise=0.1)
+    assert found.excess_loss == pytest.approx(exact.excess_loss, rel=1e-9)
+    one = OnePassSGD(0.2, 4, preconditioner=-0.4)
+    same = OnePassSGD(0.2, 4)
+    first = dynamics(LAW, 50, INF, [10, 200], learner=one, noise=0.1).excess_loss
+    other = dynamics(scaled(LAW, -0.4), 50, INF, [10, 200], learner=same, noise=0.1).excess_loss
+    assert first == pytest.approx(other, rel=1e-12)
+
+
+@pytest.mark.parametrize(("size", "count", "beta"), [
+    (INF, INF, 0.5), (40, INF, 0.8), pytest.param(40, 60, 0.5, marks=pytest.mark.slow)
+])  # fmt: skip
+def test_critical_step_of_momentum(size, count, beta):
+    """Just below it the loss comes down, just above it grows."""
+    rule = MinibatchSGD if count < INF else OnePassSGD
+    edge = rule(1.0, 4, momentum=beta).critical_step(LAW, size, count)
+    late = [1000, 2000] if count < INF else [10_000, 20_000]
+    for share, grows in ((0.95, False), (1.05, True)):
+        step = rule(share * edge, 4, momentum=beta)
+        first, second = dynamics(LAW, size, count, late, learner=step, noise=0.1).train_loss
+        assert (second > 2 * first or second == INF) == grows
+
+
+def test_a_schedule_in_an_array_is_the_schedule():
+    """Smooth arrays become polynomials, kinks and jumps stay where they are, noise is a table."""
+    for name in SCHEDULES:
+        rates = schedule(name, 0.3, 20_000, **OPTIONS.get(name, {}))
+        values = rates(np.arange(20_000))
+        again = from_values(values)
+        assert np.abs(again(np.arange(20_000)) - values).max() < 1e-12
+        assert sum(p.last - p.first for p in again.pieces if not p.smooth) < 200
+        times = [100, 19_999, 20_000]
+        one, two = (scheduled_dynamics(LAW, INF, INF, times, x, batch=8) for x in (rates, again))
+        assert one.excess_loss == pytest.approx(two.excess_loss, rel=1e-8)
+    rough = np.random.default_rng(0).uniform(0, 0.3, 3000)
+    assert from_values(rough)(np.arange(3000)) == pytest.approx(rough, abs=0)

@@ -170,7 +170,7 @@ def test_schedules(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--schedule", "cosine"], ["--learner", "sgd"]),
+        (["--schedule", "cosine"], ["--learner", "sgd, minibatch"]),
         (["--learner", "gd", "--schedule", "cosine"], ["step", "absent"]),
         (["--learner", "gd", "--step", "0.1", "--schedule", "cosine:final=x"], ["schedule"]),
         (["--learner", "gd", "--step", "0.1", "--schedule", "cosine:decay=1"], ["option", "final"]),
