@@ -12,6 +12,17 @@ seen again and again the test loss is the sum of the pairs of modes,
 N₀ the coefficient of σ²/(zz') in C₀. A rule with a memory (momentum, weight decay, an average of
 its iterates) has several second moments a mode, and a small matrix for the brackets (`updates`).
 
+`scheduled_dynamics` takes, of each step (a number, a `Schedule`, or one number a step),
+
+- ``rates`` η_n ≥ 0 and ``batch`` B_n, samples in a batch, ``inf`` for all of them, without noise;
+- ``momentum`` β_n in [0, 1): v_{n+1} = v_n − η_n g + β_n(v_n − v_{n−1});
+- ``average``, weights α_n of an average that is scored, ū' = ū + α_n(u' − ū) (`averaging`);
+- ``pull`` and ``forgetting``, γ₃ and Δ of dimension-adapted momentum, y' = (1 − Δ)y + g and
+  v' = v − ηg − γ₃y', instead of ``momentum``;
+
+and ``decay`` w, the gradient of the ridge penalty w|θ|²/2, ``preconditioner`` s, of a diagonal one
+λ^s, and ``noise`` σ_ε².
+
 All are solved piece by piece (`difference_equation`), in a time that grows with the logarithm of
 the number of steps where schedules are smooth; the modes of dimension-adapted momentum oscillate,
 so that they are stepped one by one, on as many modes as there are steps.
@@ -89,67 +100,37 @@ def scheduled_dynamics(
     noise: float = 0.0,
     bound: float | None = None,
 ) -> ScheduledLoss:
-    """Exact mean losses of stochastic descent after ``times`` steps.
+    """Exact mean losses of stochastic descent after ``times`` steps; see the module.
 
-    What changes from step to step is one number, a `Schedule`, or one number for each step.
+    Infinite ``samples`` are fresh ones (one pass); of finitely many each step draws a ``batch``
+    anew, with or without ``replacement``. ``bound`` of the excess loss: by default 1000 times its start.
 
-    Parameters
-    ----------
-    features, samples: N and T. Infinite samples are fresh ones (one pass); of finitely many each
-        step draws a batch anew, with or without ``replacement``.
-    rates: η_n ≥ 0.
-    batch: samples in a batch; ``inf`` is all of them, and no noise.
-    momentum: β_n in [0, 1): v_{n+1} = v_n − η_n g + β_n(v_n − v_{n−1}).
-    decay: w of weight decay, the gradient of the ridge penalty w|θ|²/2.
-    average: weights α_n of the average of the iterates that is scored, ū' = ū + α_n(u' − ū);
-        see `schedules.averaging`.
-    pull, forgetting: γ₃ and Δ of dimension-adapted momentum, y' = (1 − Δ)y + g and
-        v' = v − ηg − γ₃y', instead of ``momentum``.
-    preconditioner: the exponent s of a diagonal preconditioner λ^s.
-    noise: σ_ε². bound: of the excess loss, by default a thousand times its start.
-
-    Result: arrays *(times,)* in float64. Raises `InputError` for rates, batches or momenta that
-    are not allowed, or fewer of them than steps. Source: arXiv:2502.05074 at constant rate;
-    dynamical paper, eq. (16).
+    Result: arrays *(times,)* in float64. Raises `InputError` for what is not allowed, and for fewer
+    values than steps. Source: arXiv:2502.05074 at constant rate; dynamical paper, eq. (16).
 
     >>> from solvable.analytic.schedules import schedule
     >>> from solvable.analytic.spectrum import PowerLaw
-    >>> law = PowerLaw(exponent=1.25, target_exponent=1.5)
-    >>> rates = schedule("cosine", 0.5, 10**6)
+    >>> law, rates = PowerLaw(exponent=1.25, target_exponent=1.5), schedule("cosine", 0.5, 10**6)
     >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
     array([0.529527])
     """
-    found = {
-        "step": _one_a_step("step", rates), "batch": _one_a_step("batch", batch),
-        "momentum": _one_a_step("momentum", momentum),
-        "average": None if average is None else _one_a_step("average", average),
-        "pull": None if pull is None else _one_a_step("pull", pull),
-        "forgetting": _one_a_step("forgetting", forgetting),
+    given = {
+        "step": rates, "batch": batch, "momentum": momentum, "average": average, "pull": pull,
+        "forgetting": forgetting,
     }  # fmt: skip
+    found = {k: None if value is None else _one_a_step(k, value) for k, value in given.items()}
     moments = _checked(features, samples, times, found, replacement)
     spectrum = as_spectrum(spectrum, numbers=True)
     if arguments.number("preconditioner", preconditioner):
         spectrum = scaled(spectrum, preconditioner)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
-    noise = float(arguments.nonnegative("noise", noise)) + hidden
-    start = float(spectrum.total_target_power())
-    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    order = np.argsort(moments.ravel(), kind="stable")
     problem = _ScheduledProblem(
         spectrum, features, samples, found, float(arguments.nonnegative("decay", decay)),
-        replacement, noise, float(moments.max()),
+        replacement, float(arguments.nonnegative("noise", noise)) + hidden, float(moments.max()),
     )  # fmt: skip
-    evolved = evolve(
-        problem.active(), problem.passive(), problem.pieces(), moments.ravel()[order],
-        limit - hidden,
-    )  # fmt: skip
-    train, test = evolved.sums[-2 if samples < math.inf else -1], evolved.sums[-1]
-    if samples == math.inf:
-        train = train + noise
-    back = np.argsort(order, kind="stable")
-    test, train = np.maximum(test, 0) + hidden, np.maximum(train, 0)
-    test, train, error = (x[back].reshape(moments.shape)[()] for x in (test, train, evolved.error))
-    return ScheduledLoss(moments, test, train, error, limit, evolved.crossed)
+    start = float(spectrum.total_target_power())
+    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
+    return problem.solved(moments, limit, hidden)
 
 
 def _one_a_step(name: str, value: Any) -> Schedule:
@@ -226,6 +207,20 @@ class _ScheduledProblem:
         self.modes = self._modes(reused and not oscillating)
         paired = self._modes(True, self.last) if reused and oscillating else self.modes
         self.pairs = paired.pairs(self.noise) if reused else None
+
+    def solved(self, moments: Array, bound: float, hidden: float) -> ScheduledLoss:
+        """The losses at ``moments``, the excess loss with what is ``hidden``."""
+        order = np.argsort(moments.ravel(), kind="stable")
+        back = np.argsort(order, kind="stable")
+        found = evolve(
+            self.active(), self.passive(), self.pieces(), moments.ravel()[order], bound - hidden
+        )
+        test, train = found.sums[-1], found.sums[-2 if self.samples < math.inf else -1]
+        if self.samples == math.inf:
+            train = train + self.noise
+        parts = np.maximum(test, 0) + hidden, np.maximum(train, 0), found.error
+        test, train, error = (x[back].reshape(moments.shape)[()] for x in parts)
+        return ScheduledLoss(moments, test, train, error, bound, found.crossed)
 
     def _modes(self, paired: bool, degree: float | None = None) -> ComplexModes:
         sizes = (self.spectrum, self.features, self.samples)
