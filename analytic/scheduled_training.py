@@ -103,10 +103,10 @@ def scheduled_dynamics(
     """Exact mean losses of stochastic descent after ``times`` steps; see the module.
 
     Infinite ``samples`` are fresh ones (one pass); of finitely many each step draws a ``batch``
-    anew, with or without ``replacement``. ``bound`` of the excess loss: by default 1000 times its start.
+    anew, with or without ``replacement``. ``bound`` of the excess loss: 1000 times its start.
 
-    Result: arrays *(times,)* in float64. Raises `InputError` for what is not allowed, and for too few
-    values. Source: arXiv:2502.05074 at constant rate; dynamical paper, eq. (16).
+    Result: arrays *(times,)* in float64. Raises `InputError` for what is not allowed and for too
+    few values. Source: arXiv:2502.05074 at constant rate; dynamical paper, eq. (16).
 
     >>> from solvable.analytic.schedules import schedule
     >>> from solvable.analytic.spectrum import PowerLaw
