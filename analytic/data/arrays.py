@@ -1,9 +1,9 @@
-"""Arrays from files: samples in rows, read whole, memory-mapped, or in blocks of rows.
+"""Arrays from files: samples in rows, read whole or in blocks of rows.
 
 | file | content |
 |---|---|
-| `.npy` | an array of shape (T, …); the axes after the first are flattened. Memory-mapped |
-| `.npz` | the same, one member, or `FILE.npz:NAME`. Streamed, compressed or not |
+| `.npy` | an array of shape (T, …), streamed; the axes after the first are flattened |
+| `.npz` | the same, one member, or `FILE.npz:NAME`; compressed or not |
 | `.csv`, `.txt`, `.tsv` | a sample per line, cells between `;`, tabs, commas or spaces, `#` comments; a first line without numbers names the columns |
 | `.parquet` | the numeric columns of a table, where pandas and a reader of it are installed |
 
@@ -38,12 +38,13 @@ _Block = tuple[Iterable[int], np.ndarray]
 class Samples:
     """T samples in rows of N_in inputs, in memory or in a file that may be larger than it.
 
-    ``argument`` and ``source`` are what errors call it, ``unit`` is "row" or "line"; ``names``
-    are those of the columns, where the file has them.
+    ``argument`` and ``source`` are what errors call it, ``length`` is T, ``width`` N_in, ``unit``
+    "row" or "line"; ``names`` are those of the columns, where the file has them.
     """
 
     argument: str
     source: str
+    length: int
     width: int
     read: Callable[[int], Iterator[_Block]]
     unit: str = "row"
@@ -168,7 +169,7 @@ def _from_array(array: np.ndarray, argument: str, source: str) -> Samples:
         for i in range(0, len(array), rows):
             yield range(i + 1, len(array) + 1), array[i : i + rows]
 
-    return Samples(argument, source, _width(array.shape), read)
+    return Samples(argument, source, len(array), _width(array.shape), read)
 
 
 def _check_type(dtype: np.dtype, shape: tuple[int, ...], argument: str, source: str) -> None:
@@ -184,29 +185,43 @@ def _width(shape: tuple[int, ...]) -> int:
 
 
 def _open_npy(path: Path, argument: str, member: str) -> Samples:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return _from_array(array, argument, str(path))
+    return _streamed(argument, str(path), lambda: open(path, "rb"), lambda: np.load(
+        path, mmap_mode="r", allow_pickle=False))  # fmt: skip
 
 
 def _open_npz(path: Path, argument: str, member: str) -> Samples:
     with zipfile.ZipFile(path) as archive:
         known = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-        if member not in known:
-            if member or len(known) != 1:
-                raise InputError(argument, f"{path}:{member}", "FILE.npz:NAME, with a NAME among "
-                                 + ", ".join(known[:8]))  # fmt: skip
-            member = known[0]
-        with archive.open(f"{member}.npy") as stream:
-            shape, fortran, dtype = _header(stream)
-    source = f"{path}:{member}"
-    _check_type(dtype, shape, argument, source)
-    if fortran and len(shape) > 1:  # columns lie together: no rows to stream
+    if member not in known:
+        if member or len(known) != 1:
+            raise InputError(argument, f"{path}:{member}", "FILE.npz:NAME, with a NAME among "
+                             + ", ".join(known[:8]))  # fmt: skip
+        member = known[0]
+
+    def load() -> np.ndarray:
         with np.load(path, allow_pickle=False) as loaded:
-            return _from_array(loaded[member], argument, source)
+            return loaded[member]
+
+    return _streamed(argument, f"{path}:{member}",
+                     lambda: zipfile.ZipFile(path).open(f"{member}.npy"), load)  # fmt: skip
+
+
+def _streamed(
+    argument: str, source: str, opened: Callable[[], IO[bytes]], load: Callable[[], np.ndarray]
+) -> Samples:
+    """An array whose rows are read from a stream one block after the other, never mapped.
+
+    Where columns lie together there are no rows to stream, and ``load`` gives the array.
+    """
+    with opened() as stream:
+        shape, fortran, dtype = _header(stream)
+    _check_type(dtype, shape, argument, source)
+    if fortran and len(shape) > 1:
+        return _from_array(load(), argument, source)
     width, length = _width(shape), shape[0]
 
     def read(rows: int) -> Iterator[_Block]:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as stream:
+        with opened() as stream:
             _header(stream)
             for i in range(0, length, rows):
                 taken = min(rows, length - i)
@@ -215,7 +230,7 @@ def _open_npz(path: Path, argument: str, member: str) -> Samples:
                     raise InputError(argument, source, f"{length} rows, not a file cut short")
                 yield range(i + 1, length + 1), flat.reshape(taken, width)
 
-    return Samples(argument, source, width, read)
+    return Samples(argument, source, length, width, read)
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -239,7 +254,7 @@ def _open_parquet(path: Path, argument: str, member: str) -> Samples:
             raise InputError(argument, f"{path}, column {name}", "a column of numbers")
     found = _from_array(frame.to_numpy(dtype=float), argument, str(path))
     names = tuple(map(str, frame.columns))
-    return Samples(argument, str(path), found.width, found.read, names=names)
+    return Samples(argument, str(path), len(frame), found.width, found.read, names=names)
 
 
 # ---- text ----------------------------------------------------------------------------------
@@ -299,7 +314,8 @@ def _open_text(path: Path, argument: str) -> Samples:
             yield numbers, parsed
 
     names = tuple(cells) if named else None
-    return Samples(argument, str(path), width, read, unit="line", names=names)
+    length = sum(1 for _ in _lines(path)) - named
+    return Samples(argument, str(path), length, width, read, unit="line", names=names)
 
 
 def _bad_line(

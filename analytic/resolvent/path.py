@@ -112,6 +112,8 @@ def coarse_modes(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
 
     Modes beyond the leading ones are summed by Gauss–Legendre quadrature in ln J.
     """
+    if spectrum.listed and len(spectrum.atoms()[0]) <= EXACT_MODES:
+        return spectrum.atoms()
     if spectrum.size <= EXACT_MODES:
         values = spectrum.eigenvalues()
         return values, np.ones_like(values)

@@ -46,6 +46,9 @@ class _Listed(Spectrum):
         values, counts, weights = self._modes(False)
         return tuple(np.array([float(x) for x in part]) for part in (values, counts, weights))  # type: ignore[return-value]
 
+    def atoms(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._floats[:2]
+
     def _sum(self, kappa: Any, p: int, q: int, target: bool) -> Any:
         if is_mp(kappa):
             return self._sum_mp(kappa, p, q, target)

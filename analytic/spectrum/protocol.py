@@ -171,6 +171,11 @@ class Spectrum(ABC):
         stop = self._stop(stop)
         return np.asarray(self.eigenvalue(np.arange(start + 1, stop + 1, dtype=float)), dtype=float)
 
+    def atoms(self) -> tuple[np.ndarray, np.ndarray]:
+        """The different eigenvalues and their multiplicities, as float64; finite M."""
+        values = self.eigenvalues()
+        return values, np.ones_like(values)
+
     def symbolic(self) -> tuple[sp.Eq, ...]:
         """The spectrum in formulas: λ_J (and w_J² λ_J where it is not isotropic), and M."""
         return (sp.Eq(M, sp.nsimplify(self.size), evaluate=False),)
