@@ -6,31 +6,18 @@ is 1 + c/s + O(1/s²) if theory is right, so the ratios are extrapolated to s �
 ratios; those that share draws are one group. All of them get one verdict
 (`validation.statistics.verdict`): each ratio in its simultaneous interval, and the groups, which
 are independent, together by χ², each represented by the mean of its ratios.
-
-A *case* is a point of an experiment that gives a `validation.cells.Cell` for each scale;
-`simulate_cases` and `compare` do all of the above for a list of them, with one verdict on the test
-loss and one on the training loss. There the loss is averaged over targets and noise in closed form
-and scored exactly, so that the spread over seeds is that of features and data alone: small enough
-that 1/s effects show, and are stated (`Ratio.bias`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from solvable.analytic.arguments import count
-from solvable.analytic.errors import InputError
-
 from .cells import Cell
 from .statistics import LEVEL, Estimate, Extrapolation, Judgement, estimate, extrapolate, verdict
-from .store import Store
-from .sweep import Status, sweep
-from .training import simulate
 
 SCALES = (1, 2, 4)
 #: size of the 1/s² term, as a fraction of the drift between the smallest and the largest size
@@ -127,117 +114,3 @@ class Family:
     def _limit(self, samples: Sequence[Array]) -> Extrapolation:
         estimates = [estimate(values[np.isfinite(values)]) for values in samples]
         return extrapolate(self.scales, estimates, remainder=REMAINDER)
-
-
-# ---- lists of cases ----------------------------------------------------------------------
-
-
-class Scalable(Protocol):
-    """A point of an experiment that can be made larger."""
-
-    def cell(self, scale: int) -> Cell:
-        """The cell with all sizes multiplied by ``scale``."""
-
-    def describe(self) -> str:
-        """Short text."""
-
-
-@dataclass(frozen=True)
-class CaseRatio(Ratio):
-    """The ratio of one loss of one case.
-
-    ``point`` counts the scored points of the case (ridges, times, numbers of steps).
-    """
-
-    case: Scalable
-    loss: str
-    point: int
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All ratios, one verdict for the test loss and one for the training loss (if there is one)."""
-
-    rows: tuple[CaseRatio, ...]
-    test: Judgement
-    train: Judgement | None
-    seeds: tuple[int, ...]
-    failures: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Both verdicts pass, and nothing failed to run."""
-        train = self.train is None or self.train.passed
-        return self.test.passed and train and not self.failures
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """The repetitions of every case at every scale: ``values[i][j]`` is a list of results."""
-
-    cases: tuple[Scalable, ...]
-    scales: tuple[int, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-    values: tuple[tuple[Any, ...], ...]
-    seeds: tuple[int, ...]
-    failures: tuple[str, ...]
-
-
-def simulate_cases(
-    cases: Sequence[Scalable],
-    *,
-    scales: Sequence[int] = SCALES,
-    seeds: int = 50,
-    root_seed: int = 0,
-    executor: Executor | None = None,
-    store: Store | None = None,
-    progress: Callable[[Status], None] | None = None,
-) -> Simulated:
-    """Simulate every case at every scale; keywords as in `validation.sweep.sweep`.
-
-    ``seeds`` is the number at the largest scale; smaller sizes, cheaper and noisier, get more:
-    in inverse proportion to the scale.
-    """
-    if len(scales) < 2:
-        raise InputError("scales", tuple(scales), "at least two, to extrapolate")
-    scales = tuple(sorted(scales))
-    repeats = tuple(count("seeds", seeds) * scales[-1] // scale for scale in scales)
-    cells = tuple(tuple(case.cell(scale) for scale in scales) for case in cases)
-    result = sweep(
-        simulate, [cell for row in cells for cell in row], repeats * len(cases),
-        root_seed=root_seed, executor=executor, store=store, progress=progress,
-    )  # fmt: skip
-    n = len(scales)
-    values = tuple(tuple(result.values[i * n : (i + 1) * n]) for i in range(len(cases)))
-    reasons = tuple(failure.reason for failure in result.failures)
-    return Simulated(tuple(cases), scales, cells, values, repeats, reasons)
-
-
-def compare(simulated: Simulated, theory: Theory, *, resolution: float = 0.05) -> Findings:
-    """Extrapolate the ratio of simulation to ``theory`` and judge it, all cases as one family.
-
-    Repetitions that failed are left out and listed, and the comparison does not pass.
-    """
-    families = {loss: Family(simulated.scales) for loss in ("excess_loss", "train_loss")}
-    rows = []
-    for index, (case, cells) in enumerate(zip(simulated.cases, simulated.cells)):
-        predictions = [theory(cell) for cell in cells]
-        points = len(cells[0].at)
-        for position, names in enumerate(zip(*(cell.observables() for cell in cells))):
-            samples = [
-                [run[name] for run in runs if run is not None]
-                for runs, name in zip(simulated.values[index], names)
-            ]
-            claimed = [float(values[name]) for values, name in zip(predictions, names)]
-            loss = names[0].split("[")[0]
-            found = families[loss].add(index, samples, claimed)
-            if found is not None:
-                rows.append(CaseRatio(**vars(found), case=case, loss=loss, point=position % points))
-    test, train = families.values()
-    return Findings(
-        rows=tuple(rows),
-        test=test.judge(resolution=resolution),
-        train=train.judge(resolution=resolution) if train.ratios else None,
-        seeds=simulated.seeds,
-        failures=simulated.failures,
-    )

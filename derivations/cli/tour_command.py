@@ -12,9 +12,9 @@ from solvable.analytic.loss import abbreviated_loss, isotropic_loss_formula, sta
 from solvable.analytic.notation import kappa
 from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectrum import PowerLaw
-from solvable.validation.cases import Findings, quick_look
+from solvable.validation.experiments.evaluate import Evidence, MarkEvidence, summary
 from solvable.validation.progress import progress_bar
-from solvable.validation.statistics import Judgement
+from solvable.validation.quick_look import quick_look
 
 from .. import catalogue
 from ..checks import FiniteSize, Statistical, Verdict
@@ -25,7 +25,7 @@ from . import options as types
 
 STOPS = ("ridge-regression", "resolvent", "test-loss", "ridgeless-loss")
 DIGITS = 30
-SEEDS = 50
+SEEDS = 40
 #: α = ½, M = 2000: N, T, ridge, noise
 MODELS = (
     (100, 400, Fraction(0), Fraction(0)),
@@ -78,7 +78,7 @@ def derive() -> list[tuple[str, str, Verdict]]:
 def evaluate() -> list[tuple[str, ...]]:
     """Rows N, T, ridge, noise, κ, excess loss of the models, to `DIGITS` digits."""
     spectrum = PowerLaw(alpha=Fraction(1, 2), size=2000)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for n, t, ridge, noise in MODELS:
         result = static_loss(spectrum, n, t, ridge=ridge, noise=noise, digits=DIGITS)
         values = (output.decimal(x, DIGITS) for x in (result.kappa, result.excess_loss))
@@ -86,7 +86,7 @@ def evaluate() -> list[tuple[str, ...]]:
     return rows
 
 
-def simulate(seeds: int) -> Findings:
+def simulate(seeds: int) -> Evidence:
     """The quick look, with a bar."""
     with bounds.bar_is_drawn(), progress_bar("simulating") as progress:
         return quick_look(seeds=seeds, progress=progress)
@@ -111,45 +111,44 @@ def print_evaluation(evaluated: list[tuple[str, ...]]) -> None:
     output.print_table(("N", "T", "ridge", "noise", "κ", "excess loss"), evaluated)
 
 
-def comparison_rows(comparison: Findings) -> list[tuple[str, ...]]:
+def comparison_rows(comparison: Evidence) -> list[tuple[str, ...]]:
     """Rows of the last table: one a model and loss."""
     rows: list[tuple[str, ...]] = []
-    for row in comparison.rows:
-        simulated, limit = row.simulated[-1], row.fit.limit
-        judged = comparison.train if row.loss == "train_loss" else comparison.test
-        half = limit.half_width((judged or comparison.test).confidence)
-        rows.append((
-            row.case.describe(), row.loss.replace("_", " "), f"{row.theory[-1]:.4g}",
-            f"{simulated.mean:.4g} ± {simulated.error:.1g}",
-            f"{limit.mean:.3f} ± {half:.3f}" if not row.vanishes else "vanishes",
-            f"{row.score:+.2f}",
-        ))  # fmt: skip
+    for curve in comparison.series:
+        for loss, mark in zip(("excess loss", "train loss"), curve.points):
+            simulated = mark.simulated
+            rows.append((
+                curve.label, loss, f"{mark.theory:.4g}",
+                f"{simulated.mean:.4g} ± {simulated.error:.1g}", *_decided(mark),
+            ))  # fmt: skip
     return rows
 
 
-def verdicts(comparison: Findings) -> list[tuple[str, Judgement]]:
-    """The verdict on each kind of loss that was simulated."""
-    both = (("test loss", comparison.test), ("training loss", comparison.train))
-    return [(label, verdict) for label, verdict in both if verdict is not None]
+def _decided(mark: MarkEvidence) -> tuple[str, str]:
+    """The interval of the ratio in the limit of large size, and the score of 1."""
+    if mark.limit is None or mark.interval is None or mark.score is None:
+        return mark.untested, ""
+    half = (mark.interval[1] - mark.interval[0]) / 2
+    return f"{mark.limit.mean:.3f} ± {half:.3f}", f"{mark.score:+.2f}"
 
 
-def print_comparison(comparison: Findings) -> None:
+def print_comparison(comparison: Evidence) -> None:
     """Theory beside simulation, and the verdict on all of them together."""
-    seeds = " and ".join(map(str, comparison.seeds))
-    print(
-        "\n3. Simulate. The same models are drawn and trained in numpy; their population loss is "
-        f"exact.\n   {seeds} seeds at sizes ×1 and ×2 of those shown; theory is the limit of "
-        "infinite size,\n   so the ratio simulation/theory is extrapolated to it "
-        "(simultaneous intervals).\n"
-    )
+    least, most = comparison.seeds
+    seeds = str(least) if least == most else f"{least} to {most}"
+    print("\n" + output.paragraph(
+        "3. Simulate. The same models are drawn and trained in numpy; their population loss is "
+        f"exact. {seeds} seeds at twice the sizes shown, more at these sizes; theory is the limit "
+        "of infinite size, so the ratio simulation/theory is extrapolated to it (simultaneous "
+        "intervals)."
+    ) + "\n")  # fmt: skip
     columns = ("model", "loss", "theory ×2", "simulation ×2", "ratio, size → ∞", "score")
     output.print_table(columns, comparison_rows(comparison))
-    for label, verdict in verdicts(comparison):
-        print(f"{label}: {verdict.outcome}. {verdict.message}")
+    print(output.paragraph(f"{comparison.outcome}: {comparison.message}"))
 
 
 def as_json(
-    checked: list[tuple[str, str, Verdict]], evaluated: list[tuple[str, ...]], comparison: Findings
+    checked: list[tuple[str, str, Verdict]], evaluated: list[tuple[str, ...]], comparison: Evidence
 ) -> dict[str, Any]:
     """The tour as data."""
     keys = ("features", "samples", "ridge", "noise", "kappa", "excess_loss")
@@ -159,16 +158,5 @@ def as_json(
             for name, step, v in checked
         ],
         "evaluated": [dict(zip(keys, row)) for row in evaluated],
-        "simulated": [
-            {
-                "model": row.case.describe(),
-                "loss": row.loss,
-                "theory": row.theory[-1],
-                "simulation": row.simulated[-1].mean,
-                "standard_error": row.simulated[-1].error,
-                "score": row.score,
-            }
-            for row in comparison.rows
-        ],
-        "verdicts": {label: verdict.outcome for label, verdict in verdicts(comparison)},
+        "simulated": dict(summary(comparison)),
     }

@@ -7,11 +7,10 @@ import pytest
 
 from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import PowerLaw
-from solvable.validation.cases import DYNAMIC, DynamicCase
 from solvable.validation.cells import Cell
-from solvable.validation.comparison import compare, simulate_cases
 from solvable.validation.executors import process_pool
 from solvable.validation.theory import theory
+from tests.validation.case_families import DYNAMIC, DynamicCase, compare, simulate_cases
 
 SPECTRUM = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
 REFERENCE = [  # N, P, t, σ_ε², excess loss, training loss

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from solvable.validation.comparison import compare, simulate_cases
 from solvable.validation.entry_laws import EntryLaw
 from solvable.validation.statistics import estimate
 from solvable.validation.sweep import seed_sequence
 from solvable.validation.theory import theory
 from solvable.validation.training import simulate
-from solvable.validation.universality import BROKEN, UNIVERSAL, LawCase
+from tests.validation.case_families import BROKEN, UNIVERSAL, LawCase, compare, simulate_cases
 
 
 def test_laws_with_a_few_moments_share_the_limit():
