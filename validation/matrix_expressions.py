@@ -61,10 +61,10 @@ def instance(name: str, seed: int = 0) -> Instance:
     are drawn once from ``seed``; spectral parameters stay off the spectrum.
     """
     model = expression(name).declarations()
-    base = {"M": 20, "T": 30, "N": 25, "K": 22}
+    base = {"M": 20, "T": 30, "N": 25, "K": 22, "R": 100}
     dimensions = {str(d): base[str(d)] for d in model.dimensions()}
     rng = np.random.default_rng(seed)
-    eigenvalues = np.tile([2.0, 1.0, 0.5, 0.25], 5)
+    four = np.array([2.0, 1.0, 0.5, 0.25])
     mixed = any(model.family(n) == n and n not in "LC" for n in model.fixed)
     matrices: dict[str, np.ndarray] = {}
     for key, record in sorted(model.fixed.items()):
@@ -72,11 +72,11 @@ def instance(name: str, seed: int = 0) -> Instance:
         if not record.symmetric:
             matrices[key] = rng.standard_normal((rows, columns)) / 5
         elif key == "L":
-            matrices[key] = np.diag(eigenvalues) if mixed else eigenvalues
+            matrices[key] = np.diag(np.resize(four, rows)) if mixed else np.resize(four, rows)
         elif key == "C":
             matrices[key] = np.linspace(0.1, 2.0, rows)
         elif model.family(key) != key:
-            matrices[key] = 1 / eigenvalues
+            matrices[key] = 1 / np.resize(four, rows)
         else:
             root = rng.standard_normal((rows, rows)) / np.sqrt(rows)
             matrices[key] = root @ root.T + 0.1 * np.eye(rows)
@@ -85,6 +85,11 @@ def instance(name: str, seed: int = 0) -> Instance:
 
 
 _SCALARS: dict[str, dict[str, complex]] = {
+    "inverse-wishart": {},
+    "inverse-sample-covariance": {},
+    "minimum-norm-loss": {},
+    "fractional-moment": {},
+    "heat-kernel": {"s": 2.0},
     "semicircle": {"z": 3.0, "sigma": 1.0},
     "deformed-wigner": {"z": 3.0, "sigma": 1.0},
     "wishart-plus-wigner": {"z": 3.0, "sigma": 1.0},

@@ -1,7 +1,8 @@
 """`derive`: what an expression is, and which theory derives it.
 
 * traces of words and inverses (`equations`);
-* traces of functions of matrices, log, exp, non-integer powers (`function_equations`).
+* traces of functions of matrices, log, exp, non-integer powers (`function_equations`);
+* traces with inverses that have no deterministic part, as limits (`ridgeless`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
 from . import equations
-from .declarations import MatrixModel
+from .declarations import Internal, MatrixModel, free_stem
 from .equations import SelfConsistentEquations
 from .expression import trace
 from .function_equations import FunctionEquations, derive_functions
 from .matrix_function import functions_in
+from .ridgeless import derive_ridgeless
 from .text import parse_expression
+from .trace_function import TraceFunction
 
 Derived = SelfConsistentEquations | FunctionEquations
 
@@ -43,8 +46,13 @@ def derive(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()) 
     if isinstance(expression, MatrixExpr):
         expression = trace(expression)
     expression = sp.sympify(expression)
+    names = {s.name for s in model.scalars()} | {str(s) for s in expression.free_symbols}
     if functions_in(expression, model):
-        names = {s.name for s in model.scalars()}
-        names |= {str(s) for s in expression.free_symbols}
         return derive_functions(expression, model, names)
+    shift = Internal(free_stem(("s", "t", "y"), names), positive=True)
+    limit = derive_ridgeless(expression, model, shift)
+    if limit is not None:
+        slot = Internal("limit")
+        function = TraceFunction(slot, (slot,), ())
+        return FunctionEquations(expression, function, model, (limit,))
     return equations.derive(expression, model)

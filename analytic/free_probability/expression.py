@@ -41,7 +41,7 @@ from sympy.matrices.expressions import (
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
-from .matrix_function import MatrixFunction
+from .matrix_function import MatrixFunction, PseudoInverse
 
 Word = tuple[Any, ...]
 Polynomial = dict[Word, sp.Expr]
@@ -417,6 +417,8 @@ def evaluate(
     if isinstance(expression, MatrixFunction):
         matrix = evaluate(expression.arg, matrices, scalars)
         return _by_eigenvalues(matrix, np.exp if expression.name == "exp" else np.log)
+    if isinstance(expression, PseudoInverse):
+        return np.linalg.pinv(evaluate(expression.arg, matrices, scalars))
     inner = [evaluate(arg, matrices, scalars) for arg in expression.args]
     if isinstance(expression, MatAdd):
         return sum(inner[1:], inner[0])

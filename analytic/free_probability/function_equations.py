@@ -30,6 +30,8 @@ from .numerics import NumericalSolution
 from .pencil import Pencil
 from .planar import PlanarComparison
 from .reduced_form import LinearSystem, Reduction
+from .ridgeless import RidgelessLimit
+from .scalar_system import ScalarSystem
 from .stieltjes import Integral, Rule, ellipse, half_line
 from .support import RealAxis
 from .tape import Tape
@@ -78,6 +80,15 @@ class TraceOfFunction:
     def equations(self) -> SelfConsistentEquations:
         """The equations that are displayed: of the closed form, or of the resolvent."""
         return self.closed or self.resolvent(1 if self.function.kind == "power" else 0)
+
+    @property
+    def relations(self) -> list[sp.Eq]:
+        """The relations of these equations; t = 0 in a closed form."""
+        hidden = {self.shift: sp.S.Zero} if self.closed is not None else {}
+        return [
+            sp.Eq(r.lhs.subs(hidden), r.rhs.subs(hidden), evaluate=False)
+            for r in self.equations.relations
+        ]
 
     @property
     def value(self) -> sp.Expr:
@@ -241,7 +252,7 @@ class FunctionEquations:
     expression: sp.Expr
     function: TraceFunction
     model: MatrixModel
-    parts: tuple[TraceOfFunction | SelfConsistentEquations, ...]
+    parts: tuple[TraceOfFunction | RidgelessLimit | SelfConsistentEquations, ...]
     claimed: sp.Expr | None = None
     memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -255,22 +266,12 @@ class FunctionEquations:
     @property
     def inner(self) -> list[SelfConsistentEquations]:
         """The derived equations of all parts."""
-        return [p.equations if isinstance(p, TraceOfFunction) else p for p in self.parts]
-
-    @property
-    def _hidden(self) -> dict[sp.Symbol, sp.Expr]:
-        closed = [p for p in self.parts if isinstance(p, TraceOfFunction) and p.closed is not None]
-        return {p.shift: sp.S.Zero for p in closed}
+        return [p if isinstance(p, SelfConsistentEquations) else p.equations for p in self.parts]
 
     @property
     def relations(self) -> tuple[sp.Eq, ...]:
         """The relations of all parts, each once."""
-        found = [
-            sp.Eq(r.lhs.subs(self._hidden), r.rhs.subs(self._hidden), evaluate=False)
-            for equations in self.inner
-            for r in equations.relations
-        ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(r for part in self.parts for r in part.relations))
 
     @property
     def linear(self) -> list[LinearSystem]:
@@ -287,8 +288,16 @@ class FunctionEquations:
     @property
     def unknowns(self) -> list[NamedUnknown]:
         """The unknowns of all parts."""
+        inside = set().union(*(e.free_symbols for e in (self.value, *self.relations)))
         found = {u.symbol: u for equations in self.inner for u in equations.unknowns}
-        return list(found.values())
+        for part in self.parts:
+            if isinstance(part, RidgelessLimit):
+                notes = "; ".join(f"{v} where {text}" for text, v in part.branches.items())
+                for symbol, unknown in found.items():
+                    if notes:
+                        note = f"{unknown.meaning} (the value is {notes})"
+                        found[symbol] = NamedUnknown(symbol, note)
+        return [unknown for symbol, unknown in found.items() if symbol in inside]
 
     @property
     def unknown_symbols(self) -> list[sp.Symbol]:
@@ -304,6 +313,13 @@ class FunctionEquations:
     def pencil(self) -> Pencil:
         """The pencil of the first part."""
         return self.inner[0].pencil
+
+    @property
+    def system(self) -> ScalarSystem:
+        """The closed system of the first part."""
+        return self.inner[0].system
+
+    output_symbol = None
 
     @property
     def reduction(self) -> Reduction:
@@ -330,7 +346,7 @@ class FunctionEquations:
 
     @property
     def _shifts(self) -> set[sp.Symbol]:
-        return {p.shift for p in self.parts if isinstance(p, TraceOfFunction)}
+        return {p.shift for p in self.parts if not isinstance(p, SelfConsistentEquations)}
 
     def all_scalars(self) -> list[sp.Symbol]:
         """Every scalar parameter."""
@@ -365,7 +381,10 @@ class FunctionEquations:
         if shape:
             return self._over_points(named, matrices or {}, shape)
         values, change = self._values(named, matrices or {})
-        by = "every resolvent by its spectral radius below one; nodes of the integral doubled"
+        kinds = {type(part) for part in self.parts}
+        by = "every resolvent by its spectral radius below one; " + (
+            "nodes of the integral doubled" if TraceOfFunction in kinds else "limit s → 0+"
+        )
         return NumericalSolution(values, {}, change, by, 1.0)
 
     def _over_points(
@@ -384,14 +403,18 @@ class FunctionEquations:
         named = {k: exact_number(v) if exact else v for k, v in named.items()}
         found: list[Any] = []
         for part in self.parts:
-            if isinstance(part, TraceOfFunction):
+            if not isinstance(part, SelfConsistentEquations):
                 found.append(part.number(named, matrices))
             else:
                 solution = part.solve(_known(part, named), matrices)
                 found.append(Integral(solution.value, solution.residual))
         sizes = DeterministicValues.read(self.model, matrices).dimensions
         numbers = {s.name: v for s, v in sizes.items()} | named
-        body = self.function.body if self.claimed is None else self.claimed
+        body = self.function.body
+        if self.claimed is not None:  # a claim is the value, or the value times scalars
+            own = self.function.at([part.value for part in self.parts])
+            ratio = sp.cancel(self.claimed / own)
+            body = ratio * body if not ratio.has(sp.Integral) else self.claimed
         known = {x: numbers[x.name] for x in body.free_symbols - set(self.function.slots)}
         known |= dict(zip(self.function.slots, (f.value for f in found), strict=True))
         tape = Tape([body])

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.symbol import Str
 from sympy.matrices.expressions import (
+    Identity,
     Inverse,
     MatAdd,
     MatMul,
@@ -77,6 +78,41 @@ class MatrixFunction(MatrixExpr):  # type: ignore[misc]
         return type(printer._print(self.arg))(
             *type(printer._print(self.arg))(*form).left(self.name)
         )
+
+
+class PseudoInverse(MatrixExpr):  # type: ignore[misc]
+    """The limit Eᵀ (E Eᵀ + s)^{-1}, s → 0⁺, kept whole: E times it is no identity."""
+
+    def __new__(cls, matrix: MatrixExpr) -> PseudoInverse:
+        return sp.Basic.__new__(cls, matrix)
+
+    @property
+    def arg(self) -> MatrixExpr:
+        """The matrix."""
+        return self.args[0]
+
+    @property
+    def shape(self) -> Any:
+        """That of the transpose."""
+        return self.arg.shape[::-1]
+
+    def doit(self, **_: Any) -> PseudoInverse:
+        """Itself."""
+        return self
+
+    def _eval_transpose(self) -> PseudoInverse:
+        return PseudoInverse(Transpose(self.arg).doit())
+
+    def with_ridge(self, shift: sp.Symbol) -> MatrixExpr:
+        """Eᵀ (E Eᵀ + s)^{-1}."""
+        square = self.arg * Transpose(self.arg).doit()
+        return Transpose(self.arg).doit() * (square + shift * Identity(square.rows)).inv()
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"pinv({printer._print(self.arg)})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\left({printer._print(self.arg)}\right)^{{+}}"
 
 
 @dataclass(frozen=True)

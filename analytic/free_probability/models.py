@@ -19,8 +19,10 @@ from functools import cache
 
 from ..errors import InputError
 from .declarations import MatrixModel
+from .deriving import Derived
 from .deriving import derive as derive_expression
 from .equations import SelfConsistentEquations
+from .function_equations import FunctionEquations
 from .text import parse_declarations
 
 
@@ -51,18 +53,28 @@ class MatrixExpression:
 
     def derive(self) -> SelfConsistentEquations:
         """The self-consistent equations (computed once in a process)."""
-        return _derived(self)
+        found = _derived(self)
+        assert isinstance(found, SelfConsistentEquations)
+        return found
 
-    def derive_anew(self) -> SelfConsistentEquations:
+    def derive_anew(self) -> Derived:
         """The same without memory."""
-        found = derive_expression(self.text, self.declarations())
-        if not isinstance(found, SelfConsistentEquations):
-            raise TypeError(f"{self.name} is an integral over its equations")
+        return derive_expression(self.text, self.declarations())
+
+
+@dataclass(frozen=True)
+class LimitExpression(MatrixExpression):
+    """An expression whose value is an integral over a resolvent, or its limit without a ridge."""
+
+    def derived(self) -> FunctionEquations:
+        """The value and its equations (computed once in a process)."""
+        found = _derived(self)
+        assert isinstance(found, FunctionEquations)
         return found
 
 
 @cache
-def _derived(expression: MatrixExpression) -> SelfConsistentEquations:
+def _derived(expression: MatrixExpression) -> Derived:
     return expression.derive_anew()
 
 
@@ -210,6 +222,36 @@ _ALL = (
 
 EXPRESSIONS = {expression.name: expression for expression in _ALL}
 
+_LIMITS = (
+    LimitExpression("inverse-wishart", "Inverse Wishart", "tr(inv(X*X.T))", ("X:M,R:1/R",)),
+    LimitExpression(
+        "inverse-sample-covariance", "Inverse of a sample covariance", f"tr(inv({SAMPLE}))",
+        ("Z:M,R:1/R",), deterministic=("L:M",),
+    ),
+    LimitExpression(
+        "minimum-norm-loss", "Minimum-norm interpolation: test loss of the signal",
+        "Tr(L*(I - sqrt(L)*Z*pinv(sqrt(L)*Z))*W*(I - sqrt(L)*Z*pinv(sqrt(L)*Z)))",
+        ("Z:N,M:1/M",), deterministic=("L:N", "W:N"), commuting=("L,W",),
+    ),
+    LimitExpression(
+        "f-matrix", "F matrix: a Wishart matrix in the metric of another",
+        "tr(inv(inv(X*X.T)*Y*Y.T + z*I))", ("X:M,T:1/T", "Y:M,N:1/N"),
+    ),
+    LimitExpression(
+        "jacobi-matrix", "Jacobi (Wachter) matrix",
+        "tr(inv(inv(X*X.T + Y*Y.T)*Y*Y.T + z*I))", ("X:M,T:1", "Y:M,N:1"),
+    ),
+    LimitExpression(
+        "fractional-moment", "Moment of order 1/2 of a sample covariance",
+        f"tr(sqrt({SAMPLE}))", ("Z:M,T:1/T",), deterministic=("L:M",),
+    ),
+    LimitExpression(
+        "heat-kernel", "Exponential of a sample covariance (gradient flow)",
+        f"tr(L*exp(-s*{SAMPLE}))", ("Z:M,T:1/T",), deterministic=("L:M",),
+    ),
+)  # fmt: skip
+LIMITS = {limit.name: limit for limit in _LIMITS}
+
 
 def expression(name: str) -> MatrixExpression:
     """The expression of this name.
@@ -217,9 +259,10 @@ def expression(name: str) -> MatrixExpression:
     >>> expression("semicircle").text
     'tr(inv(z*I - W))'
     """
-    if name not in EXPRESSIONS:
-        raise InputError("name", name, "one of " + ", ".join(EXPRESSIONS))
-    return EXPRESSIONS[name]
+    known = {**EXPRESSIONS, **LIMITS}
+    if name not in known:
+        raise InputError("name", name, "one of " + ", ".join(known))
+    return known[name]
 
 
 def random_feature_resolvent() -> SelfConsistentEquations:

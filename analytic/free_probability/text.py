@@ -6,7 +6,8 @@ r"""The text form of expressions and declarations, read by recursive descent; no
     postfix    := atom (".T" | ".H" | ".I")*
     atom       := number | name | function "(" expression ")" | "(" expression ")"
 
-Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``transpose``; of a matrix,
+Functions: ``tr`` the normalised trace, ``Tr`` the plain one, ``inv``, ``pinv`` (the pseudo-inverse,
+as the limit of a ridge), ``transpose``; of a matrix,
 by its eigenvalues, ``log``, ``exp``, ``sqrt`` and powers (``sqrt`` of a scalar too). ``I`` is the
 identity of the size that fits. Traces may be added, multiplied, divided and raised to whole powers.
 A name is a declared matrix, a dimension, or else a scalar; undeclared capitals are errors.
@@ -33,7 +34,7 @@ from .. import notation as papers
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
 from .expression import trace
-from .matrix_function import NAMES, MatrixFunction
+from .matrix_function import NAMES, MatrixFunction, PseudoInverse
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[^\W\d]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
@@ -267,6 +268,8 @@ class _ExpressionParser:
             return self.trace(name, value, first)
         if name == "inv":
             return self.inverse(value, first)
+        if name == "pinv":
+            return self.pseudo_inverse(value, first)
         if name == "transpose":
             return self.flip(value, first) if isinstance(value, MatrixExpr) else value
         if name == "sqrt":
@@ -279,7 +282,13 @@ class _ExpressionParser:
                 f"{where}: the entrywise function {name} is not rational in the matrix; use its "
                 "Gaussian equivalent c₁ X + c₂ Θ with an independent Gaussian Θ"
             )
-        raise InputError("function", where, "one of tr, Tr, inv, sqrt, log, exp, transpose")
+        raise InputError("function", where, "one of tr, Tr, inv, pinv, sqrt, log, exp, transpose")
+
+    def pseudo_inverse(self, value: Any, first: int) -> Any:
+        """The pseudo-inverse of a matrix, which is derived as the limit of a ridge."""
+        if not isinstance(value, MatrixExpr):
+            return self.inverse(value, first)
+        return PseudoInverse(value)
 
     def function(self, name: str, value: Any, where: str) -> Any:
         """log or exp of a square matrix, by its eigenvalues."""

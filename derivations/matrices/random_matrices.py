@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from solvable.analytic.free_probability import SelfConsistentEquations
+from solvable.analytic.free_probability import Derived, SelfConsistentEquations
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 from solvable.analytic.typesetting import as_mathematics, one_line
 
@@ -34,6 +34,12 @@ from .pairings import ORDER, Planar
 
 SCALES, DRAWS, SEED = (1, 2, 4), 24, 1
 PENCIL_TOLERANCE = 1e-9
+
+ASSUMPTIONS = (
+    "independent real Gaussian entries",
+    "all dimensions large at fixed ratios; corrections are smaller by 1/dimension",
+    "Tr is the plain trace; tr = Tr/dimension where an expression is typed",
+)
 
 _REFERENCES = {
     "marchenko-pastur": (Reference("marchenko-pastur"),),
@@ -104,7 +110,7 @@ class GrowingSize(FiniteSize):
         return replace(found, message=f"{found.message}; {scaling.slopes}")
 
 
-def simulation_check(name: str, equations: SelfConsistentEquations) -> GrowingSize:
+def simulation_check(name: str, equations: Derived) -> GrowingSize:
     """Draw the named expression at growing size and compare with the claimed value."""
     from solvable.validation import matrix_expressions as drawn
 
@@ -152,9 +158,8 @@ def _relation_names(equations: SelfConsistentEquations) -> list[str]:
     return names
 
 
-def build(expression: MatrixExpression) -> Parts:
-    """The derivation of one expression."""
-    equations = expression.derive()
+def equation_steps(equations: SelfConsistentEquations) -> list[Step]:
+    """The pencil and the relations."""
     size = equations.model.dimensions()[0]
     steps = [
         pencil_step(
@@ -174,6 +179,14 @@ def build(expression: MatrixExpression) -> Parts:
         )
         check, wrong = Planar.relation(equations, index), (_corrupted(relation, size),)
         steps.append(Step(step, as_relation(relation), reason, check, wrong=wrong))
+    return steps
+
+
+def build(expression: MatrixExpression) -> Parts:
+    """The derivation of one expression."""
+    equations = expression.derive()
+    size = equations.model.dimensions()[0]
+    steps = equation_steps(equations)
     average = Expectation(shown(equations.expression))
     value = Step(
         "value",
@@ -192,11 +205,7 @@ def build(expression: MatrixExpression) -> Parts:
     return Parts(
         [*steps, value, simulated],
         value.claim,
-        assumptions=(
-            "independent real Gaussian entries",
-            "all dimensions large at fixed ratios; corrections are smaller by 1/dimension",
-            "Tr is the plain trace; tr = Tr/dimension where an expression is typed",
-        ),
+        assumptions=ASSUMPTIONS,
         notes=tuple(f"{one_line(u.symbol)} = {_meaning(u.meaning)}" for u in equations.unknowns),
     )
 
