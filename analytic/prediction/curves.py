@@ -29,6 +29,12 @@ class Prediction:
     ``spread`` is the standard deviation of the test error of one training set, ``low`` and ``high``
     the interval in which it lies with probability ``level``; ``others`` holds the routes
     "free-compression", "textbook" and "textbook-uncorrected".
+
+    Arrays *(samples,)*, in the units of the squared targets. Made by `predict`, with its errors.
+    Source: this package; arXiv:2402.01092 for the limit of many samples.
+
+    >>> predict(np.eye(40), np.ones(40), [10, 20], 1.0).train.shape
+    (2,)
     """
 
     samples: np.ndarray
@@ -64,6 +70,9 @@ def predict(
 
     The error is the squared distance to the targets, summed over their columns, on the points of
     the pool that were not drawn.
+
+    Raises `InputError` for a kernel that is no such matrix, for counts that are not below P and
+    for r ≤ 0. Source: this package (one equation a site); df₂ as in arXiv:2405.00592.
 
     >>> found = predict(np.eye(40), np.ones(40), [10, 20], 1.0)  # nothing is shared
     >>> found.predicted.round(6)
