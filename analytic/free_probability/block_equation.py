@@ -79,7 +79,7 @@ class BlockEquation:
             d for t in self.random for d in model.random[t.matrix].symbol.shape
         }  # a word beside X lives on a space of X
         leader = _joined(model, names, sorted(dimensions, key=str))
-        self.modes: dict[sp.Expr, Any] = {}
+        self.on: dict[sp.Expr, Any] = {}
         for root in {leader[d] for d in dimensions}:
             members = {d for d in dimensions if leader[d] == root}
             own = {n for n in names if model.fixed[n].symbol.rows in members}
@@ -87,26 +87,26 @@ class BlockEquation:
             diagonal = given.is_diagonal([model.fixed[n].eigenvalue for n in own])
             kind = Whole if len(families) > 1 and not diagonal else Diagonal
             modes = kind(self.numbers, own, members)
-            self.modes.update(dict.fromkeys(members, modes))
+            self.on.update(dict.fromkeys(members, modes))
         self.groups: dict[int, tuple[Any, list[int]]] = {}
         for block in self.blocks:
-            modes = self.modes[self.spaces[block]]
+            modes = self.on[self.spaces[block]]
             self.groups.setdefault(id(modes), (modes, []))[1].append(block)
         self.place = {b: k for _, g in self.groups.values() for k, b in enumerate(g)}
 
     def same(self, first: int, second: int) -> bool:
         """Whether two blocks are coupled by deterministic entries (lie on one space)."""
-        return self.modes[self.spaces[first]] is self.modes[self.spaces[second]]
+        return self.on[self.spaces[first]] is self.on[self.spaces[second]]
 
     def _traced(self, block: int, word: Word) -> np.ndarray:
         """A word that is traced over the space of a block."""
         space = self.spaces[block]
-        return self.modes[space].traced(word, space)
+        return self.on[space].traced(word, space)
 
     def _word(self, block: int, word: Word) -> np.ndarray:
         """A word on the space of a block."""
         space = self.spaces[block]
-        return self.modes[space].word(word, space)
+        return self.on[space].word(word, space)
 
     def _pair(self, support: Callable[[int, int], bool] | None) -> None:
         """The unknowns u = v Tr(R G_jk L') and where they enter Σ."""
@@ -159,6 +159,11 @@ class BlockEquation:
                 self.adjoint_enter.append((keys[key], first.column, second.column, weight))
 
     @property
+    def modes(self) -> int:
+        """How many numbers a block has for each point."""
+        return max((modes.length for modes, _ in self.groups.values()), default=1)
+
+    @property
     def size(self) -> int:
         """The number of unknowns."""
         return len(self.keys)
@@ -187,11 +192,11 @@ class BlockEquation:
 
     def entry(self, green: dict[int, Any], row: int, column: int) -> np.ndarray:
         """G_jk at every point and mode."""
-        modes = self.modes[self.spaces[row]]
+        modes = self.on[self.spaces[row]]
         return modes.entry(green[id(modes)], self.place[row], self.place[column], self.spaces)
 
     def _trace(self, block: int, *factors: np.ndarray) -> np.ndarray:
-        return self.modes[self.spaces[block]].trace(*factors)
+        return self.on[self.spaces[block]].trace(*factors)
 
     def mapped(self, green: dict[int, Any], at: np.ndarray) -> np.ndarray:
         """f(u) from G(u)."""
@@ -210,7 +215,7 @@ class BlockEquation:
             for b, row, column, other in enter:
                 if not (self.same(j, row) and self.same(k, column)):
                     continue
-                modes = self.modes[self.spaces[j]]
+                modes = self.on[self.spaces[j]]
                 if adjoint:
                     first = modes.adjoint(self.entry(green, row, j))
                 else:
@@ -233,7 +238,7 @@ class BlockEquation:
         space: sp.Expr,
     ) -> np.ndarray:
         """Tr(Σ c_i G_ij b_j + d) over a space."""
-        scalar, modes = self.numbers.scalar, self.modes[space]
+        scalar, modes = self.numbers.scalar, self.on[space]
         total = np.zeros(len(at), complex)
         for (word, _, _), coefficient in d.items():
             one = modes.word((), space)

@@ -58,6 +58,18 @@ def check_roots(equations: SelfConsistentEquations, given: DeterministicValues) 
             raise InputError(f"matrices[{name}]", smallest, "eigenvalues ≥ 0 under a square root")
 
 
+def components_at(
+    equations: SelfConsistentEquations,
+    flat: dict[sp.Symbol, np.ndarray],
+    given: DeterministicValues,
+) -> Components:
+    """The components of the pencil at flat arrays of the parameters."""
+    if "energy" not in equations.memory:
+        equations.memory["energy"] = self_energy(equations.pencil)
+    energy, support = equations.memory["energy"]
+    return Components(equations.pencil, energy, support, flat, given)
+
+
 def physical_root(
     equations: SelfConsistentEquations,
     flat: dict[sp.Symbol, np.ndarray],
@@ -69,11 +81,21 @@ def physical_root(
 
     ``quick`` proposes by iteration alone.
     """
-    if "energy" not in equations.memory:
-        equations.memory["energy"] = self_energy(equations.pencil)
-    energy, support = equations.memory["energy"]
-    parts = Components(equations.pencil, energy, support, flat, given)
+    parts = components_at(equations, flat, given)
     return parts, parts.solve(start, quick)
+
+
+def block_unknowns(problem: ReducedProblem, unknowns: np.ndarray) -> dict[sp.Symbol, Any]:
+    """The unknowns of the Dyson equation at reduced ones: kept, put back, or equal to another."""
+    equations, merged = problem.equations, problem.equations.system.merged
+    known = {**dict(zip(problem.unknowns, unknowns, strict=True)), **problem.eliminated(unknowns)}
+    found: dict[sp.Symbol, Any] = {}
+    for unknown in equations.system.unknowns:
+        target = merged.get(unknown.symbol, unknown.symbol)
+        value = 0.0 if target == 0 else known.get(equations.renamed(target))
+        if value is not None:
+            found[unknown.symbol] = value
+    return found
 
 
 def read_out(

@@ -110,6 +110,7 @@ class Whole:
             self.matrices[name] = whole
         self.sizes = {s: int(np.max(numbers.scalar(s).real)) for s in spaces}
         self.blocks: list[sp.Expr] = []
+        self.length = max(self.sizes.values()) ** 2
 
     def word(self, word: Word, space: sp.Expr) -> np.ndarray:
         """A deterministic word as matrices over points (one, if its coefficients are constant)."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from .block_equation import BlockEquation, DoubledEquation
 from .dyson import SelfEnergy, Support, components
 from .pencil import Pencil
 from .pencil_numbers import Numbers
-from .trace_values import DeterministicValues
+from .trace_values import CACHE, DeterministicValues
 
 MARGIN = 3e-8  # 1 − ρ below the root of rounding decides nothing
 RESIDUAL = 1e-11  # relative residual of u = f(u) in a root
@@ -123,7 +124,7 @@ class _Search:
     def propose(self, u: np.ndarray, at: np.ndarray, stage: int, polish: bool = True) -> np.ndarray:
         """Newton's method from u and the certificate; which points it settles."""
         u = self.newton(u, at) if polish else u
-        margin, residual = self.judged(u, at)
+        margin, residual = judged(self.equation, u, at)
         good = (margin > MARGIN) & (residual < RESIDUAL)
         better = np.isfinite(residual) & (residual < RESIDUAL) & (self.stage[at] < 0)
         self.margin[at[better]] = margin[better]
@@ -131,17 +132,6 @@ class _Search:
         self.u[:, at[good]] = u[:, good]
         self.stage[at[good]] = stage
         return good
-
-    def judged(
-        self, u: np.ndarray, at: np.ndarray, scale: float = 1.0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """1 − ρ and the relative residual of u = f(u)."""
-        with np.errstate(all="ignore"):
-            green = self.equation.green(u, at, scale)
-            radius = self.equation.radius(green, at, scale)
-            residual = relative(self.equation.mapped(green, at) - u, u)
-        residual = np.where(np.isfinite(residual), residual, np.inf)
-        return 1 - radius, residual
 
     def iterated(self, at: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """u ← f(u) from 0: plain steps, then damped ones, until steps are small."""
@@ -221,7 +211,7 @@ class _Search:
         rows = []
         for j, k, weight in self.equation.of:
             own = weight if len(weight) == 1 else weight[at]
-            modes = double.modes[double.spaces[j]]
+            modes = double.on[double.spaces[j]]
             rows.append(modes.trace(own, double.entry(green, j + shift, k)))
         return np.array(rows, complex).reshape(self.equation.size, len(at))
 
@@ -234,7 +224,7 @@ class _Search:
         t = 1e-3
         while t > 1e-40:
             u = self.newton(self.iterated(at, t), at, t)
-            margin, residual = self.judged(u, at, t)
+            margin, residual = judged(self.equation, u, at, t)
             if margin[0] > 0.1 and residual[0] < RESIDUAL:
                 break
             t = t**1.5 if t > 1e-9 else t * 1e-4
@@ -248,7 +238,7 @@ class _Search:
                 guess = u * np.where(before[1] != 0, u / before[1], 1) ** power
             guess = np.where(np.isfinite(guess), guess, u)
             new = self.newton(guess, at, target, 8)
-            margin, residual = self.judged(new, at, target)
+            margin, residual = judged(self.equation, new, at, target)
             if margin[0] > MARGIN and residual[0] < RESIDUAL:
                 before, t, u = (t, u), target, new
                 ratio = min(ratio**1.5, 1e3)
@@ -278,6 +268,24 @@ def relative(step: np.ndarray, u: np.ndarray) -> np.ndarray:
     size = np.abs(u)
     floor = 1e-14 * size.max(axis=0, initial=0) + 1e-300
     return np.max(np.abs(step) / np.maximum(size, floor), axis=0)
+
+
+def judged(
+    equation: BlockEquation, u: np.ndarray, at: np.ndarray, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """1 − ρ and the relative residual of u = f(u) at the points ``at``, some at a time."""
+    each = max(CACHE // equation.modes, 1)
+    if len(at) > each:
+        pieces = [slice(i, i + each) for i in range(0, len(at), each)]
+        found = [judged(equation, u[:, p], at[p], scale) for p in pieces]
+        margins, residuals = zip(*found, strict=True)
+        return np.concatenate(margins), np.concatenate(residuals)
+    with np.errstate(all="ignore"):
+        green = equation.green(u, at, scale)
+        radius = equation.radius(green, at, scale)
+        residual = relative(equation.mapped(green, at) - u, u)
+    residual = np.where(np.isfinite(residual), residual, np.inf)
+    return 1 - radius, residual
 
 
 def newton(
@@ -326,7 +334,7 @@ class Components:
             key = self._signature(blocks)
             self.distinct.setdefault(key, (blocks, []))[1].append(blocks)
 
-    @property
+    @cached_property
     def symbols(self) -> dict[Any, sp.Symbol]:
         """The symbol of every unknown, by what it is the trace of."""
         return {(u.matrix, *u.block, u.right, u.left): u.symbol for u in self.energy.unknowns}
@@ -347,34 +355,80 @@ class Components:
         self, start: Mapping[sp.Symbol, np.ndarray] | None = None, quick: bool = False
     ) -> PhysicalRoot:
         """The certified root of every component, as values of the one-point unknowns."""
-        symbols = self.symbols
         found: dict[sp.Symbol, np.ndarray] = {}
         certificates = []
-        for blocks, copies in self.distinct.values():
-            equation = BlockEquation(
-                self.numbers, self.terms, self.pencil.spaces, blocks, self._supported
-            )
+        for blocks, copies, equation in self.equations:
             search = _Search(
                 equation,
                 lambda blocks=blocks: DoubledEquation(
                     self.numbers, self.terms, self.pencil.spaces, blocks
                 ),
             )
-            names = [symbols[key] for key in equation.keys]
-            first = None
-            if names and start is not None and all(s in start for s in names):
-                first = np.array([start[s] for s in names], complex).reshape(len(names), -1)
-            search.run(first, quick)
+            search.run(self._stacked(equation, start or {}), quick)
             certificates.append(
                 ComponentCertificate(tuple(blocks), search.margin, search.residual, search.stage)
             )
             for copy in copies:
                 to = dict(zip(blocks, copy))
                 for index, (matrix, j, k, right, left) in enumerate(equation.keys):
-                    symbol = symbols.get((matrix, to[j], to[k], right, left))
+                    symbol = self.symbols.get((matrix, to[j], to[k], right, left))
                     if symbol is not None:
                         found[symbol] = search.u[index]
         return PhysicalRoot(found, tuple(certificates))
+
+    @cached_property
+    def equations(self) -> list[tuple[list[int], list[list[int]], BlockEquation]]:
+        """The equation of every distinct component, with the blocks of its copies."""
+        return [
+            (
+                blocks,
+                copies,
+                BlockEquation(
+                    self.numbers, self.terms, self.pencil.spaces, blocks, self._supported
+                ),
+            )
+            for blocks, copies in self.distinct.values()
+        ]
+
+    def _stacked(
+        self, equation: BlockEquation, known: Mapping[sp.Symbol, Any]
+    ) -> np.ndarray | None:
+        """The unknowns of an equation as one array, if all are known."""
+        names = [self.symbols[key] for key in equation.keys]
+        if not names or not all(s in known for s in names):
+            return None
+        rows = [np.broadcast_to(known[s], self.numbers.points) for s in names]
+        return np.array(rows, complex)
+
+    def judged(self, known: Mapping[sp.Symbol, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """1 − ρ, the least over the components, and the largest residual, at unknowns."""
+        margin, residual = np.full(self.numbers.points, np.inf), np.zeros(self.numbers.points)
+        everywhere = np.arange(self.numbers.points)
+        for _, _, equation in self.equations:
+            u = self._stacked(equation, known)
+            if u is None and equation.size:
+                return np.full_like(margin, -np.inf), np.full_like(residual, np.inf)
+            u = equation.zero() if u is None else u
+            own, defect = judged(equation, u, everywhere)
+            margin, residual = np.fmin(margin, own), np.fmax(residual, defect)
+        return margin, residual
+
+    def on_modes(self, known: Mapping[sp.Symbol, Any], modes: np.ndarray) -> np.ndarray:
+        """1/G_jj on some modes, for all blocks that have modes, over points and what is asked."""
+        everywhere, found = np.arange(self.numbers.points), []
+        for _, _, equation in self.equations:
+            u = self._stacked(equation, known)
+            if u is None and equation.size:
+                continue
+            green = equation.green(equation.zero() if u is None else u, everywhere)
+            for block in equation.blocks:
+                entry = equation.entry(green, block, block)
+                if entry.shape[-1] > modes.max():
+                    whole = np.broadcast_to(entry, (len(everywhere), entry.shape[1]))
+                    with np.errstate(all="ignore"):  # a pole is a zero of 1/G
+                        found.append(np.where(np.isfinite(whole), 1 / whole, 0.0))
+        picked = [np.real(f[:, modes]) for f in found]
+        return np.concatenate(picked, axis=1) if picked else np.zeros((len(everywhere), 0))
 
     def _supported(self, j: int, k: int) -> bool:
         return (j, k) in self.support

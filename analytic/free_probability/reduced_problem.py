@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from .tape import Tape
-from .trace_values import DeterministicValues, compile_trace
+from .trace_values import DeterministicValues, compile_sums, compile_trace, is_sum_over_modes
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -51,11 +51,19 @@ class ReducedProblem:
 
     def traces(self, atoms: Iterable[Any], values: Mapping[Any, Any]) -> dict[Any, Any]:
         """Traces at arrays of their symbols."""
-        known = self.given.compiled
+        known, groups, found = self.given.compiled, {}, {}
         for atom in atoms:
-            if atom not in known:
-                known[atom] = compile_trace(atom, self.given)
-        return {atom: known[atom](values, self.parameters) for atom in atoms}
+            if is_sum_over_modes(atom, self.given):
+                groups.setdefault((atom.dimension, tuple(atom.letters)), []).append(atom)
+            else:
+                if atom not in known:
+                    known[atom] = compile_trace(atom, self.given)
+                found[atom] = known[atom](values, self.parameters)
+        for group in map(tuple, groups.values()):
+            if group not in known:
+                known[group] = compile_sums(group, self.given)
+            found.update(zip(group, known[group](values, self.parameters), strict=True))
+        return found
 
     def evaluated(
         self, name: Any, expressions: Iterable[sp.Expr], values: Mapping[Any, Any]
@@ -82,8 +90,13 @@ class ReducedProblem:
         jacobian = np.array(rows, complex).transpose(2, 0, 1)
         return _solved(jacobian, right.T[..., None])[..., 0].T
 
-    def newton(self, start: np.ndarray, steps: int = 60) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's method from ``start``: the unknowns and the relative size of the last step."""
+    def newton(
+        self, start: np.ndarray, steps: int = 60, enough: float = 1e-15
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's method from ``start``: the unknowns and the relative size of the last step.
+
+        A point is left when its step was below ``enough`` or shrinks no more.
+        """
         unknowns = start.copy()
         residual = np.full(start.shape[1], np.inf)
         going = np.arange(start.shape[1])
@@ -92,10 +105,10 @@ class ReducedProblem:
                 at = None if len(going) == start.shape[1] else going
                 step = self.step(unknowns[:, going], at)
                 size = np.max(np.abs(step) / np.maximum(np.abs(unknowns[:, going]), 1e-300), axis=0)
-                better = (size < 0.9 * residual[going]) & (size > 1e-15)
+                better = size < 0.9 * residual[going]
                 residual[going] = np.fmin(residual[going], size)
                 unknowns[:, going[better]] -= step[:, better]
-                going = going[better]
+                going = going[better & (size > enough)]
                 if not going.size:
                     break
         return unknowns, residual

@@ -1,14 +1,14 @@
-r"""The spectral density of a resolvent tr (B + z)^{-1}, and the support: edges, gaps, atoms.
+r"""The spectral density of a resolvent tr (B + z)^{-1}; its edges, gaps, atoms and outliers.
 
-The density is ρ(x) = Im g(−x − i0)/π. Outside the support the root at z = −x is real and certified
-as it stands, and the density is exactly zero. Inside, the physical root is certified at a small
-height, z = −x − iη, and followed by Newton's method to η = 0, where it is no longer isolated by the
-certificate but still by its imaginary part; so nothing is smoothed, and the square roots at the
-edges are resolved.
+The density is ρ(x) = Im g(−x − i0)/π, exactly zero where the real root is certified (`Boundary`).
 
-The edges are where certified real roots end: between a point of the support and one outside it
-the edge is found by bisection, and mended to the zero of (1 − ρ)², which is linear in the distance.
-Atoms have mass lim z g(z) at their position.
+**Edges** are where certified real roots end. There 1 − ρ ∝ √distance, so the edge is the zero of
+(1 − ρ)², found by the secant method from outside. **Atoms** have mass lim z g(z) at their position:
+zero, or an eigenvalue of a deterministic matrix that is repeated.
+
+**Outliers.** A few eigenvalues ℓ of a deterministic matrix that stand apart from the rest do not
+change the bulk, and each may leave one eigenvalue of B outside it: where the block resolvent of the
+bulk has a pole on the mode ℓ. For a sample covariance this is x = ℓ (1 + (1/T) Σ λ/(ℓ − λ)).
 """
 
 from __future__ import annotations
@@ -18,104 +18,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy as sp
+from scipy.optimize import brentq
 
 from ..errors import InputError, OutsideTheoryError
-from .certified_root import (
-    check_roots,
-    physical_root,
-    read_out,
-    read_parameters,
-    resolvent_parameter,
-)
-from .pencil_numbers import floating
+from .boundary_values import Boundary
+from .certified_root import components_at, physical_root, read_out
 from .physical_root import MARGIN
-from .reduced_problem import ReducedProblem
 from .trace_values import DeterministicValues
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
-HEIGHTS = tuple(10.0**-k for k in range(-1, 6))  # certified, in units of the size of x
-DESCENT = tuple(10.0**-k for k in range(6, 18))  # followed by Newton's method
+DECADES = 7  # below the size of the spectrum in which edges are sought
+APART = 0.2  # of the width of the bulk: the least gap that makes an eigenvalue a spike
 
 
 @dataclass(frozen=True)
 class Support:
-    """The support of a spectral density: its intervals, and its atoms as (position, mass)."""
+    """The support of a spectral density.
+
+    ``intervals`` of the bulk; ``atoms`` as (position, mass); ``outliers``: positions of single
+    eigenvalues that spikes of a deterministic matrix leave outside the bulk.
+    """
 
     intervals: tuple[tuple[float, float], ...]
     atoms: tuple[tuple[float, float], ...] = ()
+    outliers: tuple[float, ...] = ()
 
     @property
     def edges(self) -> list[float]:
         """All ends of the intervals."""
         return [edge for interval in self.intervals for edge in interval]
-
-
-class RealAxis:
-    """The resolvent of B at real points, for given numbers."""
-
-    def __init__(
-        self,
-        equations: SelfConsistentEquations,
-        parameters: Mapping[Any, Any],
-        matrices: Mapping[Any, Any],
-    ) -> None:
-        self.equations, self.parameter = equations, resolvent_parameter(equations)
-        self.given = DeterministicValues.read(equations.model, matrices)
-        check_roots(equations, self.given)
-        values = read_parameters(equations, {**dict(parameters), self.parameter: 0.0}, self.given)
-        self.flat = {s: np.atleast_1d(floating(v)) for s, v in values.items()}
-        if any(v.size > 1 for v in self.flat.values()):
-            raise InputError("parameters", "an array", "one number each: points are the array")
-
-    def at(self, z: np.ndarray) -> dict[sp.Symbol, np.ndarray]:
-        """All parameters at these spectral parameters."""
-        return {**self.flat, self.parameter: np.asarray(z)}
-
-    def outside(self, x: np.ndarray) -> np.ndarray:
-        """Which points have a certified real root, so that they lie outside the support."""
-        with np.errstate(all="ignore"):
-            _, root = physical_root(self.equations, self.at(-x), self.given, quick=True)
-        return root.certified
-
-    def resolvent(self, x: np.ndarray) -> np.ndarray:
-        """g(−x − i0): the certified root at falling heights, then Newton's method to 0."""
-        scale = np.maximum(np.abs(x), 0.1 * np.abs(x).max(initial=1e-3))
-        known = None
-        for height in HEIGHTS:
-            flat = self.at(-x - 1j * height * scale)
-            parts, root = physical_root(self.equations, flat, self.given, known)
-            root.refuse()
-            known = root.unknowns
-        problem = ReducedProblem(self.equations, flat, self.given)
-        near, _, _ = read_out(problem, parts, root)
-        return self._descended(x, scale, near)
-
-    def _descended(self, x: np.ndarray, scale: np.ndarray, near: np.ndarray) -> np.ndarray:
-        """Newton's method at height 0; close to an edge by way of smaller heights."""
-        unknowns, going = near.copy(), np.arange(len(x))
-        for height in (0.0, *DESCENT, 0.0):
-            z = -x[going] - 1j * height * scale[going]
-            problem = ReducedProblem(self.equations, self.at(z), self.given)
-            new, residual = problem.newton(unknowns[:, going])
-            jump = np.max(np.abs(new - unknowns[:, going]) / np.abs(new), axis=0)
-            good = (residual < 1e-7) & (jump < (0.01 if height == 0 else 0.6))
-            unknowns[:, going[good]] = new[:, good]
-            going = going[~good] if height == 0 else going
-            if not going.size:
-                break
-        return ReducedProblem(self.equations, self.at(-x + 0j), self.given).value(unknowns)
-
-    def density(self, x: np.ndarray) -> np.ndarray:
-        """ρ at every point."""
-        result = np.zeros(len(x))
-        inside = np.flatnonzero(~self.outside(x))
-        if inside.size:
-            values = self.resolvent(x[inside])
-            result[inside] = np.maximum(values.imag / np.pi, 0.0)
-        return result
 
 
 def density_at(
@@ -124,16 +57,17 @@ def density_at(
     parameters: Mapping[Any, Any],
     matrices: Mapping[Any, Any],
 ) -> np.ndarray:
-    """The spectral density of B at real ``points``, for an expression tr (B + z)^{-1}.
+    """The density at real points: ρ(x) = Im g(−x − i0)/π, without its atoms.
 
-    ρ(x) = Im g(−x − i0)/π, not smoothed: exactly zero where the real solution is certified.
-    Other expressions: `OutsideTheoryError`.
+    Exactly zero where the real solution is certified. Errors: `OutsideTheoryError` for an
+    expression that is no resolvent tr (B + z)^{-1}, `InputError` for points that are no numbers.
     """
     x = np.asarray(points, float)
     if not np.all(np.isfinite(x)):
         raise InputError("points", "NaN or infinite", "finite numbers")
-    spectrum = RealAxis(equations, parameters, matrices)
-    return spectrum.density(x.ravel()).reshape(x.shape)[()]
+    value, outside = Boundary(equations, parameters, matrices).resolvent(x.ravel())
+    density = np.where(outside, 0.0, np.maximum(value.imag / np.pi, 0.0))
+    return density.reshape(x.shape)[()]  # type: ignore[no-any-return]
 
 
 def support_of(
@@ -142,61 +76,203 @@ def support_of(
     matrices: Mapping[Any, Any],
     points: int = 400,
 ) -> Support:
-    """Edges, gaps and atoms of the spectrum of B, for an expression tr (B + z)^{-1}.
+    """Edges, gaps, atoms and outliers of the spectrum of B, for an expression tr (B + z)^{-1}.
 
     Gaps and intervals narrower than the spectrum over ``points`` may be missed.
     """
-    spectrum = RealAxis(equations, parameters, matrices)
-    low, high = _bounds(spectrum)
-    grid = np.linspace(low, high, points)
-    grid = np.unique(np.concatenate([grid, np.geomspace(1e-6, 1, points // 4) * high]))
-    grid = grid[(grid >= low) & (grid <= high) & (grid != 0)]
-    outside = spectrum.outside(grid)
+    whole = Boundary(equations, parameters, matrices)
+    bulk, spikes = _without_spikes(whole)
+    grid = _grid(bulk, points)
+    outside = np.concatenate([bulk.resolvent(part)[1] for part in _by_size(grid)])
     changes = np.flatnonzero(outside[1:] != outside[:-1])
-    edges = [_edge(spectrum, grid[i], grid[i + 1], bool(outside[i])) for i in changes]
-    intervals = tuple(zip(edges[::2], edges[1::2], strict=False))
-    atoms = _atoms(spectrum, high)
-    return Support(tuple((float(a), float(b)) for a, b in intervals), atoms)
+    pairs = [(grid[i], grid[i + 1])[:: 1 if outside[i] else -1] for i in changes]
+    edges = [_edge(bulk, out, inner) for out, inner in pairs]
+    least = 1e-12 * max(map(abs, edges), default=0.0)
+    edges = [edge if abs(edge) > least else 0.0 for edge in edges]  # a hard edge
+    intervals = tuple((float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=False))
+    outliers = _outliers(whole, bulk, spikes, intervals) if spikes.size else ()
+    return Support(intervals, _atoms(bulk, grid), outliers)
 
 
-def _bounds(spectrum: RealAxis) -> tuple[float, float]:
-    """Points on either side of the whole spectrum."""
-    sizes = np.geomspace(1e-8, 1e8, 900)
-    ends = []
-    for sign in (-1, 1):
-        inside = np.flatnonzero(~spectrum.outside(sign * sizes))
-        last = min(inside[-1] + 1, len(sizes) - 1) if inside.size else 0
-        ends.append(sign * float(sizes[last]))
-    return ends[0], ends[1]
+def _size(bulk: Boundary) -> float:
+    """The size of the spectrum: where z g(z) leaves 1, up the imaginary axis."""
+    z = -1j * np.geomspace(1e-8, 1e12, 81)
+    parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
+    unknowns, _, _ = read_out(bulk.problem(z), parts, root)
+    far = np.abs(z * bulk.problem(z).value(unknowns) - 1) < 0.05
+    near = np.flatnonzero(~(far & root.certified))
+    return float(abs(z[min(near[-1] + 1, len(z) - 1)])) if near.size else float(abs(z[0]))
 
 
-def _edge(spectrum: RealAxis, low: float, high: float, first_outside: bool) -> float:
-    """The end of the support between two points, of which one lies outside."""
-    out, inner = (low, high) if first_outside else (high, low)
+def _grid(bulk: Boundary, points: int) -> np.ndarray:
+    """Real points over the whole spectrum, denser towards zero."""
+    size = _size(bulk)
+    ladder = size * np.geomspace(10.0**-DECADES, 10, 32 * (DECADES + 1))
+    grid = np.concatenate([-ladder, ladder])
+    outside = np.concatenate([bulk.resolvent(part)[1] for part in _by_size(grid)])
+    inner = grid[~outside]
+    if not inner.size:
+        return np.sort(grid)
+    margin = 0.1 * max(np.ptp(inner), 0.1 * np.abs(inner).max())
+    low, high = inner.min() - margin, inner.max() + margin
+    grid = np.concatenate([grid, np.linspace(low, high, points)])
+    return np.unique(grid[grid != 0])
+
+
+def _by_size(grid: np.ndarray) -> list[np.ndarray]:
+    """Points in order, in runs of about one size and sign."""
+    key = np.sign(grid) * (np.floor(np.log10(np.abs(grid))) + 1000)
+    order = np.argsort(grid, kind="stable")
+    return np.split(grid[order], np.flatnonzero(np.diff(key[order])) + 1)
+
+
+def _edge(bulk: Boundary, out: float, inner: float) -> float:
+    """The end of the support between a point outside and one inside."""
+
+    def square(x: float) -> float:
+        """(1 − ρ)² of a certified real root, negative inside."""
+        with np.errstate(all="ignore"):
+            _, root = physical_root(bulk.equations, bulk.at(np.array([-x])), bulk.given, quick=True)
+        return float(root.margin[0]) ** 2 if root.certified[0] else -1.0
+
+    before = out
+    last = square(out)
     for _ in range(60):
         middle = (out + inner) / 2
-        if middle in (out, inner) or abs(out - inner) < 1e-13 * abs(out):
+        if abs(out - inner) < 1e-13 * abs(out) or middle in (out, inner):
             break
-        if spectrum.outside(np.array([middle]))[0]:
-            out = middle
-        else:
+        value = square(middle)
+        if value < 0:
             inner = middle
+        else:
+            before, out, last, older = out, middle, value, last
+            predicted = out - last * (out - before) / (last - older) if last != older else out
+            closer = predicted + 0.02 * (out - predicted)
+            if min(out, inner) < closer < max(out, inner):
+                found = square(closer)
+                if found < 0:
+                    inner = closer
+                else:
+                    before, out, last, older = out, closer, found, last
+                    predicted = out - last * (out - before) / (last - older)
+            if last < 1e-10 and min(out, inner) <= predicted <= max(out, inner):
+                return float(predicted)
     return (out + inner) / 2
 
 
-def _atoms(spectrum: RealAxis, size: float) -> tuple[tuple[float, float], ...]:
-    """The mass at zero: lim z g(z) for small z of either sign of its real part."""
-    heights = 1e-6 * size * np.array([1.0, 0.1])
-    flat = spectrum.at(-1j * heights)
-    parts, root = physical_root(spectrum.equations, flat, spectrum.given)
-    if not root.certified.all():
-        return ()
-    problem = ReducedProblem(spectrum.equations, flat, spectrum.given)
-    unknowns, _, _ = read_out(problem, parts, root)
-    masses = (-1j * heights * problem.value(unknowns)).real
-    mass = float(masses[1])
-    stable = abs(masses[1] - masses[0]) < 0.05 * abs(mass)
-    return ((0.0, round(mass, 9)),) if stable and mass > 1e-5 else ()
+def _atoms(bulk: Boundary, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Masses lim z g(z) at zero and at repeated eigenvalues of deterministic matrices."""
+    places = [0.0]
+    for letter, values in bulk.given.eigenvalues.items():
+        if bulk.given.is_diagonal([letter]):
+            repeated, counts = np.unique(values, return_counts=True)
+            places += [float(v) for v in repeated[counts > 0.01 * len(values) + 1] if v != 0]
+    found = []
+    for place in places:
+        heights = 1e-6 * np.abs(grid).max() * np.array([1.0, 0.1])
+        z = -place - 1j * heights
+        parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
+        if not root.certified.all():
+            continue
+        unknowns, _, _ = read_out(bulk.problem(z), parts, root)
+        masses = (-1j * heights * bulk.problem(z).value(unknowns)).real
+        mass = float(masses[1])
+        if abs(masses[1] - masses[0]) < 0.05 * abs(mass) and mass > 1e-5:
+            found.append((place, round(mass, 9)))
+    return tuple(sorted(found))
 
 
-__all__ = ["MARGIN", "OutsideTheoryError", "RealAxis", "Support", "density_at", "support_of"]
+def _without_spikes(whole: Boundary) -> tuple[Boundary, np.ndarray]:
+    """The same with every spike moved to the middle of the bulk, and the places of the spikes."""
+    given = whole.given
+    places: set[int] = set()
+    if given.is_diagonal(list(given.eigenvalues)):
+        for values in given.eigenvalues.values():
+            places |= _spikes(values)
+    if not places:
+        return whole, np.zeros(0, int)
+    rows = np.array(sorted(places))
+    moved = {}
+    for letter, values in given.eigenvalues.items():
+        own = rows[rows < len(values)]
+        changed = np.array(values, float)
+        changed[own] = np.median(np.delete(values, own))
+        moved[letter] = changed
+    still = DeterministicValues(
+        moved, given.bases, given.dimensions, given.rectangular, {}, given.sides
+    )
+    bulk = Boundary.__new__(Boundary)
+    bulk.__dict__.update({**whole.__dict__, "given": still})
+    return bulk, rows
+
+
+def _spikes(values: np.ndarray) -> set[int]:
+    """The places of a few largest or smallest values that stand apart from the rest."""
+    order, most = np.argsort(values), int(np.sqrt(len(values)) / 2)
+    found: set[int] = set()
+    for ranked in (order, order[::-1]):
+        for count in range(most, 0, -1):
+            rest = values[ranked[count : len(values) - most]]
+            gap = abs(values[ranked[count - 1]] - values[ranked[count]])
+            if gap > APART * np.ptp(rest) and gap > 1e-9 * np.abs(rest).max():
+                found |= set(map(int, ranked[:count]))
+                break
+    return found
+
+
+def _outliers(
+    whole: Boundary,
+    bulk: Boundary,
+    spikes: np.ndarray,
+    intervals: tuple[tuple[float, float], ...],
+) -> tuple[float, ...]:
+    """Where the resolvent of the bulk has a pole on the mode of a spike, outside the bulk."""
+
+    def poles(x: np.ndarray, start: Any = None) -> tuple[np.ndarray, Any]:
+        """1/G of the spikes at real points outside (NaN inside), and the root."""
+        flat = bulk.at(-x)
+        with np.errstate(all="ignore"):
+            _, root = physical_root(bulk.equations, flat, bulk.given, start, quick=True)
+            parts = components_at(whole.equations, flat, whole.given)
+            found = parts.on_modes(root.unknowns, spikes)
+        found[~root.certified] = np.nan
+        return found, root.unknowns
+
+    size = max(abs(edge) for interval in intervals for edge in interval)
+    found: list[float] = []
+    gaps = np.concatenate([[-np.inf], np.ravel(intervals), [np.inf]]).reshape(-1, 2)
+    for low, high in gaps:
+        grid = _in_gap(low, high, size)
+        values, known = poles(grid)
+        for i, k in zip(*np.nonzero(values[1:] * values[:-1] < 0), strict=True):
+            start = {u: np.broadcast_to(r, len(grid))[i] for u, r in known.items()}
+
+            def pole(x: float, k: int = k, start: Any = start) -> float:
+                return float(poles(np.array([x]), start)[0][0, k])
+
+            try:
+                x = brentq(pole, grid[i], grid[i + 1])
+            except ValueError:  # no certified root in between
+                continue
+            if abs(pole(x)) < 1e-6 * np.abs(values[i : i + 2, k]).max():
+                found.append(float(x))
+    found.sort()
+    return tuple(
+        x for x, y in zip(found, [-np.inf, *found]) if x - y > 1e-9 * size and abs(x) > 1e-9 * size
+    )
+
+
+def _in_gap(low: float, high: float, size: float) -> np.ndarray:
+    """Points in a gap, denser towards its ends."""
+    steps = np.geomspace(1e-6, 1, 60)
+    if np.isinf(low) and np.isinf(high):
+        return np.concatenate([-size * steps[::-1], size * steps])
+    if np.isinf(high):
+        return low + size * np.geomspace(1e-6, 1e4, 160)
+    if np.isinf(low):
+        return (high - size * np.geomspace(1e-6, 1e4, 160))[::-1]
+    half = (high - low) / 2
+    return np.unique(np.concatenate([low + half * steps, high - half * steps]))
+
+
+__all__ = ["MARGIN", "OutsideTheoryError", "Support", "density_at", "support_of"]

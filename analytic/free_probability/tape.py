@@ -72,6 +72,8 @@ class Tape:
             return "function", sp.exp, (self._place(expression.args[0]),)
         if isinstance(expression, sp.Pow):
             base, power = expression.args
+            if power.is_Integer and power < -1:  # traces share 1/(λ + κ)
+                return "power", -power, (self._place(1 / base),)
             if power.is_number:
                 return "power", power, (self._place(base),)
             return self._step(sp.exp(power * sp.log(base), evaluate=False))

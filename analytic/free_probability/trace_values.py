@@ -22,9 +22,11 @@ from .declarations import MatrixModel
 from .spectral_trace import SpectralTrace
 from .sum_inverse import SumInverse, commuting
 from .sum_values import MPMATH, NUMPY, CompiledWord, Space, over_points
-from .tape import taped
+from .tape import Tape, taped
 
 Values = Mapping[sp.Symbol, Any]
+
+CACHE = 16_384  # numbers in one array between
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,54 @@ def compile_trace(
         return lambda values, dimensions: over_points(
             word, given.space(atom, dimensions, False), values
         )
-    if len(atom.factors) == 1 or diagonal:
-        body = commuting(sp.Mul(*atom.factors))
-        function = taped((*letters, *symbols), body)
-
-        def single(values: Values, dimensions: Mapping[Any, Any]) -> Any:
-            modes = [_padded(x, atom, given, dimensions) for x in letters]
-            columns = [np.asarray(values[s])[..., None] for s in symbols]
-            return np.sum(function(*modes, *columns), axis=-1)
-
-        return single
+    if is_sum_over_modes(atom, given):
+        together = compile_sums((atom,), given)
+        return lambda values, dimensions: together(values, dimensions)[0]
     return _compile_word(atom, given, symbols)
+
+
+def is_sum_over_modes(atom: SpectralTrace, given: DeterministicValues) -> bool:
+    """Whether a trace is Σ_J of an ordinary function of the eigenvalues."""
+    diagonal = given.is_diagonal(atom.letters)
+    return diagonal or (len(atom.factors) == 1 and not atom.has(SumInverse))
+
+
+def compile_sums(
+    atoms: tuple[SpectralTrace, ...], given: DeterministicValues
+) -> Callable[[Values, Mapping[Any, Any]], list[Any]]:
+    """Sums over the modes of one space, whose common parts are computed once.
+
+    Points are taken a few at a time, so that what is between stays in the processor's cache.
+    """
+    letters = sorted({x for atom in atoms for x in atom.letters}, key=lambda x: x.name)
+    tape = Tape([commuting(sp.Mul(*atom.factors)) for atom in atoms])
+    inside = {what for kind, what, _ in tape.steps if kind == "symbol"} - set(letters)
+    symbols = sorted(inside, key=sp.default_sort_key)
+
+    def sums(values: Values, dimensions: Mapping[Any, Any]) -> list[Any]:
+        modes = {x: _padded(x, atoms[0], given, dimensions) for x in letters}
+        length = max(map(len, modes.values()))
+        columns = [np.asarray(values[s]) for s in symbols]
+        shape = np.broadcast_shapes(*(c.shape for c in columns))
+        rows = [c if c.ndim == 0 or c.size == 1 else np.broadcast_to(c, shape) for c in columns]
+        flat = [r.reshape(-1, 1) for r in rows]
+        count, each = int(np.prod(shape, dtype=int)), max(CACHE // length, 1)
+        found: list[list[Any]] = []
+        for first in range(0, count, each):
+            part = [r if len(r) == 1 else r[first : first + each] for r in flat]
+            size = min(each, count - first)
+            run = tape.run({**modes, **dict(zip(symbols, part, strict=True))}, {})
+            found.append([_summed(x, size, length) for x in run])
+        return [np.concatenate(parts).reshape(shape)[()] for parts in zip(*found, strict=True)]
+
+    return sums
+
+
+def _summed(value: Any, points: int, modes: int) -> np.ndarray:
+    """The sum over modes of an array over points and modes, or of what broadcasts to one."""
+    array = np.atleast_2d(value)
+    total = np.sum(array, axis=1) * (1 if array.shape[1] == modes else modes)
+    return np.broadcast_to(total, points)
 
 
 def _padded(

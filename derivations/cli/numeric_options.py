@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="eigenvalues of a deterministic matrix, for --at")  # fmt: skip
     add("--digits", type=types.count, help="digits of the value (default: float64)")
     add("--density", metavar="FROM:TO:POINTS", help="spectral density of a resolvent")
-    add("--support", action="store_true", help="edges, gaps and atoms of the spectrum")
+    add("--support", action="store_true", help="edges, gaps, atoms and outliers of the spectrum")
     add("--simulate", action="store_true", help=f"compare with {DRAWS} draws at these sizes")
 
 
@@ -59,6 +59,7 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
             support = support_of(equations, parameters, matrices)
             found["support"] = [list(interval) for interval in support.intervals]
             found["atoms"] = [list(atom) for atom in support.atoms]
+            found["outliers"] = list(support.outliers)
         if set(map(str, equations.spectral)) - set(values):
             return found
     return {**_value(equations, values, matrices, arguments), **found}
@@ -168,7 +169,7 @@ def _points(text: str) -> Any:
 
 def print_numbers(found: dict[str, Any]) -> None:
     """The numbers as text."""
-    for name in ("value", "residual", "margin", "certified_by", "simulation", "support", "atoms"):
+    for name in ("value", "residual", "margin", "certified_by", "simulation", "support", "atoms", "outliers"):
         if name in found:
             label = {"margin": "1 − ρ", "certified_by": "certified by"}.get(name, name)
             print(f"{label}: {found[name]}")

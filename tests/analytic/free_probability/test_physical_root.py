@@ -8,7 +8,7 @@ from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.block_equation import BlockEquation
 from solvable.analytic.free_probability.certified_root import physical_root
 from solvable.analytic.free_probability.models import expression
-from solvable.analytic.free_probability.physical_root import MARGIN, _Search
+from solvable.analytic.free_probability.physical_root import MARGIN, _Search, judged
 from solvable.analytic.free_probability.support import support_of
 from solvable.analytic.free_probability.trace_values import DeterministicValues
 
@@ -63,7 +63,7 @@ def test_other_roots_are_not_certified():
     rng, at, found = np.random.default_rng(0), np.array([0]), set()
     for _ in range(40):
         u = search.newton(rng.standard_normal((equation.size, 1)) * 5 + 0j, at)
-        margin, residual = search.judged(u, at)
+        margin, residual = judged(equation, u, at)
         if residual[0] < 1e-10:
             certified = bool(margin[0] > MARGIN)
             found.add((tuple(np.round(u[:, 0].real, 6)), certified))
@@ -101,3 +101,30 @@ def test_edges_gaps_and_atoms():
     sample = expression("sample-covariance").derive()
     two = support_of(sample, {"T": 1000}, {"L": np.repeat([1.0, 20.0], 20)})
     assert len(two.intervals) == 2
+
+
+def test_spikes_leave_outliers_where_they_should():
+    """x = ℓ (1 + (1/T) Σ λ/(ℓ − λ)) outside the bulk; a spike below the threshold leaves none."""
+    equations = expression("sample-covariance").derive()
+    spikes = [10.0, 5.0, 0.01]
+    found = support_of(equations, {"T": 800}, {"L": np.array([*spikes, *np.ones(397)])})
+    assert found.outliers == approx(sorted(x * (1 + 0.5 / (x - 1)) for x in spikes), rel=1e-9)
+    assert found.edges == approx([(1 - 0.5**0.5) ** 2, (1 + 0.5**0.5) ** 2], rel=1e-10)
+    weak = support_of(equations, {"T": 800}, {"L": np.array([1.5, *np.ones(399)])}, 60)
+    assert weak.outliers == () and len(weak.intervals) == 1
+
+
+def test_a_deformed_wigner_matrix_has_outliers_on_both_sides():
+    equations = expression("deformed-wigner").derive()
+    found = support_of(equations, {"sigma": 1}, {"L": np.array([3.0, -2.5, *np.zeros(98)])}, 60)
+    assert found.outliers == approx([-2.9, 3 + 1 / 3], rel=1e-9)
+    assert found.edges == approx([-2, 2], rel=1e-10)
+
+
+def test_a_thousand_modes_have_the_right_mass():
+    equations = expression("random-feature-resolvent").derive()
+    lam = np.arange(1.0, 1001.0) ** -1.5
+    x = np.geomspace(1e-9, 3, 4000)
+    density = equations.density(x, {"N": 300, "T": 700}, {"L": lam})
+    assert np.trapezoid(density, x) == approx(0.3, abs=1e-4)
+    assert np.all(density[x > 2.7] == 0)
