@@ -48,7 +48,7 @@ CAREFUL = tuple(10.0**-k for k in range(-1, 6))  # certified one after the other
 DESCENT = tuple(10.0**-k for k in range(6, 18))  # followed by Newton's method
 
 
-class Boundary:
+class RealAxis:
     """The resolvent of B at real points, for given numbers."""
 
     def __init__(
@@ -74,6 +74,12 @@ class Boundary:
     def problem(self, z: np.ndarray) -> ReducedProblem:
         """The reduced equations at these spectral parameters."""
         return ReducedProblem(self.equations, self.at(z), self.given)
+
+    def outside(self, x: np.ndarray) -> np.ndarray:
+        """Which points have a certified real root, so that they lie outside the support."""
+        with np.errstate(all="ignore"):
+            _, root = physical_root(self.equations, self.at(-x), self.given, quick=True)
+        return root.certified
 
     def resolvent(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """g(−x − i0) at every point, and which points are certified to lie outside the support."""

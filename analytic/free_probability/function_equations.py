@@ -21,6 +21,7 @@ import sympy as sp
 from sympy.matrices.expressions import Identity, MatMul, MatPow, MatrixExpr, Trace
 
 from ..errors import InputError, OutsideTheoryError
+from .boundary_values import RealAxis
 from .declarations import Internal, MatrixModel, free_stem
 from .equations import NamedUnknown, SelfConsistentEquations, derive
 from .exact_solution import exact_number
@@ -33,7 +34,6 @@ from .reduced_form import LinearSystem, Reduction
 from .ridgeless import RidgelessLimit
 from .scalar_system import ScalarSystem
 from .stieltjes import Integral, Rule, ellipse, half_line
-from .support import RealAxis
 from .tape import Tape
 from .trace_function import TraceFunction, trace_function
 from .trace_values import DeterministicValues

@@ -1,6 +1,6 @@
 r"""The spectral density of a resolvent tr (B + z)^{-1}; its edges, gaps, atoms and outliers.
 
-The density is ρ(x) = Im g(−x − i0)/π, exactly zero where the real root is certified (`Boundary`).
+The density is ρ(x) = Im g(−x − i0)/π, exactly zero where the real root is certified (`RealAxis`).
 
 **Edges** are where certified real roots end. There 1 − ρ ∝ √distance, so the edge is the zero of
 (1 − ρ)², found by the secant method from outside. **Atoms** have mass lim z g(z) at their position:
@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import InputError, OutsideTheoryError
-from .boundary_values import Boundary
+from .boundary_values import RealAxis
 from .certified_root import components_at, physical_root, read_out
 from .physical_root import MARGIN
 from .trace_values import DeterministicValues
@@ -65,7 +65,7 @@ def density_at(
     x = np.asarray(points, float)
     if not np.all(np.isfinite(x)):
         raise InputError("points", "NaN or infinite", "finite numbers")
-    value, outside = Boundary(equations, parameters, matrices).resolvent(x.ravel())
+    value, outside = RealAxis(equations, parameters, matrices).resolvent(x.ravel())
     density = np.where(outside, 0.0, np.maximum(value.imag / np.pi, 0.0))
     return density.reshape(x.shape)[()]  # type: ignore[no-any-return]
 
@@ -80,7 +80,7 @@ def support_of(
 
     Gaps and intervals narrower than the spectrum over ``points`` may be missed.
     """
-    whole = Boundary(equations, parameters, matrices)
+    whole = RealAxis(equations, parameters, matrices)
     bulk, spikes = _without_spikes(whole)
     grid = _grid(bulk, points)
     outside = np.concatenate([bulk.resolvent(part)[1] for part in _by_size(grid)])
@@ -94,7 +94,7 @@ def support_of(
     return Support(intervals, _atoms(bulk, grid), outliers)
 
 
-def _size(bulk: Boundary) -> float:
+def _size(bulk: RealAxis) -> float:
     """The size of the spectrum: where z g(z) leaves 1, up the imaginary axis."""
     z = -1j * np.geomspace(1e-8, 1e12, 81)
     parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
@@ -104,7 +104,7 @@ def _size(bulk: Boundary) -> float:
     return float(abs(z[min(near[-1] + 1, len(z) - 1)])) if near.size else float(abs(z[0]))
 
 
-def _grid(bulk: Boundary, points: int) -> np.ndarray:
+def _grid(bulk: RealAxis, points: int) -> np.ndarray:
     """Real points over the whole spectrum, denser towards zero."""
     size = _size(bulk)
     ladder = size * np.geomspace(10.0**-DECADES, 10, 32 * (DECADES + 1))
@@ -126,7 +126,7 @@ def _by_size(grid: np.ndarray) -> list[np.ndarray]:
     return np.split(grid[order], np.flatnonzero(np.diff(key[order])) + 1)
 
 
-def _edge(bulk: Boundary, out: float, inner: float) -> float:
+def _edge(bulk: RealAxis, out: float, inner: float) -> float:
     """The end of the support between a point outside and one inside."""
 
     def square(x: float) -> float:
@@ -160,7 +160,7 @@ def _edge(bulk: Boundary, out: float, inner: float) -> float:
     return (out + inner) / 2
 
 
-def _atoms(bulk: Boundary, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
+def _atoms(bulk: RealAxis, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
     """Masses lim z g(z) at zero and at repeated eigenvalues of deterministic matrices."""
     places = [0.0]
     for letter, values in bulk.given.eigenvalues.items():
@@ -182,7 +182,7 @@ def _atoms(bulk: Boundary, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(found))
 
 
-def _without_spikes(whole: Boundary) -> tuple[Boundary, np.ndarray]:
+def _without_spikes(whole: RealAxis) -> tuple[RealAxis, np.ndarray]:
     """The same with every spike moved to the middle of the bulk, and the places of the spikes."""
     given = whole.given
     places: set[int] = set()
@@ -201,7 +201,7 @@ def _without_spikes(whole: Boundary) -> tuple[Boundary, np.ndarray]:
     still = DeterministicValues(
         moved, given.bases, given.dimensions, given.rectangular, {}, given.sides
     )
-    bulk = Boundary.__new__(Boundary)
+    bulk = RealAxis.__new__(RealAxis)
     bulk.__dict__.update({**whole.__dict__, "given": still})
     return bulk, rows
 
@@ -221,8 +221,8 @@ def _spikes(values: np.ndarray) -> set[int]:
 
 
 def _outliers(
-    whole: Boundary,
-    bulk: Boundary,
+    whole: RealAxis,
+    bulk: RealAxis,
     spikes: np.ndarray,
     intervals: tuple[tuple[float, float], ...],
 ) -> tuple[float, ...]:

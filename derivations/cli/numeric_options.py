@@ -169,7 +169,16 @@ def _points(text: str) -> Any:
 
 def print_numbers(found: dict[str, Any]) -> None:
     """The numbers as text."""
-    for name in ("value", "residual", "margin", "certified_by", "simulation", "support", "atoms", "outliers"):
+    for name in (
+        "value",
+        "residual",
+        "margin",
+        "certified_by",
+        "simulation",
+        "support",
+        "atoms",
+        "outliers",
+    ):
         if name in found:
             label = {"margin": "1 − ρ", "certified_by": "certified by"}.get(name, name)
             print(f"{label}: {found[name]}")

@@ -107,10 +107,10 @@ def test_spikes_leave_outliers_where_they_should():
     """x = ℓ (1 + (1/T) Σ λ/(ℓ − λ)) outside the bulk; a spike below the threshold leaves none."""
     equations = expression("sample-covariance").derive()
     spikes = [10.0, 5.0, 0.01]
-    found = support_of(equations, {"T": 800}, {"L": np.array([*spikes, *np.ones(397)])})
+    found = support_of(equations, {"T": 200}, {"L": np.array([*spikes, *np.ones(97)])}, 60)
     assert found.outliers == approx(sorted(x * (1 + 0.5 / (x - 1)) for x in spikes), rel=1e-9)
     assert found.edges == approx([(1 - 0.5**0.5) ** 2, (1 + 0.5**0.5) ** 2], rel=1e-10)
-    weak = support_of(equations, {"T": 800}, {"L": np.array([1.5, *np.ones(399)])}, 60)
+    weak = support_of(equations, {"T": 200}, {"L": np.array([1.5, *np.ones(99)])}, 60)
     assert weak.outliers == () and len(weak.intervals) == 1
 
 
@@ -124,7 +124,7 @@ def test_a_deformed_wigner_matrix_has_outliers_on_both_sides():
 def test_a_thousand_modes_have_the_right_mass():
     equations = expression("random-feature-resolvent").derive()
     lam = np.arange(1.0, 1001.0) ** -1.5
-    x = np.geomspace(1e-9, 3, 4000)
+    x = np.geomspace(1e-9, 3, 1500)
     density = equations.density(x, {"N": 300, "T": 700}, {"L": lam})
-    assert np.trapezoid(density, x) == approx(0.3, abs=1e-4)
+    assert np.trapezoid(density, x) == approx(0.3, abs=1e-3)
     assert np.all(density[x > 2.7] == 0)
