@@ -87,13 +87,13 @@ class RealAxis:
         value, outside = np.zeros(len(x), complex), np.zeros(len(x), bool)
         anchors, scale = _anchors(x)
         going = np.arange(len(x))
-        unknowns = self._smooth(x, scale, anchors)
+        start = self._smooth(x, scale, anchors)
         for _ in range(LIFTS):  # a point far inside: the size of the spectrum is larger
-            if unknowns is not None:
-                break
-            scale = LIFT * scale
-            unknowns = self._smooth(x, scale, anchors)
-        for k, height in enumerate(HEIGHTS if unknowns is not None else ()):
+            if start is None:
+                scale = LIFT * scale
+                start = self._smooth(x, scale, anchors)
+        unknowns = np.zeros((0, len(x))) if start is None else start
+        for k, height in enumerate(HEIGHTS if start is not None else ()):
             if k:
                 problem = self.problem(-x[going] - 1j * height * scale[going])
                 unknowns, _ = problem.newton(unknowns, 6, 1e-3)

@@ -51,7 +51,8 @@ class ReducedProblem:
 
     def traces(self, atoms: Iterable[Any], values: Mapping[Any, Any]) -> dict[Any, Any]:
         """Traces at arrays of their symbols."""
-        known, groups, found = self.given.compiled, {}, {}
+        known, found = self.given.compiled, {}
+        groups: dict[Any, list[Any]] = {}
         for atom in atoms:
             if is_sum_over_modes(atom, self.given):
                 groups.setdefault((atom.dimension, tuple(atom.letters)), []).append(atom)
