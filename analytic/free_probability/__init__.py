@@ -5,6 +5,7 @@ from .deriving import Derived, derive
 from .equations import NamedUnknown, SelfConsistentEquations
 from .expression import evaluate, trace
 from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean, resolvent_means
+from .fluctuations import Covariance, derive_covariance
 from .function_equations import FunctionEquations
 from .pencil import Pencil
 from .planar import PlanarComparison
@@ -14,6 +15,7 @@ from .spectral_trace import SpectralTrace
 from .text import parse_declarations, parse_expression
 
 __all__ = [
+    "Covariance",
     "Derived",
     "Eigenvalue",
     "ExactMean",
@@ -28,6 +30,7 @@ __all__ = [
     "SpectralTrace",
     "build_pencil",
     "derive",
+    "derive_covariance",
     "evaluate",
     "exact_covariance",
     "exact_mean",

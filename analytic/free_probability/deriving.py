@@ -27,10 +27,13 @@ Derived = SelfConsistentEquations | FunctionEquations
 
 
 def derive(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()) -> Derived:
-    """Derive the reduced self-consistent equations of an expression.
+    """The self-consistent equations of the limit of an expression, whatever its kind.
 
     ``expression``: a matrix expression (its normalised trace is taken), a rational function of
-    traces, or text for `parse_expression`.
+    traces, or text for `parse_expression`; ``scalars`` are further names of the text that are
+    numbers. The result holds for large dimensions. Errors: `InputError` for what is not an
+    expression of the declared matrices, `OutsideTheoryError` for what has no such equations; both
+    name the part. Source: Rashidi Far et al. cs/0610045 for the equations.
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])

@@ -231,8 +231,8 @@ def derive(
 ) -> SelfConsistentEquations:
     """The self-consistent equations of the limit of an expression.
 
-    ``expression`` is a sympy matrix expression (its normalised trace is meant), a scalar that is
-    linear in traces, or the text form. Errors: `InputError` for what is not an expression of the
+    ``expression`` is a sympy matrix expression (its normalised trace is meant), a rational
+    function of traces, or the text form. Errors: `InputError` for what is not an expression of the
     declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
 
     ``scalars`` are further names of the text that are numbers. The result holds for large

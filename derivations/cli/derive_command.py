@@ -20,7 +20,7 @@ from . import numeric_options, output
 from . import options as types
 
 if TYPE_CHECKING:
-    from solvable.analytic.free_probability import Derived, PlanarComparison
+    from solvable.analytic.free_probability import Derived, MatrixModel, PlanarComparison
 
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
 EPILOG = """\
@@ -50,6 +50,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     help_text = "put every unknown in, however long the formulas become"
     add("--polynomial", action="store_true", help=help_text)
     add("--prove", type=types.count, metavar="ORDER", help="compare moments with planar pairings")
+    add(
+        "--covariance",
+        metavar="EXPR2",
+        help="covariance of two linear statistics, Tr f(S), Tr h(S)",
+    )
     numeric_options.add_options(parser)
     help_text = "the same as --format json"
     options: dict[str, Any] = {"const": "json", "dest": "format", "default": argparse.SUPPRESS}
@@ -67,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("EXPR", "nothing", "a matrix expression, or the option --all")
     declared = {kind: getattr(arguments, kind) for kind in KINDS}
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
+    if arguments.covariance:
+        return _covariance(arguments, model)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
     equations = equations.closed_form if arguments.polynomial else equations
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
@@ -78,6 +85,25 @@ def run(arguments: argparse.Namespace) -> int:
         printers[arguments.format](equations, proof, arguments)
         numeric_options.print_numbers(found)
     return 0 if proof is None or proof.holds else 1
+
+
+def _covariance(arguments: argparse.Namespace, model: MatrixModel) -> int:
+    """Derive and print the covariance of two linear statistics."""
+    from solvable.analytic.free_probability import derive_covariance
+
+    found = derive_covariance(arguments.expression, arguments.covariance, model)
+    data: dict[str, Any] = {"formula": str(found.value), "equations": str(found).splitlines()[:-1]}
+    if arguments.at is not None:
+        values, matrices = numeric_options.given(arguments)
+        solution = found.solve(values, matrices)
+        data |= {"value": solution.value, "residual": solution.residual}
+        data["certified_by"] = solution.certified_by
+    if arguments.format == "json":
+        output.print_json(data)
+    else:
+        for name, value in data.items():
+            print(f"{name}: {value}" if not isinstance(value, list) else "\n".join(value))
+    return 0
 
 
 def _print_table() -> int:

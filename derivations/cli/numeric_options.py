@@ -121,6 +121,13 @@ def _plain(value: Any) -> Any:
     return number.real if number.imag == 0 else str(number)
 
 
+def given(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The numbers of --at and the eigenvalues, in float64."""
+    values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
+    matrices = dict(_eigenvalues(text) for text in arguments.eigenvalues)
+    return {k: _float(v) for k, v in values.items()}, matrices
+
+
 def _assigned(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip() or not value.strip():

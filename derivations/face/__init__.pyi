@@ -20,6 +20,7 @@ from .analytic.errors import SolvableError as SolvableError
 from .analytic.formula import Formula as Formula
 from .analytic.free_probability import SelfConsistentEquations as SelfConsistentEquations
 from .analytic.free_probability import derive as derive
+from .analytic.free_probability import derive_covariance as derive_covariance
 from .analytic.free_probability import parse_declarations as parse_declarations
 from .analytic.learners import GradientDescent as GradientDescent
 from .analytic.learners import GradientFlow as GradientFlow

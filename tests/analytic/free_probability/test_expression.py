@@ -34,8 +34,6 @@ def refuse(text, match, error=OutsideTheoryError):
         ("tr(inv(W*V + z*I))", "W[*]V"),
         ("tr(inv(L*S + z*I))", "L[*]S"),
         ("tr(inv(S*R*S.T*R.T + z*I))", "S[*]R"),
-        ("tr(inv(X*X.T))", "identity"),
-        ("tr(inv(X*X.T + Y*Y.T))", "identity"),
         ("tr(X*A.T)", "X is not paired"),
         ("tr(S*inv(W + z*I))", "S is not paired"),
     ],
