@@ -19,7 +19,7 @@ import numpy as np
 
 from ..resolvent.path import solve_along
 from ..spectrum import Atoms
-from .rank_curve import Estimate, RankCurve
+from .rank_curve import CurveEstimate, RankCurve
 from .sample_spectrum import SampleSpectrum
 
 ANGLE = 0.5  # of the ray to the negative axis, and the step along it in ln|z|
@@ -68,7 +68,7 @@ class LinearStatistics:
         kept = variance > variance[-1] * least
         return directions[:, kept].T / np.sqrt(variance[kept])[:, None]
 
-    def fit(self, theta: np.ndarray, roughness: float, scatter: float) -> Estimate:
+    def fit(self, theta: np.ndarray, roughness: float, scatter: float) -> CurveEstimate:
         """Gauss–Newton with bounded steps, each halved until the weighted square falls."""
         prior = self.curve.prior(roughness)
         mean, covariance, slope = self.model(theta, scatter)
@@ -90,7 +90,9 @@ class LinearStatistics:
             theta = new
             if np.abs(step).max() < CONVERGED:
                 break
-        return Estimate(theta, information, gradient, float(residual @ residual), len(residual))
+        return CurveEstimate(
+            theta, information, gradient, float(residual @ residual), len(residual)
+        )
 
     def start(self) -> np.ndarray:
         """ln l at ranks that the sample resolves, continued with the last slope."""

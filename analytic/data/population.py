@@ -28,7 +28,7 @@ from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
 from ..spectrum import Atoms
 from .linear_statistics import LinearStatistics
-from .rank_curve import FREE, Estimate, RankCurve
+from .rank_curve import FREE, CurveEstimate, RankCurve
 from .sample_spectrum import SampleSpectrum
 
 RATIO, FINE_RATIO = 1.5, 1.25  # of ranks at which the curve bends
@@ -144,9 +144,13 @@ def _by_statistics(
 
 
 def _found(
-    sample: SampleSpectrum, curve: RankCurve, free: Estimate, best: Estimate, roughness: float,
+    sample: SampleSpectrum,
+    curve: RankCurve,
+    free: CurveEstimate,
+    best: CurveEstimate,
+    roughness: float,
     scatter: float,
-) -> PopulationSpectrum:  # fmt: skip
+) -> PopulationSpectrum:
     return PopulationSpectrum(
         sample, curve, best.theta, curve.covariance(best, roughness), free.theta,
         curve.covariance(free, FREE), roughness, scatter, free.chi_squared, free.degrees,
@@ -173,13 +177,13 @@ def _one_by_one(sample: SampleSpectrum, curve: RankCurve) -> PopulationSpectrum:
 
 def _linear(
     hats: np.ndarray, log: np.ndarray, variance: np.ndarray, curve: RankCurve, roughness: float
-) -> Estimate:
+) -> CurveEstimate:
     """The weighted least squares of the curve."""
     information = hats.T @ (hats / variance[:, None])
     gradient = hats.T @ (log / variance)
     theta = np.linalg.solve(information + curve.prior(roughness), gradient)
     residual = (log - hats @ theta) / np.sqrt(variance)
-    return Estimate(theta, information, gradient, float(residual @ residual), len(log))
+    return CurveEstimate(theta, information, gradient, float(residual @ residual), len(log))
 
 
 def _scatter(hats: np.ndarray, log: np.ndarray, sampled: np.ndarray, curve: RankCurve) -> float:

@@ -21,7 +21,7 @@ LEAST_LENGTH = 0.4  # of ln J over which the slope may wander as much as over th
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CurveEstimate:
     """ln λ at the ranks, from data of Fisher ``information`` alone, and its fit to them.
 
     ``gradient`` is information · θ + score, so that the prior of any roughness can be put in.
@@ -83,11 +83,11 @@ class RankCurve:
             bends[i] /= roughness * math.sqrt((lengths[i] + lengths[i + 1]) / 2)
         return bends.T @ bends
 
-    def covariance(self, estimate: Estimate, roughness: float) -> np.ndarray:
+    def covariance(self, estimate: CurveEstimate, roughness: float) -> np.ndarray:
         """Of ln λ at the ranks, with the prior."""
         return np.linalg.inv(estimate.information + self.prior(roughness))
 
-    def roughness(self, estimate: Estimate) -> float:
+    def roughness(self, estimate: CurveEstimate) -> float:
         """The s of the greatest evidence, the estimate being quadratic about its centre."""
 
         def evidence(s: float) -> float:

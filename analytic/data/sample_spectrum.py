@@ -30,6 +30,7 @@ from .arrays import Samples, as_samples
 MOST_SQUARE = 20_000  # rows of a matrix whose eigenvalues are computed
 KEPT_ROWS = 2048  # for leverages and unbiased moments
 ZERO = 1e-13  # relative to the largest eigenvalue and per row: rounding
+SAME = 1e-12  # relative difference of the marks of equal rows
 LEVELS = 12  # values of z at which leverages are compared
 LARGEST_LEVERAGE = 0.9
 SIGNIFICANT = 2.0  # standard errors by which the excess must differ from 1
@@ -159,8 +160,7 @@ class _Gathered:
         self.count, self.stride = 0, -(-rows // KEPT_ROWS)
         self.rows: list[np.ndarray] = []
         self.marks: list[np.ndarray] = []
-        draw = np.random.default_rng(0).integers(0, 2**63, size=width, dtype=np.uint64)
-        self.factors = draw * np.uint64(2) + np.uint64(1)
+        self.directions = np.random.default_rng(0).normal(size=(width, 2))
 
     def shifted(self, block: np.ndarray) -> np.ndarray:
         """The block less the first row of all, in C order."""
@@ -173,8 +173,7 @@ class _Gathered:
         self.total += block.sum(axis=0)
         if not self.varies.all():
             self.varies |= (block != 0).any(axis=0)
-        with np.errstate(over="ignore"):
-            self.marks.append((block + 0.0).view(np.uint64) @ self.factors)  # a hash of each row
+        self.marks.append(block @ self.directions)  # by which equal rows are known
         first = -self.count % self.stride
         self.rows.append(block[first :: self.stride].copy())
         self.count += len(block)
@@ -203,7 +202,7 @@ class _Gathered:
 
         Rows that are copies count as T² / Σ m² for their multiplicities m.
         """
-        _, copies = np.unique(np.concatenate(self.marks), return_counts=True)
+        copies = _multiplicities(np.concatenate(self.marks))
         effective = float(self.count**2 / np.sum(copies.astype(float) ** 2))
         notes: tuple[str, ...] = ()
         if len(copies) < self.count:
@@ -227,6 +226,14 @@ class _Gathered:
             notes.append(f"rank {rank}: the {inputs} columns that vary depend on one another")
             inputs = rank
         return max(inputs, rank), tuple(notes)
+
+
+def _multiplicities(marks: np.ndarray) -> np.ndarray:
+    """How often each row occurs: rows are equal where both of their marks are."""
+    ordered = marks[np.argsort(marks[:, 0])]
+    gap = np.abs(np.diff(ordered, axis=0)) > SAME * np.abs(marks).max()
+    starts = np.flatnonzero(np.r_[True, gap.any(axis=1)])
+    return np.diff(np.r_[starts, len(marks)])
 
 
 def _covariance(samples: Samples, gathered: _Gathered, centred: bool) -> np.ndarray:

@@ -27,6 +27,7 @@ import numpy as np
 
 from .. import arguments
 from ..errors import InputError
+from ..features.dual_kernels import arc_cosine, tangent_kernel
 
 KERNELS = ("rbf", "laplace", "ntk", "linear", "relu")
 WITH_LENGTH = ("rbf", "laplace")
@@ -105,7 +106,4 @@ def _arc_cosine(gram: np.ndarray, kernel: str) -> np.ndarray:
     u = np.divide(gram, product, out=np.zeros_like(gram), where=product > 0)
     u = np.clip(u, -1, 1)
     np.fill_diagonal(u, 1)
-    angle = np.arccos(u)
-    step = (np.pi - angle) / np.pi
-    ramp = np.sin(angle) / np.pi + step * u
-    return product * (ramp if kernel == "relu" else (ramp + u * step) / 2)
+    return product * (arc_cosine(1, u) if kernel == "relu" else tangent_kernel(u))

@@ -22,7 +22,7 @@ from . import bounds
 #: the commands, in the order of the help page
 COMMANDS = (
     "tour", "list", "show", "check", "export", "loss", "dynamics", "derive", "limit", "allocate",
-    "map", "spectrum", "predict", "fit", "figure",
+    "map", "spectrum", "features", "dimension", "predict", "fit", "figure",
 )  # fmt: skip
 
 BAD_INPUT = 2

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from solvable.analytic.data.tails import fit_tail
 
     if arguments.figure:
-        from solvable.validation.files import check_writable
+        from solvable.validation.writing import check_writable
 
         check_writable(arguments.figure, "--figure")
     if not arguments.confidence < 1:
@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     tail = fit_tail(population, float(arguments.confidence))
     structure = bulk(population, tail)
     if arguments.figure:
-        from solvable.validation.files import replacing
         from solvable.validation.spectrum_figure import draw_spectrum
+        from solvable.validation.writing import replacing
 
         with replacing(arguments.figure, "--figure") as beside:
             draw_spectrum(population, tail, structure, beside)
