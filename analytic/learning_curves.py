@@ -42,6 +42,10 @@ def mode_learning_curve(
 ) -> np.ndarray:  # fmt: skip
     """H_k(t) for modes k (counted from 1) and times t, shape *(modes…, times…)*.
 
+    A mean error relative to its start, of the target's mode k under a rule that is a `Filter`.
+    Raises `InputError` for modes that the spectrum has not and for times that the rule has not.
+    Source: dynamical paper, eqs. (11), (70).
+
     >>> from solvable.analytic.spectrum import Flat
     >>> import math
     >>> mode_learning_curve(Flat(5), math.inf, math.inf, 1, [0.0, 1.0]).round(6)
@@ -77,6 +81,9 @@ def _modes(spectrum: Spectrum, modes: Any) -> np.ndarray:
 def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -> np.ndarray:
     """H_k(∞) = κ₀/(λ_k + κ₀), the weight of the point mass of the density at u = 0.
 
+    Shape of ``modes``, between 0 and 1. Raises `InputError` for modes that the spectrum has not.
+    Source: dynamical paper, eq. (70).
+
     >>> from solvable.analytic.spectrum import Flat
     >>> import math
     >>> float(unlearned(Flat(10), 4, math.inf, 1).round(12))
@@ -91,6 +98,10 @@ def time_scale_density(
     spectrum: Spectrum, features: float, samples: float, modes: Any, rates: Any
 ) -> np.ndarray:
     """ρ_k(u) for modes k and rates u > 0, shape *(modes…, rates…)*; see `unlearned` for u = 0.
+
+    Rates are in units of the eigenvalues; with the mass of `unlearned` at 0 the density integrates
+    to 1. Raises `InputError` for rates ≤ 0 and modes that the spectrum has not. Source: dynamical
+    paper, eqs. (88)–(90), (95).
 
     >>> from solvable.analytic.spectrum import Flat
     >>> import math

@@ -28,6 +28,9 @@ from .analytic.learners import HeavyBall as HeavyBall
 from .analytic.learners import MinibatchSGD as MinibatchSGD
 from .analytic.learners import OnePassSGD as OnePassSGD
 from .analytic.learners import RidgeRegression as RidgeRegression
+from .analytic.learning_curves import mode_learning_curve as mode_learning_curve
+from .analytic.learning_curves import time_scale_density as time_scale_density
+from .analytic.learning_curves import unlearned as unlearned
 from .analytic.loss import StaticLoss as StaticLoss
 from .analytic.loss import excess_loss_formula as excess_loss_formula
 from .analytic.loss import isotropic_loss_formula as isotropic_loss_formula
