@@ -112,6 +112,17 @@ class _Latex(_PositiveFirst, LatexPrinter):
     def _print_MatrixSymbol(self, expr: sp.MatrixSymbol, style: str = "plain") -> str:
         return self._print_Symbol(sp.Symbol(expr.name))
 
+    def _print_Sum(self, expr: sp.Sum) -> str:
+        """One sign for every index."""
+        if len(expr.limits) == 1:
+            return super()._print_Sum(expr)
+        *outer, last = expr.limits
+        signs = "".join(
+            rf"\sum_{{{self._print(i)}={self._print(low)}}}^{{{self._print(high)}}} "
+            for i, low, high in outer
+        )
+        return signs + super()._print_Sum(sp.Sum(expr.function, last))
+
     def _print_EulerGamma(self, expr: sp.Expr) -> str:
         return r"\gamma_{E}"  # γ is the ridge
 

@@ -335,7 +335,10 @@ class Asymptotic:
             observed = float(log_slope(*zip(*usable[-2:])))
         message = f"the remainder has slope {observed:.4f}, predicted {self.slope:.4f}"
         close = abs(observed - self.slope) <= self.tolerance
-        return passes_if(close, message, slope=observed, predicted=self.slope)
+        return passes_if(
+            close, message, slope=observed, predicted=self.slope,
+            curve=[[float(x), float(r)] for x, r in usable], variable=str(self.variable),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -352,14 +355,16 @@ class Slope:
 
     def __call__(self, claim: Any) -> Verdict:
         observed, holds, words = [], True, []
+        drawn = []
         for point, curve in self.curves:
             expected = float(claim.rhs.subs(point))
             x, y = curve()
+            drawn.append([expected * self.sign, [[float(u), abs(float(v))] for u, v in zip(x, y)]])
             observed.append(self.sign * float(log_slope(x, [abs(value) for value in y])))
             holds &= abs(observed[-1] - expected) <= min(0.01, self.tolerance * abs(expected))
             where = "".join(f", {symbol} = {value}" for symbol, value in point.items())
             words.append(f"{observed[-1]:.4f}, claimed {expected:.4f}{where}")
-        return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed)
+        return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed, curves=drawn)
 
 
 # ---- simulations -------------------------------------------------------------------------

@@ -22,12 +22,15 @@ from . import bounds
 #: the commands, in the order of the help page
 COMMANDS = (
     "tour", "list", "show", "check", "export", "loss", "dynamics", "derive", "limit", "allocate",
-    "map", "spectrum", "features", "dimension", "predict", "fit", "figure",
+    "map", "spectrum", "features", "dimension", "predict", "fit", "figure", "book",
 )  # fmt: skip
 
 BAD_INPUT = 2
 #: packages that only some users need → the extra that installs them
-EXTRAS = {"matplotlib": "figures", "dask": "cluster", "distributed": "cluster"}
+EXTRAS = {
+    "matplotlib": "figures", "jinja2": "book", "math_core": "book", "dask": "cluster",
+    "distributed": "cluster",
+}  # fmt: skip
 
 
 class _ArgumentParser(argparse.ArgumentParser):

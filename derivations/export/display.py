@@ -28,15 +28,18 @@ SMALL = 0.3  # of the line: a numerator or denominator that stays in one piece
 
 def display(claim: Relation, names: Mapping[str, str] | None = None, line: float = LINE) -> str:
     """The claim as the body of a displayed equation, of several lines where one is too short."""
-    kind, rows = Display(names, line).rows(claim)
+    return arranged(*Display(names, line).rows(claim))
+
+
+def arranged(kind: str, rows: Sequence[str]) -> str:
+    """Lines as one body."""
     return rf"\begin{{{kind}ed}} {BREAK.join(rows)} \end{{{kind}ed}}" if kind else rows[0]
 
 
-def displayed(claim: Relation, label: str, names: Mapping[str, str] | None = None) -> str:
-    """The claim as a displayed equation with a label; one of many lines may end its page."""
-    kind, rows = Display(names).rows(claim)
+def labelled(kind: str, rows: Sequence[str], label: str) -> str:
+    """Lines as a displayed equation with a label; one of many lines may end its page."""
     if len(rows) <= TALL:
-        body = display(claim, names)
+        body = arranged(kind, rows)
         return "\n".join([rf"\begin{{equation}}\label{{{label}}}", body, r"\end{equation}"])
     body = " \\notag \\displaybreak[1] \\\\\n".join(rows)
     return "\n".join([rf"\begin{{{kind}}}", rf"{body} \label{{{label}}}", rf"\end{{{kind}}}"])

@@ -20,7 +20,7 @@ from ..bibliography import PAPERS, Reference, cite
 from ..derivation import Derivation, Step, referring
 from ..relations import Relation
 from .bibtex import sources
-from .display import displayed
+from .display import Display, labelled
 from .prose import escape, words
 from .symbol_table import CONVENTIONS, table
 
@@ -93,7 +93,7 @@ def formula(claim: Relation, style: Style | None = None) -> str:
 def equation(claim: Relation, label: str, style: Style | None = None) -> str:
     """The claim as a displayed equation with a label."""
     style = style or Style()
-    return style.short(displayed(claim, label, style.names))
+    return style.short(labelled(*Display(style.names).rows(claim), label))
 
 
 def _cite(reference: Reference) -> str:

@@ -44,7 +44,11 @@ def table(
     derivations: Iterable[Derivation], names: Mapping[str, str] | None = None
 ) -> list[tuple[str, str]]:
     """(LaTeX, meaning) of the symbols that these derivations print."""
-    found = printed(derivations)
+    return meanings(printed(derivations), names)
+
+
+def meanings(found: set[str], names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """(LaTeX, meaning) of those of the symbols that are named for the whole package."""
     return [
         (latex(sp.Symbol(name), names), meaning)
         for name, meaning in MEANINGS.items()

@@ -107,7 +107,8 @@ class GrowingSize(FiniteSize):
             scaling = prove_by_simulation(claimed, instance(self.name), self.scales, DRAWS, SEED)
         sizes = f"{self.sizes} at " + ", ".join(f"×{scale}" for scale in self.scales)
         found = simulated_verdict(scaling.judgement, str(DRAWS), sizes, "ratio to the claim")
-        return replace(found, message=f"{found.message}; {scaling.slopes}")
+        observed = {**found.observed, "errors": [scaling.scales, scaling.errors, scaling.slope]}
+        return replace(found, message=f"{found.message}; {scaling.slopes}", observed=observed)
 
 
 def simulation_check(name: str, equations: Derived) -> GrowingSize:

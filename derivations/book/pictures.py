@@ -1,0 +1,223 @@
+"""The figure of a derivation: what its checks observed, or the quantity that it derives.
+
+A picture is data first (curves with labels, axes, a caption in plain words), and is drawn from
+them; the data are written as csv. Checks leave behind what they measured: the remainder of a
+series with the predicted power, a measured curve with the claimed slope, the error of a simulation
+at growing size, an estimate with its interval.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from solvable.validation import figure_style as style
+
+from ..checks import Verdict
+from ..derivation import Derivation
+from ..export.prose import segments
+
+LINE, DASHED, POINTS = "line", "dashed", "points"
+MOST = 4  # curves from checks in one picture
+
+
+@dataclass(frozen=True)
+class PictureCurve:
+    """Abscissae and ordinates, drawn as a line, dashed, or as points with errors."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    kind: str = LINE
+    error: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Curves in a plane; labels and caption are text in which mathematics may stand."""
+
+    x: str
+    y: str
+    curves: tuple[PictureCurve, ...]
+    caption: str
+    scales: tuple[str, str] = ("log", "log")
+    limits: tuple[float, float] | None = None
+    lines: tuple[float, ...] = field(default=())  # abscissae of poles
+
+    def csv(self) -> str:
+        """The data, one row a point."""
+        rows = [
+            (curve.label, x, y, *([curve.error[i]] if curve.error else [""]))
+            for curve in self.curves
+            for i, (x, y) in enumerate(zip(curve.x, curve.y))
+        ]
+        return style.as_csv(("curve", self.x, self.y, "error"), rows)
+
+
+def typeset(text: str) -> str:
+    """Text with its mathematics in dollars, as matplotlib reads it."""
+    pieces = (f"${p}$" if formula else p for formula, p in segments(text))
+    plain = (
+        "".join(pieces).replace(r"\tfrac12", r"\frac{1}{2}").replace(r"\operatorname{", r"\mathrm{")
+    )
+    return plain.replace(r"\tfrac14", r"\frac{1}{4}")
+
+
+def draw(picture: Picture) -> Any:
+    """The matplotlib figure, a column wide."""
+    import matplotlib
+
+    with matplotlib.rc_context(style.STYLE):
+        figure, axes = style.new_figure()
+        axes.set_xscale(picture.scales[0])
+        axes.set_yscale(picture.scales[1])
+        for index, curve in enumerate(picture.curves):
+            k = index % len(style.COLOURS)
+            colour, label = style.COLOURS[k], typeset(curve.label)
+            if curve.kind == POINTS:
+                axes.errorbar(curve.x, curve.y, curve.error, color=colour, marker=style.MARKERS[k],
+                              linestyle="", markersize=3.5, capsize=2, label=label)  # fmt: skip
+            elif curve.kind == DASHED:
+                axes.plot(curve.x, curve.y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.9,
+                          label=label)  # fmt: skip
+            else:
+                x, y = style.up_to_poles(curve.x, curve.y)
+                axes.plot(x, y, color=colour, linestyle=style.STYLES[k], label=label)
+        for x in picture.lines:
+            axes.axvline(x, color=style.GREY, linewidth=0.6, linestyle=":")
+        axes.set_xlabel(typeset(picture.x))
+        axes.set_ylabel(typeset(picture.y))
+        if picture.limits:
+            axes.set_ylim(*picture.limits)
+        style.finish(axes)
+        if any(curve.label for curve in picture.curves):
+            axes.legend(loc="best")
+    return figure
+
+
+def picture(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> dict[str, str] | None:
+    """Caption, data and drawing of the figure of a derivation; None where there is nothing."""
+    from .gallery import GALLERY
+
+    if derivation.name in GALLERY:
+        found = GALLERY[derivation.name]()
+    else:
+        found = observed(derivation, verdicts)
+    return rendered(found) if found else None
+
+
+def rendered(found: Picture) -> dict[str, str]:
+    """A picture as text: caption, csv, svg, and pdf in base 64."""
+    import matplotlib
+
+    figure = draw(found)
+    out: dict[str, str] = {"caption": found.caption, "csv": found.csv()}
+    for kind, changes in (("pdf", style.STYLE), ("svg", style.LIGHT)):
+        file = io.BytesIO()
+        if kind == "svg":
+            figure.axes[0].minorticks_off()
+        with matplotlib.rc_context(changes):
+            style.write_picture(figure, file, kind)
+        data = file.getvalue()
+        out[kind] = style.lightened(data) if kind == "svg" else base64.b64encode(data).decode()
+    return out
+
+
+def observed(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """What the checks of a derivation measured, of the first kind that they have."""
+    for build in (remainders, slopes, growing_sizes, estimates):
+        found = build(derivation, verdicts)
+        if found:
+            return found
+    return None
+
+
+def _seen(verdicts: Mapping[str, Verdict], key: str) -> list[tuple[str, Any]]:
+    return [(name.replace("-", " "), verdict.observed)
+            for name, verdict in verdicts.items() if key in verdict.observed][:MOST]  # fmt: skip
+
+
+def _guide(x: Sequence[float], y: Sequence[float], slope: float) -> PictureCurve:
+    """A line of this slope through the last point."""
+    ends = [min(x), max(x)]
+    return PictureCurve("", ends, [y[-1] * (end / x[-1]) ** slope for end in ends], DASHED)
+
+
+def remainders(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """|exact − claim| of series, with their predicted powers."""
+    seen = _seen(verdicts, "curve")
+    variables = {found["variable"] for _, found in seen}
+    if not seen or len(variables) > 1:
+        return None
+    curves = []
+    for name, found in seen:
+        x, y = zip(*found["curve"])
+        curves += [PictureCurve(name, x, y, POINTS), _guide(x, y, found["predicted"])]
+    variable = variables.pop()
+    return Picture(
+        _letter(variable), "remainder", tuple(curves),
+        "What is left out by the series, exact value minus claim, against "
+        f"{_letter(variable)}. Points: computed; dashed: the predicted powers.",
+    )  # fmt: skip
+
+
+def _letter(name: str) -> str:
+    from solvable.analytic.typesetting import as_mathematics
+
+    return as_mathematics(name)
+
+
+def slopes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """Measured curves with the claimed exponents."""
+    seen = _seen(verdicts, "curves")
+    curves = []
+    for name, found in seen:
+        for index, (slope, points) in enumerate(found["curves"][:2]):
+            x, y = zip(*points)
+            curves += [PictureCurve(name if not index else "", x, y, POINTS), _guide(x, y, slope)]
+    if not curves:
+        return None
+    return Picture(
+        "abscissa", "ordinate", tuple(curves),
+        "Exact curves (points) from which the exponents were measured; dashed: the claimed slopes.",
+    )  # fmt: skip
+
+
+def growing_sizes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """The error of a draw of a random matrix against its size."""
+    for _, found in _seen(verdicts, "errors"):
+        scales, errors, slope = found["errors"]
+        x, y = list(map(float, scales)), list(map(float, errors))
+        if all(value > 0 and math.isfinite(value) for value in y):
+            return Picture(
+                "size", "relative error", (PictureCurve("draws", x, y, POINTS), _guide(x, y, -1.0)),
+                "Relative error of a simulated matrix against its size, in units of the smallest; "
+                f"dashed: 1/size. Measured slope {slope:.2f}.",
+            )  # fmt: skip
+    return None
+
+
+def estimates(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """Simulated means over claimed values, with their intervals."""
+    x, y, error = [], [], []
+    for _, found in _seen(verdicts, "interval"):
+        for mean, claimed, (low, high) in zip(found["mean"], found["claimed"], found["interval"]):
+            if claimed and math.isfinite(low) and math.isfinite(high):
+                x.append(float(len(x) + 1))
+                y.append(float(mean / claimed))
+                error.append(abs(float((high - low) / 2 / claimed)))
+    if not x:
+        return None
+    ends = [0.5, len(x) + 0.5]
+    return Picture(
+        "number of the estimate", "simulation/claim",
+        (PictureCurve("simulation", x, y, POINTS, error), PictureCurve("", ends, [1, 1], DASHED)),
+        "Simulated value over the claimed one, with the interval that decided.",
+        ("linear", "linear"), (min(np.subtract(y, error)) - 0.02, max(np.add(y, error)) + 0.02),
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""One style for every picture: sizes of a journal, signs that print in grey, ticks, file formats.
+
+The palette is that of Okabe and Ito without its yellow, which is too light for lines on white;
+every series has its own marker and line style as well, so that nothing depends on colour. A figure
+is a column (86 mm) or a page (178 mm) wide; letters are of 8 points in print. Axes are labelled
+with mathematics. The caption is no part of the picture: it stands beside it, in a file of LaTeX,
+and so do the data, as csv.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from solvable.analytic.errors import InputError
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+STYLES: tuple[Any, ...] = (
+    "-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)),
+    (0, (2, 2)), (0, (10, 1)),
+)  # fmt: skip
+FORMATS = ("pdf", "svg", "png")
+INCH = 25.4  # mm
+COLUMN, PAGE = 86 / INCH, 178 / INCH  #: widths in inches: one column, two columns
+GREY = "#555555"
+STYLE: dict[Any, Any] = {
+    "font.size": 8, "axes.labelsize": 8, "legend.fontsize": 6.5, "axes.titlesize": 8,
+    "xtick.labelsize": 7, "ytick.labelsize": 7, "lines.linewidth": 1.1, "axes.linewidth": 0.6,
+    "xtick.direction": "in", "ytick.direction": "in", "xtick.top": True, "ytick.right": True,
+    "xtick.major.width": 0.5, "ytick.major.width": 0.5, "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4, "svg.hashsalt": "solvable", "svg.fonttype": "path",
+    "pdf.fonttype": 42, "mathtext.fontset": "cm", "font.family": "serif",
+    "font.serif": ["cmr10", "DejaVu Serif"], "axes.formatter.use_mathtext": True,
+    "legend.frameon": False, "legend.handlelength": 3.0, "legend.borderpad": 0.2,
+}  # fmt: skip
+#: for a page on a screen: text stays text, in fonts that every system has
+LIGHT: dict[Any, Any] = {
+    **STYLE, "svg.fonttype": "none", "mathtext.fontset": "dejavuserif",
+    "font.serif": ["DejaVu Serif"],
+}  # fmt: skip
+
+
+def new_figure(width: float = COLUMN, height: float | None = None) -> tuple[Any, Any]:
+    """A figure of this width in inches (height: golden section), and its axes. No display."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        allowed = "the extra 'figures' to be installed (pip install 'solvable[figures]')"
+        raise InputError("figure", "matplotlib", allowed) from error
+    height = height or width / 1.4
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    left, below, right, above = 0.52 / width, 0.4 / height, 0.1 / width, 0.08 / height
+    return figure, figure.add_axes((left, below, 1 - left - right, 1 - below - above))
+
+
+def tick_logarithms(axis: Any) -> None:
+    """Labels of a logarithmic axis, all of one kind.
+
+    Powers of ten where the axis spans two decades or more; else plain numbers 1, 2, 5, 10, … (3
+    too on less than a decade), or all as multiples of one power where they are very large or
+    small.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, NullFormatter
+
+    if axis.get_scale() != "log":
+        return
+    low, high = sorted(axis.get_view_interval())
+    axis.set_minor_formatter(NullFormatter())
+    if math.log10(high / low) >= 2:
+        axis.set_major_formatter(LogFormatterMathtext())
+        return
+    mantissas = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [m * 10.0**e for e in exponents for m in mantissas if low <= m * 10.0**e <= high]
+    power = math.floor(math.log10(low))
+    plain = -3 <= power <= 3
+
+    def label(value: float, position: int | None = None) -> str:
+        if plain:
+            return f"${value:g}$"
+        return rf"${value / 10.0**power:g}\times 10^{{{power}}}$"
+
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(label))
+
+
+def finish(axes: Any) -> None:
+    """Ticks and a light grid, once everything is drawn."""
+    for axis in (axes.xaxis, axes.yaxis):
+        tick_logarithms(axis)
+    axes.grid(True, which="major", linewidth=0.3, alpha=0.4)
+
+
+def up_to_poles(x: Any, y: Any, jump: float = 3.0) -> tuple[Any, Any]:
+    """A curve cut where it has a pole, for an axis on which it leaves the picture on both sides.
+
+    A pole is a place where the values are not finite, or where the curve rises by more than a
+    factor ``jump`` towards it from both sides within two points.
+    """
+    x, y = (np.array(values, float) for values in (x, y))
+    y[~np.isfinite(y)] = np.nan
+    if len(y) < 5:
+        return x, y
+    middle, left, right = y[2:-2], y[:-4], y[4:]
+    with np.errstate(invalid="ignore"):
+        poles = 2 + np.flatnonzero((middle > jump * left) & (middle > jump * right))
+    y[poles] = np.nan
+    return x, y
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Data as csv, numbers with all their digits."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([repr(float(v)) if isinstance(v, float | np.floating) else v for v in row])
+    return out.getvalue()
+
+
+def write_picture(figure: Any, target: Any, kind: str) -> None:
+    """The figure to a file whose content depends on the figure alone."""
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # dates of the fonts
+    undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    figure.savefig(target, format=kind, dpi=300, metadata=undated or None)
+
+
+def lightened(svg: bytes) -> str:
+    """SVG without what a page does not need: comments, metadata, names, more than one decimal."""
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "",
+                  svg.decode(), flags=re.S)  # fmt: skip
+    text = re.sub(r"(\d+\.\d)\d+", r"\1", text)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    family = re.search(r"font-family: ([^;\"]*)", text)
+    if family:
+        text = re.sub(r";? ?font-family: [^;\"]*", "", text)
+        text = text.replace("<svg ", f'<svg font-family="{family[1]}" ', 1)
+    return re.sub(r"\s*\n\s*", "\n", text).strip()
