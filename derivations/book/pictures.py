@@ -101,17 +101,6 @@ def draw(picture: Picture) -> Any:
     return figure
 
 
-def picture(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> dict[str, str] | None:
-    """Caption, data and drawing of the figure of a derivation; None where there is nothing."""
-    from .gallery import GALLERY
-
-    if derivation.name in GALLERY:
-        found = GALLERY[derivation.name]()
-    else:
-        found = observed(derivation, verdicts)
-    return rendered(found) if found else None
-
-
 def rendered(found: Picture) -> dict[str, str]:
     """A picture as text: caption, csv, svg, and pdf in base 64."""
     import matplotlib
@@ -205,7 +194,9 @@ def growing_sizes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Pi
 
 def estimates(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
     """Simulated means over claimed values, with their intervals."""
-    x, y, error = [], [], []
+    x: list[float] = []
+    y: list[float] = []
+    error: list[float] = []
     for _, found in _seen(verdicts, "interval"):
         for mean, claimed, (low, high) in zip(found["mean"], found["claimed"], found["interval"]):
             if claimed and math.isfinite(low) and math.isfinite(high):

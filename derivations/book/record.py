@@ -15,7 +15,8 @@ from ..derivation import Derivation, Step
 from ..export import printed
 from ..export.display import Display
 from ..relations import Relation
-from .pictures import picture
+from .gallery import GALLERY
+from .pictures import observed, rendered
 
 Record = dict[str, Any]
 
@@ -44,9 +45,16 @@ def record(name: str, names: Mapping[str, str] | None = None) -> Record:
         "steps": steps,
         "conclusion": [_conclusion(r, derivation, names) for r in derivation.conclusion],
         "symbols": sorted(printed([derivation])),
-        "figure": picture(derivation, verdicts),
+        "figure": _figure(derivation, verdicts),
         "seconds": round(time.perf_counter() - started, 2),
     }
+
+
+def _figure(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> dict[str, str] | None:
+    """Caption, data and drawing: of the quantity itself, or of what the checks observed."""
+    own = GALLERY.get(derivation.name)
+    found = own() if own else observed(derivation, verdicts)
+    return rendered(found) if found else None
 
 
 def _place(reference: Reference) -> list[str | None]:
