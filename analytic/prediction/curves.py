@@ -1,4 +1,4 @@
-r"""Learning curves from a kernel matrix: the site formula, and the faster routes beside it.
+r"""Learning curves from a kernel matrix: the site formula, its loops, and faster routes beside it.
 
 The error of one training set scatters about its mean E by s, the spread; it is close to
 log-normal, so that the interval of one set is E e^{−σ²/2 ± xσ}, σ² = ln(1 + s²/E²).
@@ -15,30 +15,36 @@ from .. import arguments
 from ..errors import InputError
 from .compression import free_compression
 from .kernel_matrix import KernelMatrix
-from .sites import along
+from .loops import bounded, loop_correction
+from .sites import medium, site_errors
 from .textbook import eigensystem, textbook
+from .training_set_spread import spread
 
 LEVEL = 0.95
+ROUTES = ("loops", "sites", "compression")
+SITE_ACCURACY, SITE_FLOOR = 0.03, 0.003  # relative, without loops and with them
+FEATURE_ACCURACY = 0.015  # of random features, which are not Gaussian
 MOST_POINTS = 8000
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Errors along ``samples``; ``predicted`` is the mean test error over training sets.
+    """Errors along ``samples``, made by `predict`, with its errors.
 
-    ``spread`` is the standard deviation of the test error of one training set, ``low`` and ``high``
-    the interval in which it lies with probability ``level``; ``others`` holds the routes
-    "free-compression", "textbook" and "textbook-uncorrected".
+    ``predicted`` is the mean test error over training sets and ``accuracy`` how far the theory may
+    be off there, ``train`` the training error, ``spread`` the standard deviation of the error of one
+    training set, ``low`` and ``high`` the interval in which it lies with probability ``level``.
+    ``others`` holds the routes "site-formula" (without loops), "free-compression", "textbook" and
+    "textbook-uncorrected". All are arrays of the shape of ``samples``. Source: this package.
 
-    Arrays *(samples,)*, in the units of the squared targets. Made by `predict`, with its errors.
-    Source: this package; arXiv:2402.01092 for the limit of many samples.
-
-    >>> predict(np.eye(40), np.ones(40), [10, 20], 1.0).train.shape
-    (2,)
+    >>> found = predict(np.eye(40), np.ones(40), [10], 1.0)
+    >>> sorted(found.others)
+    ['free-compression', 'site-formula', 'textbook', 'textbook-uncorrected']
     """
 
     samples: np.ndarray
     predicted: np.ndarray
+    accuracy: np.ndarray
     train: np.ndarray
     spread: np.ndarray
     low: np.ndarray
@@ -55,7 +61,7 @@ def predict(
     *,
     features: float = np.inf,
     noise: float = 0.0,
-    fast: bool = False,
+    route: str = "loops",
     level: float = LEVEL,
 ) -> Prediction:
     """The test error of kernel ridge regression on T of the P points of a pool, for several T.
@@ -66,13 +72,14 @@ def predict(
     samples: the numbers T, 1 ≤ T < P, of points that are drawn and trained on.
     ridge: r > 0 in (K + r)⁻¹, or in (φᵀφ/N + r)⁻¹ for N ``features`` of kernel K.
     noise: the variance of noise added to the labels, those of the test points included.
-    fast: free compression instead of the site formula, without a spread.
+    route: "loops", the site formula and the first loops beyond it; "sites", the formula alone;
+        "compression", which takes eigenvalues only and knows no spread.
 
     The error is the squared distance to the targets, summed over their columns, on the points of
-    the pool that were not drawn.
+    the pool that were not drawn. Raises `InputError` for a kernel that is no symmetric positive
+    semi-definite matrix, for targets that do not fit and for T outside 1 … P − 1.
 
-    Raises `InputError` for a kernel that is no such matrix, for counts that are not below P and
-    for r ≤ 0. Source: this package (one equation a site); df₂ as in arXiv:2405.00592.
+    Source: this package; Simon et al. arXiv:2110.03922 for the textbook beside it.
 
     >>> found = predict(np.eye(40), np.ones(40), [10, 20], 1.0)  # nothing is shared
     >>> found.predicted.round(6)
@@ -82,27 +89,49 @@ def predict(
     y = np.asarray(targets, float)
     y = y[:, None] if y.ndim == 1 else y
     sizes = np.atleast_1d(np.asarray(arguments.positive("samples", samples), float))
+    arguments.choice("route", route, ROUTES)
     _check(matrix, y, sizes)
     arguments.positive("ridge", ridge)
     arguments.positive_or_infinite("features", features)
     arguments.nonnegative("noise", noise)
     system = eigensystem(matrix, y)
-    columns = y.shape[1]
-    free = free_compression(system, sizes, ridge, features, noise * columns)
-    book = textbook(system, sizes, ridge, features, noise * columns)
+    summed = noise * y.shape[1]
+    free = free_compression(system, sizes, ridge, features, summed)
+    book = textbook(system, sizes, ridge, features, summed)
     others = {
         "free-compression": free.test, "textbook": book.test,
         "textbook-uncorrected": book.uncorrected,
     }  # fmt: skip
-    if fast:
+    if route == "compression":
         unknown = np.full(len(sizes), np.nan)
-        return Prediction(sizes, free.test, free.train, unknown, unknown, unknown, level, others)
-    order = np.argsort(-sizes)
-    errors = along(matrix, y, sizes[order], ridge, features, noise)
-    rows = np.array([(e.test, e.train, e.spread) for e in errors])[np.argsort(order)]
-    mean, train, spread = rows.T
-    low, high = interval(mean, spread, level)
-    return Prediction(sizes, mean, train, spread, low, high, level, others)
+        return Prediction(sizes, free.test, unknown, free.train, *[unknown] * 3, level, others)
+    rows = _sites(matrix, y, sizes, ridge, features, noise, route)
+    mean, accuracy, train, deviation, site = rows.T
+    low, high = interval(mean, np.hypot(deviation, accuracy), level)
+    others = {"site-formula": site} | others
+    return Prediction(sizes, mean, accuracy, train, deviation, low, high, level, others)
+
+
+def _sites(
+    matrix: np.ndarray, y: np.ndarray, sizes: np.ndarray, ridge: float, features: float,
+    noise: float, route: str,
+) -> np.ndarray:  # fmt: skip
+    """Mean, accuracy, training error, spread and the site formula alone: a row per size.
+
+    The largest size is solved first, and each starts the next.
+    """
+    rows, at = np.empty((len(sizes), 5)), None
+    for i in np.argsort(-sizes):
+        at = medium(matrix, float(sizes[i]), ridge, features, at)
+        errors = site_errors(matrix, y, at, noise)
+        x = loop_correction(matrix, y, at, errors.test, noise) if route == "loops" else 0.0
+        factor = bounded(x)
+        left_out = x**2 if route == "loops" else SITE_ACCURACY
+        left_out += 0 if np.isinf(features) else FEATURE_ACCURACY
+        deviation = spread(at, y, errors) * factor
+        mean = errors.test * factor
+        rows[i] = mean, (SITE_FLOOR + left_out) * mean, errors.train, deviation, errors.test
+    return rows
 
 
 def interval(mean: np.ndarray, spread: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,14 @@ class KernelMatrix:
 
 
 def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> KernelMatrix:
-    """The kernel matrix of the rows of ``data``; see the table of the module.
+    """The kernel matrix, shape (P, P), of the rows of ``data``, shape (P, inputs).
+
+    ``kernel`` is one of `KERNELS`: rbf exp(−|x − x′|²/(2ℓ²)), laplace exp(−|x − x′|/ℓ), linear,
+    relu and ntk; inputs are first divided by their root mean square norm, and ``length`` is ℓ in the
+    units of the data (default: the median distance). Raises `InputError` for data that are
+    no finite numbers, all zero, or have no median distance.
+
+    Sources: Cho, Saul 2009; Jacot, Gabriel, Hongler arXiv:1806.07572.
 
     ``data`` *(P, inputs)*, one sample a row; ``length`` of kernels that have one. Raises
     `InputError` for a kernel that is not known and for data that are not such an array. Sources:

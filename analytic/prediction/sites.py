@@ -17,17 +17,11 @@ E_test = (P − T)⁻¹ ∂_ε yᵀ𝒢y, E_train = −(r²/T) ∂_r yᵀ𝒢y. 
 
 and the same with −κ for κ and g²/(1 − α) for α gives E_train. A is positive definite; its
 smallest eigenvalue is the distance to the pole of the variance.
-
-The same ladder gives the covariance of the errors e_i of two points over training sets, as if each
-had an independent noise of variance w_i, A w = u²: e_i has mean u_i/g_i, mean square α w_i/(1 − α),
-and Cov(e_i, e_j) = (𝒢 diag(w) 𝒢)_ij/(g_i g_j) − 𝒢_ij (w_i/g_j + w_j/g_i)·… for i ≠ j; from it
-follows the spread of the test error of one training set.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
@@ -36,7 +30,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from ..errors import OutsideTheoryError, PrecisionError
 
 STEPS = 60
-TOLERANCE = 1e-9  # relative, of κ_i
+TOLERANCE, QUADRATIC = 1e-9, 3e-7  # relative, of κ_i
 
 
 @dataclass(frozen=True)
@@ -58,15 +52,16 @@ class Medium:
 
 @dataclass(frozen=True)
 class SiteErrors:
-    """Test and training error, their mean over subsets, and the spread over training sets.
+    """Test and training error, means over subsets.
 
-    ``by_point`` is the mean error of every point where it is left out.
+    ``response`` is k and ``noise`` w, the solution of A w = u²: α w_i/(1 − α) is the mean error of
+    point i where it is left out, and w the noise that the others seem to have.
     """
 
     test: float
     train: float
-    spread: float
-    by_point: np.ndarray
+    response: np.ndarray
+    noise: np.ndarray
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:
@@ -85,8 +80,11 @@ def medium(
     ridge: float,
     features: float = np.inf,
     start: Medium | None = None,
+    leak: float = 0.0,
 ) -> Medium:
     """Solve for κ_i and c, from the medium of a neighbouring size if one is given.
+
+    ``leak`` is ε: points that are left out have the ridge 1/ε.
 
     >>> found = medium(np.eye(4), 2, 1.0)  # independent points: h = 1, κ = (r + (1 − α)h)/α
     >>> found.kappa.round(9)
@@ -98,12 +96,10 @@ def medium(
         raise OutsideTheoryError(f"{samples:g} of {pool} points: a part of the pool is to be drawn")
     kappa, scale = _start(kernel, share, ridge, start)
     for _ in range(STEPS):
-        shifted = scale * kernel
-        shifted[np.diag_indices(pool)] += kappa
-        resolvent = inverse(shifted)
+        resolvent = _resolvent(kernel, kappa, scale)
         g = np.diag(resolvent)
-        missing = ridge + (1 - share) / g - kappa
-        change = _solve(resolvent, share, missing * g**2 / (1 - share))
+        missing = 1 / g - unexplained(g, share, ridge, leak) - kappa
+        change = solve_ladder(resolvent, share, missing * g**2 / (1 - share))
         change = np.maximum(change, -0.7 * kappa)  # κ stays positive
         new_scale: float = scale
         if np.isfinite(features):
@@ -111,32 +107,43 @@ def medium(
         kappa = kappa + change
         moved = max(np.max(np.abs(change / kappa)), abs(new_scale / scale - 1))
         scale = new_scale
-        if moved < np.sqrt(TOLERANCE) * 1e-2 and (np.isinf(features) or moved < TOLERANCE):
+        quadratic = np.isinf(features) and leak == 0  # Newton's step, whose error is moved²
+        if moved < (QUADRATIC if quadratic else TOLERANCE):
             break
     else:
         raise PrecisionError(f"the site equations did not settle in {STEPS} steps", 0)
-    return _medium(kernel, kappa, scale, share, ridge, features)
+    return Medium(_resolvent(kernel, kappa, scale), kappa, scale, share, ridge, features)
 
 
-def _medium(
-    kernel: np.ndarray, kappa: np.ndarray, scale: float, share: float, ridge: float, n: float
-) -> Medium:
+def unexplained(g: np.ndarray, share: float, ridge: float, leak: float) -> np.ndarray:
+    """h with g = α/(h + r) + (1 − α)ε/(1 + εh).
+
+    >>> float(unexplained(np.array(0.125), 0.5, 1.0, 0.0))  # α/g − r
+    3.0
+    """
+    half = g * (1 + ridge * leak) - leak
+    constant = g * ridge - share - (1 - share) * leak * ridge
+    return -2 * constant / (half + np.sqrt(half**2 - 4 * g * leak * constant))
+
+
+def _resolvent(kernel: np.ndarray, kappa: np.ndarray, scale: float) -> np.ndarray:
     shifted = scale * kernel
     shifted[np.diag_indices(len(kernel))] += kappa
-    return Medium(inverse(shifted), kappa, scale, share, ridge, n)
+    return inverse(shifted)
 
 
 def _start(
     kernel: np.ndarray, share: float, ridge: float, start: Medium | None
 ) -> tuple[np.ndarray, float]:
-    diagonal = np.diag(kernel)
     if start is None:
-        return (ridge + (1 - share) * diagonal) / share, 1.0
+        return (ridge + (1 - share) * np.diag(kernel)) / share, 1.0
+    if start.share == share and start.ridge == ridge:
+        return start.kappa, start.compression
     left = np.maximum(1 / start.diagonal - start.kappa, 0)  # h_i there
     return (ridge + (1 - share) * left) / share, start.compression
 
 
-def _solve(resolvent: np.ndarray, share: float, right: np.ndarray) -> np.ndarray:
+def solve_ladder(resolvent: np.ndarray, share: float, right: np.ndarray) -> np.ndarray:
     """[diag(g²/(1 − α)) − 𝒢∘𝒢]⁻¹ applied to a vector, by conjugate gradients."""
     g = np.diag(resolvent)
     squared = resolvent**2
@@ -170,22 +177,20 @@ def site_errors(
     columns = targets.shape[1]
     squares = np.sum(u**2, axis=1) + noise * columns * np.sum(resolvent**2, axis=1)
     coupling, outer, energy = _features(kernel, at, u, noise * columns)
-    test = train = 0.0
+    test, train, response = 0.0, 0.0, g
     for which, source in (("test", np.full(pool, share)), ("train", g**2 / (1 - share))):
-        k = _solve(resolvent, share, source)
+        k = solve_ladder(resolvent, share, source)
         shift = 0.0
         if coupling:
-            along = _solve(resolvent, share, outer)  # the rank-one response of c
+            along = solve_ladder(resolvent, share, outer)  # the rank-one response of c
             amount = (outer @ k) / (1 - coupling * (outer @ along))
             k, shift = k + coupling * amount * along, coupling * amount
         value = float(k @ squares) + shift * energy
         if which == "test":
-            test = value / (pool - drawn)
+            test, response = value / (pool - drawn), k
         else:
             train = at.ridge**2 * value / drawn
-    w = _solve(resolvent, share, squares)
-    by_point = share / (1 - share) * w
-    return SiteErrors(test, train, _spread(at, u, w, by_point), by_point)
+    return SiteErrors(test, train, response, solve_ladder(resolvent, share, squares))
 
 
 def _features(
@@ -200,32 +205,3 @@ def _features(
     trace = (len(g) - 2 * np.trace(mixed) + np.sum(mixed * mixed.T)) / c**2
     energy = float(np.sum(u * (kernel @ u))) + noise * float(outer.sum())
     return 1 / (at.features / c**2 - trace), outer, energy
-
-
-def _spread(at: Medium, u: np.ndarray, w: np.ndarray, by_point: np.ndarray) -> float:
-    """The standard deviation of the mean error of the points left out, over training sets."""
-    g = at.diagonal
-    linked = at.resolvent / g
-    moving = (linked.T * w) @ linked - linked.T * w - (linked.T * w).T
-    np.fill_diagonal(moving, 0)  # which points are left out is added below
-    mean = u / g[:, None]
-    columns = u.shape[1]
-    pairs = 2 * np.sum(moving**2) / columns + 4 * np.sum((mean @ mean.T) * moving) / columns
-    own = np.sum((by_point - by_point.mean()) ** 2) * at.share / (1 - at.share)
-    return float(np.sqrt(max(pairs + own, 0.0)) / len(g))
-
-
-def along(
-    kernel: np.ndarray,
-    targets: np.ndarray,
-    samples: Any,
-    ridge: float,
-    features: float = np.inf,
-    noise: float = 0,
-) -> list[SiteErrors]:
-    """`site_errors` for several sizes of the training set, each started from the one before."""
-    found, last = [], None
-    for t in samples:
-        last = medium(kernel, float(t), ridge, features, last)
-        found.append(site_errors(kernel, targets, last, noise))
-    return found

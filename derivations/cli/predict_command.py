@@ -1,8 +1,8 @@
 r"""`solvable predict`: learning curves of real data, without a fitted parameter.
 
 FILE holds samples in rows, --labels one label per sample. The test error of kernel ridge
-regression on T of the samples is predicted by the site formula, from the kernel matrix and the
-labels of the pool alone, with the interval in which that of one training set lies; beside it free
+regression on T of the samples is predicted by the site formula and the first loops beyond it, from
+the kernel matrix and the labels of the pool alone, with the interval in which that of one training set lies; beside it free
 compression and the textbook (eigenvalues and target alignment). --measure K trains on K random
 subsets. The error is the squared distance to the target, on samples that were not drawn.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from solvable.analytic.data.arrays import read_array, read_labels
 from solvable.analytic.errors import InputError
 from solvable.analytic.prediction import KERNELS, Prediction, as_targets, kernel_matrix, predict
+from solvable.analytic.prediction.curves import ROUTES
 from solvable.analytic.prediction.targets import KINDS
 
 from . import options as types
@@ -57,7 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"samples that are kept, at random (default: all, or {POOL})")  # fmt: skip
     add("--measure", type=types.count, metavar="K", help="train on K random subsets of each size")
     add("--seed", type=types.count_from_zero, default=0, metavar="S", help="default: 0")
-    add("--fast", action="store_true", help="free compression instead of the site formula")
+    add("--route", choices=ROUTES, default="loops", help="the site formula with the loops beyond it "
+        "(default), the formula alone, or free compression, the fastest")  # fmt: skip
     types.add_format(parser)
 
 
@@ -74,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings: dict[str, Any] = {"features": float(arguments.features),
                                 "noise": float(arguments.noise)}  # fmt: skip
     ridge = float(arguments.ridge)
-    found = predict(kernel, targets, samples, ridge, fast=arguments.fast, **settings)
-    columns = _columns(found, arguments.fast)
+    found = predict(kernel, targets, samples, ridge, route=arguments.route, **settings)
+    columns = _columns(found)
     if arguments.measure:
         from solvable.validation.subset_training import measure
 
@@ -135,10 +137,11 @@ def _notes(data: np.ndarray, labels: np.ndarray) -> list[str]:
     return notes
 
 
-def _columns(found: Prediction, fast: bool) -> dict[str, np.ndarray]:
+def _columns(found: Prediction) -> dict[str, np.ndarray]:
     columns = {"samples": found.samples, "predicted": found.predicted}
-    if not fast:
-        columns |= {"low": found.low, "high": found.high, "spread": found.spread}
+    if not np.isnan(found.spread).any():
+        columns |= {"accuracy": found.accuracy, "low": found.low, "high": found.high,
+                    "spread": found.spread}  # fmt: skip
     columns["train"] = found.train
     return columns | {name.replace("-", "_"): values for name, values in found.others.items()}
 
@@ -149,8 +152,8 @@ def _plain(values: np.ndarray) -> list[Any]:
 
 
 _TITLES = {
-    "samples": "T", "predicted": "predicted", "low": "one set: low", "high": "high",
-    "train": "training", "free_compression": "free compr.", "textbook": "textbook",
+    "samples": "T", "predicted": "predicted", "accuracy": "±", "low": "one set: low", "high": "high",
+    "train": "training", "site_formula": "sites alone", "free_compression": "free compr.", "textbook": "textbook",
     "measured": "measured", "standard_error": "± (s.e.)",
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ def test_prediction_and_measurement_in_json(pool, capsys):
 def test_prediction_as_a_table(pool, capsys):
     status, out, _ = answered(capsys, *predict(pool, "--features", "50", "--noise", "0.1"))
     assert status == 0 and "laplace" in out and "textbook" in out
-    assert answered(capsys, *predict(pool, "--fast"))[0] == 0
+    assert answered(capsys, *predict(pool, "--route", "compression"))[0] == 0
 
 
 @pytest.mark.parametrize(
