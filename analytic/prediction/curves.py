@@ -23,6 +23,7 @@ from .training_set_spread import spread
 LEVEL = 0.95
 ROUTES = ("loops", "sites", "compression")
 SITE_ACCURACY, SITE_FLOOR = 0.03, 0.003  # relative, without loops and with them
+LOOP_ACCURACY = 0.25  # of the correction by loops
 FEATURE_ACCURACY = 0.015  # of random features, which are not Gaussian
 MOST_POINTS = 8000
 
@@ -32,8 +33,8 @@ class Prediction:
     """Errors along ``samples``, made by `predict`, with its errors.
 
     ``predicted`` is the mean test error over training sets and ``accuracy`` how far the theory may
-    be off there, ``train`` the training error, ``spread`` the standard deviation of the error of one
-    training set, ``low`` and ``high`` the interval in which it lies with probability ``level``.
+    be off there, ``train`` the training error, ``spread`` the standard deviation of the error of
+    one training set, ``low`` and ``high`` the interval in which it lies with probability ``level``.
     ``others`` holds the routes "site-formula" (without loops), "free-compression", "textbook" and
     "textbook-uncorrected". All are arrays of the shape of ``samples``. Source: this package.
 
@@ -126,7 +127,7 @@ def _sites(
         errors = site_errors(matrix, y, at, noise)
         x = loop_correction(matrix, y, at, errors.test, noise) if route == "loops" else 0.0
         factor = bounded(x)
-        left_out = x**2 if route == "loops" else SITE_ACCURACY
+        left_out = LOOP_ACCURACY * abs(x) if route == "loops" else SITE_ACCURACY
         left_out += 0 if np.isinf(features) else FEATURE_ACCURACY
         deviation = spread(at, y, errors) * factor
         mean = errors.test * factor

@@ -16,7 +16,7 @@ points are drawn, not each with probability α, which subtracts
 ½ T (1 − α) [E″ − 2E′/(P − T)], E′ = dE/dT.
 
 The sum x of the corrections, relative to the site formula, enters as 1 + x/(1 + x) where it is
-positive, which agrees to its order and stays bounded; x² estimates what is left out.
+positive, which agrees to its order and stays bounded.
 
 Source: this package; the functional is that of Baym and Kadanoff for the average over disorder.
 """

@@ -1,10 +1,11 @@
 r"""`solvable predict`: learning curves of real data, without a fitted parameter.
 
 FILE holds samples in rows, --labels one label per sample. The test error of kernel ridge
-regression on T of the samples is predicted by the site formula and the first loops beyond it, from
-the kernel matrix and the labels of the pool alone, with the interval in which that of one training set lies; beside it free
-compression and the textbook (eigenvalues and target alignment). --measure K trains on K random
-subsets. The error is the squared distance to the target, on samples that were not drawn.
+regression on T of the samples is predicted from the kernel matrix and the labels of the pool alone,
+by the site formula and the first loops beyond it, with the interval in which that of one training
+set lies; beside it free compression and the textbook (eigenvalues and target alignment).
+--measure K trains on K random subsets. The error is the squared distance to the target, on samples
+that were not drawn.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"samples that are kept, at random (default: all, or {POOL})")  # fmt: skip
     add("--measure", type=types.count, metavar="K", help="train on K random subsets of each size")
     add("--seed", type=types.count_from_zero, default=0, metavar="S", help="default: 0")
-    add("--route", choices=ROUTES, default="loops", help="the site formula with the loops beyond it "
-        "(default), the formula alone, or free compression, the fastest")  # fmt: skip
+    add("--route", choices=ROUTES, default="loops", help="the site formula with loops beyond it "
+        "(default), the formula alone, or free compression (fastest)")  # fmt: skip
     types.add_format(parser)
 
 
@@ -152,9 +153,10 @@ def _plain(values: np.ndarray) -> list[Any]:
 
 
 _TITLES = {
-    "samples": "T", "predicted": "predicted", "accuracy": "±", "low": "one set: low", "high": "high",
-    "train": "training", "site_formula": "sites alone", "free_compression": "free compr.", "textbook": "textbook",
-    "measured": "measured", "standard_error": "± (s.e.)",
+    "samples": "T", "predicted": "predicted", "accuracy": "±", "low": "one set: low",
+    "high": "high", "train": "training", "site_formula": "sites alone",
+    "free_compression": "free compr.", "textbook": "textbook", "measured": "measured",
+    "standard_error": "± (s.e.)",
 }  # fmt: skip
 
 
