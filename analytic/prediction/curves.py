@@ -76,11 +76,10 @@ def predict(
     route: "loops", the site formula and the first loops beyond it; "sites", the formula alone;
         "compression", which takes eigenvalues only and knows no spread.
 
-    The error is the squared distance to the targets, summed over their columns, on the points of
-    the pool that were not drawn. Raises `InputError` for a kernel that is no symmetric positive
-    semi-definite matrix, for targets that do not fit and for T outside 1 … P − 1.
-
-    Source: this package; Simon et al. arXiv:2110.03922 for the textbook beside it.
+    The error is the squared distance to the targets, summed over columns, on the points that were
+    not drawn. Raises `InputError` for a kernel that is no symmetric positive
+    semi-definite matrix, for targets that do not fit and for T outside 1 … P − 1. Source: this
+    package; Simon et al. arXiv:2110.03922 for the textbook beside it.
 
     >>> found = predict(np.eye(40), np.ones(40), [10, 20], 1.0)  # nothing is shared
     >>> found.predicted.round(6)

@@ -55,10 +55,6 @@ def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> Kernel
 
     Sources: Cho, Saul 2009; Jacot, Gabriel, Hongler arXiv:1806.07572.
 
-    ``data`` *(P, inputs)*, one sample a row; ``length`` of kernels that have one. Raises
-    `InputError` for a kernel that is not known and for data that are not such an array. Sources:
-    Cho, Saul 2009 (arc-cosine); Jacot, Gabriel, Hongler 2018 (tangent kernel).
-
     >>> kernel_matrix([[3.0, 0.0], [0.0, 3.0]], "relu").matrix.round(6)  # κ₁(0) = 1/π
     array([[1.     , 0.31831],
            [0.31831, 1.     ]])
