@@ -25,7 +25,7 @@ from .bibliography import Reference
 from .derivation import Derivation, Step
 
 #: the rooms in the order of the catalogue; each names the order of its modules, others follow
-ROOMS = ("solvable_model", "matrices", "dynamical_model", "relatives")
+ROOMS = ("solvable_model", "matrices", "dynamical_model", "relatives", "finite_pools")
 
 
 def modules() -> list[str]:

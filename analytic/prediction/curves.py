@@ -104,7 +104,8 @@ def predict(
     }  # fmt: skip
     if route == "compression":
         unknown = np.full(len(sizes), np.nan)
-        return Prediction(sizes, free.test, unknown, free.train, *[unknown] * 3, level, others)
+        return Prediction(sizes, free.test, unknown, free.train, unknown, unknown, unknown,
+                          level, others)  # fmt: skip
     rows = _sites(matrix, y, sizes, ridge, features, noise, route)
     mean, accuracy, train, deviation, site = rows.T
     low, high = interval(mean, np.hypot(deviation, accuracy), level)

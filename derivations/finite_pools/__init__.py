@@ -1,0 +1,3 @@
+"""Learning from a part of a finite pool of data: what real learning curves follow."""
+
+ORDER = ("site_formula", "free_compression")
