@@ -28,6 +28,9 @@ from solvable.analytic.training_rule import Learner, learner_from_dict
 
 from .entry_laws import EntryLaw
 
+#: from as many features on, SGD on fresh samples trains the modes themselves
+UNLIMITED = 10**9
+
 
 def _shortest(value: float) -> str:
     """``value`` to six digits where these are all it has, else to all of them."""
@@ -110,6 +113,11 @@ class Cell:
     def explicit_targets(self) -> int:
         """Number D of targets held explicitly: 1 for the fixed one."""
         return self.targets if isinstance(self.targets, int) else 1
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of SGD on fresh samples: N, or M where features are `UNLIMITED`."""
+        return self.spectrum.size if self.features >= UNLIMITED else self.features
 
     def sizes(self) -> str:
         """N, T and M in words."""

@@ -29,7 +29,7 @@ def peak_bytes(cell: Cell, *, threads: int = 1) -> int:
     steps = int(max(1, *cell.at))
     batch = cell.learner.largest_batch(steps) if isinstance(cell.learner, OnePassSGD) else 1
     if cell.data_law.name == "gaussian":  # Γ, its eigenvectors, its root, and a tile
-        width = cell.features + cell.explicit_targets
+        width = cell.weights + cell.explicit_targets
         return BASE + 8 * (5 * width**2 + 2 * TILE * width + 2 * width * batch)
     samples = steps * batch
     run = replace(cell, samples=samples, learner=RidgeRegression())

@@ -39,6 +39,8 @@ from .ensembles import (
 from .entry_laws import TILE, Role, Seed, Streams
 from .memory import check_memory
 
+SIDE_BY_SIDE = 32
+
 Array = np.ndarray
 Batches = Iterator[tuple[Array, Array]]
 
@@ -52,9 +54,9 @@ class Population:
     power: float
 
     def excess_loss(self, theta: Array) -> float:
-        """wᵀΛw − 2 θ·c + θᵀKθ averaged over the columns of θ (N, D)."""
+        """wᵀΛw − 2 θ·c + θᵀKθ averaged over the columns of θ (…, N, D)."""
         error = np.sum(theta * (self.kernel @ theta - 2 * self.cross))
-        return self.power + float(error) / theta.shape[1]
+        return self.power + float(error) * theta.shape[-2] / theta.size
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class DataSet:
     def train_loss(self, theta: Array) -> float:
         """Mean squared residual, averaged over the columns of θ (N, D)."""
         return float(np.mean((self.labels - self.kernel.T @ theta) ** 2))
+
+
+def simulate_replicas(cell: Cell, seed: Seed) -> dict[str, float]:
+    """The mean of runs of one-pass SGD on one model, each on its own Gaussian samples.
+
+    As many as use `SIDE_BY_SIDE` samples a step.
+    """
+    lead = (max(1, SIDE_BY_SIDE // int(sgd(cell).batch)),)
+    population, batches = gaussian_batches(cell, seed, lead)
+    losses = descend(population, batches, cell, Streams.of(seed), lead=lead)
+    return dict(zip(cell.observables(), losses.ravel().tolist(), strict=True))
 
 
 def simulate_sgd(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
@@ -89,13 +102,14 @@ def descend(
     cell: Cell,
     streams: Streams,
     data: DataSet | None = None,
+    lead: tuple[int, ...] = (),
 ) -> Array:
     """Excess loss, and the training loss on ``data``, after each number of steps, *(1|2, times)*.
 
     ``batches`` gives (φ_n, labels), shaped (N, B) and (B, D), for each step; the label noise of
-    fresh samples is drawn here.
+    fresh samples is drawn here. ``lead`` are the axes of runs side by side.
     """
-    scored = np.zeros_like(population.cross)
+    scored = np.zeros((*lead, *population.cross.shape))
     losses = np.empty((1 if data is None else 2, len(cell.at)))
     generator = streams(Role.NOISE)
     iterates = iterate(sgd(cell), last_step(cell), scored)
@@ -125,7 +139,8 @@ def iterate(
     average, velocity = theta, np.zeros_like(theta)
     for n in itertools.count():
         phi, labels = yield average
-        gradient = phi @ (phi.T @ theta - labels) / (len(theta) * len(labels)) + rule.decay * theta
+        residual = phi.swapaxes(-1, -2) @ theta - labels
+        gradient = phi @ residual / (theta.shape[-2] * labels.shape[-2]) + rule.decay * theta
         eta = values["step"][n]
         if rule.pull:
             forget = min(1.0, rule.forgetting / (1 + n))
@@ -188,19 +203,21 @@ def last_step(cell: Cell) -> int:
     return int(max(cell.at))
 
 
-def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
+def gaussian_batches(
+    cell: Cell, seed: Seed, lead: tuple[int, ...] = ()
+) -> tuple[Population, Batches]:
     """Batches of Gaussian data, drawn in the N + D directions that matter."""
-    streams, features, count = Streams.of(seed), cell.features, cell.explicit_targets
+    streams, features, count = Streams.of(seed), cell.weights, cell.explicit_targets
     joint = joint_covariance(cell, streams)
     values, vectors = np.linalg.eigh(joint)
     root = vectors * np.sqrt(np.maximum(values, 0))  # Γ may be singular: M < N + D
 
     def batches() -> Batches:
         for step, size in enumerate(batch_sizes(cell)):
-            shape = (features + count, size)
+            shape = (*lead, features + count, size)
             white = streams(Role.DATA, tile=step).standard_normal(shape)
             columns = root @ white
-            yield columns[:features], columns[features:].T
+            yield columns[..., :features, :], columns[..., features:, :].swapaxes(-1, -2)
 
     power = float(np.trace(joint[features:, features:])) / count
     return Population(joint[:features, :features], joint[:features, features:], power), batches()
@@ -208,15 +225,18 @@ def gaussian_batches(cell: Cell, seed: Seed) -> tuple[Population, Batches]:
 
 def joint_covariance(cell: Cell, streams: Streams) -> Array:
     """Γ = [u; w] Λ [u; w]ᵀ, shaped (N + D, N + D), in one pass over the modes."""
-    spectrum = cell.spectrum
-    width = cell.features + cell.explicit_targets
-    total = TileSum(width, width, cell.dtype)
+    spectrum, features = cell.spectrum, cell.weights
+    size = features + cell.explicit_targets
+    total = TileSum(size, size, cell.dtype)
     for start in range((spectrum.size - 1) // TILE * TILE, -1, -TILE):
         eigenvalues = spectrum.eigenvalues(start, start + TILE)
         target_power = spectrum.target_power(start, start + TILE)
-        shape = (len(eigenvalues), cell.features)
+        shape = (len(eigenvalues), features)
         tile = start // TILE
-        u = draw_tile(cell.feature_law, streams, Role.FEATURES, tile, 1, shape, cell.dtype)
+        if features == cell.features:
+            u = draw_tile(cell.feature_law, streams, Role.FEATURES, tile, 1, shape, cell.dtype)
+        else:
+            u = np.sqrt(features) * np.eye(*shape, k=start)
         scale_modes(u, np.sqrt(eigenvalues))
         targets = weighted_targets(cell, target_power, streams, tile).astype(u.dtype)
         total.add_square(np.hstack([u, targets]))

@@ -7,15 +7,16 @@ infinite models; a finite one has its own, the largest eigenvalue of its own ker
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from solvable.analytic.arguments import count, positive
-from solvable.analytic.learners import RidgeRegression
+from solvable.analytic.learners import GradientDescent, RidgeRegression
 
 from .cells import Cell
 from .dense import realise
+from .entry_laws import Seed
 from .executors import one_blas_thread
 from .sweep import seed_sequence
 from .training import simulate
@@ -86,9 +87,25 @@ def divergence_probability(
     """
     cell = Cell(cell.spectrum, cell.features, cell.samples, RidgeRegression())
     edge = 2 * (1 + momentum) / float(positive("step", step))
-    above = 0
-    for i in range(count("seeds", seeds)):
-        draw = realise(cell, seed_sequence(root_seed, cell, i))
-        kernel = draw.features[0] @ draw.data[0]
-        above += bool(np.linalg.norm(kernel, 2) ** 2 / kernel.size > edge)
-    return above / seeds
+    found = [
+        largest_eigenvalue(cell, seed_sequence(root_seed, cell, i))
+        for i in range(count("seeds", seeds))
+    ]
+    return float(np.mean(np.array(found) > edge))
+
+
+def simulate_edge(cell: Cell, seed: Seed) -> dict[str, float]:
+    """Whether the cell's rule diverges on one random model: 1 or 0, and its largest eigenvalue."""
+    rule = cell.learner
+    if not isinstance(rule, GradientDescent):
+        raise TypeError(f"{rule.rule} has no edge of its own")
+    edge = 2 * (1 + float(rule.momentum)) / float(rule.step)
+    largest = largest_eigenvalue(cell, seed)
+    return {"diverges": float(largest > edge), "largest": largest}
+
+
+def largest_eigenvalue(cell: Cell, seed: Seed) -> float:
+    """Of the training kernel of one random model of the cell's size."""
+    draw = realise(replace(cell, learner=RidgeRegression(), at=(0.0,)), seed)
+    kernel = draw.features[0] @ draw.data[0]
+    return float(np.linalg.norm(kernel, 2) ** 2 / kernel.size)

@@ -21,6 +21,7 @@ MODULES = (
     "training_curves",
     "bottlenecks",
     "averaging",
+    "stochastic_descent",
 )
 
 

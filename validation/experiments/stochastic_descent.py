@@ -1,0 +1,202 @@
+"""Stochastic gradient descent at any batch size, on fresh and on reused samples, and its schedules.
+
+Source: dynamical paper, eqs. (16), (142)–(144), with the whole Gaussian fourth moment, and
+arXiv:2405.15074. Steps stay below half of the critical one, where the mean loss is typical.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+
+from solvable.analytic.learners import GradientDescent, MinibatchSGD, OnePassSGD
+from solvable.analytic.spectrum import ExponentialDecay, Spectrum
+
+from ..cells import UNLIMITED, Cell
+from .building_blocks import over_time, task, theory
+from .experiment import Array, Axes, Budget, Curve, Items, Mark, Parameters, experiment
+from .facts import above, below, near
+
+STEPS_AXES = Axes("steps", "loss")
+SHARE = 0.3  # of the critical step
+
+
+def _steps(steps: tuple[int, ...]) -> Array:
+    return np.unique(np.rint(np.geomspace(min(steps), max(steps), 40)))
+
+
+def _spectra(size: int) -> dict[str, Spectrum]:
+    """Three kinds: a heavy tail, a summable one with a hard target, and an exponential one."""
+    return {
+        "b = 1.25, a = 1.5": task(1.5, 1.25, size),
+        "b = 2, a = 1.8": task(1.8, 2.0, size),
+        "exponential": ExponentialDecay(rate=0.1, size=size),
+    }
+
+
+def _fresh(
+    spectrum: Spectrum, width: int, size: int, steps: tuple[int, ...], batch: int
+) -> Cell:  # fmt: skip
+    """One-pass SGD at `SHARE` of its critical step; ``size`` says how often it is repeated."""
+    n = math.inf if width >= UNLIMITED else float(width)
+    step = SHARE * OnePassSGD(1.0, batch).critical_step(spectrum, n, math.inf)
+    rule = OnePassSGD(float(f"{step:.2g}"), batch)
+    return Cell(spectrum, width, size, rule, steps, targets="fixed")
+
+
+@experiment(
+    title="One-pass SGD is exact at every batch size",
+    source="dynamical paper, eq. (16) with the whole fourth moment; arXiv:2405.15074",
+    claim="The mean loss on fresh Gaussian samples is a quotient of generating functions at every "
+    "batch size, width and spectrum.",
+    sizes={"M": 200, "N": 160},
+    constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60)},
+    axes=STEPS_AXES,
+    quick=Budget(0.5, 20, resolution=0.45),
+    thorough=Budget(0.5, 6000, resolution=0.03),
+    simulate="solvable.validation.stochastic:simulate_replicas",
+)
+def sgd_at_every_batch(p: Parameters) -> Items:
+    """Three spectra, four batches, narrow and unlimited width."""
+    for name, spectrum in _spectra(p.M).items():
+        for width in (p.N, UNLIMITED):
+            for batch in p.batches:
+                cell = _fresh(spectrum, width, p.N, p.steps, batch)
+                size = "∞" if width == UNLIMITED else str(width)
+                label = f"{name}, N = {size}, B = {batch}"
+                yield over_time(label, cell, _steps(p.steps))
+        for batch in p.batches:
+            text = f"{name}: critical step at B = {batch} over that of the exact recursion"
+            yield near(text, partial(_critical_ratio, spectrum, batch), 1, 1e-10)
+
+
+def _critical_ratio(spectrum: Spectrum, batch: int) -> float:
+    """N = ∞: the edge by the resolvent, and where the matrix of one step has the eigenvalue 1."""
+    found = OnePassSGD(1.0, batch).critical_step(spectrum, math.inf, math.inf)
+    x = spectrum.eigenvalues()
+
+    def largest(step: float) -> float:
+        one = np.diag((1 - step * x) ** 2 + step**2 * x**2 / batch)
+        return float(
+            np.abs(np.linalg.eigvals(one + np.outer(step**2 * x**2 / batch, 1 + 0 * x))).max()
+        )
+
+    return found / brentq(
+        lambda step: largest(step) - 1, found / 2, 2 * found, xtol=1e-15, rtol=1e-14
+    )
+
+
+@experiment(
+    title="Minibatches of samples that are used again",
+    source="dynamical paper, eq. (16), to reused samples; arXiv:2405.15074",
+    claim="Test and training loss of minibatch SGD on T samples, with and without replacement; all "
+    "samples in a batch are gradient descent, unlimited samples are one pass.",
+    sizes={"M": 400, "N": 80, "T": (80, 200)},
+    constants={"batches": (1, 4, 16), "rate": 0.12, "steps": (5, 25, 100), "noise": 0.1},
+    axes=STEPS_AXES,
+    quick=Budget(0.5, 15, resolution=0.4),
+    thorough=Budget(1.0, 1500, resolution=0.03),
+)
+def minibatches_of_reused_samples(p: Parameters) -> Items:
+    """A grid of batches, samples and times."""
+    spectrum = task(1.6, 1.3, p.M)
+
+    def model(samples: int, rule: Any) -> Cell:
+        return Cell(spectrum, p.N, samples, rule, p.steps, noise=p.noise, targets=8)
+
+    for samples in p.T:
+        for batch in p.batches:
+            for again in (False, True) if batch == p.batches[1] else (False,):
+                cell = model(samples, MinibatchSGD(p.rate, batch, replacement=again))
+                label = f"T = {samples}, B = {batch}" + (", replaced" if again else "")
+                yield over_time(f"{label}, test", cell, _steps(p.steps))
+                yield over_time(f"{label}, training", cell, _steps(p.steps), loss="train_loss")
+
+    def whole() -> float:
+        found = theory(model(p.T[0], MinibatchSGD(p.rate, p.T[0])))
+        descent = Cell(spectrum, p.N, p.T[0], GradientDescent(p.rate), p.steps, noise=p.noise)
+        return float(np.abs(found.excess_loss / theory(descent).excess_loss - 1).max())
+
+    def plenty() -> float:
+        found = theory(model(10**15, MinibatchSGD(p.rate, 4)))
+        fresh = Cell(spectrum, p.N, p.N, OnePassSGD(p.rate, 4), p.steps, noise=p.noise, targets=8)
+        return float(np.abs(found.excess_loss / theory(fresh).excess_loss - 1).max())
+
+    yield below("relative distance of B = T from gradient descent", whole, 1e-9)
+    yield below("relative distance of T = 10¹⁵ from one pass", plenty, 1e-9)
+
+
+SCHEDULED: dict[str, dict[str, Any]] = {
+    "cosine": {"schedule": "cosine"},
+    "warm-up, stable, decay": {"schedule": "wsd:warmup=0.1,decay=0.3"},
+    "growing batch": {"batch_schedule": "steps:parts=3,factor=2"},
+    "momentum 0.6": {"momentum": 0.6},
+    "momentum 0.6, cosine": {"momentum": 0.6, "schedule": "cosine"},
+    "dimension-adapted momentum": {"pull": 0.03, "forgetting": 4.0},
+    "weight decay": {"decay": 0.1},
+    "average of the last half": {"average": "tail:start=0.5"},
+    "preconditioned": {"preconditioner": -0.2},
+}
+
+
+@experiment(
+    title="Schedules, momentum, decay, averages and preconditioning of SGD",
+    source="this package, from dynamical paper, eq. (16); Polyak 1964; arXiv:2505.16098",
+    claim="What changes from step to step, and what a rule remembers, only changes the matrix of "
+    "a step: the same theory holds on fresh samples and on samples that are used again.",
+    sizes={"M": 400, "N": 80, "T": 120},
+    constants={"batch": 4, "rate": 0.1, "steps": (8, 40, 80), "noise": 0.1},
+    axes=STEPS_AXES,
+    quick=Budget(0.5, 12, resolution=0.35),
+    thorough=Budget(1.0, 1500, resolution=0.03),
+)
+def sgd_schedules_and_memory(p: Parameters) -> Items:
+    """Nine rules, in one pass and on T samples."""
+    spectrum = task(1.6, 1.3, p.M)
+    last = p.steps[-1]
+    for name, options in SCHEDULED.items():
+        rule = OnePassSGD(p.rate, p.batch, steps=last, **options)
+        cell = Cell(spectrum, p.N, p.N, rule, p.steps, noise=p.noise, targets=8)
+        yield over_time(f"{name}, fresh", cell, _steps(p.steps))
+        if "pull" in options:  # its theory grows with the square of the steps on reused samples
+            continue
+        again = MinibatchSGD(p.rate, p.batch, steps=last, **options)
+        cell = Cell(spectrum, p.N, p.T, again, p.steps, noise=p.noise, targets=8)
+        yield over_time(f"{name}, reused", cell, np.array(p.steps))
+
+
+@experiment(
+    title="The critical step is the edge of the mean field",
+    source="dynamical paper, appendix K; this package",
+    claim="Models of infinite size go from none to all diverging at 2/λ_max; of finite ones some "
+    "diverge below it and some train above, within a window that narrows with the size.",
+    sizes={"M": 600, "N": 120, "T": 180},
+    constants={"a": 1.5, "b": 1.25, "shares": (0.6, 1.0, 1.4, 2.2)},
+    axes=Axes("step size over the critical one", "fraction that diverges", "linear", "linear"),
+    quick=Budget(1.0, 80),
+    thorough=Budget(2.0, 400),
+    simulate="solvable.validation.typical:simulate_edge",
+)
+def probability_of_divergence(p: Parameters) -> Items:
+    """The fraction of drawn models that diverge at steps around the critical one."""
+    spectrum = task(p.a, p.b, p.M)
+    for name, shrink in (("whole size", 1), ("a quarter", 4)):
+        n, t = p.N // shrink, p.T // shrink
+        critical = GradientDescent(1.0).critical_step(spectrum, float(n), float(t))
+        cells = [Cell(spectrum, n, t, GradientDescent(x * critical), (1,)) for x in p.shares]
+        yield Curve(name, tuple(
+            Mark(share, cell, "diverges", float(share > 1), untested="a probability, not a loss")
+            for share, cell in zip(p.shares, cells)
+        ))  # fmt: skip
+    whole = "whole size"
+    yield below("fraction that diverges at 0.6 of it", lambda m: m[whole].mean[0], 0.2)
+    yield above("fraction that diverges at 2.2 of it", lambda m: m[whole].mean[-1], 0.8)
+    yield above(
+        "rise of that fraction at 1.4 of it from a quarter of the sizes to all",
+        lambda m: m[whole].mean[2] - m["a quarter"].mean[2],
+        0,
+    )
