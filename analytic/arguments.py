@@ -1,11 +1,15 @@
 """Validation of arguments: each function returns its value or raises `InputError`.
 
-Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed.
+Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed. What float64
+formulas can carry is bounded: products of two values and their reciprocals must stay between
+1e-300 and 1e300, so every argument has a range of magnitudes, by its name, outside of which only 0
+and infinity are allowed. Multi-precision numbers (`mpmath.mpf`) have no such range.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +19,14 @@ import numpy as np
 from .errors import InputError
 
 MAX_SHOWN = 60
+#: least and largest magnitude of an argument; `ORDINARY` for one that is not listed
+MAGNITUDES = {
+    **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
+    **dict.fromkeys(("exponent", "alpha", "target_exponent", "rate", "target_rate"), (1e-9, 1e3)),
+    **dict.fromkeys(("ensemble", "bags", "batch", "digits", "terms"), (1, 1e18)),
+    **dict.fromkeys(("time", "times", "step", "steps", "z"), (1e-300, 1e300)),
+}
+ORDINARY = (1e-300, 1e150)
 
 
 def _all(condition: Any) -> bool:
@@ -22,8 +34,23 @@ def _all(condition: Any) -> bool:
 
 
 def _show(value: Any) -> str:
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:  # a whole number of more digits than Python prints
+        text = f"a number of magnitude 10^{math.floor(math.log10(abs(value)))}"
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def _in_range(name: str, value: Any) -> Any:
+    """The value (array: each entry) where 0, infinite, or of a magnitude that is allowed."""
+    if isinstance(value, mpmath.mpf):
+        return value
+    low, high = MAGNITUDES.get(name, ORDINARY)
+    size = abs(value)
+    infinite = size == float("inf")
+    if not _all((size == 0) | infinite | (size >= low) & (size <= high)):
+        raise InputError(name, _show(value), f"a magnitude from {low:g} to {high:g}")
+    return value
 
 
 def number(name: str, value: Any, allowed: str = "a real number") -> Any:
@@ -39,7 +66,7 @@ def number(name: str, value: Any, allowed: str = "a real number") -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "iuf" or value.size == 0 or not _all(value == value):
             raise InputError(name, _show(value), allowed)
-        return value
+        return _in_range(name, value)
     try:
         valid = not isinstance(value, complex | mpmath.mpc) and float(value) == float(value)
     except (TypeError, ValueError):
@@ -48,7 +75,7 @@ def number(name: str, value: Any, allowed: str = "a real number") -> Any:
         valid = True
     if not valid:
         raise InputError(name, _show(value), allowed)
-    return value
+    return _in_range(name, value)
 
 
 def positive(name: str, value: Any) -> Any:

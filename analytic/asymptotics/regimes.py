@@ -209,7 +209,7 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
             power = float(lead.power.subs(values))
             log = f" log {letter}" if lead.log else ""
             formula = f"{coefficient} {letter}^{power:.4g}{log}".replace("**", "^")
-            face = sp.lambdify(ratio, lead.coefficient.subs(values), "numpy")
+            face = sp.lambdify(ratio, sp.N(lead.coefficient.subs(values), 17), "numpy")
             value = _leading(letter, face, power, lead.log, peaked)
             title = f"{name}, peak" if peaked else name
             found[peaked].append(_Candidate(title, formula, value, _below(letter, spectrum.size)))

@@ -21,7 +21,7 @@ from solvable.analytic.spectrum import PowerLaw, Spectrum, from_text
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _RATIO = re.compile(r"[+-]?\d+/\d+$")
 MAX_EXPONENT = 4000
-MAX_LENGTH = 5000
+MAX_LENGTH = 4000
 MAX_DIGITS = 5000
 
 

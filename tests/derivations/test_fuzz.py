@@ -110,7 +110,6 @@ def test_any_command_line_is_answered(seed, capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="a few in a thousand are still answered badly; the report lists them")
 @pytest.mark.parametrize("block", range(10))
 def test_many_command_lines_are_answered(block, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
