@@ -37,6 +37,7 @@ Source: dynamical paper, eq. (35), and eqs. (110)–(115) for the switched terms
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -228,7 +229,7 @@ def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
     array([1.25, 0.1 , 1.  ])
     """
     largest = float(spectrum.eigenvalue(1))
-    smallest = float(spectrum.eigenvalue(spectrum.size)) if np.isfinite(spectrum.size) else 0.0
+    smallest = float(spectrum.eigenvalue(spectrum.size)) if spectrum.size != math.inf else 0.0
     right = k.real > -(largest + smallest) / 2
     outside = np.where(right, np.abs(k + smallest), np.abs(k + largest))
     inside = (k.real < -smallest) & (k.real > -largest)

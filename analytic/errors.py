@@ -31,7 +31,8 @@ class InputError(SolvableError, ValueError):
     """
 
     def __init__(self, argument: str, value: Any, allowed: str) -> None:
-        super().__init__(f"{argument} = {value} is not allowed: expected {allowed}")
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+        super().__init__(f"{argument} = {shown} is not allowed: expected {allowed}")
         self.argument, self.value, self.allowed = argument, value, allowed
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ PALETTE = (
     "#DDDDDD",
 )
 
+FORMATS = (".png", ".pdf", ".svg")
+
 
 def draw_map(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
     """Draw the map to a PNG, PDF or SVG file, in colours that colour-blind readers can tell."""
@@ -31,8 +33,8 @@ def draw_map(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
     from matplotlib.patches import Patch
 
     path = Path(path)
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise InputError("path", path, "a file name that ends in .png, .pdf or .svg")
+    if path.suffix.lower() not in FORMATS:
+        raise InputError("path", path, f"a file name that ends in {', '.join(FORMATS)}")
     figure = Figure(figsize=(6.4, 6.0), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.add_subplot()

@@ -54,9 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     cells = CELLS[0] if arguments.json or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
-        from solvable.validation.regime_figure import draw_map
+        from solvable.validation.regime_figure import FORMATS, draw_map
         from solvable.validation.writing import replacing
 
+        if not arguments.to.lower().endswith(FORMATS):
+            raise InputError("--to", arguments.to, f"a name that ends in {', '.join(FORMATS)}")
         with replacing(arguments.to, "--to") as beside:
             draw_map(chart, beside)
         print(arguments.to)

@@ -20,8 +20,8 @@ from solvable.analytic.spectrum import PowerLaw, Spectrum, from_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _RATIO = re.compile(r"[+-]?\d+/\d+$")
-MAX_EXPONENT = 4000
 MAX_LENGTH = 4000
+LEAST, LARGEST = Fraction("1e-300"), Fraction("1e300")  # in magnitude
 MAX_DIGITS = 5000
 
 
@@ -34,12 +34,15 @@ def exact(text: str) -> Fraction:
     text = text.strip()
     fits = len(text) <= MAX_LENGTH and (_DECIMAL.match(text) or _RATIO.match(text))
     exponent = re.search(r"[eE]([+-]?\d+)$", text)
-    if not fits or (exponent and abs(int(exponent[1])) > MAX_EXPONENT):
+    if not fits or (exponent and abs(int(exponent[1])) > MAX_LENGTH):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     try:
-        return Fraction(text)
+        value = Fraction(text)
     except ZeroDivisionError:
         raise argparse.ArgumentTypeError(f"{text!r} divides by zero") from None
+    if value and not LEAST <= abs(value) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1e-300 to 1e300")
+    return value
 
 
 def _typed(
@@ -61,7 +64,7 @@ def _exact_or_infinite(text: str) -> Any:
     return math.inf if text.strip().lower() in ("inf", "infinity") else exact(text)
 
 
-number = _typed(exact, lambda x: True, "a number")
+number = _typed(exact, lambda x: True, "a number, 0 or of magnitude 1e-300 to 1e300")
 positive = _typed(exact, lambda x: x > 0, "a number > 0")
 nonnegative = _typed(exact, lambda x: x >= 0, "a number ≥ 0")
 positive_or_infinite = _typed(_exact_or_infinite, lambda x: x > 0, "a number > 0 or inf")
