@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .dynamics import SETTLED, dynamics
+from .equality import Comparable
 from .errors import InputError
 from .learners import GradientDescent, GradientFlow, OnePassSGD, RidgeRegression
 from .spectrum import Spectrum
@@ -31,8 +32,8 @@ from .training_rule import Learner
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class Decomposition:
+@dataclass(frozen=True, eq=False)
+class Decomposition(Comparable):
     """Parts of the excess loss Σ λ_k E[v_k²] at the times, arrays *(times,)*, which sum to it.
 
     ``bias`` is the loss of the predictor averaged over features, samples, noise; ``features``,

@@ -44,6 +44,7 @@ from . import arguments, precision
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
+from .equality import Comparable
 from .errors import InputError, PrecisionError
 from .formula import Rounded, is_mp
 from .learners import GradientFlow, RidgeRegression
@@ -69,8 +70,8 @@ ABSENT = 1e-60  # a loss that is zero but for rounding
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
 
-@dataclass(frozen=True)
-class DynamicLoss:
+@dataclass(frozen=True, eq=False)
+class DynamicLoss(Comparable):
     """Losses at ``times``: arrays of shape *(broadcast of features and samples…, times…)*.
 
     ``excess_loss`` Σ λ_k E[v_k²], ``train_loss`` the mean squared training residual with its

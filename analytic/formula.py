@@ -104,6 +104,12 @@ class Formula:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.name, self.arguments, self.expression)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self.__reduce__()[1] == other.__reduce__()[1]
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.expression))
+
     def __repr__(self) -> str:
         return f"{self.name} = {self.expression}"
 

@@ -33,6 +33,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments, precision
+from .equality import Comparable
 from .errors import InputError, PrecisionError
 from .formula import Formula, Rounded, is_mp
 from .notation import N, T, gamma, kappa, sigma_eps, sigma_u, sigma_w
@@ -152,8 +153,8 @@ def isotropic_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None 
     return formula if spectrum is None else with_spectrum(formula, spectrum)
 
 
-@dataclass(frozen=True)
-class StaticLoss:
+@dataclass(frozen=True, eq=False)
+class StaticLoss(Comparable):
     """The loss of a trained model.
 
     ``kappa`` κ; ``excess_loss`` Σ λ_J E[v_J²]; ``train_loss`` mean squared training

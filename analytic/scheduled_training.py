@@ -41,6 +41,7 @@ from . import arguments
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
 from .contour import FLOAT_ANGLE
 from .difference_equation import Modes, evolve
+from .equality import Comparable
 from .errors import InputError, PrecisionError
 from .preconditioner import scaled
 from .schedules import Schedule, flat_schedule, from_values
@@ -57,8 +58,8 @@ FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolv
 MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
 
 
-@dataclass(frozen=True)
-class ScheduledLoss:
+@dataclass(frozen=True, eq=False)
+class ScheduledLoss(Comparable):
     """Losses at ``times``, arrays *(times,)*, and their absolute errors.
 
     ``excess_loss`` Σ λ_k E[v_k²]; ``train_loss`` the mean squared training residual with its noise;

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments
+from .equality import same
 from .errors import InputError
 
 Array = np.ndarray
@@ -38,13 +39,62 @@ SHORT = 128  # steps: shorter stretches that are no polynomial are taken step by
 KINK = 10.0  # second difference, relative to those beside it, at which a smooth function breaks
 
 
+class Value:
+    """n ↦ function(n, *parameters), which compares and pickles by these."""
+
+    def __init__(self, function: Callable[..., Array], *parameters: Any) -> None:
+        self.function, self.parameters = function, parameters
+
+    def __call__(self, n: Array) -> Array:
+        return self.function(np.asarray(n), *self.parameters)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Value) and same(
+            (self.function, self.parameters), (other.function, other.parameters)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _equal(n: Array, value: float) -> Array:
+    return np.full(np.shape(n), value)
+
+
+def _sloped(n: Array, first: int, start: float, slope: float) -> Array:
+    return start + slope * (n - first)
+
+
+def _turning(n: Array, first: int, low: float, width: float, turn: float) -> Array:
+    return low + 2 * width * np.cos(turn * (n - first) / 2) ** 2
+
+
+def _falling(n: Array, first: int, rate: float, scale: float, exponent: float) -> Array:
+    return rate * (1 + (n - first) / scale) ** -exponent
+
+
+def _listed_at(n: Array, values: Array) -> Array:
+    return values[np.rint(n).astype(int)]
+
+
+def _polynomial(n: Array, first: int, fit: Callable[[Array], Array]) -> Array:
+    return fit(n - first)
+
+
+def _running_mean(n: Array, first: int) -> Array:
+    return 1 / (n.astype(float) - first + 2)
+
+
+def _forgetting(n: Array, delta: float) -> Array:
+    return np.minimum(1.0, delta / (1 + n.astype(float)))
+
+
 @dataclass(frozen=True)
 class Piece:
     """Steps ``first`` ≤ n < ``last`` with one function of n for the values, mostly a smooth one."""
 
     first: int
     last: int
-    value: Callable[[Array], Array]
+    value: Value
     constant: bool = False
     smooth: bool = True
 
@@ -107,7 +157,7 @@ class Schedule:
 
 def flat(first: int, last: int, value: float) -> Piece:
     """A piece of equal values."""
-    return Piece(first, last, lambda n: np.full(np.shape(n), value), constant=True)
+    return Piece(first, last, Value(_equal, value), constant=True)
 
 
 def flat_schedule(name: str, value: float) -> Schedule:
@@ -119,7 +169,7 @@ def _line(first: int, last: int, start: float, slope: float) -> Piece:
     """start + slope (n − first)."""
     if slope == 0:
         return flat(first, last, start)
-    return Piece(first, last, lambda n: start + slope * (np.asarray(n) - first))
+    return Piece(first, last, Value(_sloped, first, start, slope))
 
 
 def _constant(rate: float, first: int, last: int) -> list[Piece]:
@@ -133,7 +183,7 @@ def _linear(rate: float, first: int, last: int, *, final: float = 0.0) -> list[P
 def _cosine(rate: float, first: int, last: int, *, final: float = 0.0) -> list[Piece]:
     low, width = final * rate, (1 - final) * rate / 2
     turn = math.pi / (last - first)
-    return [Piece(first, last, lambda n: low + 2 * width * np.cos(turn * (n - first) / 2) ** 2)]
+    return [Piece(first, last, Value(_turning, first, low, width, turn))]
 
 
 def _wsd(
@@ -151,7 +201,7 @@ def _power(
     rate: float, first: int, last: int, *, exponent: float = 0.5, scale: float = 1.0
 ) -> list[Piece]:
     arguments.positive("scale", scale)
-    return [Piece(first, last, lambda n: rate * (1 + (n - first) / scale) ** -exponent)]
+    return [Piece(first, last, Value(_falling, first, rate, scale, exponent))]
 
 
 def _steps(
@@ -241,7 +291,7 @@ def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule
 
 
 def _table(values: Array, first: int, last: int) -> Piece:
-    return Piece(first, last, lambda n: values[np.rint(n).astype(int)], smooth=False)
+    return Piece(first, last, Value(_listed_at, values), smooth=False)
 
 
 def _fitted(values: Array, first: int, last: int, tolerance: float) -> Piece | None:
@@ -262,7 +312,7 @@ def _fitted(values: Array, first: int, last: int, tolerance: float) -> Piece | N
         return None
     if np.abs(fit(np.arange(count)) - given).max() > tolerance:
         return None
-    return Piece(first, last, lambda n: fit(np.asarray(n) - first))
+    return Piece(first, last, Value(_polynomial, first, fit))
 
 
 def _kink(given: Array, tolerance: float) -> int | None:
@@ -343,7 +393,7 @@ def averaging(text: str, steps: int) -> Schedule | None:
         raise InputError("start", share, "a fraction in [0, 1)")
     first = round(share * steps)
     before = [flat(0, first, 1.0)] if first else []
-    mean = Piece(first, steps, lambda n: 1 / (np.asarray(n, float) - first + 2))
+    mean = Piece(first, steps, Value(_running_mean, first))
     return Schedule("average", (*before, mean))
 
 
@@ -354,7 +404,7 @@ def fractions(delta: float, steps: int) -> Schedule:
     array([1.  , 1.  , 0.67, 0.5 ])
     """
     return Schedule("forgetting", (
-        Piece(0, steps, lambda n: np.minimum(1.0, delta / (1 + np.asarray(n, float)))),
+        Piece(0, steps, Value(_forgetting, delta)),
     ))  # fmt: skip
 
 

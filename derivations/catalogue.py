@@ -11,6 +11,7 @@ The function's docstring is the summary; it returns the steps and the conclusion
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -91,6 +92,16 @@ def entries() -> dict[str, Entry]:
 def names() -> list[str]:
     """The names of all derivations."""
     return list(entries())
+
+
+def _reduced(derivation: Derivation) -> Any:
+    """A derivation of the catalogue travels by its name: its checks are functions."""
+    if derivation.name in entries() and load(derivation.name) is derivation:
+        return load, (derivation.name,)
+    return object.__reduce_ex__(derivation, 4)
+
+
+copyreg.pickle(Derivation, _reduced)
 
 
 @cache

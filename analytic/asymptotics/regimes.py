@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
 from ..spectral_functions import Moment
@@ -41,8 +42,8 @@ BETWEEN = "between"
 BISECTIONS = 30
 
 
-@dataclass(frozen=True)
-class Border:
+@dataclass(frozen=True, eq=False)
+class Border(Comparable):
     """A curve between regimes, as points; ``relation`` is its equation in text."""
 
     relation: str
@@ -50,8 +51,8 @@ class Border:
     y: np.ndarray
 
 
-@dataclass(frozen=True)
-class RegimeMap:
+@dataclass(frozen=True, eq=False)
+class RegimeMap(Comparable):
     """Regimes on a grid: ``index[i, j]`` is the place in ``names`` of the law at (x[j], y[i]).
 
     ``loss[i, j]`` is the loss there (exact on the (N, T) plane, the sum of the laws on (N, t)),

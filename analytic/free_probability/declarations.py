@@ -112,6 +112,11 @@ class MatrixModel:
         self.fixed: dict[str, DeterministicMatrix] = {}
         self._family: dict[str, str] = {}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MatrixModel) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # declarations can be added
+
     def gaussian(
         self, name: str, rows: Any, columns: Any, variance: Any = 1, *, law: str = "gaussian",
         complex_entries: bool = False,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from .compression import free_compression
 from .kernel_matrix import KernelMatrix
@@ -28,8 +29,8 @@ FEATURE_ACCURACY = 0.015  # of random features, which are not Gaussian
 MOST_POINTS = 8000
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, eq=False)
+class Prediction(Comparable):
     """Errors along ``samples``, made by `predict`, with its errors.
 
     ``predicted`` is the mean test error over training sets and ``accuracy`` how far the theory may

@@ -39,6 +39,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from ..equality import Comparable
 from ..formula import is_mp, select
 from ..notation import N, T, kappa, z
 from ..spectral_functions import DegreesOfFreedom
@@ -63,8 +64,8 @@ def self_consistent_equation(*factors: sp.Symbol) -> sp.Eq:
     return sp.Eq(z, sp.Mul(kappa, *brackets), evaluate=False)
 
 
-@dataclass(frozen=True)
-class ResolventSolution:
+@dataclass(frozen=True, eq=False)
+class ResolventSolution(Comparable):
     """κ(z) with its response functions and its residual.
 
     ``value`` κ; ``feature_response`` R₃ = 1 − D₁/N; ``sample_response`` R₁ = 1 − D₁/T;
