@@ -37,7 +37,7 @@ def made_by_the_examples(name):
 @pytest.mark.parametrize("name", sorted(dir(solvable)))
 def test_what_the_examples_make(name):
     for value in made_by_the_examples(name):
-        if inspect.ismodule(value) or isinstance(value, dict) and "__name__" in value:
+        if inspect.ismodule(value) or (isinstance(value, dict) and "__name__" in value):
             continue
         again = pickle.loads(pickle.dumps(value))
         assert same(again, value) and type(again) is type(value), type(value)
