@@ -234,8 +234,10 @@ def _print_scheduled(
     output.print_table(("steps", "excess loss", "±", "training loss"), rows)
     if result.exceeded is not None:
         print(
-            f"Training diverges: step {result.exceeded} is the first with a loss above "
-            f"{result.bound:.4g}."
+            output.paragraph(
+                f"Training diverges: step {result.exceeded} is the first with a loss above "
+                f"{result.bound:.4g}."
+            )
         )
     if simulated is not None:
         _print_runs(arguments, simulated)
@@ -340,11 +342,15 @@ def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     output.print_table((time, "excess loss", "±", "training loss", "±"), rows)
     if result.diverges:
         print(
-            f"The step size is above the critical one, {float(result.critical_step):.6g} (edge of "
-            "the mean field): training diverges."
+            output.paragraph(
+                f"The step size is above the critical one, {float(result.critical_step):.6g} (edge "
+                "of the mean field): training diverges."
+            )
         )
     elif math.isfinite(result.critical_step):
         print(
-            f"Critical step size {float(result.critical_step):.6g} (edge of the mean field): "
-            "large models diverge above it; finite ones may somewhat below."
+            output.paragraph(
+                f"Critical step size {float(result.critical_step):.6g} (edge of the mean field): "
+                "large models diverge above it; finite ones may somewhat below."
+            )
         )

@@ -35,7 +35,7 @@ from . import options as types
 SIMULATION = (
     "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
     "solvable.validation.entry_laws", "solvable.analytic.learners",
-    "solvable.analytic.training_rule",
+    "solvable.analytic.training_rule", "solvable.analytic.stochastic_rules",
     "solvable.validation.stochastic", "solvable.validation.training",
     "solvable.validation.experiments.spectra",
 )  # fmt: skip

@@ -97,7 +97,7 @@ def _print_table(
 ) -> None:  # fmt: skip
     rows = [(_MEANING[name], output.decimal(x, digits)) for name, x in quantities.items()]
     output.print_table(("quantity", "value"), rows)
-    print(regime(spectrum, arguments, result))
+    print(output.paragraph(regime(spectrum, arguments, result)))
     if result.certain_digits is not None:
         print(f"{digits} digits shown; {result.certain_digits} are certain.")
 

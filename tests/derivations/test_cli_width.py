@@ -37,6 +37,8 @@ def printed(capsys, *command):
     ("dynamics", *CURVE, "--times", "1,1000", "--digits", "30"),
     ("allocate", "--budget", "1e12", "--alpha", "1/2"),
     ("allocate", "--budget", "1e9", "--a", "3/2", "--b", "5/4"), ("list",), ("check", "--list"),
+    ("loss", *LOSS[:2], "--features", "100", "--samples", "100", "--latent", "inf"),
+    ("limit", "static-loss", "--regime", "N<<T", *LOSS[:6]), ("show", "ridge-regression"),
     RESOLVENT,
 ])  # fmt: skip
 def test_nothing_is_wider(capsys, command):
