@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.prose import segments
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
@@ -66,9 +67,8 @@ def new_figure(width: float = COLUMN, height: float | None = None) -> tuple[Any,
 def tick_logarithms(axis: Any) -> None:
     """Labels of a logarithmic axis, all of one kind.
 
-    Powers of ten where the axis spans two decades or more; else plain numbers 1, 2, 5, 10, … (3
-    too on less than a decade), or all as multiples of one power where they are very large or
-    small.
+    Powers of ten where the axis spans two decades or more; else 1, 2, 5, 10, … (3 too on less than
+    a decade), as plain numbers, or all with powers of ten where some are very large or small.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, NullFormatter
 
@@ -79,16 +79,19 @@ def tick_logarithms(axis: Any) -> None:
     if math.log10(high / low) >= 2:
         axis.set_major_formatter(LogFormatterMathtext())
         return
-    mantissas = (1, 2, 5) if high / low > 6 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    spans = (12, (1, 3)) if not -3 <= math.log10(low) <= 4 else (6, (1, 2, 5))
+    mantissas = spans[1] if high / low > spans[0] else (1, 1.5, 2, 3, 4, 6, 8)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [m * 10.0**e for e in exponents for m in mantissas if low <= m * 10.0**e <= high]
-    power = math.floor(math.log10(low))
-    plain = -3 <= power <= 3
+    plain = math.log10(low) >= -3 and math.log10(high) <= 5
 
     def label(value: float, position: int | None = None) -> str:
         if plain:
             return f"${value:g}$"
-        return rf"${value / 10.0**power:g}\times 10^{{{power}}}$"
+        power = math.floor(math.log10(value) + 1e-9)
+        mantissa = f"{value / 10.0**power:g}"
+        times = "" if mantissa == "1" else rf"{mantissa}\times "
+        return rf"${times}10^{{{power}}}$"
 
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(label))
@@ -101,21 +104,36 @@ def finish(axes: Any) -> None:
     axes.grid(True, which="major", linewidth=0.3, alpha=0.4)
 
 
-def up_to_poles(x: Any, y: Any, jump: float = 3.0) -> tuple[Any, Any]:
-    """A curve cut where it has a pole, for an axis on which it leaves the picture on both sides.
+def up_to_poles(
+    x: Any, y: Any, height: float = math.nan, jump: float = 3.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """A curve whose poles have this height: beyond the picture, so that they are drawn as poles.
 
     A pole is a place where the values are not finite, or where the curve rises by more than a
-    factor ``jump`` towards it from both sides within two points.
+    factor ``jump`` towards it from both sides within two points. By default it is cut there.
     """
     x, y = (np.array(values, float) for values in (x, y))
-    y[~np.isfinite(y)] = np.nan
-    if len(y) < 5:
-        return x, y
-    middle, left, right = y[2:-2], y[:-4], y[4:]
-    with np.errstate(invalid="ignore"):
-        poles = 2 + np.flatnonzero((middle > jump * left) & (middle > jump * right))
-    y[poles] = np.nan
+    poles = ~np.isfinite(y)
+    if len(y) >= 5:
+        middle, left, right = y[2:-2], y[:-4], y[4:]
+        with np.errstate(invalid="ignore"):
+            poles[2:-2] |= (middle > jump * left) & (middle > jump * right)
+    y[poles] = height
     return x, y
+
+
+def mathematics(text: str) -> str:
+    """Text for a label, its mathematics in dollars (as it is where it has dollars already)."""
+    if "$" in text:
+        return text
+    code = "".join(f"${piece}$" if formula else piece for formula, piece in segments(text))
+    for command, shown in _SHOWN.items():
+        code = code.replace(command, shown)
+    return code
+
+
+#: commands that matplotlib does not know, and what it knows
+_SHOWN = {r"\tfrac12": r"\frac{1}{2}", r"\tfrac14": r"\frac{1}{4}", r"\operatorname{": r"\mathrm{"}
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

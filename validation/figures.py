@@ -1,16 +1,12 @@
-"""Figures of experiments: theory lines, simulated points with error bars, and a caption.
+"""Figures of experiments: theory lines and simulated points with error bars.
 
-Legible in print and without colour: the palette is that of Okabe and Ito, which readers with any
-common colour vision can tell apart, and every series has its own marker and line style as well.
-The caption states claim, parameters, seeds and verdict, and is part of the picture. The backend
-is Agg: no display is needed, and the user's matplotlib state is left alone.
+The picture holds what is drawn and no more. The caption (claim, parameters, seeds, verdict, source)
+stands beside it as LaTeX, the data as csv; the picture itself is PDF for print, SVG and PNG.
 """
 
 from __future__ import annotations
 
-import math
 import tempfile
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,75 +14,55 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.prose import escape
 
+from . import figure_style as style
 from .experiments.evaluate import CurveEvidence, Evidence
 from .experiments.experiment import Guide
-from .writing import replacing
+from .figure_style import COLOURS, FORMATS, MARKERS, STYLES
+from .writing import replacing, write_text
 
-# Okabe & Ito's palette without its yellow, which is too light for lines on white paper
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-STYLES: tuple[Any, ...] = (
-    "-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)),
-    (0, (2, 2)), (0, (10, 1)),
-)  # fmt: skip
-WIDTH = 6.4  # inches
-PLOT_HEIGHT = 4.2
-CAPTION_SIZE = 7.5
-CAPTION_COLUMNS = 112
-LINE_HEIGHT = 0.145  # inches
-FORMATS = ("png", "svg")
-FAR = 5.0  # times beyond the tested points, where untested ones are left out of the picture
 GUIDE_STYLES = ((0, (2, 2)), (0, (6, 2, 1, 2)))
 LEGEND_COLUMN = 7  # entries in one column of the legend
-STYLE: dict[Any, Any] = {
-    "font.size": 9, "axes.labelsize": 10, "legend.fontsize": 7.5, "axes.titlesize": 10,
-    "xtick.direction": "in", "ytick.direction": "in", "svg.hashsalt": "solvable",
-    "svg.fonttype": "path", "mathtext.fontset": "dejavusans",
-}  # fmt: skip
+UNSURE = 0.5  # relative error of a point beyond which it does not set the scale: beside a pole
 
 
 def caption(evidence: Evidence) -> str:
-    """Claim, parameters, seeds, verdict and source, as lines of text."""
+    """Claim, parameters, seeds, verdict and source, a paragraph each."""
     experiment, (least, most) = evidence.experiment, evidence.seeds
     seeds = f"{least}" if least == most else f"{least} to {most}"
-    parts = (
+    return "\n".join((
         experiment.claim,
         f"Lines: theory; points: simulation, mean ± 2 standard errors (hollow: not tested). "
         f"{evidence.parameters}; {seeds} repetitions per point, root seed {evidence.root_seed}, "
         f"scale {evidence.scale:g} of the source.",
         f"Verdict: {evidence.outcome}. {evidence.message}.",
         f"Source: {experiment.source}.",
-    )
-    kept = (part.replace(" = ", "\u00a0=\u00a0") for part in parts)  # not broken between lines
-    return "\n".join(textwrap.fill(part, CAPTION_COLUMNS) for part in kept)
+    ))  # fmt: skip
 
 
-def draw(evidence: Evidence) -> Any:
-    """The matplotlib figure of an experiment."""
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "figure",
-            evidence.experiment.name,
-            "the extra 'figures' to be installed (pip install 'solvable[figures]')",
-        ) from error
-    text = caption(evidence)
-    below = LINE_HEIGHT * (text.count("\n") + 2)
-    height = PLOT_HEIGHT + below
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height))
-        FigureCanvasAgg(figure)
-        box = (0.135, (below + 0.5) / height, 0.845, (PLOT_HEIGHT - 0.85) / height)
-        axes = figure.add_axes(box)
+def data(evidence: Evidence) -> str:
+    """Simulated points and theory lines as csv."""
+    rows: list[tuple[Any, ...]] = []
+    for series in evidence.series:
+        for p in series.points:
+            tested = "no" if p.limit is None else "yes"
+            error = 2 * p.simulated.error
+            rows.append((series.label, "point", p.x, p.theory, p.simulated.mean, error, tested))
+        if series.line is not None:
+            rows += [(series.label, "line", float(x), float(y), "", "", "")
+                     for x, y in zip(*series.line)]  # fmt: skip
+    columns = ("series", "kind", "x", "theory", "simulation", "two standard errors", "tested")
+    return style.as_csv(columns, rows)
+
+
+def draw(evidence: Evidence, width: float = style.PAGE) -> Any:
+    """The matplotlib figure of an experiment, as wide as a page or a column."""
+    import matplotlib
+
+    with matplotlib.rc_context(style.STYLE):
+        figure, axes = style.new_figure(width, width / 1.6)
         _plot(axes, evidence)
-        figure.text(
-            0.02, (below - 0.06) / height, text, fontsize=CAPTION_SIZE, va="top", ha="left",
-            parse_math=False,
-        )  # fmt: skip
     return figure
 
 
@@ -99,49 +75,19 @@ def _plot(axes: Any, evidence: Evidence) -> None:
         order = labels.index(guide.label) if guide.label in labels else 0
         _guide(axes, guide, GUIDE_STYLES[order % len(GUIDE_STYLES)])
     shown = [series for series in evidence.series if series.shown]
+    limits = _limits(evidence)
     for index, series in enumerate(shown):
-        _series(axes, series, index, experiment.axes.y_scale)
-    axes.set_xlabel(experiment.axes.x)
-    axes.set_ylabel(experiment.axes.y)
-    axes.set_title(experiment.title, loc="left")
-    axes.set_ylim(*_limits(evidence))
-    for axis in (axes.xaxis, axes.yaxis):
-        _label_minor_ticks(axis)
-    axes.grid(True, which="major", linewidth=0.3, alpha=0.5)
+        _series(axes, series, index, experiment.axes.y_scale, limits[1])
+    axes.set_xlabel(style.mathematics(experiment.axes.x))
+    axes.set_ylabel(style.mathematics(experiment.axes.y))
+    axes.set_ylim(*limits)
+    style.finish(axes)
     entries = len(axes.get_legend_handles_labels()[1])
-    axes.legend(
-        frameon=True, framealpha=0.85, edgecolor="none", handlelength=3.4, borderpad=0.2,
-        ncols=1 + (entries - 1) // LEGEND_COLUMN, columnspacing=1.0, loc="best",
-    )  # fmt: skip
+    axes.legend(ncols=1 + (entries - 1) // LEGEND_COLUMN, columnspacing=1.0, loc="best")
 
 
-def _label_minor_ticks(axis: Any) -> None:
-    """On a logarithmic axis of less than two decades, 2 and 5 times the powers of ten.
-
-    On one of less than 0.8 decades, 3, 4, 6 and 8 times as well.
-    """
-    from matplotlib.ticker import FuncFormatter
-
-    if axis.get_scale() != "log":
-        return
-    low, high = axis.get_view_interval()
-    decades = np.log10(high / low)
-    labelled = () if decades >= 2 else (2, 5) if decades >= 0.8 else (2, 3, 4, 5, 6, 8)
-
-    def label(value: float, position: int | None = None) -> str:
-        exponent = math.floor(math.log10(value) + 1e-9)
-        mantissa = round(value / 10.0**exponent)
-        if mantissa not in labelled:
-            return ""
-        if -2 <= exponent <= 3:
-            return f"{mantissa * 10.0**exponent:g}"
-        return rf"${mantissa}\times 10^{{{exponent}}}$"
-
-    axis.set_minor_formatter(FuncFormatter(label))
-
-
-def _series(axes: Any, series: CurveEvidence, index: int, scale: str) -> None:
-    """Line, error bars, and the untested points hollow."""
+def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float) -> None:
+    """Line, error bars, and the untested points hollow; a pole of the line leaves the picture."""
     k = index % len(COLOURS)
     colour, marker = COLOURS[k], MARKERS[k]
     x = np.array([point.x for point in series.points])
@@ -151,7 +97,7 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str) -> None:
     visible = np.isfinite(y) & ((y > 0) | (scale == "linear"))
     if scale == "log":  # a bar that reaches zero ends at the edge of the picture
         error = np.minimum(error, 0.999 * np.abs(y))
-    common = {"color": colour, "markersize": 4.5, "capsize": 2, "elinewidth": 0.8, "linestyle": ""}
+    common = {"color": colour, "markersize": 3.5, "capsize": 2, "elinewidth": 0.8, "linestyle": ""}
     for chosen, face in ((visible & tested, colour), (visible & ~tested, "white")):
         if chosen.any():
             axes.errorbar(
@@ -159,47 +105,45 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str) -> None:
                 zorder=3, **common,
             )  # fmt: skip
     if series.line is not None:
-        line_x, line_y = (np.asarray(part, float) for part in series.line)
+        line_x, line_y = style.up_to_poles(*series.line, height=1e6 * abs(top))
         good = np.isfinite(line_y) & ((line_y > 0) | (scale == "linear"))
         axes.plot(
             line_x[good], line_y[good], color=colour, linestyle=STYLES[k], linewidth=1.1, zorder=2
         )
-    style = STYLES[k] if series.line is not None else ""
-    axes.plot([], [], color=colour, marker=marker, markersize=4.5, linestyle=style, linewidth=1.1,
-              label=series.label)  # fmt: skip
+    dashes = STYLES[k] if series.line is not None else ""
+    axes.plot([], [], color=colour, marker=marker, markersize=3.5, linestyle=dashes,
+              label=style.mathematics(series.label))  # fmt: skip
 
 
-def _guide(axes: Any, guide: Guide, style: Any) -> None:
-    label = guide.label or None
+def _guide(axes: Any, guide: Guide, dashes: Any) -> None:
+    label = style.mathematics(guide.label) or None
     if guide.kind == "vertical":
         axes.axvline(guide.x, color="#555555", linewidth=0.8, linestyle=":", zorder=1)
         axes.annotate(
-            guide.label, (guide.x, 0.985), xycoords=("data", "axes fraction"), fontsize=7,
+            label or "", (guide.x, 0.985), xycoords=("data", "axes fraction"), fontsize=6.5,
             rotation=90, ha="right", va="top", color="#333333", zorder=4,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
         )  # fmt: skip
     elif guide.kind == "star":
-        axes.plot([guide.x], [guide.y], marker="*", markersize=13, color="black", linestyle="",
+        axes.plot([guide.x], [guide.y], marker="*", markersize=10, color="black", linestyle="",
                   markeredgecolor="white", label=label, zorder=5)  # fmt: skip
     else:
-        axes.plot(guide.x, guide.y, color="#555555", linewidth=0.9, linestyle=style,
+        axes.plot(guide.x, guide.y, color="#555555", linewidth=0.9, linestyle=dashes,
                   label=label, zorder=1)  # fmt: skip
 
 
 def _limits(evidence: Evidence) -> tuple[float, float]:
-    """Range of the ordinate: the tested points, and others that are not far from them.
+    """Range of the ordinate: the tested points, and others whose mean is known well.
 
-    Poles and zeros of theory, and points next to them, would otherwise set the scale.
+    Poles and zeros of theory, and the noisy points next to them, would otherwise set the scale.
     """
     logarithmic = evidence.experiment.axes.y_scale == "log"
     points = [p for s in evidence.series if s.shown for p in s.points]
     points = [p for p in points if np.isfinite(p.simulated.mean)]
     points = [p for p in points if p.simulated.mean > 0 or not logarithmic]
-    tested = [p.simulated.mean for p in points if p.limit is not None]
-    low, high = (min(tested), max(tested)) if tested else (-math.inf, math.inf)
-    means = np.array(tested + [
+    means = np.array([
         p.simulated.mean for p in points
-        if math.isnan(p.theory) or low / FAR < p.simulated.mean < high * FAR
+        if p.limit is not None or 2 * p.simulated.error < UNSURE * abs(p.simulated.mean)
     ])  # fmt: skip
     if not len(means):
         return (0.1, 1.0)
@@ -223,15 +167,27 @@ def prepare(folder: str | Path) -> Path:
     return folder
 
 
-def save(evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write NAME.png and NAME.svg to the folder, which is made when it is missing."""
-    folder, figure, paths = prepare(folder), draw(evidence), []
+def save(
+    evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS,
+    width: float = style.PAGE,
+) -> list[Path]:  # fmt: skip
+    """Write NAME.pdf, .svg, .png, its caption NAME.tex and its data NAME.csv to the folder.
+
+    The folder is made when it is missing.
+    """
+    folder, figure, paths = prepare(folder), draw(evidence, width), []
     import matplotlib
 
+    name = evidence.experiment.name
     for kind in formats:
-        path = folder / f"{evidence.experiment.name}.{kind}"
-        undated = {"Date": None} if kind == "svg" else None
-        with matplotlib.rc_context(STYLE), replacing(path, "--to") as beside:
-            figure.savefig(beside, dpi=200, metadata=undated)
+        path = folder / f"{name}.{kind}"
+        with matplotlib.rc_context(style.STYLE), replacing(path, "--to") as beside:
+            style.write_picture(figure, beside, kind)
+        paths.append(path)
+    for path, text in (
+        (folder / f"{name}.tex", escape(caption(evidence)) + "\n"),
+        (folder / f"{name}.csv", data(evidence)),
+    ):
+        write_text(path, text, "--to")
         paths.append(path)
     return paths

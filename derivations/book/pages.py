@@ -11,12 +11,12 @@ from importlib import resources
 from typing import Any
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.prose import segments
 from solvable.validation.report import versions
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import referring
 from ..export.display import arranged
-from ..export.prose import segments
 from ..export.symbol_table import CONVENTIONS, meanings
 from .assembly import Book
 from .chapters import INTRODUCTION

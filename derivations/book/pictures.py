@@ -21,7 +21,6 @@ from solvable.validation import figure_style as style
 
 from ..checks import Verdict
 from ..derivation import Derivation
-from ..export.prose import segments
 
 LINE, DASHED, POINTS = "line", "dashed", "points"
 MOST = 4  # curves from checks in one picture
@@ -60,15 +59,6 @@ class Picture:
         return style.as_csv(("curve", self.x, self.y, "error"), rows)
 
 
-def typeset(text: str) -> str:
-    """Text with its mathematics in dollars, as matplotlib reads it."""
-    pieces = (f"${p}$" if formula else p for formula, p in segments(text))
-    plain = (
-        "".join(pieces).replace(r"\tfrac12", r"\frac{1}{2}").replace(r"\operatorname{", r"\mathrm{")
-    )
-    return plain.replace(r"\tfrac14", r"\frac{1}{4}")
-
-
 def draw(picture: Picture) -> Any:
     """The matplotlib figure, a column wide."""
     import matplotlib
@@ -79,7 +69,7 @@ def draw(picture: Picture) -> Any:
         axes.set_yscale(picture.scales[1])
         for index, curve in enumerate(picture.curves):
             k = index % len(style.COLOURS)
-            colour, label = style.COLOURS[k], typeset(curve.label)
+            colour, label = style.COLOURS[k], style.mathematics(curve.label)
             if curve.kind == POINTS:
                 axes.errorbar(curve.x, curve.y, curve.error, color=colour, marker=style.MARKERS[k],
                               linestyle="", markersize=3.5, capsize=2, label=label)  # fmt: skip
@@ -87,12 +77,13 @@ def draw(picture: Picture) -> Any:
                 axes.plot(curve.x, curve.y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.9,
                           label=label)  # fmt: skip
             else:
-                x, y = style.up_to_poles(curve.x, curve.y)
+                high = 1e6 * picture.limits[1] if picture.limits else math.nan
+                x, y = style.up_to_poles(curve.x, curve.y, high)
                 axes.plot(x, y, color=colour, linestyle=style.STYLES[k], label=label)
         for x in picture.lines:
             axes.axvline(x, color=style.GREY, linewidth=0.6, linestyle=":")
-        axes.set_xlabel(typeset(picture.x))
-        axes.set_ylabel(typeset(picture.y))
+        axes.set_xlabel(style.mathematics(picture.x))
+        axes.set_ylabel(style.mathematics(picture.y))
         if picture.limits:
             axes.set_ylim(*picture.limits)
         style.finish(axes)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.prose import escape, words
 from solvable.validation.writing import replacing, write_text
 
 from ..bibliography import PAPERS
 from ..derivation import referring
 from ..export.display import labelled
-from ..export.prose import escape, words
 from ..export.symbol_table import CONVENTIONS, meanings
 from .assembly import Book
 from .chapters import INTRODUCTION

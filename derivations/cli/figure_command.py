@@ -1,6 +1,7 @@
 """`solvable figure`: draw the figures of experiments.
 
-Simulate experiments and draw theory, simulation and verdict as NAME.png and NAME.svg.
+Simulate experiments and draw theory and simulation as NAME.pdf, NAME.svg and NAME.png, with a
+caption (NAME.tex, which states the verdict) and the data (NAME.csv) beside them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable figure`."""
     experiments.add_options(parser)
     parser.add_argument("--to", required=True, metavar="DIR", help="folder, made when missing")
+    parser.add_argument("--column", action="store_true", help="a column wide (86 mm, not 178 mm)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and draw; exit status 0 whatever the verdicts, which the captions state."""
+    from solvable.validation.figure_style import COLUMN, PAGE
     from solvable.validation.figures import prepare, save
 
     for name in arguments.names:
@@ -36,6 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         simulate = experiments.experiment_runner(arguments, executor, store)
         for name in names:
             evidence = simulate(name)
-            paths = save(evidence, arguments.to)
+            paths = save(evidence, arguments.to, width=COLUMN if arguments.column else PAGE)
             print(f"{evidence.outcome:9}  " + "  ".join(str(path) for path in paths), flush=True)
     return 0

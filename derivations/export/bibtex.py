@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from solvable.analytic.prose import words
+
 from ..bibliography import PAPERS, Paper
 from ..derivation import Derivation
-from .prose import words
 
 
 def sources(derivations: Iterable[Derivation]) -> list[str]:

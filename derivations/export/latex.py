@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from solvable.analytic.prose import escape, words
 from solvable.analytic.typesetting import latex
 
 from ..bibliography import PAPERS, Reference, cite
@@ -21,7 +22,6 @@ from ..derivation import Derivation, Step, referring
 from ..relations import Relation
 from .bibtex import sources
 from .display import Display, labelled
-from .prose import escape, words
 from .symbol_table import CONVENTIONS, table
 
 #: macros by the code that they replace; a preamble file defines them unless the paper has its own

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
+from solvable.analytic import prose
 from solvable.analytic.notation import MEANINGS
 from solvable.analytic.typesetting import latex
 
 from ..derivation import Derivation
-from . import prose
 from .renaming import symbols
 
 #: what is written and not a letter

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.prose import escape
+from solvable.analytic.prose import symbols as symbols_of
 from solvable.analytic.typesetting import as_mathematics, math
 from solvable.derivations import catalogue
 from solvable.derivations.cli import main
@@ -25,8 +27,6 @@ from solvable.derivations.export import (
     sources,
 )
 from solvable.derivations.export.display import display
-from solvable.derivations.export.prose import escape
-from solvable.derivations.export.prose import symbols as symbols_of
 
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 SOME = ("ridgeless-loss", "breakdown", "resolvent")

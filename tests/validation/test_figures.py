@@ -28,19 +28,25 @@ def assert_nothing_is_clipped_or_covered(figure):
     drawn = figure.get_tightbbox(renderer)
     assert drawn.x0 >= 0 and drawn.y0 >= 0, f"clipped at the left or below: {drawn}"
     assert drawn.x1 <= width and drawn.y1 <= height, f"clipped at the right or above: {drawn}"
-    parts = [axes._left_title, axes.xaxis.label, axes.yaxis.label, *figure.texts]
+    parts = [axes.xaxis.label, axes.yaxis.label, *figure.texts]
     boxes = [part.get_window_extent(renderer) for part in parts]
     for i, first in enumerate(boxes):
         for second in boxes[i + 1 :]:
             assert not first.overlaps(second), "two texts overlap"
 
 
-def test_png_and_svg_are_written_with_caption(evidence, tmp_path):
-    png, svg = save(evidence, tmp_path / "new" / "folder")
+def test_picture_caption_and_data_are_written(evidence, tmp_path):
+    written = save(evidence, tmp_path / "new" / "folder")
+    assert [path.suffix for path in written] == [".pdf", ".svg", ".png", ".tex", ".csv"]
+    pdf, svg, png, caption_file, table = written
     assert png.read_bytes().startswith(b"\x89PNG") and png.name == "synthetic-true.png"
-    text = svg.read_text()
-    assert "Verdict: pass." in text and "40 repetitions" in text
-    assert "<script>" not in text and "&lt;script&gt;" in text
+    assert pdf.read_bytes().startswith(b"%PDF")
+    text = caption_file.read_text()
+    assert "Verdict: pass." in text and "40 repetitions" in text and "<script>" not in text
+    assert "Verdict" not in svg.read_text(), "the caption is no part of the picture"
+    rows = table.read_text().splitlines()
+    assert rows[0].startswith("series,kind,x") and len(rows) > 8
+    assert "<script>" not in svg.read_text()
 
 
 def test_the_same_evidence_gives_the_same_bytes(evidence, tmp_path):

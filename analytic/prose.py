@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from solvable.analytic.typesetting import GREEK, SYMBOLS, command, math, script
+from .typesetting import GREEK, SYMBOLS, command, math, script
 
 _TEXT = {
     "“": "``", "”": "''", "’": "'", "‘": "`", "–": "--", "—": "---", "…": r"\dots{}",
