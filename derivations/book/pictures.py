@@ -80,8 +80,8 @@ def draw(picture: Picture) -> Any:
                 high = 1e6 * picture.limits[1] if picture.limits else math.nan
                 x, y = style.up_to_poles(curve.x, curve.y, high)
                 axes.plot(x, y, color=colour, linestyle=style.STYLES[k], label=label)
-        for x in picture.lines:
-            axes.axvline(x, color=style.GREY, linewidth=0.6, linestyle=":")
+        for pole in picture.lines:
+            axes.axvline(pole, color=style.GREY, linewidth=0.6, linestyle=":")
         axes.set_xlabel(style.mathematics(picture.x))
         axes.set_ylabel(style.mathematics(picture.y))
         if picture.limits:

@@ -86,7 +86,8 @@ def test_figures_are_written(synthetic_only, tmp_path, capsys):
     to = tmp_path / "pictures"
     assert run("figure", "synthetic-wrong", "--to", to, "--workers", 1) == 0
     assert capsys.readouterr().out.startswith("fail")
-    assert {path.name for path in to.iterdir()} == {"synthetic-wrong.png", "synthetic-wrong.svg"}
+    suffixes = ("pdf", "svg", "png", "tex", "csv")
+    assert {path.name for path in to.iterdir()} == {f"synthetic-wrong.{s}" for s in suffixes}
     xml.etree.ElementTree.parse(to / "synthetic-wrong.svg")
 
 
