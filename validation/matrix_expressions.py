@@ -90,6 +90,10 @@ _SCALARS: dict[str, dict[str, complex]] = {
     "minimum-norm-loss": {},
     "fractional-moment": {},
     "heat-kernel": {"s": 2.0},
+    "rotation-plus-transpose": {"z": 3.0},
+    "kesten-mckay": {"z": 5.0},
+    "random-regular-graph": {"z": 5.0},
+    "unitary-sum": {"z": 7.0},
     "semicircle": {"z": 3.0, "sigma": 1.0},
     "deformed-wigner": {"z": 3.0, "sigma": 1.0},
     "wishart-plus-wigner": {"z": 3.0, "sigma": 1.0},
@@ -137,6 +141,20 @@ class SizeScaling:
         return f"{self.judgement.message}; {self.slopes}"
 
 
+def rotation(
+    size: int, complex_entries: bool, permutation: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """A uniformly random permutation, unitary or orthogonal matrix."""
+    if permutation:
+        return np.eye(size)[rng.permutation(size)]
+    gauss = rng.standard_normal((size, size))
+    if complex_entries:
+        gauss = gauss + 1j * rng.standard_normal((size, size))
+    q, r = np.linalg.qr(gauss)
+    diagonal = np.diag(r)
+    return q * (diagonal / np.abs(diagonal))
+
+
 def draw_matrices(
     model: MatrixModel,
     dimensions: Mapping[sp.Symbol, int],
@@ -147,6 +165,9 @@ def draw_matrices(
     drawn = {}
     for name, record in sorted(model.random.items()):
         rows, columns = (int(sp.sympify(d).subs(dimensions)) for d in record.symbol.shape)
+        if record.rotation:
+            drawn[name] = rotation(rows, record.complex_entries, name in model.permutations, rng)
+            continue
         variance = complex(sp.N(record.variance.subs({**dimensions, **scalars})))
         matrix = rng.standard_normal((rows, columns)) * np.sqrt(variance.real)
         if record.complex_entries:

@@ -15,6 +15,7 @@ import sympy as sp
 
 from ..errors import InputError, OutsideTheoryError
 from .dyson import self_energy
+from .followed_root import followed_root
 from .physical_root import Components, PhysicalRoot, newton
 from .reduced_problem import ReducedProblem, needed_unknowns
 from .tape import number
@@ -82,6 +83,8 @@ def physical_root(
     ``quick`` proposes by iteration alone.
     """
     parts = components_at(equations, flat, given)
+    if equations.model.has_rotations:
+        return parts, followed_root(equations, flat, given, parts.numbers.points)
     return parts, parts.solve(start, quick)
 
 

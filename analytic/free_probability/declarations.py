@@ -7,6 +7,7 @@ A `MatrixModel` holds the declarations of every matrix that may appear in an exp
 * ``symmetric(W, m, v)``: a symmetric Gaussian (Wigner) matrix, E W_ij² = v off the diagonal;
 * both with ``complex_entries=True``: E |X_ij|² = v, E X_ij² = 0, and W Hermitian. The transpose
   of an expression then means its adjoint, in which scalars are not conjugated;
+* ``haar(O, m)``: a uniformly random orthogonal (unitary) matrix, or a permutation;
 * ``deterministic(L, m)``: a symmetric matrix with non-negative eigenvalues, of which
   √L may be used as ``L**(1/2)``; ``deterministic(A, m, n)`` any rectangular matrix, m ≠ n.
 
@@ -80,6 +81,7 @@ class RandomMatrix:
     variance: sp.Expr
     symmetric: bool
     complex_entries: bool = False
+    rotation: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class MatrixModel:
         self.random: dict[str, RandomMatrix] = {}
         self.fixed: dict[str, DeterministicMatrix] = {}
         self._family: dict[str, str] = {}
+        self.permutations: set[str] = set()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MatrixModel) and vars(self) == vars(other)
@@ -143,6 +146,30 @@ class MatrixModel:
         self.random[name] = RandomMatrix(symbol, value, True, complex_entries)
         return symbol
 
+    def haar(
+        self, name: str, size: Any, *, complex_entries: bool = False, permutation: bool = False
+    ) -> sp.MatrixSymbol:
+        """Declare a uniformly random orthogonal (unitary) matrix; its inverse is its transpose.
+
+        A random ``permutation`` has the same limit beside random matrices; beside deterministic
+        ones it has not, and is refused: it maps diagonal matrices to diagonal ones.
+        """
+        symbol = self._new(name, size, size)
+        if permutation and any(r.symbol.rows == symbol.rows for r in self.fixed.values()):
+            raise OutsideTheoryError(
+                f"{name}: a permutation is not free from a deterministic matrix of its size (it "
+                "maps diagonal matrices to diagonal ones): declare a Haar matrix"
+            )
+        variance = sp.S.One / symbol.rows
+        self.random[name] = RandomMatrix(symbol, variance, False, complex_entries, True)
+        self.permutations |= {name} if permutation else set()
+        return symbol
+
+    @property
+    def has_rotations(self) -> bool:
+        """Whether a Haar matrix or a permutation is declared."""
+        return any(record.rotation for record in self.random.values())
+
     def deterministic(self, name: str, rows: Any, columns: Any = None) -> sp.MatrixSymbol:
         """Declare a fixed matrix: symmetric and ≥ 0 if one dimension is given, else rectangular.
 
@@ -156,6 +183,12 @@ class MatrixModel:
             )
             raise InputError("deterministic", f"{name}:{rows},{columns}", allowed)
         symbol = self._new(name, rows, rows if columns is None else columns)
+        for permutation in sorted(self.permutations):
+            if self.random[permutation].symbol.rows in symbol.shape:
+                raise OutsideTheoryError(
+                    f"{permutation}: a permutation is not free from a deterministic matrix of its "
+                    "size: declare a Haar matrix"
+                )
         letters = {record.letter for record in self.fixed.values()}
         plain = name in ("L", "Lambda") and "lambda" not in letters
         letter = "lambda" if plain else f"lambda_{name}"
@@ -172,6 +205,7 @@ class MatrixModel:
         stem = next(s for s in stems if not any(name.startswith(s) for name in spelled))
         other = MatrixModel()
         other.random, other._family = dict(self.random), dict(self._family)
+        other.permutations = set(self.permutations)
         for name, record in self.fixed.items():
             letter = record.letter.replace("lambda", stem, 1)
             other.fixed[name] = replace(record, letter=letter)

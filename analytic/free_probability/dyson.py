@@ -15,6 +15,14 @@ and the deterministic factors stay inside the trace in their order. Taking the t
 blocks of (F − Σ)^{-1} closes the system: one equation per unknown u, each with the trace it
 stands for.
 
+A Haar matrix O, E |O_ij|² = 1/n, has besides its pairings the free cumulants (−1)^{k−1} C_{k−1} of
+alternating words (O Oᵀ)^k, C the Catalan numbers. With the matrices of traces U_ab between a term
+a with O and a term b with Oᵀ, V_ba between b and a, their coefficients c, and W = cVcU, they are
+
+    Σ_ab ∝ (U Φ)_ab,     Σ_ba ∝ (Φ c V c)_ba,     Φ = Σ_k (−1)^k C_k W^k = 1 − W Φ²,     (rotation)
+
+one weight Φ_bb' more for each pair of terms with Oᵀ, closed by polynomial equations.
+
 Only blocks that can be non-zero are kept: the support of G is the least one that contains the
 support of F^{-1} and is closed under G ↦ (F − Σ(G))^{-1}; this selects the solution that is a
 power series in the variances, the one that decays as 1/z. Since it is block triangular where the
@@ -24,8 +32,8 @@ two-point ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -60,14 +68,26 @@ class Pairing:
     left: Word
     unknown: Unknown
     right: Word
+    strength: sp.Expr | None = None
+
+    @property
+    def factor(self) -> sp.Expr:
+        """u, or for rotations the sum over all alternating cumulants that begin and end here."""
+        return self.unknown.symbol if self.strength is None else self.strength
 
 
 @dataclass(frozen=True)
 class SelfEnergy:
-    """The unknowns and the pairings that they enter."""
+    """The unknowns, the pairings that they enter, and the equations of the weights Φ."""
 
     unknowns: list[Unknown]
     pairings: list[Pairing]
+    weights: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
+
+    def symbols(self, merged: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Symbol]:
+        """All unknowns that are not merged."""
+        every = [*(u.symbol for u in self.unknowns), *self.weights]
+        return [symbol for symbol in every if symbol not in merged]
 
 
 def _random_terms(pencil: Pencil) -> Iterator[tuple[int, int, Any, sp.Expr]]:
@@ -159,8 +179,77 @@ def _contract(pencil: Pencil, support: Support) -> SelfEnergy:
             if key not in unknowns:
                 symbol = Internal(f"{stem}_{len(unknowns) + 1}")
                 unknowns[key] = Unknown(symbol, letter.name, record.variance, (j, k), right, left2)
-            pairings.append(Pairing((i, m), first * second, left, unknowns[key], right2))
-    return SelfEnergy(list(unknowns.values()), pairings)
+            if not record.rotation:
+                pairings.append(Pairing((i, m), first * second, left, unknowns[key], right2))
+    weights: dict[sp.Symbol, sp.Expr] = {}
+    for name in sorted({t[2][1].name for t in terms if pencil.model.random[t[2][1].name].rotation}):
+        own = [t for t in terms if t[2][1].name == name]
+        found, more = rotation_pairings(own, unknowns, stem, len(unknowns) + len(weights))
+        pairings += found
+        weights |= more
+    return SelfEnergy(list(unknowns.values()), pairings, weights)
+
+
+def rotation_pairings(
+    terms: list[Any], unknowns: Mapping[Any, Unknown], stem: str, count: int
+) -> tuple[list[Pairing], dict[sp.Symbol, sp.Expr]]:
+    """The contributions of one Haar matrix, and the equations of its weights Φ."""
+    plain = [t for t in terms if not t[2][1].transposed]
+    turned = [t for t in terms if t[2][1].transposed]
+
+    def between(first: Any, second: Any) -> Unknown | None:
+        (_, j, (_, letter, right), _), (k, _, (left, _, _), _) = first, second
+        return unknowns.get((letter.name, j, k, right, left))
+
+    def matrix(rows: list[Any], columns: list[Any]) -> sp.Matrix:
+        found = [[between(r, c) for c in columns] for r in rows]
+        return sp.Matrix([[u.symbol if u else 0 for u in row] for row in found])
+
+    if not plain or not turned:
+        return [], {}
+    u, v = matrix(plain, turned), matrix(turned, plain)
+    v = sp.diag(*(t[3] for t in turned)) * v * sp.diag(*(t[3] for t in plain))
+    w = v * u
+    reach = _reachable(w)
+    size = len(turned)
+    phi = sp.zeros(size, size)
+    for b in range(size):
+        for c in range(size):
+            if reach[b][c]:
+                phi[b, c] = Internal(f"{stem}_{count + 1}")
+                count += 1
+    closed = sp.eye(size) - w * phi * phi
+    weights = {phi[b, c]: sp.expand(closed[b, c]) for b, c in _positions(phi)}
+    forward, backward = u * phi, phi * v
+    pairings = []
+    for a, first in enumerate(plain):
+        for b, second in enumerate(turned):
+            for one, other, factor, coefficient in (
+                (first, second, forward[a, b], first[3] * second[3]),
+                (second, first, backward[b, a], sp.S.One),
+            ):
+                if factor != 0:
+                    position, named = (one[0], other[1]), next(iter(unknowns.values()))
+                    named = between(one, other) or named
+                    left, right = one[2][0], other[2][2]
+                    pairings.append(Pairing(position, coefficient, left, named, right, factor))
+    return pairings, weights
+
+
+def _positions(matrix: sp.Matrix) -> list[tuple[int, int]]:
+    rows, columns = matrix.shape
+    return [(i, j) for i in range(rows) for j in range(columns) if matrix[i, j] != 0]
+
+
+def _reachable(matrix: sp.Matrix) -> list[list[bool]]:
+    """Which entries of the powers of a matrix, the identity among them, can be non-zero."""
+    size = matrix.shape[0]
+    reach = [[i == j or matrix[i, j] != 0 for j in range(size)] for i in range(size)]
+    for k in range(size):
+        for i in range(size):
+            for j in range(size):
+                reach[i][j] = reach[i][j] or (reach[i][k] and reach[k][j])
+    return reach
 
 
 @dataclass(frozen=True)
@@ -186,7 +275,7 @@ class DysonSystem:
         merged: dict[sp.Symbol, sp.Expr],
     ) -> None:
         self.pencil, self.energy, self.support, self.merged = pencil, energy, support, merged
-        kept = [u.symbol for u in energy.unknowns if u.symbol not in merged]
+        kept = energy.symbols(merged)
         self.kept = kept
         self.algebra = Algebra(pencil.model, [*free_scalars(pencil), *kept, *_counts(pencil)])
         self.matrix = self._matrix()
@@ -209,7 +298,7 @@ class DysonSystem:
                 matrix[key] = self.element(fixed)
         zero = algebra.constant(algebra.zero)
         for pairing in self.energy.pairings:
-            symbol = self.merged.get(pairing.unknown.symbol, pairing.unknown.symbol)
+            symbol = pairing.factor.xreplace(self.merged)
             if symbol == 0:
                 continue
             factor = algebra.scalar(-pairing.coefficient * symbol)

@@ -235,11 +235,22 @@ def ordered_word(word: Word, model: MatrixModel) -> Word:
     merged: list[Any] = []
     for letter in letters:
         root = isinstance(letter, Letter) and not letter.exponent.is_Integer
-        if root and merged and merged[-1] == letter:
+        if merged and _cancel(merged[-1], letter, model):
+            merged.pop()
+        elif root and merged and merged[-1] == letter:
             merged[-1] = Letter(letter.name, exponent=2 * letter.exponent)
         else:
             merged.append(letter)
     return tuple(merged)
+
+
+def _cancel(first: Any, second: Any, model: MatrixModel) -> bool:
+    """Whether the two are O Oᵀ or Oᵀ O of a rotation."""
+    if not (isinstance(first, Letter) and isinstance(second, Letter)):
+        return False
+    record = model.random.get(first.name)
+    opposite = first.name == second.name and first.transposed != second.transposed
+    return record is not None and record.rotation and opposite
 
 
 def _commute(first: Any, second: Any, model: MatrixModel) -> bool:

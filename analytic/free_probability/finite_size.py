@@ -193,6 +193,10 @@ def exact_mean(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = 
     if isinstance(expression, MatrixExpr):
         expression = trace(expression)
     expression = sp.sympify(expression)
+    if model.has_rotations:
+        raise OutsideTheoryError(
+            "exact means at finite size are for Gaussian matrices: derive the limit of rotations"
+        )
     outside = expression.xreplace({t: sp.S.One for t in expression.atoms(Trace)}).free_symbols
     inside = {s for t in expression.atoms(Trace) for s in t.free_symbols}
     letters = {m.name for m in expression.atoms(sp.MatrixSymbol)}

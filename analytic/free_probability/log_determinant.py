@@ -51,8 +51,10 @@ def log_determinant(
     """log det of a polynomial in the matrices, from the potential of the pencil of its inverse.
 
     ``shown`` is the matrix whose trace is derived, log of ``matrix``. `NoClosedFormError` where
-    deterministic matrices do not commute or an inverse is inside.
+    deterministic matrices do not commute, or for an inverse inside or rotations.
     """
+    if model.has_rotations:
+        raise NoClosedFormError("the potential is that of Gaussian matrices")
     words = check(matrix.inv(), model)
     inside = {x for word in words for letter in word for w, _ in letter.terms for x in w}
     if any(isinstance(letter, InverseLetter) for letter in inside):

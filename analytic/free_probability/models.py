@@ -39,6 +39,9 @@ class MatrixExpression:
     commuting: tuple[str, ...] = ()
     complex_gaussian: tuple[str, ...] = ()
     hermitian: tuple[str, ...] = ()
+    haar: tuple[str, ...] = ()
+    unitary: tuple[str, ...] = ()
+    permutation: tuple[str, ...] = ()
 
     def declarations(self) -> MatrixModel:
         """The declared matrices."""
@@ -49,6 +52,9 @@ class MatrixExpression:
             self.commuting,
             self.complex_gaussian,
             self.hermitian,
+            self.haar,
+            self.unitary,
+            self.permutation,
         )
 
     def derive(self) -> SelfConsistentEquations:
@@ -182,6 +188,21 @@ _ALL = (
          f"Tr(log({FLOW} + z*I))", "A:N,M:1/N", "Z:M,T:1/T", "L:M"),
     _row("wigner-log-determinant", "Log determinant of a deformed Wigner matrix",
          "Tr(log(z*I + L + W))", "W:M:sigma^2/M", "L:M"),
+    _row("rotation-plus-transpose", "Haar matrix plus its transpose (arcsine law)",
+         "tr(inv(z*I - O - O.T))", haar=("O:M",)),
+    _row("kesten-mckay", "Two Haar matrices and their transposes (Kesten, McKay)",
+         "tr(inv(z*I - O1 - O1.T - O2 - O2.T))", haar=("O1:M", "O2:M")),
+    _row("random-regular-graph", "Two permutations and their inverses (random regular graph)",
+         "tr(inv(z*I - P1 - P1.T - P2 - P2.T))", permutation=("P1:M", "P2:M")),
+    _row("unitary-sum", "Three Haar unitary matrices and their adjoints",
+         "tr(inv(z*I - U1 - U1.H - U2 - U2.H - U3 - U3.H))", unitary=("U1:M", "U2:M", "U3:M")),
+    _row("free-sum", "Sum of two matrices in general position",
+         "tr(inv(L + O*B*O.T + z*I))", "L:M", "B:M", haar=("O:M",)),
+    _row("free-product", "Product of two matrices in general position",
+         "tr(inv(sqrt(L)*O*B*O.T*sqrt(L) + z*I))", "L:M", "B:M", haar=("O:M",)),
+    _row("rotated-features", "Sample covariance of rotated data with a fixed matrix",
+         "tr(inv(L + O*sqrt(B)*X*X.T*sqrt(B)*O.T + z*I))", "X:M,T:1/T", "L:M", "B:M",
+         haar=("O:M",)),
     _row("sum-of-wisharts", "Sum of two Wishart matrices",
          "tr(inv(X*X.T + Y*Y.T + z*I))", "X:M,T:1/T", "Y:M,N:1/N"),
     _row("difference-of-wisharts", "Difference of two Wishart matrices",

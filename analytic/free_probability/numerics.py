@@ -178,8 +178,8 @@ def _differs(
     modes = max((len(v) for v in given.eigenvalues.values()), default=1)
     work = parts.numbers.points * modes * parts.pencil.size**2
     mixed = not given.is_diagonal(list(given.eigenvalues))
-    suspect = np.isnan(value)
-    if work <= LARGEST_CHECK and not mixed and equations.read_from_blocks:
+    suspect, rotated = np.isnan(value), equations.model.has_rotations
+    if work <= LARGEST_CHECK and not mixed and equations.read_from_blocks and not rotated:
         other = block_value(equations, parts, root)
         with np.errstate(invalid="ignore"):
             close = np.abs(value - other) <= AGREEMENT * np.abs(value)

@@ -29,7 +29,7 @@ from ..errors import InputError
 from .concrete import ConcreteGround
 from .declarations import MatrixModel
 from .expander import Ground, NotExpandableError
-from .expression import InverseLetter, Letter, Polynomial, Word, words
+from .expression import InverseLetter, Letter, Polynomial, Word, ordered_word, words
 from .sum_inverse import SumInverse
 
 if TYPE_CHECKING:
@@ -135,8 +135,14 @@ class WordExpansion:
                 block = terms.setdefault(i + j, {})
                 for u, a in first.items():
                     for v, b in second.items():
-                        block[u + v] = block.get(u + v, sp.S.Zero) + a * b
+                        word = self.joined(u, v)
+                        block[word] = block.get(word, sp.S.Zero) + a * b
         return _WordSeries(_nonzero(terms), cut)
+
+    def joined(self, left: Word, right: Word) -> Word:
+        """The product of two words, with O Oᵀ = 1 for rotations."""
+        word = left + right
+        return ordered_word(word, self.model) if self.model.has_rotations else word
 
     def inverse(self, series: _WordSeries) -> _WordSeries:
         """The geometric series about the leading term, a scalar or one symmetric fixed matrix."""
@@ -196,6 +202,9 @@ class PairingSum:
         head = word[0]
         record = self.model.random[head.name]
         rows, columns = record.symbol.shape[::-1] if head.transposed else record.symbol.shape
+        if record.rotation:
+            self.memory[word] = self.alternating(word, rows)
+            return self.memory[word]
         total = self.ground.field.zero
         for j in range(1, len(word)):
             partner = word[j]
@@ -208,6 +217,32 @@ class PairingSum:
                 total = total + inner * self.trace(word[j + 1 :], rows)
         self.memory[word] = total * self.ground.field(record.variance)
         return self.memory[word]
+
+    def alternating(self, word: Word, size: sp.Expr) -> Fraction:
+        """A word that begins with a rotation O: the sum over the block of O in the partition.
+
+        A block of k letters O and k letters Oᵀ in turn has the cumulant (−1)^{k−1} C_{k−1}, and the
+        words between its letters are traced apart, each trace normalised.
+        """
+        field, below = self.ground.field, self.ground.field(sp.S.One / sp.sympify(size))
+        head = word[0]
+        total = field.zero
+        paths: list[tuple[int, int, Fraction]] = [(0, 1, field(sp.sympify(size)))]
+        while paths:
+            last, length, weight = paths.pop()
+            for j in range(last + 1, len(word)):
+                turned = word[j].transposed != word[last].transposed
+                if word[j].name != head.name or not turned:
+                    continue
+                inner = weight * below * self.trace(word[last + 1 : j], size)
+                if not inner:
+                    continue
+                paths.append((j, length + 1, inner))
+                if length % 2:
+                    k = (length + 1) // 2
+                    cumulant = (-1) ** (k - 1) * int(sp.catalan(k - 1))
+                    total = total + inner * below * self.trace(word[j + 1 :], size) * cumulant
+        return total
 
     def fixed(self, word: Word, dimension: sp.Expr) -> Fraction:
         """The trace of deterministic letters: neighbours of one family are multiplied."""
@@ -375,9 +410,10 @@ def solution_series(
 
 
 def ground_of(equations: SelfConsistentEquations) -> Ground:
-    """Symbols for all traces, or, where sums do not commute, random rational matrices."""
+    """Symbols for all traces, or, where matrices are mixed, random rational matrices."""
     formulas = [*equations.system.unexpanded.values(), *equations.system.outputs]
-    if any(formula.has(SumInverse) for formula in formulas):
+    mixed = equations.model.has_rotations and len(equations.model.fixed) > 1
+    if mixed or any(formula.has(SumInverse) for formula in formulas):
         return ConcreteGround(equations.all_scalars(), equations.model)
     return Ground(equations.all_scalars(), equations.model)
 

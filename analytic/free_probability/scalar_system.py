@@ -80,6 +80,12 @@ def scalar_system(system: DysonSystem) -> ScalarSystem:
         else:
             equations[unknown.symbol] = value
             unexpanded[unknown.symbol] = expansion.unexpanded(system.traced(unknown))
+    for symbol, right in system.energy.weights.items():
+        value = right.xreplace(system.merged)
+        if symbol in system.merged:
+            dropped[symbol] = value
+        else:
+            equations[symbol] = unexpanded[symbol] = value
     outputs = [sp.Add(*map(expansion.expand, parts)) for parts in system.outputs()]
     _verify_merging(system, equations, dropped)
     definitions = expansion.table.definitions()

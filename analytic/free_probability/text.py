@@ -17,7 +17,8 @@ use where complex ones are declared.
 
 Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric
 Gaussian), ``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several
-are separated by ``;``. Complex Gaussian matrices are declared in the same two forms.
+are separated by ``;``. Complex Gaussian matrices are declared in the same two forms; random
+orthogonal, unitary and permutation matrices as ``"O:M"``.
 """
 
 from __future__ import annotations
@@ -378,6 +379,9 @@ def parse_declarations(
     commuting: Iterable[str] = (),
     complex_gaussian: Iterable[str] = (),
     hermitian: Iterable[str] = (),
+    haar: Iterable[str] = (),
+    unitary: Iterable[str] = (),
+    permutation: Iterable[str] = (),
 ) -> MatrixModel:
     """A `MatrixModel` from the declarations of the command line.
 
@@ -408,6 +412,11 @@ def parse_declarations(
         variance = _variance(parts[2] if len(parts) > 2 else "1", [size])
         options = {"law": parts[3] if len(parts) > 3 else "gaussian"}
         model.symmetric(parts[0], size, variance, complex_entries=complex_entries, **options)
+    for option, texts in (("haar", haar), ("unitary", unitary), ("permutation", permutation)):
+        for text in _split(texts):
+            name, size = _parts(text, option, "NAME:SIZE", 2, 2)
+            flags = {"complex_entries": option == "unitary", "permutation": option == "permutation"}
+            model.haar(name, _dimension(size, option), **flags)
     for text in _split(deterministic):
         parts = _parts(text, "deterministic", "NAME:SIZE or NAME:ROWS,COLUMNS", 2, 2)
         sizes = [_dimension(part.strip(), "deterministic") for part in parts[1].split(",")]

@@ -22,7 +22,10 @@ from . import options as types
 if TYPE_CHECKING:
     from solvable.analytic.free_probability import Derived, MatrixModel, PlanarComparison
 
-KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
+KINDS = (
+    "gaussian", "symmetric", "complex", "hermitian", "haar", "unitary", "permutation",
+    "deterministic", "commuting",
+)  # fmt: skip
 EPILOG = """\
 expressions:
   tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.H, X.I, + - * / ^,
@@ -31,6 +34,7 @@ declarations (separate several with ';' or repeat the option):
   --gaussian "X:M,T:1/T"       independent real Gaussian entries, rows, columns, variance
   --symmetric "W:M:1/M"        symmetric Gaussian matrix
   --complex, --hermitian       the same two with complex entries (write .H for the adjoint)
+  --haar "O:M"                 random orthogonal matrix; --unitary, --permutation likewise
   --deterministic "L:M; A:M,T" symmetric matrix; any rectangular matrix
   --commuting "L,W"            these have common eigenvectors (the default is that they do not)
 """
