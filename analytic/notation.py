@@ -7,9 +7,9 @@ equation (1); `z` is ridge or frequency; primes mark the second of two frequenci
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from sympy import IndexedBase, Symbol, symbols
+from sympy.printing.printer import Printer
 
 from .errors import InputError
 
@@ -17,7 +17,7 @@ from .errors import InputError
 class TypesetSymbol(Symbol):
     """A symbol whose LaTeX is not made from its name: see `letter`."""
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         body = renamed_latex(_LATEX[self.name], printer)
         return f"{body}^{{{exp}}}" if exp else body
 
@@ -25,7 +25,7 @@ class TypesetSymbol(Symbol):
 _LATEX: dict[str, str] = {}
 
 
-def renamed_latex(code: str, printer: Any) -> str:
+def renamed_latex(code: str, printer: Printer) -> str:
     r"""LaTeX that was written out, its symbols under the names that the printer gives them."""
     for name, new in getattr(printer, "names", {}).items():
         old = "".join(rf"_\{{?{re.escape(part)}\}}?" if index else re.escape(part)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import mpmath
 import sympy as sp
+from sympy.printing.printer import Printer
 
 from . import precision
 from .errors import InputError
@@ -61,13 +62,13 @@ class SpectrumTerm(sp.Function):
         known = [None if value == () else value for value in values]
         return KINDS[kind](**dict(zip(KINDS[kind].parameter_names(), known)))
 
-    def _code(self, printer: Any) -> str:
+    def _code(self, printer: Printer) -> str:
         kind, *values = self.args
         return f"SpectrumTerm({', '.join([repr(kind.name), *map(printer._print, values)])})"
 
     _pythoncode = _numpycode = _mpmathcode = _lambdacode = _code
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         return f"{self.args[0].name}({', '.join(map(printer._print, self.args[1:]))})"
 
 
@@ -103,10 +104,10 @@ class ModeFunction(sp.Function):
     def _eval_evalf(self, prec: int) -> sp.Expr | None:
         return evaluated(self, prec)
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         return f"{self.letter}_{self.args[0]}({printer._print(self.args[1])})"
 
-    def _pretty(self, printer: Any) -> Any:
+    def _pretty(self, printer: Printer) -> Any:
         from sympy.printing.pretty.pretty_symbology import pretty_symbol
         from sympy.printing.pretty.stringpict import prettyForm
 
@@ -116,7 +117,7 @@ class ModeFunction(sp.Function):
             *prettyForm(pretty_symbol(name) if printer._use_unicode else name).right(inner)
         )
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         body = printer._print_Symbol(sp.Symbol(f"{self.letter}_{self.args[0]}"))
         power = f"^{{{exp}}}" if exp else ""
         return rf"{body}{power}\left({printer._print(self.args[1])}\right)"
@@ -227,17 +228,17 @@ class Moment(ModeFunction):
         zero = mpmath.mpf(0)
         return _needed(spectrum, f"Tr λ^{int(n)}").resolvent_sum(zero, int(n), 0, target=bool(j))
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         n, j = self.args[:2]
         return f"Tr[{'w^2*' * int(bool(j))}lambda^{n}]"
 
-    def _pretty(self, printer: Any) -> Any:
+    def _pretty(self, printer: Printer) -> Any:
         from sympy.printing.pretty.stringpict import prettyForm
 
         n, j = self.args[:2]
         return prettyForm(f"Tr[{'w² ' * int(bool(j))}λ^{n}]")
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         n, j = self.args[:2]
         mode = printer._print(sp.Symbol("Lambda"))
         power = f"{mode}^{{{n}}}" if n not in (0, 1) else mode if n == 1 or not j else ""

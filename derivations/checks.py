@@ -32,7 +32,7 @@ from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, ev
 from solvable.analytic.spectrum import Spectrum
 from solvable.validation.statistics import Judgement, Outcome
 
-from .relations import AtMost, Greater, Less
+from .relations import AtMost, Greater, Less, Relation
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verdict:
 
 
 #: a claim in, a verdict out; the claim is a `Relation`, so that it has lhs and rhs
-Check = Callable[[Any], Verdict]
+Check = Callable[[Relation], Verdict]
 
 
 def passes_if(condition: bool, message: str, **observed: Any) -> Verdict:
@@ -79,9 +79,9 @@ class Exact:
     using: Mapping[Any, Any] | Sequence[tuple[Any, Any]] = ()
     simplify: Callable[[sp.Expr], sp.Expr] = sp.simplify
     value: Callable[[], sp.Expr] | None = None
-    residual: Callable[[Any], sp.Expr | Sequence[sp.Expr]] | None = None
+    residual: Callable[[Relation], sp.Expr | Sequence[sp.Expr]] | None = None
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         if self.residual:
             found = self.residual(claim)
         else:
@@ -145,7 +145,7 @@ def nonzero_at_random(residual: sp.Expr, seed: int = 0) -> bool:
         return False
 
 
-def proportional(reference: sp.Eq) -> Callable[[Any], sp.Expr]:
+def proportional(reference: sp.Eq) -> Callable[[Relation], sp.Expr]:
     """The residual that vanishes if the claim is the ``reference`` equation times a number.
 
     >>> from solvable.derivations.relations import Equality
@@ -155,7 +155,7 @@ def proportional(reference: sp.Eq) -> Callable[[Any], sp.Expr]:
     ['pass', 'fail', 'fail']
     """
 
-    def residual(claim: Any) -> sp.Expr:
+    def residual(claim: Relation) -> sp.Expr:
         ratio = (claim.lhs - claim.rhs) / (reference.lhs - reference.rhs)
         atoms = ratio.atoms(sp.Sum) or set()
         plain = ratio.xreplace({x: sp.Dummy(positive=True) for x in atoms})
@@ -179,7 +179,7 @@ class Solves:
     equations: Sequence[Any]
     using: Mapping[Any, Any] = field(default_factory=dict)
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         value = {claim.lhs: claim.rhs}
 
         def residuals(_: Any) -> list[sp.Expr]:
@@ -203,7 +203,7 @@ class Point:
         """The expression at this point, as an mpmath number at the current precision."""
         return evaluate(expression, self.values, self.spectrum)
 
-    def right(self, claim: Any) -> float:
+    def right(self, claim: Relation) -> float:
         """The right side of a claim at this point."""
         return float(self(claim.rhs))
 
@@ -231,7 +231,7 @@ class Numeric:
     digits: int = 20
     absolute: bool = False
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         with mpmath.workdps(self.digits + 15):
             points = self.points() if callable(self.points) else self.points
             if not points:
@@ -254,11 +254,11 @@ class Agrees:
     """
 
     independent: Callable[[], Any]
-    claimed: Callable[[Any], Any]
+    claimed: Callable[[Relation], Any]
     tolerance: float = 1e-10
     absolute: bool = False
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         with mpmath.workdps(15 + max(0, int(-mpmath.log10(self.tolerance)))):
             claimed, found = _numbers(self.claimed(claim)), _numbers(self.independent())
             if not found:
@@ -285,7 +285,7 @@ class Inequality:
 
     points: Callable[[], Sequence[Mapping[sp.Symbol, float]]] = field(repr=False)
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         compare = {Less: operator.lt, AtMost: operator.le, Greater: operator.gt}[type(claim)]
         points = self.points()
         truths = [compare(*(float(side.subs(point)) for side in claim.args)) for point in points]
@@ -318,7 +318,7 @@ class Asymptotic:
     spectrum: Spectrum | None = None
     written: Callable[[Any], sp.Expr] = lambda right: right
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         right = self.written(claim.rhs)
         with mpmath.workdps(self.digits):
             floor = mpmath.mpf(10) ** (8 - self.digits)
@@ -353,7 +353,7 @@ class Slope:
     tolerance: float = 0.004
     sign: int = -1
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         observed, holds, words = [], True, []
         drawn = []
         for point, curve in self.curves:
@@ -380,12 +380,12 @@ class Statistical:
     """
 
     simulate: Callable[[], Any]
-    theory: Callable[[Any], float]
+    theory: Callable[[Relation], float]
     confidence: float = 0.99
     resolution: float = 0.1
     sizes: str = ""
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         from solvable.validation.executors import one_blas_thread
         from solvable.validation.statistics import Estimate, estimate, verdict
 
@@ -413,7 +413,7 @@ class FiniteSize:
     resolution: float = 0.05
     sizes: str = ""
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         from solvable.validation.comparison import Family
         from solvable.validation.executors import one_blas_thread
 
@@ -452,7 +452,7 @@ class Both:
 
     checks: Sequence[Check]
 
-    def __call__(self, claim: Any) -> Verdict:
+    def __call__(self, claim: Relation) -> Verdict:
         verdicts = []
         for check in self.checks:
             verdicts.append(check(claim))

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.pretty.stringpict import prettyForm, stringPict
+from sympy.printing.printer import Printer
 
 from solvable.analytic.formula_width import LINE, width
 from solvable.analytic.notation import letter
@@ -34,14 +35,14 @@ class Expectation(sp.Expr):
 
     is_commutative = True
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         return f"E[{printer._print(self.args[0])}]"
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         body = rf"\mathbb{{E}}\left[{printer._print(self.args[0])}\right]"
         return rf"{body}^{{{exp}}}" if exp else body
 
-    def _pretty(self, printer: Any) -> prettyForm:
+    def _pretty(self, printer: Printer) -> prettyForm:
         inner = prettyForm(*printer._print(self.args[0]).parens("[", "]"))
         return prettyForm(*inner.left("E"))
 
@@ -74,17 +75,17 @@ class Relation(sp.Basic):
         """The same relation with another right side."""
         return self.func(self.lhs, right, *self.args[2:])
 
-    def right(self, printer: Any) -> Any:
+    def right(self, printer: Printer) -> Any:
         """The right side in the language of ``printer``."""
         return printer._print(self.rhs)
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         return f"{printer._print(self.lhs)} {self.sign} {self.right(printer)}"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return f"{printer._print(self.lhs)} {self.tex} {self.right(printer)}"
 
-    def _pretty(self, printer: Any) -> prettyForm:
+    def _pretty(self, printer: Printer) -> prettyForm:
         sides = printer._print(self.lhs), f" {self.sign} ", self.right(printer)
         return prettyForm(*stringPict.next(*sides), binding=prettyForm.OPEN)
 
@@ -139,7 +140,7 @@ class Truncated(Relation):
 
     sign = tex = "="
 
-    def right(self, printer: Any) -> Any:
+    def right(self, printer: Printer) -> Any:
         """Terms and remainder."""
         terms, order = map(printer._print, self.args[1:])
         if isinstance(terms, str):
@@ -158,7 +159,7 @@ class Minimiser(Relation):
 
     sign = tex = "="
 
-    def right(self, printer: Any) -> Any:
+    def right(self, printer: Printer) -> Any:
         """The function that is minimised."""
         function, variable = map(printer._print, self.args[1:])
         if isinstance(function, str):

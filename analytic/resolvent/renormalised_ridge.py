@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import sympy as sp
+from sympy.printing.printer import Printer
 
 from ..notation import N, T, kappa
 from ..spectral_functions import SpectrumTerm, evaluated, with_spectrum
@@ -68,15 +69,15 @@ class RenormalisedRidge(sp.Function):
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.args[2].is_nonnegative else None
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: Printer) -> str:
         return f"kappa({', '.join(map(printer._print, self._shown()))})"
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         inner = ", ".join(map(printer._print, self._shown()))
         head = printer._print_Symbol(sp.Symbol("kappa"))
         return rf"{head}{f'^{{{exp}}}' if exp else ''}\left({inner}\right)"
 
-    def _pretty(self, printer: Any) -> Any:
+    def _pretty(self, printer: Printer) -> Any:
         return printer._print_Function(sp.Function("kappa")(*self._shown()))
 
     def _shown(self) -> tuple[sp.Basic, ...]:

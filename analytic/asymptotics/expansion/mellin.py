@@ -28,6 +28,7 @@ from typing import Any
 
 import sympy as sp
 from mpmath.libmp import from_man_exp
+from sympy.printing.printer import Printer
 
 from ... import precision
 from ...errors import InputError, OutsideTheoryError, PrecisionError
@@ -59,7 +60,7 @@ class HurwitzZeta(sp.Function):
                 return sp.Float._new(from_man_exp(int(mantissa), int(power), prec), prec)
         raise PrecisionError(f"{self} to {prec} bits", int(ball.rel_accuracy_bits() * 0.301))
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Printer, exp: str | None = None) -> str:
         inner = ", ".join(printer._print(a) for a in self.args)
         power = f"^{{{exp}}}" if exp else ""
         return rf"\zeta{power}\left({inner}\right)"
