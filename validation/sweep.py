@@ -183,7 +183,7 @@ class _Run:
     def enqueue(
         self, repeats: Sequence[int], root_seed: int, known: Mapping[str, Any]
     ) -> list[list[Any]]:
-        """The values that are known already, by cell and seed; the other tasks wait."""
+        """The values in ``known``, by cell and seed; the other tasks wait."""
         values: list[list[Any]] = [[None] * repeat for repeat in repeats]
         for i, cell in enumerate(self.cells):
             for k in range(repeats[i]):
@@ -275,6 +275,7 @@ def sweep(
     executor: Executor | None = None,
     store: Store | None = None,
     progress: Callable[[Status], None] | None = None,
+    valid: Callable[[Any], bool] = lambda value: True,
 ) -> SweepResult:
     """``function(cell, SeedSequence)`` for every cell and seed index 0, …, seeds − 1.
 
@@ -288,6 +289,7 @@ def sweep(
     executor : `concurrent.futures.Executor` or like it; None runs in this process.
     store : finished tasks are read from it and appended to it.
     progress : called with a `Status` after every task.
+    valid : whether a value of the store can be one of ``function``; if not it is computed again.
 
     A failing task never stops the sweep; a `StoreError` does, as does an interrupt: what was
     finished is in the store. Numbers are identical on every executor.
@@ -304,7 +306,9 @@ def sweep(
         allowed = f"one number, or one for each of {len(cells)} cells"
         raise InputError("seeds", len(repeats), allowed)
     run = _Run(function, cells, executor or SerialExecutor())
-    values = run.enqueue(repeats, root_seed, {} if store is None else store.results)
+    stored = {} if store is None else store.results
+    known = {key: value for key, value in stored.items() if valid(value)}
+    values = run.enqueue(repeats, root_seed, known)
     total, resumed = sum(repeats), sum(repeats) - len(run.waiting)
     done = resumed
     failures: list[Failure] = []

@@ -23,7 +23,7 @@ from solvable.validation.executors import (
     worker_count,
 )
 from solvable.validation.experiments import catalogue as experiments
-from solvable.validation.experiments.evaluate import Evidence, evaluate
+from solvable.validation.experiments.evaluate import Evidence, evaluate, is_repetition
 from solvable.validation.progress import progress_bar
 from solvable.validation.store import Store
 from solvable.validation.sweep import Function, SweepResult, sweep
@@ -140,7 +140,7 @@ def experiment_runner(
             ) -> SweepResult:
                 return sweep(
                     function, cells, seeds, root_seed=arguments.root_seed, executor=executor,
-                    store=store, progress=progress,
+                    store=store, progress=progress, valid=is_repetition,
                 )  # fmt: skip
 
             return evaluate(

@@ -7,6 +7,7 @@ the command, within the time limit.
 """
 
 import random
+import re
 import time
 import warnings
 
@@ -97,7 +98,7 @@ def complaint(words, capsys):
         return f"{len(messages)} lines of message"
     if "Traceback" in said.err or "Warning" in said.err:
         return said.err[-300:]
-    if status == 0 and "nan" in said.out.replace("resonan", ""):
+    if status == 0 and re.search(r"\bnan\b", said.out):
         return "nan is printed"
     return None
 

@@ -213,6 +213,21 @@ def test_a_damaged_cell_is_recomputed_and_said(tmp_path):
     assert again.computed == 1 and again.values == REFERENCE
 
 
+def test_a_stored_value_that_cannot_be_one_is_recomputed(tmp_path):
+    with Store(tmp_path / "store", IDENTITY) as store:
+        sweep(product, CELLS, seeds=3, root_seed=7, store=store)
+        stored = list(store.results)
+        store.append(stored[0], "no number")
+        store.append(stored[1], None)
+        store.append("of nobody", [[]])
+    with Store(tmp_path / "store", IDENTITY) as store:
+        again = sweep(
+            product, CELLS, seeds=3, root_seed=7, store=store,
+            valid=lambda value: isinstance(value, dict),
+        )  # fmt: skip
+    assert again.computed == 2 and again.values == REFERENCE
+
+
 def test_failures_are_tried_again_on_the_next_run(tmp_path):
     with Store(tmp_path / "store", IDENTITY) as store:
         sweep(sometimes, [{"k": k} for k in range(9)], store=store)

@@ -112,6 +112,22 @@ class Evidence:
         return "; ".join(marks + facts)
 
 
+def is_repetition(value: Any) -> bool:
+    """Whether a value, say of a file, has the form of one repetition: named numbers or lists.
+
+    >>> is_repetition({"test": 0.5, "train": [0.1, 0.2]}), is_repetition({"test": "0.5"})
+    (True, False)
+    """
+
+    def is_number(entry: Any) -> bool:
+        return entry is None or (isinstance(entry, int | float) and not isinstance(entry, bool))
+
+    return isinstance(value, Mapping) and all(
+        all(map(is_number, entry)) if isinstance(entry, list) else is_number(entry)
+        for entry in value.values()
+    )
+
+
 def repetitions(cell: Any, seeds: int) -> int:
     """Seeds of one cell: ``seeds``, times (reference size/min(N, T))² for a smaller cell."""
     sizes = [getattr(cell, name, None) for name in ("features", "samples")]

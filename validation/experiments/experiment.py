@@ -57,10 +57,9 @@ class Mark:
     untested: str = ""
 
     def values(self, runs: Sequence[Mapping[str, Any] | None]) -> Array:
-        """The number of each repetition; NaN where it failed."""
-        return np.array(
-            [math.nan if run is None else self.factor * float(run[self.read]) for run in runs]
-        )
+        """The number of each repetition; NaN where it failed or lacks the observable."""
+        read = [None if run is None else run.get(self.read) for run in runs]
+        return np.array([math.nan if x is None else self.factor * float(x) for x in read])
 
 
 @dataclass(frozen=True)
