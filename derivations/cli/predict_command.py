@@ -19,6 +19,7 @@ from solvable.analytic.data.arrays import read_array, read_labels
 from solvable.analytic.errors import InputError
 from solvable.analytic.prediction import KERNELS, Prediction, as_targets, kernel_matrix, predict
 from solvable.analytic.prediction.curves import ROUTES
+from solvable.analytic.prediction.one_training_set import cross_validation
 from solvable.analytic.prediction.targets import KINDS
 
 from . import options as types
@@ -55,6 +56,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--ridge", type=types.positive, required=True, metavar="G", help="γ > 0")
     add("--noise", type=types.nonnegative, default=0, metavar="S2",
         help="variance of noise added to all labels (default: 0)")  # fmt: skip
+    add("--centred", action="store_true", help="subtract the mean of the inputs first; adds the "
+        "prediction from their covariance alone (Hermite eigenstructure)")  # fmt: skip
     add("--pool", type=types.count, metavar="P",
         help=f"samples that are kept, at random (default: all, or {POOL})")  # fmt: skip
     add("--measure", type=types.count, metavar="K", help="train on K random subsets of each size")
@@ -69,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "latex":
         raise InputError("--format", "latex", "text or json")
     data, labels = _read(arguments)
+    if arguments.centred:
+        data = data - data.mean(axis=0)
     length = None if arguments.length is None else float(arguments.length)
     kernel = kernel_matrix(data, arguments.kernel, length)
     targets = as_targets(labels, len(data), arguments.targets)
@@ -79,6 +84,13 @@ def run(arguments: argparse.Namespace) -> int:
     ridge = float(arguments.ridge)
     found = predict(kernel, targets, samples, ridge, route=arguments.route, **settings)
     columns = _columns(found)
+    if arguments.centred:
+        from solvable.analytic.prediction.hermite_eigenstructure import hermite_prediction
+
+        columns["hermite"] = hermite_prediction(kernel, targets, samples, ridge,
+                                                settings["features"])  # fmt: skip
+    if np.isinf(settings["features"]) and not settings["noise"]:
+        columns |= _cross_validated(kernel.matrix, targets, samples, ridge, arguments.seed)
     if arguments.measure:
         from solvable.validation.subset_training import measure
 
@@ -147,6 +159,19 @@ def _columns(found: Prediction) -> dict[str, np.ndarray]:
     return columns | {name.replace("-", "_"): values for name, values in found.others.items()}
 
 
+def _cross_validated(
+    matrix: np.ndarray, targets: np.ndarray, samples: np.ndarray, ridge: float, seed: int
+) -> dict[str, np.ndarray]:
+    """What one training set of each size says about its own test error."""
+    found = []
+    for size in samples:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, int(size)]))
+        drawn = rng.permutation(len(targets))[:size]
+        found.append(cross_validation(matrix[np.ix_(drawn, drawn)], targets[drawn], ridge))
+    general, left_out = np.array(found).T
+    return {"cross_validation": general, "leave_one_out": left_out}
+
+
 def _plain(values: np.ndarray) -> list[Any]:
     whole = bool(np.all(values == np.round(values))) and np.max(np.abs(values)) < 1e15
     return [int(x) if whole else float(x) for x in values]
@@ -155,7 +180,8 @@ def _plain(values: np.ndarray) -> list[Any]:
 _TITLES = {
     "samples": "T", "predicted": "predicted", "accuracy": "±", "low": "one set: low",
     "high": "high", "train": "training", "site_formula": "sites alone",
-    "free_compression": "free compr.", "textbook": "textbook", "measured": "measured",
+    "free_compression": "free compr.", "textbook": "textbook", "hermite": "covariance",
+    "cross_validation": "GCV, one set", "measured": "measured",
     "standard_error": "± (s.e.)",
 }  # fmt: skip
 

@@ -6,6 +6,8 @@ import pytest
 from solvable.analytic.errors import InputError
 from solvable.analytic.prediction import KERNELS, as_targets, kernel_matrix, predict
 from solvable.analytic.prediction.compression import free_compression
+from solvable.analytic.prediction.hermite_eigenstructure import hermite_modes, hermite_prediction
+from solvable.analytic.prediction.one_training_set import cross_validation
 from solvable.analytic.prediction.sites import medium, site_errors
 from solvable.analytic.prediction.textbook import eigensystem, textbook
 from solvable.validation.subset_training import measure
@@ -159,3 +161,58 @@ def test_bad_arguments_are_refused(change):
     for data in (np.zeros((5, 2)), np.full((5, 2), np.nan), np.ones(5), np.ones((5, 2))):
         with pytest.raises(InputError):
             kernel_matrix(data, "rbf")
+
+
+def test_hermite_modes_are_those_of_gaussian_inputs():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((1000, 30)) / np.arange(1, 31) ** 0.25  # many inputs: |x| hardly varies
+    x -= x.mean(axis=0)
+    y = x[:, :1] + x[:, 1:2] * x[:, :1] + 0.3 * rng.standard_normal((1000, 1))
+    for name in ("rbf", "relu"):
+        k = kernel_matrix(x, name)
+        length = None if k.length is None else k.length / k.scale
+        modes = hermite_modes(np.mean(x**2, axis=0), name, length)
+        eigen = np.linalg.eigvalsh(k.matrix)[::-1] / 1000
+        np.testing.assert_allclose(modes.values[:6], eigen[:6], rtol=0.2)
+        found = hermite_prediction(k, y, [100, 300], 0.1)
+        trained = measure(k, y, [100, 300], 0.1, 10)
+        np.testing.assert_allclose(found, trained.mean, rtol=0.1)
+    with pytest.raises(InputError, match="centred"):
+        hermite_prediction(kernel_matrix(x + 1, "rbf"), y, [50], 0.1)
+
+
+def test_leaving_one_out_is_what_retraining_shows():
+    x, y = pool(40)
+    k = kernel_matrix(x, "laplace").matrix
+    general, left_out = cross_validation(k, y, 0.1)
+    errors = []
+    for i in range(40):
+        rest = np.delete(np.arange(40), i)
+        a = np.linalg.solve(k[np.ix_(rest, rest)] + 0.1 * np.eye(39), y[rest])
+        errors.append(float((y[i] - k[i, rest] @ a)[0] ** 2))
+    assert left_out == pytest.approx(np.mean(errors), rel=1e-9)
+    assert general != pytest.approx(left_out, rel=1e-3)
+    with pytest.raises(InputError):
+        cross_validation(k, y[:5], 0.1)
+
+
+def test_the_spread_is_that_of_repetition():
+    x, y = pool()
+    k = kernel_matrix(x, "laplace")
+    for size in (40, 120):
+        found, trained = predict(k, y, [size], 0.1), measure(k, y, [size], 0.1, 200)
+        assert found.spread[0] == pytest.approx(trained.spread[0], rel=0.4)
+        inside = (trained.test[0] > found.low[0]) & (trained.test[0] < found.high[0])
+        assert 0.8 < inside.mean() <= 1
+
+
+def test_loops_take_the_bias_out():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((150, 3))
+    x[75:] = x[:75] + 0.05 * rng.standard_normal((75, 3))  # every point has a close neighbour
+    y = np.sin(2 * x[:, :1]) + x[:, 1:2]
+    k = kernel_matrix(x, "rbf")
+    found, trained = predict(k, y, [60], 1e-3), measure(k, y, [60], 1e-3, 1500)
+    off, alone = found.predicted - trained.mean, found.others["site-formula"] - trained.mean
+    assert abs(off[0]) < 0.6 * abs(alone[0])
+    assert abs(off[0]) < 3 * trained.standard_error[0] + 2 * found.accuracy[0]
