@@ -11,6 +11,7 @@ is a numeric solution at a generic point. Three operations are needed:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
@@ -116,9 +117,14 @@ class Elimination:
         return Polynomial(self.field, raw)
 
     def eliminate(
-        self, polynomials: list[Polynomial], unknowns: Iterable[sp.Symbol]
+        self,
+        polynomials: list[Polynomial],
+        unknowns: Iterable[sp.Symbol],
+        most: float = math.inf,
     ) -> tuple[list[tuple[sp.Symbol, Fraction]], list[Polynomial]]:
         """Solve for unknowns that occur linearly in some polynomial, until none is left.
+
+        An unknown stays where putting it in could make more than ``most`` terms.
 
         Returns the solutions in the order found (an earlier one may contain later unknowns) and
         the remaining polynomials, each reduced to its vanishing factor.
@@ -126,7 +132,7 @@ class Elimination:
         remaining = [self.vanishing(p) for p in polynomials]
         open_unknowns = list(unknowns)
         solved: list[tuple[sp.Symbol, Fraction]] = []
-        while choice := self._choice(remaining, open_unknowns):
+        while choice := self._choice(remaining, open_unknowns, most):
             index, symbol = choice
             zeroth, first = self.coefficients(remaining.pop(index), symbol)
             solution = self.field.fraction(-zeroth, first)
@@ -140,7 +146,7 @@ class Elimination:
         return solved, remaining
 
     def _choice(
-        self, polynomials: list[Polynomial], unknowns: list[sp.Symbol]
+        self, polynomials: list[Polynomial], unknowns: list[sp.Symbol], most: float
     ) -> tuple[int, sp.Symbol] | None:
         """The polynomial and the linear unknown whose solution is simplest."""
         best: tuple[tuple[int, int, int, int], int, sp.Symbol] | None = None
@@ -149,10 +155,23 @@ class Elimination:
                 groups = self.coefficients(polynomial, symbol)
                 if len(groups) != 2 or self.is_zero(groups[1]):
                     continue
+                if self._growth(polynomials, index, symbol, len(groups[0]) + len(groups[1])) > most:
+                    continue
                 score = (len(groups[1]), len(polynomial), order, index)
                 if best is None or score < best[0]:
                     best = (score, index, symbol)
         return (best[1], best[2]) if best else None
+
+    def _growth(
+        self, polynomials: list[Polynomial], index: int, symbol: sp.Symbol, terms: int
+    ) -> int:
+        """A bound on the terms of a polynomial in which an unknown of some terms was put in."""
+        sizes = [0]
+        for other, polynomial in enumerate(polynomials):
+            if other != index and self.holds(polynomial, symbol):
+                degree = len(self.coefficients(polynomial, symbol)) - 1
+                sizes.append(len(polynomial) * terms**degree)
+        return max(sizes)
 
 
 def _distinct(polynomials: list[Polynomial]) -> list[Polynomial]:

@@ -15,6 +15,7 @@ from sympy.matrices.expressions import MatrixExpr
 
 from . import equations
 from .declarations import Internal, MatrixModel, free_stem
+from .effort import SECONDS
 from .equations import SelfConsistentEquations
 from .expression import trace
 from .function_equations import FunctionEquations, derive_functions
@@ -26,14 +27,21 @@ from .trace_function import TraceFunction
 Derived = SelfConsistentEquations | FunctionEquations
 
 
-def derive(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()) -> Derived:
+def derive(
+    expression: Any,
+    model: MatrixModel,
+    *,
+    scalars: Iterable[str] = (),
+    seconds: float = SECONDS,
+) -> Derived:
     """The self-consistent equations of the limit of an expression, whatever its kind.
 
     ``expression``: a matrix expression (its normalised trace is taken), a rational function of
     traces, or text for `parse_expression`; ``scalars`` are further names of the text that are
     numbers. The result holds for large dimensions. Errors: `InputError` for what is not an
-    expression of the declared matrices, `OutsideTheoryError` for what has no such equations; both
-    name the part. Source: Rashidi Far et al. cs/0610045 for the equations.
+    expression of the declared matrices, `OutsideTheoryError` for what has no such equations, or
+    none that are found in ``seconds`` of the processor; both name the part. Source: Rashidi Far et
+    al. cs/0610045 for the equations.
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
@@ -58,4 +66,4 @@ def derive(expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()) 
         slot = Internal("limit")
         function = TraceFunction(slot, (slot,), ())
         return FunctionEquations(expression, function, model, (limit,))
-    return equations.derive(expression, model)
+    return equations.derive(expression, model, seconds=seconds)

@@ -20,6 +20,7 @@ from sympy.matrices.expressions import MatrixExpr
 from ..errors import InputError
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
+from .effort import SECONDS, limited
 from .expression import check, spectral_parameters
 from .naming import NamedUnknown, closed_system, describe
 from .pencil import Pencil, free_scalars
@@ -227,7 +228,11 @@ def _value(function: TraceFunction, reduction: Reduction) -> sp.Expr:
 
 
 def derive(
-    expression: Any, model: MatrixModel, *, scalars: Iterable[str] = ()
+    expression: Any,
+    model: MatrixModel,
+    *,
+    scalars: Iterable[str] = (),
+    seconds: float = SECONDS,
 ) -> SelfConsistentEquations:
     """The self-consistent equations of the limit of an expression.
 
@@ -235,7 +240,8 @@ def derive(
     function of traces, or the text form. Errors: `InputError` for what is not an expression of the
     declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
 
-    ``scalars`` are further names of the text that are numbers. The result holds for large
+    ``scalars`` are further names of the text that are numbers; beyond ``seconds`` of the processor
+    the expression is refused. The result holds for large
     dimensions, with normalised traces. Source: Rashidi Far et al. cs/0610045; for the model
     itself, dynamical paper, eqs. (30)–(33).
 
@@ -259,7 +265,8 @@ def derive(
     shown = expression
     if isinstance(expression, MatrixExpr):
         shown = sp.Trace(expression) / expression.rows
-    return _derived(shown, function, model, ordered)
+    with limited(seconds):
+        return _derived(shown, function, model, ordered)
 
 
 def _derived(

@@ -17,6 +17,7 @@ shortens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
@@ -27,10 +28,13 @@ from .. import precision
 from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
+from .effort import go_on
 from .reduced_form import LinearSystem, Reduction, collected, joint_form, renamed, solved_form
 from .scalar_system import DIGITS, ScalarSystem, Witness
 from .small_system import LONGEST, SmallSystem, written
 from .workspace import Workspace, presented
+
+MOST = 20_000  # terms that an elimination may make on the way, unless asked for the closed form
 
 
 class _Reducer:
@@ -45,6 +49,7 @@ class _Reducer:
     ) -> None:
         self.system, self.witness, self.longest = system, witness, longest
         self.shortened = False
+        self.most = math.inf if longest == math.inf else MOST
         self.spectral = sorted(spectral, key=sp.default_sort_key)
         self.taken = _taken(system)
         stem = free_stem(("g", "h", "f"), self.taken)
@@ -83,6 +88,7 @@ class _Reducer:
     def run(self) -> None:
         """Reduce group after group."""
         for group in self.dependencies():
+            go_on(f"reduction of {len(self.right)} unknowns")
             shifts = [s for s in group if s in self.system.shifts]
             if len(group) == 1 and not self.work.holds(self.right_polynomials(group[0]), group[0]):
                 self.learn(group[0], self.right[group[0]])
@@ -182,16 +188,20 @@ class _Reducer:
         if output is not None:
             symbol, value = output
             polynomials.append((work.field.generator(symbol) - value).numer)
-        solved, remaining = work.eliminate(polynomials, unknowns)
+        solved, remaining = work.eliminate(polynomials, unknowns, self.most)
         left = [s for s in unknowns if s not in dict(solved)]
         kept = [*shifts, *left, *([output[0]] if output else [])]
         if output is not None and left:
             single = self.resultants(remaining, kept, output[0])
-            self.shortened = len(single) == 1 and not self.is_short(single[0])
-            if len(single) == 1 and not self.shortened:  # everything is read off one
+            if len(single) == 1 and self.is_short(single[0]):  # everything is read off one
                 self.relate(single[0], [output[0]])
                 self.kept.append(output[0])
                 return
+            if len(single) == 1 or self.shortened:  # the output is read off the unknowns
+                self.shortened = True
+                solved, remaining = work.eliminate(polynomials[:-1], unknowns, self.most)
+                left = [s for s in unknowns if s not in dict(solved)]
+                kept = left
         for index in range(len(solved) - 1, -1, -1):
             symbol, value = solved[index]
             self.known[symbol] = self.resolved(value)
@@ -217,9 +227,19 @@ class _Reducer:
                 return polynomials
             pivot = min(inside, key=lambda p: (len(work.coefficients(p, symbol)), len(p)))
             others = [p for p in inside if p != pivot]
+            if any(self.resultant_size(pivot, p, symbol) > self.most for p in others):
+                self.shortened = True
+                return polynomials
+            go_on("elimination")
             remaining = [p for p in remaining if not work.holds(p, symbol)]
             remaining += [work.vanishing(work.resultant(pivot, p, symbol)) for p in others]
         return remaining
+
+    def resultant_size(self, first: Polynomial, second: Polynomial, symbol: sp.Symbol) -> float:
+        """A bound on the terms of products in the determinant of Sylvester."""
+        degrees = [len(self.work.coefficients(p, symbol)) - 1 for p in (first, second)]
+        densities = [len(p) / (d + 1) for p, d in zip((first, second), degrees, strict=True)]
+        return float(max(densities[0], 1) ** degrees[1] * max(densities[1], 1) ** degrees[0])
 
     def output_of(self, group: list[sp.Symbol]) -> tuple[sp.Symbol, Fraction] | None:
         """The output that is to stand for the unknowns of this group, if it can."""

@@ -26,6 +26,7 @@ from .. import precision
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
 from .dyson import DysonSystem, SelfEnergy, Support, Unknown
+from .effort import go_on
 from .pencil import Pencil
 from .spectral_trace import SpectralTrace
 from .sum_inverse import SumInverse
@@ -253,6 +254,7 @@ def _iterate(system: ScalarSystem, witness: Witness) -> None:
     current = [witness.values[u] for u in symbols]
     target = mpmath.mpf(10) ** -DIGITS
     for _ in range(400):
+        go_on("a numerical solution at generic parameters")
         traces = [witness.trace(atom) for atom in atoms]
         new = [mpmath.mpmathify(x) for x in update(*fixed, *current, *traces)]
         change = max((abs(a - b) / (1 + abs(a)) for a, b in zip(new, current)), default=0)

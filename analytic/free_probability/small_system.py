@@ -17,6 +17,7 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import Fraction
+from .effort import go_on
 from .scalar_system import ordered_atoms
 from .workspace import Workspace, factored_length, presented
 
@@ -111,6 +112,7 @@ class SmallSystem:
 
     def _put_one_in(self, worth: Callable[[Fraction, list[tuple[int, int]]], bool]) -> bool:
         """Put the first unknown in of which that is worth its while."""
+        go_on("the small system")
         for symbol, value in self.definitions.items():
             if self.holds(value, symbol):
                 continue

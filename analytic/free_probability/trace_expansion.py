@@ -31,6 +31,7 @@ from ..errors import OutsideTheoryError
 from .declarations import Internal, MatrixModel
 from .deterministic import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
+from .effort import go_on, readable
 from .spectral_trace import spectral_trace
 from .sum_inverse import SumInverse, has_sum_inverse, sorted_terms
 
@@ -84,6 +85,7 @@ class TraceExpansion:
         """prefactor·Tr(element) in standard traces."""
         total = []
         for word, coefficient in traced.element.terms.items():
+            readable(len(coefficient.numer) + len(coefficient.denom))
             scalar = coefficient.as_expr()
             total.append(scalar * self.word_trace(word, traced.dimension))
         return traced.prefactor * sp.Add(*total)
@@ -92,6 +94,7 @@ class TraceExpansion:
         """prefactor·Tr(element) as it stands: a function of unknowns and eigenvalues."""
         total = []
         for word, coefficient in traced.element.terms.items():
+            readable(len(coefficient.numer) + len(coefficient.denom))
             word, dimension = self.closed(word, traced.dimension)
             for combination in cartesian(*map(self.as_it_stands, word)):
                 scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
@@ -171,6 +174,7 @@ class TraceExpansion:
         expansions = [self.expanded(f, length) for f in word]
         total = []
         for combination in cartesian(*expansions):
+            go_on("traces of the block resolvent")
             coefficient = sp.Mul(*(c for c, _ in combination))
             functions = self.joined([f for _, f in combination], word)
             total.append(coefficient * self.standard(self.home(dimension, functions), functions))
