@@ -270,15 +270,9 @@ def _confluent(delta: np.ndarray, f: list[np.ndarray], g: list[np.ndarray]) -> n
 
 
 def two_point(
-    x: Points,
-    y: Points,
-    features: Any,
-    samples: Any,
-    noise: Any = 0,
-    *,
-    shared_features: bool = True,
-    shared_data: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:
+    x: Points, y: Points, features: Any, samples: Any, noise: Any = 0, *,
+    shared_features: bool = True, shared_data: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """C₀ and C₁ on all pairs of two sets of points, shape *(…, n, n')*.
 
     ``features``, ``samples`` (N, T) and ``noise`` σ_ε² are scalars, or arrays of the leading

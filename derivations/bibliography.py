@@ -92,10 +92,19 @@ class Reference:
         return PAPERS[self.paper].short + place
 
 
+def references(paper: str, *equations: str) -> tuple[Reference, ...]:
+    """Several equations of one source.
+
+    >>> [str(place) for place in references("solvable-model", "186", "188")]
+    ['Maloney, Roberts, Sully 2022, eq. (186)', 'Maloney, Roberts, Sully 2022, eq. (188)']
+    """
+    return tuple(Reference(paper, equation) for equation in equations)
+
+
 def cite(references: Iterable[Reference]) -> str:
     """References in a line, the equations of one paper together.
 
-    >>> cite([Reference("solvable-model", "186"), Reference("solvable-model", "188")])
+    >>> cite(references("solvable-model", "186", "188"))
     'Maloney, Roberts, Sully 2022, eqs. (186), (188)'
     """
     equations: dict[str, list[str]] = {}

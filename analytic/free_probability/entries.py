@@ -13,15 +13,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.matrices.expressions import (
-    Identity,
-    Inverse,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    ZeroMatrix,
-)
+from sympy import Identity, Inverse, MatAdd, MatMul, MatPow, MatrixExpr, ZeroMatrix
 
 from .declarations import MatrixModel
 from .expression import Letter, word_key

@@ -24,16 +24,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from scipy.optimize import minimize_scalar
-from sympy.matrices.expressions import (
-    Identity,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    MatrixSymbol,
-    Trace,
-    Transpose,
-)
+from sympy import Identity, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Trace, Transpose
 
 from ..errors import InputError, OutsideTheoryError, PrecisionError
 from .declarations import Internal, MatrixModel, free_stem

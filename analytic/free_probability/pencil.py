@@ -27,9 +27,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.matrices.expressions import (
-    MatrixExpr,
-)
+from sympy import MatrixExpr
 
 from .declarations import MatrixModel
 from .entries import (

@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy as sp
-from sympy.matrices.expressions import (
-    Identity,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    MatrixSymbol,
-    Transpose,
-    ZeroMatrix,
-)
+from sympy import Identity, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Transpose, ZeroMatrix
 
 from ..errors import InputError
 from .declarations import MatrixModel

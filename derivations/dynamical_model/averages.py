@@ -21,7 +21,7 @@ from solvable.analytic.resolvent import solve
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Exact, FiniteSize, Point, Solves, rational
 from ..derivation import Step
@@ -53,9 +53,7 @@ def crossed(shared_features: bool, shared_data: bool) -> sp.Expr:
 @derivation(
     "ensembling",
     "Ensembles and bags: what averaging removes and what it leaves",
-    Reference(PAPER, "19"), Reference(PAPER, "110"), Reference(PAPER, "111"),
-    Reference(PAPER, "112"), Reference(PAPER, "113"), Reference(PAPER, "114"),
-    Reference(PAPER, "115"),
+    *references(PAPER, "19", "110", "111", "112", "113", "114", "115"),
 )  # fmt: skip
 def ensembling() -> Parts:
     """Learners that do not share a random matrix lose the corresponding term of the two-point

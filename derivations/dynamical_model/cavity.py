@@ -28,7 +28,7 @@ from solvable.validation import sampled
 from solvable.validation.cells import Cell
 from solvable.validation.dense import Draw, realise
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, FiniteSize, Inequality, Point, Solves, Statistical
 from ..derivation import Step
@@ -46,7 +46,7 @@ REMOVED = {"data": (v1, left_out, form), "features": (v3, left_out_feature, form
 @derivation(
     "mean-field-from-the-model",
     "Leave one out: why the mean-field equations hold",
-    Reference(PAPER, "30"), Reference(PAPER, "32"),
+    *references(PAPER, "30", "32"),
 )  # fmt: skip
 def mean_field_from_the_model() -> Parts:
     """Removing one sample or one feature is a rank-one change that is solved exactly. What was

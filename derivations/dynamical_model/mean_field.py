@@ -22,7 +22,7 @@ from solvable.analytic.spectral_functions import D1
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Exact, FiniteSize, Point, Solves, proportional
 from ..derivation import Step
@@ -78,9 +78,7 @@ def responses() -> tuple[sp.Expr, sp.Expr]:
 @derivation(
     "dynamical-response",
     "Response functions of training: the chain solved in Fourier space",
-    Reference(PAPER, "10"), Reference(PAPER, "11"), Reference(PAPER, "30"),
-    Reference(PAPER, "31"), Reference(PAPER, "32"), Reference(PAPER, "33"),
-    Reference(PAPER, "68"),
+    *references(PAPER, "10", "11", "30", "31", "32", "33", "68"),
 )  # fmt: skip
 def dynamical_response() -> Parts:
     """Each mode of the residual obeys a linear chain driven by Gaussian fields. Its solution

@@ -48,7 +48,7 @@ from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Solves, rational
 from ..derivation import Step
@@ -78,8 +78,7 @@ def _solved(momentum: sp.Expr) -> sp.Expr:
 @derivation(
     "gradient-descent",
     "Gradient descent and momentum: the flow at another frequency",
-    Reference(PAPER, "136"), Reference(PAPER, "137"), Reference(PAPER, "139"),
-    Reference(PAPER, "140"), Reference(PAPER, "141"),
+    *references(PAPER, "136", "137", "139", "140", "141"),
 )  # fmt: skip
 def gradient_descent() -> Parts:
     """Step size and momentum enter the self-consistent equations through the frequency alone: the
@@ -200,8 +199,7 @@ def online_system() -> list[sp.Expr]:
 @derivation(
     "one-pass-sgd",
     "One-pass SGD at any batch size: a Volterra equation with one-frequency forcing and kernel",
-    Reference(PAPER, "16"), Reference(PAPER, "142"), Reference(PAPER, "143"),
-    Reference(PAPER, "144"), Reference("phases"), Reference("two-point"),
+    *references(PAPER, "16", "142", "143", "144"), Reference("phases"), Reference("two-point"),
 )  # fmt: skip
 def one_pass_sgd() -> Parts:
     """Fresh data have no memory: R₁ = 1, test and training loss agree, and the noise of each batch

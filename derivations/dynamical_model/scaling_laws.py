@@ -34,7 +34,7 @@ from solvable.analytic.spectral_functions import D2, h1, h2
 from solvable.analytic.spectrum import PowerLaw
 from solvable.validation import sampled
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Inequality, Point, Slope, Statistical, rational
 from ..derivation import Step
@@ -96,7 +96,7 @@ def derive_time_law() -> Parts:
 @derivation(
     "bottleneck-exponents",
     "Exponents of data and model size, and the misprint in the second",
-    Reference(PAPER, "13"), Reference(PAPER, "17"),
+    *references(PAPER, "13", "17"),
 )  # fmt: skip
 def bottleneck_exponents() -> Parts:
     """At the end of training N features leave κh₁ and T samples leave κ²h₂/(1 − D₂/T). Their
@@ -200,8 +200,7 @@ p, q = sp.symbols("r_t r_N", positive=True)
 @derivation(
     "compute-optimal",
     "How to spend compute C = N t: asymmetric, and different for easy tasks",
-    Reference(PAPER, "14"), Reference(PAPER, "153"), Reference(PAPER, "154"),
-    Reference(PAPER, "155"), Reference(PAPER, "156"), Reference("phases"),
+    *references(PAPER, "14", "153", "154", "155", "156"), Reference("phases"),
 )  # fmt: skip
 def compute_optimal_allocation() -> Parts:
     """Minimising A t^{-r_t} + B N^{-r_N} at fixed N t gives the paper's exponents, which hold for

@@ -36,7 +36,7 @@ from solvable.validation.dense import Draw, realise
 from solvable.validation.sweep import seed_sequence
 from solvable.validation.training import simulate
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Point, Statistical, rational
 from ..derivation import Step
@@ -143,7 +143,7 @@ def _simulated_training() -> Statistical:
 @derivation(
     "late-time-limit",
     "The loss at the end of training, below and above N = T",
-    Reference(PAPER, "70"), Reference(PAPER, "73"), Reference(PAPER, "74"), Reference(PAPER, "76"),
+    *references(PAPER, "70", "73", "74", "76"),
 )  # fmt: skip
 def late_time_limit() -> Parts:
     """For z → 0 the resolvent variable κ = 1/r stays finite, at Σ λr/(1+λr) = min(N, T), and so

@@ -38,7 +38,7 @@ from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Both, Exact, Point, Solves, rational
 from ..derivation import Step
@@ -119,7 +119,7 @@ def _eliminated() -> dict[sp.Symbol, sp.Expr]:
 @derivation(
     "two-point-function",
     "The two-point function of the residual: every loss at every time",
-    Reference(PAPER, "9"), Reference(PAPER, "35"), Reference(PAPER, "104"),
+    *references(PAPER, "9", "35", "104"),
 )  # fmt: skip
 def two_point_function() -> Parts:
     """The covariances of the four Gaussian fields close into a linear system for the two-point

@@ -19,7 +19,7 @@ import sympy as sp
 
 from solvable.analytic.notation import R1, R3, alpha, t, z
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Both, Exact, Solves, proportional
 from ..derivation import Step
@@ -58,8 +58,7 @@ def transfer_white(time: Any, inverse: Any) -> Any:
 @derivation(
     "white-spectrum",
     "White data: a cubic for the transfer function, and its limits",
-    Reference(PAPER, "118"), Reference(PAPER, "119"), Reference(PAPER, "121"),
-    Reference(PAPER, "122"),
+    *references(PAPER, "118", "119", "121", "122"),
 )  # fmt: skip
 def white_spectrum() -> Parts:
     """With all eigenvalues equal the self-consistent equations become a cubic; with unlimited data
@@ -138,7 +137,7 @@ def _orders(claim: Relation) -> list[sp.Expr]:
 @derivation(
     "time-scale-density",
     "The density of time scales is the spectral density seen by a mode",
-    Reference(PAPER, "88"), Reference(PAPER, "89"), Reference(PAPER, "90"), Reference(PAPER, "95"),
+    *references(PAPER, "88", "89", "90", "95"),
 )  # fmt: skip
 def time_scale_density() -> Parts:
     """A transfer function is a superposition of exponentials with a nonnegative density, its cut

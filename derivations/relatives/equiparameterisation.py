@@ -27,7 +27,7 @@ from solvable.analytic.notation import N, alpha, loss, t
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact
 from ..derivation import Step
@@ -115,8 +115,7 @@ def _best_ratio(ridge: str) -> float:
 @derivation(
     "phenomenological-law",
     "The phenomenological law, N(T), and what the model says",
-    Reference("solvable-model", "1"),
-    Reference("solvable-model", "6"),
+    *references("solvable-model", "1", "6"),
     Reference("kaplan"),
 )
 def phenomenological_law() -> Parts:
@@ -165,8 +164,7 @@ def _exact_factor(exponent: float, r: float) -> float:
 @derivation(
     "time-and-features",
     "The best model size and training time for a compute budget",
-    Reference("dynamical-model", "153"),
-    Reference("dynamical-model", "156"),
+    *references("dynamical-model", "153", "156"),
 )
 def time_and_features() -> Parts:
     """Minimise A t^{-r_t} + B N^{-r_N} under N^p t^q = C: in logarithms the condition of equal

@@ -44,7 +44,7 @@ from solvable.analytic.spectral_functions import D1, D2, evaluate, h1, h2, isotr
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.typesetting import absorb_sign
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Exact, FiniteSize, Point, rational
 from ..derivation import Step
@@ -318,8 +318,7 @@ _REASONS = (
 @derivation(
     "label-noise",
     "The cost of label noise, and its universal fall-off",
-    Reference("solvable-model", "186"),
-    Reference("solvable-model", "188"),
+    *references("solvable-model", "186", "188"),
 )
 def label_noise() -> Parts:
     """The part of the loss that is proportional to σ_ε², in the three ridgeless regimes, and

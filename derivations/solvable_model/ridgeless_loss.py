@@ -17,7 +17,7 @@ from solvable.analytic.spectral_functions import D1
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.typesetting import absorb_sign
 
-from ..bibliography import Reference
+from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
 from ..checks import Agrees, Asymptotic, Exact, Numeric, Point
 from ..derivation import Step
@@ -101,8 +101,7 @@ def _plateau_check() -> Asymptotic:
 @derivation(
     "scaling-law",
     "The power law inherited from the spectrum",
-    Reference("solvable-model", "163"),
-    Reference("solvable-model", "1"),
+    *references("solvable-model", "163", "1"),
 )
 def scaling_law() -> Parts:
     """For an infinite power-law spectrum the sum D₁(κ) = m is an integral to leading order,

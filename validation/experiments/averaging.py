@@ -29,10 +29,9 @@ PLENTY = 10**12  # samples that stand for unlimited data
     "only width removes: at equal compute one wider model is better.",
     sizes={"M": 4000, "N": (64, 256, 1024), "P": 1024},
     constants={"a": 1.5, "b": 1.25, "members": (1, 4), "times": (1.0, 10.0, 100.0, 1e3)},
-    axes=TIME_AXES,
-    quick=Budget(0.3125, 16, {"N": (64, 256), "P": 640, "M": 3000}, 0.1),
+    axes=TIME_AXES, quick=Budget(0.3125, 16, {"N": (64, 256), "P": 640, "M": 3000}, 0.1),
     thorough=Budget(1.0, 32),
-)
+)  # fmt: skip
 def ensembling_against_width(p: Parameters) -> Items:
     """One model of E times the width beats an ensemble of E; the variance falls as 1/E."""
     spectrum, line, members = task(p.a, p.b, p.M), times_around(p.times, 100), p.members[-1]
@@ -83,9 +82,8 @@ def ensembling_against_width(p: Parameters) -> Items:
     sizes={"M": 400, "P": 4000},
     constants={"nu": (0.25, 0.75), "members": (1, 4), "times": (0.3, 1.0, 3.0, 10.0, 30.0)},
     axes=Axes("training time t", "test loss", "log", "linear"),
-    quick=Budget(0.2, 3, {"P": 2400}, 0.1),
-    thorough=Budget(1.0, 64),
-)
+    quick=Budget(0.2, 3, {"P": 2400}, 0.1), thorough=Budget(1.0, 64),
+)  # fmt: skip
 def white_ensembles(p: Parameters) -> Items:
     """λ = 1 and M modes: N = νM features; the target power is 1 in total."""
 
@@ -164,9 +162,8 @@ def universality(p: Parameters) -> Items:
     claim="When each sample has its own random norm (multivariate Student data), the theory fails "
     "at every size, and the comparison must reject it.",
     constants={**MODEL, "entries": "of data", "laws": ("multivariate Student t₄",)},
-    expected="rejection",
-    **COMMON,
-)
+    expected="rejection", **COMMON,
+)  # fmt: skip
 def universality_fails(p: Parameters) -> Items:
     """Elliptical data."""
     return _laws(p)

@@ -45,9 +45,8 @@ def _correction(a: float, narrow: str) -> float:
     sizes={"M": 4000, "N": (32, 64, 128, 256, 512, 1024, 2048), "P": 1000},
     constants={"a": 1.5, "b": 1.25, "times": (10.0, 20.0, 50.0, 100.0)},
     axes=Axes("number of features N", "test loss"),
-    quick=Budget(0.25, 10, {"N": (80, 160, 320, 800)}, 0.1),
-    thorough=Budget(1.0, 32),
-)
+    quick=Budget(0.25, 10, {"N": (80, 160, 320, 800)}, 0.1), thorough=Budget(1.0, 32),
+)  # fmt: skip
 def early_time_corrections(p: Parameters) -> Items:
     """The corrections are 1/N and 1/P for an easy and for a hard task, with one coefficient."""
     spectrum, x = task(p.a, p.b, p.M), np.geomspace(min(p.N), max(p.N) * 1.1, 60)
@@ -95,7 +94,7 @@ def _time_exponent(a: float, b: float) -> float:
     axes=Axes("bottleneck N or P (the other is 8 times larger)", "test loss"),
     quick=Budget(0.25, 12, {"m": (80, 128, 192, 256)}, 0.3),
     thorough=Budget(1.0, 400, resolution=0.1),
-)
+)  # fmt: skip
 def late_time_exponents(p: Parameters) -> Items:
     """Trained to the end; exponents of infinite models, and one that decides the misprint."""
     x = np.geomspace(min(p.m) * 0.8, max(p.m) * 1.2, 60)
@@ -179,9 +178,8 @@ class Surface:
     sizes={"M": 4000, "N": (32, 64, 128, 256, 512, 1024), "P": 4096},
     constants={"a": 2.0, "b": 1.5, "times": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)},
     axes=Axes("compute C = N t", "test loss"),
-    quick=Budget(0.125, 20, {"N": (160, 320, 640, 1280), "M": 4000}, 0.2),
-    thorough=Budget(1.0, 32),
-)
+    quick=Budget(0.125, 20, {"N": (160, 320, 640, 1280), "M": 4000}, 0.2), thorough=Budget(1.0, 32),
+)  # fmt: skip
 def compute_optimal_frontier(p: Parameters) -> Items:
     """Exponents of the exact frontier of the infinite task, and no curve below the frontier."""
     spectrum, line = task(p.a, p.b, p.M), np.geomspace(min(p.times) / 2, max(p.times) * 2, 100)

@@ -36,11 +36,9 @@ def _rounding(alpha: float, size: int) -> float:
     claim="Without noise the ridgeless loss drops to zero at T = M, linearly, and is zero beyond; "
     "the form of the talk (dashed, matched at small T) is a fit.",
     sizes={"M": 1000, "N": 2000, "T": (50, 100, 200, 400, 600, 800, 950), "beyond": (1100, 1500)},
-    constants={"alpha": (3.0, 1.0, 0.33)},
-    axes=LOSS_AXES_T,
-    quick=Budget(0.25, 16, {"T": (100, 200, 400, 600, 800)}, 0.1),
-    thorough=Budget(1.0, 32),
-)
+    constants={"alpha": (3.0, 1.0, 0.33)}, axes=LOSS_AXES_T,
+    quick=Budget(0.25, 16, {"T": (100, 200, 400, 600, 800)}, 0.1), thorough=Budget(1.0, 32),
+)  # fmt: skip
 def breakdown_without_noise(p: Parameters) -> Items:
     """Zero beyond M where float64 can tell the loss from zero, linear before it."""
     inside = np.geomspace(min(p.T) / 2, p.M * (1 - 2e-3), 140)
@@ -77,11 +75,9 @@ def breakdown_without_noise(p: Parameters) -> Items:
     claim="With label noise the loss has a pole at T = M and falls as 1/T once N and T exceed M, "
     "with and without regularisation, for every spectrum.",
     sizes={"M": 1000, "N": 2000, "T": (100, 300, 600, 2000, 3000, 5000, 10000)},
-    constants={"alpha": 1.0, "noise": (1e-6, 1e-8, 1e-10)},
-    axes=LOSS_AXES_T,
-    quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1),
-    thorough=Budget(1.0, 32),
-)
+    constants={"alpha": 1.0, "noise": (1e-6, 1e-8, 1e-10)}, axes=LOSS_AXES_T,
+    quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1), thorough=Budget(1.0, 32),
+)  # fmt: skip
 def breakdown_with_noise(p: Parameters) -> Items:
     """The noise of the paper, σ_ε², is Mσ_ε² per mode; beyond M and N: ½σ_ε² M/(T − M)."""
     spectrum, x = power_law(p.alpha, p.M), line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.M])

@@ -39,11 +39,10 @@ def law(alpha: float, size: int, n: Any, t: Any) -> Any:
     claim="With the optimal ridge the loss has no pole and follows k(1/N + 1/T)^α up to a bounded "
     "factor, which is 1 at α = 1.",
     sizes={"M": 6000, "N": (100, 4000), "T": (150, 300, 600, 1200, 2400, 5000)},
-    constants={"alpha": 0.5},
-    axes=LOSS_AXES_T,
+    constants={"alpha": 0.5}, axes=LOSS_AXES_T,
     quick=Budget(0.125, 10, {"N": (200, 1600), "T": (160, 400, 800, 1600)}, 0.1),
     thorough=Budget(1.0, 32),
-)
+)  # fmt: skip
 def phenomenological_law_against_exact(p: Parameters) -> Items:
     """The numbers of the paper's figure, and how far the law is off."""
     from solvable.analytic.notation import N, T, alpha
@@ -94,13 +93,12 @@ def local_minimum(alpha: float, t: int, size: int) -> float:
     "and falls to a plateau; with the optimal ridge it falls monotonically, and scaling N and T "
     "together gains most.",
     sizes={"M": 6000, "T": 100, "more": 800, "N": (25, 50, 100, 200, 400, 800, 1600, 3200)},
-    constants={"alpha": 1.0},
-    axes=LOSS_AXES_N,
+    constants={"alpha": 1.0}, axes=LOSS_AXES_N,
     quick=Budget(
         0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.1
     ),
     thorough=Budget(1.0, 32),
-)
+)  # fmt: skip
 def double_descent_curves(p: Parameters) -> Items:
     """Where the star is, that it is a local minimum, and that the optimal ridge is monotone."""
     spectrum, fewer = power_law(p.alpha, p.M), p.T
@@ -159,10 +157,9 @@ def double_descent_curves(p: Parameters) -> Items:
     "and along N = T the loss falls as N^-α without a plateau.",
     sizes={"M": 6000, "C": 400},
     constants={"alpha": (0.5, 1.0, 2.0), "ratios": (1 / 9, 1 / 3, 1.0, 3.0, 9.0)},
-    axes=Axes("N/T at fixed NT", "test loss"),
-    quick=Budget(0.15, 10, {"M": 4000}, 0.1),
+    axes=Axes("N/T at fixed NT", "test loss"), quick=Budget(0.15, 10, {"M": 4000}, 0.1),
     thorough=Budget(1.0, 64),
-)
+)  # fmt: skip
 def equiparameterised_optimum(p: Parameters) -> Items:
     """The optimum is at N = T, and along N = T the exponent is α."""
     x = np.geomspace(min(p.ratios), max(p.ratios), 81)

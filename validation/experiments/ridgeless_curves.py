@@ -8,7 +8,7 @@ until the larger one takes over at a plateau. Source: solvable-model paper, eq. 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,7 +17,16 @@ from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw
 
 from .building_blocks import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
-from .experiment import Axes, Budget, Guide, Items, Parameters, experiment
+from .experiment import (
+    Axes,
+    Budget,
+    Build,
+    Experiment,
+    Guide,
+    Items,
+    Parameters,
+    experiment,
+)
 from .facts import Fact, below, near
 
 TAIL = 1e6  # N (or T) that stands for infinity on the plateau
@@ -60,32 +69,28 @@ FIXED, FREE = (100, 400, 1600), (50, 150, 250, 600, 1000, 2500, 5000)
 QUICK_FIXED, QUICK_FREE = (200, 800), (160, 400, 600, 1400, 2400)
 
 
-def _ridgeless(fixed: str, free: str, title: str, claim: str, axes: Axes) -> dict[str, Any]:
-    """The declaration of the loss against one size, for some values of the other."""
-    return {
-        "title": f"Ridgeless loss against the {title}", "claim": claim, "axes": axes,
-        "source": "solvable-model paper, eq. (163) and the figures of its section 3",
-        "sizes": {"M": 6000, fixed: FIXED, free: FREE}, "constants": {"alpha": 1.0},
-        "quick": Budget(0.125, 12, {fixed: QUICK_FIXED, free: QUICK_FREE}, 0.1),
-        "thorough": Budget(1.0, 32),
-    }  # fmt: skip
+def _ridgeless(fixed: str, free: str, title: str, axes: Axes) -> Callable[[Build], Experiment]:
+    """The loss against one size, for some values of the other; the claim is the docstring."""
+    return lambda build: experiment(
+        title=f"Ridgeless loss against the {title}", claim=" ".join((build.__doc__ or "").split()),
+        source="solvable-model paper, eq. (163) and the figures of its section 3", axes=axes,
+        sizes={"M": 6000, fixed: FIXED, free: FREE}, constants={"alpha": 1.0},
+        quick=Budget(0.125, 12, {fixed: QUICK_FIXED, free: QUICK_FREE}, 0.1),
+        thorough=Budget(1.0, 32),
+    )(build)  # fmt: skip
 
 
-@experiment(**_ridgeless(
-    "N", "T", "training set size", "For T < N the loss falls as T^-α; for T > N it reaches a "
-    "plateau set by N; between them stands a pole at N = T.", LOSS_AXES_T,
-))  # fmt: skip
+@_ridgeless("N", "T", "training set size", LOSS_AXES_T)
 def ridgeless_against_samples(p: Parameters) -> Items:
-    """Fixed N."""
+    """For T < N the loss falls as T^-α; for T > N it reaches a plateau set by N; between them
+    stands a pole at N = T."""
     return _against(p, swap=False)
 
 
-@experiment(**_ridgeless(
-    "T", "N", "number of features", "N and T are dual: the loss at (N, T) is the loss at (T, N), "
-    "with its power law in N, its pole at N = T and its plateau set by T.", LOSS_AXES_N,
-))  # fmt: skip
+@_ridgeless("T", "N", "number of features", LOSS_AXES_N)
 def ridgeless_against_features(p: Parameters) -> Items:
-    """Fixed T."""
+    """N and T are dual: the loss at (N, T) is the loss at (T, N), with its power law in N, its
+    pole at N = T and its plateau set by T."""
     return _against(p, swap=True)
 
 
@@ -94,11 +99,10 @@ def ridgeless_against_features(p: Parameters) -> Items:
     source="solvable-model paper, eqs. (23) and (163)",
     claim="A spectrum λ_J ∝ J^-(1+α) gives a loss ∝ T^-α until T reaches N.",
     sizes={"M": 6000, "N": 1000, "T": (60, 150, 300, 600, 2000, 5000)},
-    constants={"alpha": (0.5, 1.0, 2.0)},
-    axes=Axes("training set size T", "test loss"),
+    constants={"alpha": (0.5, 1.0, 2.0)}, axes=Axes("training set size T", "test loss"),
     quick=Budget(0.125, 10, {"N": 800, "T": (160, 240, 400, 1600, 2400)}, 0.12),
     thorough=Budget(1.0, 32),
-)
+)  # fmt: skip
 def ridgeless_exponents(p: Parameters) -> Items:
     """Local slope of the theory at infinite M and N, between T = 10⁴ and 2·10⁴."""
     x = line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.N])

@@ -93,13 +93,9 @@ def _population(p: Parameters) -> Guide:
     source="talk, “Data Properties: spectrum”; solvable-model paper, section 2, eq. (23)",
     claim="The sample spectrum follows the population's power law to its end at rank T; more "
     "samples extend it.",
-    sizes={"M": 3072, "T": (100, 200, 300, 400, 500)},
-    constants={"alpha": 0.5},
-    axes=AXES,
-    quick=Budget(0.25, 64, {"T": (160, 400)}),
-    thorough=Budget(1.0, 96),
-    simulate=SIMULATE,
-)
+    sizes={"M": 3072, "T": (100, 200, 300, 400, 500)}, constants={"alpha": 0.5}, axes=AXES,
+    quick=Budget(0.25, 64, {"T": (160, 400)}), thorough=Budget(1.0, 96), simulate=SIMULATE,
+)  # fmt: skip
 def sample_spectra(p: Parameters) -> Items:
     """The spectrum ends at T, and until there it is the population's power law within a factor."""
     for t in p.T:
@@ -124,13 +120,10 @@ def sample_spectra(p: Parameters) -> Items:
     source="talk, “By varying either of N and T, we can control the extent”",
     claim="Random linear features have a power-law spectrum that ends at min(N, T), and N and T "
     "play the same part.",
-    sizes={"M": 6000, "smaller": (100, 200, 500), "larger": 3072},
-    constants={"alpha": 0.5},
-    axes=AXES,
-    quick=Budget(0.15, 80, {"smaller": (200, 500)}),
-    thorough=Budget(1.0, 96),
+    sizes={"M": 6000, "smaller": (100, 200, 500), "larger": 3072}, constants={"alpha": 0.5},
+    axes=AXES, quick=Budget(0.15, 80, {"smaller": (200, 500)}), thorough=Budget(1.0, 96),
     simulate=SIMULATE,
-)
+)  # fmt: skip
 def random_linear_features(p: Parameters) -> Items:
     """The spectrum at (N, T) is that at (T, N), in theory and in simulation."""
     few, many = p.smaller[-1], p.larger
@@ -158,13 +151,9 @@ def random_linear_features(p: Parameters) -> Items:
     "paper, section 2",
     claim="More features than inputs add no eigenvalue under a linear map; under a ReLU map the "
     "spectrum goes on to min(N, T).",
-    sizes={"M": 3072, "N": 12000, "T": 15000},
-    constants={"alpha": 0.5},
-    axes=AXES,
-    quick=Budget(1 / 32, 80),
-    thorough=Budget(1 / 8, 96),
-    simulate=SIMULATE,
-)
+    sizes={"M": 3072, "N": 12000, "T": 15000}, constants={"alpha": 0.5}, axes=AXES,
+    quick=Budget(1 / 32, 80), thorough=Budget(1 / 8, 96), simulate=SIMULATE,
+)  # fmt: skip
 def nonlinear_features(p: Parameters) -> Items:
     """M plays the part of the input dimension; the features outnumber it."""
     relu = partial(SpectrumCell, p.alpha, p.M, p.T, p.N, "relu")

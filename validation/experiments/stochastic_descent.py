@@ -53,13 +53,11 @@ def _fresh(
     source="dynamical paper, eq. (16) with the whole fourth moment; arXiv:2405.15074",
     claim="The mean loss on fresh Gaussian samples is a quotient of generating functions at every "
     "batch size, width and spectrum.",
-    sizes={"M": 200, "N": 160},
-    constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60)},
-    axes=STEPS_AXES,
-    quick=Budget(0.5, 20, resolution=0.45),
+    sizes={"M": 200, "N": 160}, constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60)},
+    axes=STEPS_AXES, quick=Budget(0.5, 20, resolution=0.45),
     thorough=Budget(0.5, 6000, resolution=0.03),
     simulate="solvable.validation.stochastic:simulate_replicas",
-)
+)  # fmt: skip
 def sgd_at_every_batch(p: Parameters) -> Items:
     """Three spectra, four batches, narrow and unlimited width."""
     for name, spectrum in _spectra(p.M).items():
@@ -97,10 +95,9 @@ def _critical_ratio(spectrum: Spectrum, batch: int) -> float:
     "samples in a batch are gradient descent, unlimited samples are one pass.",
     sizes={"M": 400, "N": 80, "T": (80, 200)},
     constants={"batches": (1, 4, 16), "rate": 0.12, "steps": (5, 25, 100), "noise": 0.1},
-    axes=STEPS_AXES,
-    quick=Budget(0.5, 15, resolution=0.4),
+    axes=STEPS_AXES, quick=Budget(0.5, 15, resolution=0.4),
     thorough=Budget(1.0, 1500, resolution=0.03),
-)
+)  # fmt: skip
 def minibatches_of_reused_samples(p: Parameters) -> Items:
     """A grid of batches, samples and times."""
     spectrum = task(1.6, 1.3, p.M)
@@ -149,11 +146,9 @@ SCHEDULED: dict[str, dict[str, Any]] = {
     claim="What changes from step to step, and what a rule remembers, only changes the matrix of "
     "a step: the same theory holds on fresh samples and on samples that are used again.",
     sizes={"M": 400, "N": 80, "T": 120},
-    constants={"batch": 4, "rate": 0.1, "steps": (8, 40, 80), "noise": 0.1},
-    axes=STEPS_AXES,
-    quick=Budget(0.5, 12, resolution=0.35),
-    thorough=Budget(1.0, 1500, resolution=0.03),
-)
+    constants={"batch": 4, "rate": 0.1, "steps": (8, 40, 80), "noise": 0.1}, axes=STEPS_AXES,
+    quick=Budget(0.5, 12, resolution=0.35), thorough=Budget(1.0, 1500, resolution=0.03),
+)  # fmt: skip
 def sgd_schedules_and_memory(p: Parameters) -> Items:
     """Nine rules, in one pass and on T samples."""
     spectrum = task(1.6, 1.3, p.M)
@@ -177,10 +172,9 @@ def sgd_schedules_and_memory(p: Parameters) -> Items:
     sizes={"M": 600, "N": 120, "T": 180},
     constants={"a": 1.5, "b": 1.25, "shares": (0.6, 1.0, 1.4, 2.2)},
     axes=Axes("step size over the critical one", "fraction that diverges", "linear", "linear"),
-    quick=Budget(1.0, 80),
-    thorough=Budget(2.0, 400),
+    quick=Budget(1.0, 80), thorough=Budget(2.0, 400),
     simulate="solvable.validation.typical:simulate_edge",
-)
+)  # fmt: skip
 def probability_of_divergence(p: Parameters) -> Items:
     """The fraction of drawn models that diverge at steps around the critical one."""
     spectrum = task(p.a, p.b, p.M)

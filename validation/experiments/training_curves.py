@@ -29,11 +29,9 @@ def _steps(steps: tuple[int, ...]) -> Array:
     claim="Losses of narrow models follow those of wide ones and then stop at a plateau: larger "
     "models train faster. Where N is not far from P, long training overfits.",
     sizes={"M": 4000, "N": (32, 128, 512, 2048), "P": 1000},
-    constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
-    axes=TIME_AXES,
-    quick=Budget(0.25, 32, {"N": (80, 200, 640)}, 0.1),
-    thorough=Budget(1.0, 64),
-)
+    constants={"a": 1.5, "b": 1.25, "times": (1.0, 10.0, 100.0, 1e3, 1e4)}, axes=TIME_AXES,
+    quick=Budget(0.25, 32, {"N": (80, 200, 640)}, 0.1), thorough=Budget(1.0, 64),
+)  # fmt: skip
 def flow_curves(p: Parameters) -> Items:
     """Wider is better as long as no model overfits."""
     spectrum, x = task(p.a, p.b, p.M), times_around(p.times)
@@ -65,9 +63,8 @@ def flow_curves(p: Parameters) -> Items:
         "steps": (3, 10, 30, 100, 1000),
     },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
-    quick=Budget(0.3, 48, resolution=0.1),
-    thorough=Budget(1.0, 64),
-)
+    quick=Budget(0.3, 48, resolution=0.1), thorough=Budget(1.0, 64),
+)  # fmt: skip
 def training_rules(p: Parameters) -> Items:
     """The same model under three rules, against t = η n (momentum: ηn/(1 − μ)).
 
@@ -116,7 +113,7 @@ def training_rules(p: Parameters) -> Items:
     axes=Axes("steps", "loss"),
     quick=Budget(0.5, 20, {"N": (64, 320), "width": 128, "M": 1000}, 0.2),
     thorough=Budget(1.0, 256, resolution=0.1),
-)
+)  # fmt: skip
 def one_pass_sgd_curves(p: Parameters) -> Items:
     """The noise of the gradient falls as 1/B."""
     spectrum = task(p.a, p.b, p.M)
@@ -151,10 +148,8 @@ def one_pass_sgd_curves(p: Parameters) -> Items:
     "with time and is smaller for more data.",
     sizes={"M": 4000, "N": 1024, "P": 128, "more": 512},
     constants={"a": 1.5, "b": 1.25, "noise": 0.0, "times": (1.0, 10.0, 100.0, 1e3, 1e4)},
-    axes=TIME_AXES,
-    quick=Budget(0.25, 16, resolution=0.1),
-    thorough=Budget(1.0, 64),
-)
+    axes=TIME_AXES, quick=Budget(0.25, 16, resolution=0.1), thorough=Budget(1.0, 64),
+)  # fmt: skip
 def train_test_gap(p: Parameters) -> Items:
     """The gap opens with time, closes with P as 1/P, and late training overfits narrow data."""
     spectrum, x = task(p.a, p.b, p.M), times_around(p.times)
