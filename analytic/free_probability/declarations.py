@@ -28,6 +28,7 @@ import sympy as sp
 from ..errors import InputError, OutsideTheoryError
 
 GAUSSIAN_NAMES = ("gaussian", "normal")
+ROTATIONS = ("haar", "orthogonal", "unitary", "rotation", "permutation")
 
 
 class Internal(sp.Symbol):
@@ -274,6 +275,11 @@ class MatrixModel:
 
     @staticmethod
     def _check_law(name: str, law: str) -> None:
+        if law.lower() in ROTATIONS:
+            raise OutsideTheoryError(
+                f"{name}: a matrix of law {law!r} has no independent entries: declare it by its size "
+                'alone, --haar, --unitary or --permutation "O:M" (in Python `model.haar`)'
+            )
         if law.lower() not in GAUSSIAN_NAMES:
             raise OutsideTheoryError(
                 f"{name}: entries of law {law!r} are outside the theory, which pairs Gaussian "

@@ -108,7 +108,7 @@ class RidgelessLimit:
         return value.subs(self.shift, 0)
 
     @cached_property
-    def _factors(self) -> list[sp.Expr]:
+    def factors(self) -> list[sp.Expr]:
         """The factors of the one relation at s = 0."""
         relations = self.equations.relations
         if len(relations) != 1 or len(self.equations.unknown_symbols) != 1:
@@ -123,17 +123,17 @@ class RidgelessLimit:
     def _open(self) -> bool:
         """Whether a factor is left whose root is not known in closed form."""
         (unknown,) = self.equations.unknown_symbols or [None]
-        inside = [f for f in self._factors if f.has(unknown)]
+        inside = [f for f in self.factors if f.has(unknown)]
         return len(inside) > len(self.branches)
 
     @cached_property
     def branches(self) -> dict[str, sp.Expr]:
         """Closed values by what the unknown is on them."""
         found: dict[str, sp.Expr] = {}
-        if not self._factors:
+        if not self.factors:
             return found
         (unknown,) = self.equations.unknown_symbols
-        for factor in self._factors:
+        for factor in self.factors:
             if factor == unknown:
                 value = self._at_zero(unknown)
                 if value is not None:

@@ -281,8 +281,11 @@ class _ExpressionParser:
         if name.lower() in _ENTRYWISE:
             raise OutsideTheoryError(
                 f"{where}: the entrywise function {name} is not rational in the matrix; use its "
-                "Gaussian equivalent c₁ X + c₂ Θ with an independent Gaussian Θ"
+                "Gaussian equivalent a*X + b*Q, with numbers a, b and an independent Gaussian Q of "
+                "the shape of X"
             )
+        if name in ("det", "logdet"):
+            raise InputError("function", where, "Tr(log(E)), which is the logarithm of det E")
         raise InputError("function", where, "one of tr, Tr, inv, pinv, sqrt, log, exp, transpose")
 
     def pseudo_inverse(self, value: Any, first: int) -> Any:
