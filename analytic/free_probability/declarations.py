@@ -277,7 +277,7 @@ class MatrixModel:
     def _check_law(name: str, law: str) -> None:
         if law.lower() in ROTATIONS:
             raise OutsideTheoryError(
-                f"{name}: a matrix of law {law!r} has no independent entries: declare it by its size "
+                f"{name}: a matrix of law {law!r} has no independent entries: declare its size "
                 'alone, --haar, --unitary or --permutation "O:M" (in Python `model.haar`)'
             )
         if law.lower() not in GAUSSIAN_NAMES:
