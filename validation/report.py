@@ -14,6 +14,8 @@ import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -185,60 +187,60 @@ def _plain(text: str) -> str:
 
 # ---- HTML --------------------------------------------------------------------------------
 
-_CSS = """
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:84rem;padding:0 1rem;
-color:#1a1a1a;background:#fff}
-table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
-th,td{border:1px solid #ccc;padding:.35rem .5rem;text-align:left;vertical-align:top;
-font-size:13px;overflow-wrap:anywhere}
-th{background:#f2f2f2}.claims{table-layout:fixed}
-.claims th:first-child{width:25%}.claims th:nth-child(5){width:19%}
-.claims th:nth-child(6){width:7%}.claims th:nth-child(7){width:15%}
-.outcome{font-weight:700}.pass{color:#00553c}.fail{color:#a13d00}.undecided{color:#6b4e00}
-.pass::before{content:"✓ "}.fail::before{content:"✗ "}.undecided::before{content:"? "}
-.name{font-weight:700}.source{color:#555}summary{cursor:pointer}
-.details td{font-variant-numeric:tabular-nums}
-@media print{details>*{display:block}}
-"""
+
+@cache
+def page_css() -> str:
+    """The style of every page: the book's and the report's."""
+    return (resources.files(__package__) / "page.css").read_text(encoding="utf-8")
 
 
 def _html(rows: Sequence[ReportRow], title: str) -> str:
     e = html.escape
-    head = "".join(f"<th scope=col>{e(name)}</th>" for name in COLUMNS)
     libraries = ", ".join(f"{e(k)} {e(v)}" for k, v in versions().items())
-    body = "".join(_html_row(row) for row in rows)
-    details = "".join(_html_details(row) for row in rows if row.details)
+    contents = "".join(
+        f'<li><a href="#{e(row.name)}">{e(row.name)}</a> '
+        f'<span class="{_outcome(row)}">{e(row.outcome)}</span></li>'
+        for row in rows
+    )
+    body = "".join(map(_html_row, rows))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width">'
-        f"<title>{e(title)}</title><style>{_CSS}</style></head>\n<body><h1>{e(title)}</h1>"
-        f"<p>{e(_summary(rows))}. {e(_now())}.</p><p>{libraries}</p>\n"
-        f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n'
-        f"{details}</body></html>\n"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{e(title)}</title><style>{page_css()}</style></head>\n<body>"
+        f'<header><h1>{e(title)}</h1><p class="lead">{e(_summary(rows))}. {e(_now())}.</p></header>'
+        f'<nav aria-label="Claims"><ul>{contents}</ul></nav>\n<main>\n{body}'
+        f"<p>Made with {libraries}.</p></main></body></html>\n"
     )
+
+
+def _outcome(row: ReportRow) -> str:
+    return row.outcome if row.outcome in ("pass", "fail", "undecided") else "undecided"
 
 
 def _html_row(row: ReportRow) -> str:
+    """One claim: what it says, the numbers, the verdict; its points folded below."""
     e = html.escape
-    outcome = row.outcome if row.outcome in ("pass", "fail", "undecided") else "undecided"
-    claim = (
-        f'<span class="name">{e(row.name)}</span><br>{e(row.claim)}<br>'
-        f'<span class="source">{e(row.source)}</span>'
+    said = (row.theory, row.simulation, row.interval, row.seeds, row.sizes)
+    names = ("theory", "simulation", "interval", "seeds", "sizes")
+    facts = "".join(f"<dt>{name}</dt><dd>{e(text)}</dd>" for name, text in zip(names, said))
+    return (
+        f'<article id="{e(row.name)}"><h2>{e(row.name)}</h2><p>{e(row.claim)}</p>'
+        f'<p class="source">{e(row.source)}</p><p class="verdict"><span class="{_outcome(row)}">'
+        f"{e(row.outcome)}</span> {e(row.message)}</p><dl>{facts}</dl>"
+        f"{_html_details(row)}</article>\n"
     )
-    verdict = f'<span class="outcome {outcome}">{e(row.outcome)}</span><br>{e(row.message)}'
-    cells = (claim, e(row.theory), e(row.simulation), e(row.interval), verdict, e(row.seeds),
-             e(row.sizes))  # fmt: skip
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"
 
 
 def _html_details(row: ReportRow) -> str:
+    if not row.details:
+        return ""
     e = html.escape
     head = "".join(f"<th scope=col>{e(name)}</th>" for name in DETAILS)
     body = "".join(
         "<tr>" + "".join(f"<td>{e(cell)}</td>" for cell in entry) + "</tr>" for entry in row.details
     )
     return (
-        f"<details><summary>{e(row.name)}: all points</summary>"
-        f'<table class="details"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"</details>\n"
+        f"<details><summary>All points</summary>"
+        f'<div class="wide" tabindex="0" role="region" aria-label="Points of {e(row.name)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )

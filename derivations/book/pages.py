@@ -12,7 +12,7 @@ from typing import Any
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.prose import segments
-from solvable.validation.report import versions
+from solvable.validation.report import page_css, versions
 
 from ..bibliography import PAPERS, Reference
 from ..derivation import referring
@@ -35,7 +35,7 @@ def page(book: Book) -> str:
     """The page."""
     return environment().get_template("book.html.jinja").render(
         book=book, show=Renderer(book), introduction=INTRODUCTION, conventions=CONVENTIONS,
-        versions=versions(), papers=PAPERS, kinds=KINDS, css=asset("book.css"),
+        versions=versions(), papers=PAPERS, kinds=KINDS, css=page_css(),
         script=asset("book.js"), explorer=asset("explorer.js"), font=font(), index=index(book),
     )  # fmt: skip
 

@@ -13,16 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import sympy as sp
+
+from solvable.analytic.errors import InputError
+from solvable.analytic.formula_width import LINE
 from solvable.analytic.prose import escape, words
 from solvable.analytic.typesetting import latex
 
 from ..bibliography import PAPERS, Reference, cite
 from ..derivation import Derivation, Step, referring
-from ..relations import Relation
+from ..relations import Relation, as_relation
 from .bibtex import sources
-from .display import Display, labelled
-from .symbol_table import CONVENTIONS, table
+from .display import Display, arranged, labelled
+from .renaming import parse_renames, symbols
+from .symbol_table import CONVENTIONS, printed, table
 
 #: macros by the code that they replace; a preamble file defines them unless the paper has its own
 MACROS = {
@@ -94,6 +100,60 @@ def equation(claim: Relation, label: str, style: Style | None = None) -> str:
     """The claim as a displayed equation with a label."""
     style = style or Style()
     return style.short(labelled(*Display(style.names).rows(claim), label))
+
+
+def to_latex(
+    thing: Any, form: str = "formula", *, rename: Mapping[str, str] | None = None,
+    label: str = "result",
+) -> str:  # fmt: skip
+    r"""LaTeX of an expression, a relation, a step, a derivation, derived equations or a series.
+
+    ``form``: "formula" is the bare formula, "equation" a displayed equation with a label, broken
+    into lines where it is long; of a derivation also "fragment" and "article". ``rename`` is LaTeX
+    for symbols by name; whatever has no sympy form of its own (`SelfConsistentEquations`, limits)
+    gives what its method ``latex`` gives.
+
+    Raises `InputError` for other forms, for names that are not printed and for names that make
+    two symbols look alike. Source: this package.
+
+    >>> from solvable.analytic.notation import N, T
+    >>> print(to_latex(N / (T - N), rename={"N": r"\nu"}))
+    \frac{\nu}{T - \nu}
+    """
+    forms = ("formula", "equation", "fragment", "article")
+    if form not in forms:
+        raise InputError("form", form, f"one of {', '.join(forms)}")
+    texts = [f"{name}={code}" for name, code in (rename or {}).items()]
+    if isinstance(thing, Derivation):
+        style = Style(parse_renames(texts, printed([thing])) if texts else {})
+        if form in ("fragment", "article"):
+            whole = fragment(thing, style) if form == "fragment" else article([thing], style=style)
+            return whole
+        claims: list[Any] = list(thing.conclusion)
+    else:
+        claims = [thing.claim if isinstance(thing, Step) else thing]
+    if form in ("fragment", "article"):
+        raise InputError("form", form, "formula or equation for anything but a derivation")
+    out = []
+    for claim in claims:
+        if not isinstance(claim, sp.Basic):
+            code = claim.latex() if hasattr(claim, "latex") else latex(sp.sympify(claim))
+            out.append(code if form == "formula" else _numbered(code, label))
+            continue
+        style = Style(parse_renames(texts, symbols([claim])) if texts else {})
+        if form == "formula":
+            out.append(style.short(latex(claim, style.names)))
+        elif isinstance(claim, Relation | sp.Eq):
+            out.append(equation(as_relation(claim), label, style))
+        else:
+            lines = [f"& {line}" for line in Display(style.names).lines(claim, LINE)]
+            body = arranged("align", lines) if len(lines) > 1 else lines[0].removeprefix("& ")
+            out.append(_numbered(body, label))
+    return "\n".join(out)
+
+
+def _numbered(body: str, label: str) -> str:
+    return "\n".join([rf"\begin{{equation}}\label{{{label}}}", body, r"\end{equation}"])
 
 
 def _cite(reference: Reference) -> str:

@@ -93,6 +93,20 @@ def words_of(expression: sp.Basic, names: Mapping[str, str] | None = None) -> Vo
     return Vocabulary(leaves, heads)
 
 
+def read_latex(code: str) -> Any:
+    r"""The expression that LaTeX in the notation of this package stands for.
+
+    A relation gives a pair of its sides. Symbols are those of the package (`symbol`), D_q and h_q
+    its mode sums. Raises `InputError` for what is no such formula; nothing is evaluated. Source:
+    this package.
+
+    >>> read_latex(r"\frac{N T}{N + T}")
+    N*T/(N + T)
+    """
+    found = read(code)
+    return (found[0], found[2]) if isinstance(found, tuple) else found
+
+
 def read(code: str, known: Vocabulary | None = None) -> Any:
     r"""The expression that LaTeX code stands for, or (left, sign, right, order) of a relation.
 

@@ -64,3 +64,5 @@ from .analytic.spectrum import PowerLaw as PowerLaw
 from .analytic.spectrum import Spectrum as Spectrum
 from .analytic.spectrum import read_spectrum as read_spectrum
 from .analytic.stopping import optimal_stopping as optimal_stopping
+from .derivations.export.latex import to_latex as to_latex
+from .derivations.export.reading import read_latex as read_latex

@@ -80,7 +80,9 @@ def test_every_claim_and_version_is_in_the_report(rows, suffix):
 def test_html_is_balanced_and_needs_no_other_file(rows):
     page = Page(render(".html", rows))
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
-    assert not [value for name, value in page.attributes if name in ("src", "href")]
+    addresses = [value for name, value in page.attributes if name in ("src", "href")]
+    ids = {value for name, value in page.attributes if name == "id"}
+    assert addresses and all(value[0] == "#" and value[1:] in ids for value in addresses)
     assert not re.search(r"url\(|@import|http", render(".html", rows))
     assert all(column in page.text for column in COLUMNS)
 

@@ -24,6 +24,7 @@ from solvable.derivations.book.mathml import mathml
 from solvable.derivations.book.pages import asset, page
 from solvable.derivations.cli import main
 from solvable.validation.executors import SerialExecutor
+from solvable.validation.report import page_css
 
 SOME = (
     "resolvent", "ridgeless-loss", "matrix-marchenko-pastur",
@@ -189,7 +190,7 @@ def contrast(one, other):
 
 
 def test_colours_have_contrast():
-    css = asset("book.css")
+    css = page_css()
     for theme in re.findall(r"\{(--paper:[^}]*)\}", css):
         colours = dict(re.findall(r"--(\w+):(#[0-9a-fA-F]{3,6})", theme))
         full = {
