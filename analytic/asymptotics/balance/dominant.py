@@ -171,7 +171,7 @@ def _polynomial(equation: Equation, scales: Scales, kind: str, most: int = MANY)
     return evaluate(equation.polynomial, {equation.unknown: kappa}, {equation.unknown: corner})
 
 
-def _split(scales: Scales, vector: Any, scale: sp.Expr) -> tuple[sp.Expr, Any]:
+def split_scale(scales: Scales, vector: Any, scale: sp.Expr) -> tuple[sp.Expr, Any]:
     """A monomial as (exponent of one scale, the rest)."""
     rest, exponent = list(vector), sp.S.Zero
     for i, (base, kind) in enumerate(scales.coordinates):
@@ -186,7 +186,7 @@ def _lines(series: Series, unknown: sp.Symbol) -> set[tuple[Rational, Rational]]
     scales = series.scales
     found = set()
     for vector in series.terms:
-        exponent, rest = _split(scales, vector, unknown)
+        exponent, rest = split_scale(scales, vector, unknown)
         found.add((scales.weight(rest), scales.value(exponent)))
     return found
 
@@ -211,7 +211,7 @@ def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any
     scales, least = series.scales, series.items[0][0]
     found: dict[sp.Expr, tuple[Any, Any]] = {}
     for weight, vector, coefficient in series.items:
-        exponent, rest = _split(scales, vector, unknown)
+        exponent, rest = split_scale(scales, vector, unknown)
         if weight > least:
             break
         if exponent in found and found[exponent][0] != rest:
@@ -226,7 +226,7 @@ def _balance_conditions(series: Series, unknown: sp.Symbol, lead: Series) -> set
     scales, (lead_vector, _) = series.scales, lead.lead()
     at_root = []
     for _, vector, _ in series.items[:MOST_COMPARED]:
-        exponent, rest = _split(scales, vector, unknown)
+        exponent, rest = split_scale(scales, vector, unknown)
         at_root.append(tuple(x + y for x, y in zip(rest, scales.scaled(lead_vector, exponent))))
     first = at_root[0]
     found = {tuple(x - y for x, y in zip(other, first)) for other in at_root[1:]}
@@ -316,7 +316,7 @@ def _by_power(total: Series, small: sp.Symbol, least: Rational | None) -> list[S
     scales = total.scales
     found: dict[int, dict[Any, Any]] = {}
     for vector, coefficient in total.terms.items():
-        exponent, rest = _split(scales, vector, small)
+        exponent, rest = split_scale(scales, vector, small)
         found.setdefault(int(exponent), {})[rest] = coefficient
     rate = -scales.growth[small]
     result = []

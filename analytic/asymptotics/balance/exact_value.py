@@ -27,6 +27,7 @@ from ..expansion import exact_number
 from .dominant import BEYOND
 from .limiting_form import LimitingForm, Problem, number_of
 from .traces import compiled
+from .unknowns import blocks
 
 GUARD = 15
 MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
@@ -54,20 +55,18 @@ def exact_value(
     ``form`` says which sizes are infinite and gives the root to start from.
     """
     with precision.workdps(digits + GUARD):
+        problem = problem.at_infinity(form.regime.infinite)
         known = _numbers(problem, form, values)
         mode_sum = _mode_sum(problem, known, values)
         certified = _certified(problem, known, values)
         unknowns = dict(certified or {})
         spectrum = mode_law(problem, known, values)
-        for unknown, expression in problem.equations:
-            start = unknowns.get(unknown) or _start(form, unknown, values, spectrum)
-            face = compiled(_at_limits(expression, form), [*known, unknown])
-
-            def at(x: Any, face: Any = face, unknown: sp.Symbol = unknown) -> Any:
-                return face({**known, unknown: x}, mode_sum)
-
-            unknowns[unknown] = _root(at, mpmath.mpmathify(start))
-        output = compiled(_at_limits(problem.output, form), [*known, *unknowns])
+        starts = dict(unknowns) or {
+            u: _start(form, u, values, spectrum) for u, _ in problem.equations
+        }
+        for block in blocks(problem.equations):
+            unknowns |= _solved(block, known, mode_sum, starts)
+        output = compiled(problem.output, [*known, *unknowns])
         value = output({**known, **unknowns}, mode_sum)
     words = "the certified solution" if certified else "the root that the series points to"
     return ExactValue(value, unknowns, words, spectrum)
@@ -147,15 +146,6 @@ def _numbers(
     return known
 
 
-def _at_limits(expression: sp.Expr, form: LimitingForm) -> sp.Expr:
-    """The expression with 1/N = 0 for every N that is called infinite."""
-    for symbol in form.regime.infinite & expression.free_symbols:
-        inverse = sp.Dummy("inverse", positive=True)
-        expression = sp.cancel(sp.together(expression.subs(symbol, 1 / inverse)))
-        expression = expression.subs(inverse, 0)
-    return expression
-
-
 def _mode_sum(
     problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
 ) -> Any:
@@ -163,7 +153,10 @@ def _mode_sum(
     def law(dimension: sp.Expr | None) -> Spectrum | None:
         if dimension is None or problem.spectrum is not None:
             return mode_law(problem, known, values)
-        return _power_law(values, mpmath.mpmathify(dimension.subs(known)))
+        return _power_law(
+            values,
+            known[dimension] if dimension in known else mpmath.mpmathify(dimension.subs(known)),
+        )
 
     def value(dimension: sp.Expr | None, kappa: Any, i: int, j: int, q: int) -> Any:
         own = law(dimension)
@@ -211,6 +204,27 @@ def _matrices(
         target = record.eigenvalue in problem.targets
         found[name] = law.target_power() / modes if target else modes
     return found
+
+
+def _solved(
+    block: list[tuple[sp.Symbol, sp.Expr]], known: Mapping[sp.Symbol, Any], mode_sum: Any,
+    starts: Mapping[sp.Symbol, Any],
+) -> dict[sp.Symbol, Any]:  # fmt: skip
+    """The unknowns of equations that share them, from where they start."""
+    unknowns = [u for u, _ in block]
+    faces = [compiled(e, [*known, *unknowns]) for _, e in block]
+
+    def at(*x: Any) -> list[Any]:
+        return [face({**known, **dict(zip(unknowns, x))}, mode_sum) for face in faces]
+
+    first = [mpmath.mpmathify(starts[u]) for u in unknowns]
+    if len(block) == 1:
+        return {unknowns[0]: _root(lambda x: at(x)[0], first[0])}
+    logs = mpmath.findroot(
+        lambda *x: at(*map(mpmath.exp, x)), [mpmath.log(x) for x in first], solver="mdnewton",
+        tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps), verify=False, maxsteps=MAX_STEPS,
+    )  # fmt: skip
+    return {u: mpmath.exp(x) for u, x in zip(unknowns, logs)}
 
 
 def _start(

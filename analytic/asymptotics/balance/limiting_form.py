@@ -9,7 +9,7 @@ until that next term is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction as Rational
 from functools import cached_property
@@ -23,16 +23,21 @@ from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Flat, PowerLaw, Spectrum
 from ..expansion import Ordering
-from .corner_sums import PREFACTOR, Corner, c
-from .dominant import BEYOND, Equation, Solution, solve
+from .corner_sums import PREFACTOR, c
+from .dominant import BEYOND
 from .multiseries import Scales, Series, TooShallow
 from .places import Implicit, place_symbol
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
 from .traces import evaluate, read_trace, spectral_number, traces_of
+from .unknowns import solve_unknowns
 
-MAX_DEEPENINGS = 14
-STEADY = 6  # depths, each 7/5 of the one before, that give the same terms
+#: depths of the series, in units of the largest growth: the first, and where to give up
+SHALLOW, DEEP, DEEPER = Rational(1, 3), 160, Rational(7, 5)
+STEADY, ENOUGH = (
+    6,
+    8,
+)  # depths that give the same terms, and how deep they must be, for a sum to end
 DIGITS = 30
 
 
@@ -77,6 +82,14 @@ class Problem:
         return replace(self, equations=pairs, output=output, size=size, spectrum=kept,
                        spaces=spaces, isotropic=self.isotropic and kept is None)  # fmt: skip
 
+    def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
+        """The same where these sizes are infinite, as far as that is a limit."""
+        pairs, output = self.equations, self.output
+        for symbol in infinite:
+            pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
+            output = _at_infinity(output, symbol)
+        return replace(self, equations=pairs, output=output)
+
     def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
         size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
         weight = sp.sympify(spectrum.target_variance)
@@ -90,6 +103,19 @@ class Problem:
         found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
         found |= self.size.free_symbols if self.size is not None else set()
         return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
+
+
+def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The limit of a rational function, where it is neither zero nor infinite."""
+    names = {t: sp.Dummy("trace") for t in traces_of(expression)}
+    parts = sp.fraction(sp.together(expression.xreplace(names)))
+    if not any(p.has(symbol) for p in parts):
+        return expression
+    above, below = (sp.Poly(sp.expand(p), symbol) for p in parts)
+    if above.degree() != below.degree():
+        return expression
+    limit = sp.factor(above.LC() / below.LC())
+    return limit.xreplace({name: t for t, name in names.items()})
 
 
 @dataclass(frozen=True)
@@ -212,22 +238,20 @@ def limiting_form(
     """
     if order < 1:
         raise InputError("order", order, "an integer ≥ 1")
-    depth, counts = _first_depth(regime), []
-    for _ in range(MAX_DEEPENINGS):
+    problem = problem.at_infinity(regime.infinite - set(regime.substitutions))
+    largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
+    depth, counts = largest * SHALLOW, []
+    while depth < largest * DEEP:
         try:
             found, complete = _at_depth(problem, regime, point, depth, order)
             counts.append(len(found.terms))
         except TooShallow as error:
             found, complete, last = None, False, error
-        if found is not None and (complete or counts[-STEADY:] == [counts[-1]] * STEADY):
+        steady = counts[-STEADY:] == counts[-1:] * STEADY and depth > largest * ENOUGH
+        if found is not None and (complete or steady):
             return found  # complete, or a sum that ends: nothing more over many depths
-        depth = depth * Rational(7, 5)
+        depth = depth * DEEPER
     raise OutsideTheoryError(f"no leading terms in this regime, or it is infinite there: {last}")
-
-
-def _first_depth(regime: Regime) -> Rational:
-    moving = [abs(p) for p in regime.growth.values() if abs(p) < BEYOND]
-    return max(moving, default=Rational(1)) * Rational(3, 2)
 
 
 def _at_depth(
@@ -238,8 +262,9 @@ def _at_depth(
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
-    images, corners, notes = _solutions(problem, regime, scales, size)
-    output = evaluate(regime.applied(problem.output), images, corners)
+    found = solve_unknowns(problem, regime, scales, size)
+    images, notes = found.images, found.notes
+    output = evaluate(regime.applied(problem.output), images, found.corners)
     terms = _terms(scales, output, regime)
     if not terms:
         raise TooShallow("all terms cancel to the order that was computed")
@@ -256,25 +281,6 @@ def _at_depth(
     form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
                         _cell(scales, [*kept, *rest[:1]], regime), problem)  # fmt: skip
     return form, complete
-
-
-def _solutions(
-    problem: Problem, regime: Regime, scales: Scales, size: sp.Expr
-) -> tuple[dict[sp.Symbol, Series], dict[sp.Symbol, Corner], dict[sp.Expr, Any]]:
-    """Every unknown as a series, its corner, and what the symbols in them are."""
-    images: dict[sp.Symbol, Series] = {}
-    corners: dict[sp.Symbol, Corner] = {}
-    notes: dict[sp.Expr, Any] = {}
-    for unknown, expression in problem.equations:
-        space = problem.spaces.get(unknown)
-        own = size if space is None or space == problem.size else regime.applied(space)
-        equation = Equation(unknown, regime.applied(expression), own, problem.isotropic)
-        solution = first_solution(equation, scales)
-        images[unknown], corners[unknown] = solution.series, solution.corner
-        notes.update(solution.lead.known or {})
-        if solution.lead.implicit is not None:
-            notes[solution.lead.implicit.symbol] = solution.lead.implicit
-    return images, corners, notes
 
 
 def _scales(
@@ -303,13 +309,6 @@ def _law(values: Mapping[sp.Symbol, Any], size: Any) -> Spectrum | None:
                         size=size if size == math.inf else int(size))  # fmt: skip
     except (InputError, KeyError):
         return None
-
-
-def first_solution(equation: Equation, scales: Scales) -> Solution:
-    """The largest solution: κ falls from κ ~ z at large z, so the first root met is physical."""
-    for solution in solve(equation, scales):
-        return solution
-    raise OutsideTheoryError("the equation has no solution that grows or falls as a power here")
 
 
 def _terms(scales: Scales, output: Series, regime: Regime) -> list[LimitTerm]:

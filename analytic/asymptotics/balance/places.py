@@ -16,7 +16,7 @@ At the edge, y = κM^b/λ₊, spectral sums are integrals over the share J/M (`E
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mpmath
@@ -73,6 +73,7 @@ class Implicit:
     symbol: sp.Symbol
     expression: sp.Expr
     rank: int = 0
+    at_point: Any = field(default=None, compare=False)  # its value at the representative point
 
     def __str__(self) -> str:
         which = "the largest root" if self.rank == 0 else f"root {self.rank + 1} from the largest"
@@ -195,11 +196,12 @@ def _numbered(
     point = {s: v for s, v in scales.point.items() if s != place}
     free = implicit.expression.free_symbols - set(point) - {place}
     if free or (implicit.expression.has(DegreesOfFreedom, TargetSum) and scales.spectrum is None):
-        yield Lead(unit, kind, place, known, least, implicit)
+        yield Lead(unit, kind, place, known, least, replace(implicit, at_point=scales.point[place]))
         return
     for rank, number in implicit.all_numbers(point, scales.spectrum, 30):
         scales.point[place] = number
-        yield Lead(unit, kind, place, known, least, Implicit(place, implicit.expression, rank))
+        found = Implicit(place, implicit.expression, rank, number)
+        yield Lead(unit, kind, place, known, least, found)
 
 
 def implicit_roots(
@@ -235,7 +237,7 @@ def implicit_roots(
     for rank, number in Implicit(u, body).all_numbers(point, scales.spectrum, 30):
         scales.point[u] = number
         lead = tuple(x + y for x, y in zip(vector, scales.vector(u, 1 / unit)))
-        yield Series(scales, {lead: scales.field.one}), Implicit(u, body, rank)
+        yield Series(scales, {lead: scales.field.one}), Implicit(u, body, rank, number)
 
 
 def _common_unit(

@@ -1,0 +1,152 @@
+r"""All unknowns of a problem as series: alone or in pairs, and the physical one of several.
+
+κ falls from κ ~ z with the ridge, so that its largest solution is the physical one.  An unknown
+that is a trace itself (no spectral sum at it) may have several positive solutions; the one is taken
+that is nearest to the certified solution of the matrix equations, at sizes that are of this regime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from ...errors import OutsideTheoryError, SolvableError
+from .corner_sums import Corner
+from .coupled import solve_pair
+from .dominant import BEYOND, Equation, Solution, solve
+from .multiseries import Scales, Series
+from .traces import traces_of
+
+if TYPE_CHECKING:
+    from .limiting_form import Problem
+    from .regime_statement import Regime
+
+LARGEST = 2000  # size at which solutions are told apart
+SMALLEST = sp.Rational(1, 10**6)
+APART = 2  # the second nearest solution must be farther by this factor
+
+
+@dataclass
+class Unknowns:
+    """Every unknown as a series, its corner, and what the symbols in them are."""
+
+    images: dict[sp.Symbol, Series] = field(default_factory=dict)
+    corners: dict[sp.Symbol, Corner] = field(default_factory=dict)
+    notes: dict[sp.Expr, Any] = field(default_factory=dict)
+
+
+def solve_unknowns(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> Unknowns:
+    """The physical solution of all equations."""
+    found = Unknowns()
+    for pairs in blocks(problem.equations):
+        block = []
+        for unknown, expression in pairs:
+            space = problem.spaces.get(unknown)
+            own = size if space is None or space == problem.size else regime.applied(space)
+            _check_space(own, problem, regime)
+            block.append(Equation(unknown, regime.applied(expression), own, problem.isotropic))
+        if len(block) == 1:
+            _alone(block[0], problem, regime, scales, found)
+        elif len(block) == 2:
+            _together(block, scales, found)
+        else:
+            raise OutsideTheoryError(f"{len(block)} unknowns that no equation has alone")
+    return found
+
+
+def blocks(
+    equations: Sequence[tuple[sp.Symbol, sp.Expr]],
+) -> Iterator[list[tuple[sp.Symbol, sp.Expr]]]:
+    """Equations that share unknowns."""
+    left = list(equations)
+    while left:
+        block = [left[0]]
+        for unknown, expression in left[1:]:
+            shared = expression.free_symbols & {u for u, _ in block}
+            if shared or any(e.has(unknown) for _, e in block):
+                block.append((unknown, expression))
+        left = [pair for pair in left if pair not in block]
+        yield block
+
+
+def _check_space(size: sp.Expr, problem: Problem, regime: Regime) -> None:
+    """A number of modes is a size that moves or stays, and of two spaces both move."""
+    if not (size == sp.oo or size.is_Integer or size.is_Symbol):
+        raise OutsideTheoryError(f"{size} modes: a ratio of the sizes of two spectra has no series")
+    if len(set(problem.spaces.values())) > 1 and size not in regime.growth:
+        raise OutsideTheoryError("sums over two spaces, one of fixed size, have no series")
+
+
+def _alone(
+    equation: Equation, problem: Problem, regime: Regime, scales: Scales, found: Unknowns
+) -> None:
+    solutions = solve(equation, scales)
+    spectral = bool(traces_of(equation.polynomial))
+    chosen = next(solutions, None) if spectral else _physical(
+        list(solutions), equation, problem, regime, scales)  # fmt: skip
+    if chosen is None:
+        raise OutsideTheoryError("the equation has no solution that grows or falls as a power here")
+    found.images[equation.unknown], found.corners[equation.unknown] = chosen.series, chosen.corner
+    found.notes.update(chosen.lead.known or {})
+    if chosen.lead.implicit is not None:
+        found.notes[chosen.lead.implicit.symbol] = chosen.lead.implicit
+        scales.point[chosen.lead.implicit.symbol] = chosen.lead.implicit.at_point
+
+
+def _together(block: list[Equation], scales: Scales, found: Unknowns) -> None:
+    """The pair whose first unknown is the largest."""
+    pair = next(solve_pair(block, scales), None)
+    if pair is None:
+        raise OutsideTheoryError("two coupled unknowns have no solution in powers here: a balance "
+                                 "of three terms, or no dominant balance")  # fmt: skip
+    for equation, series, corner in zip(block, pair.series, pair.corners):
+        found.images[equation.unknown], found.corners[equation.unknown] = series, corner
+
+
+def _physical(
+    solutions: list[Solution], equation: Equation, problem: Problem, regime: Regime, scales: Scales
+) -> Solution | None:
+    """The first positive solution, or of several the one that the certified numbers point to."""
+    positive = [s for s in solutions if scales.number(s.series.lead()[1]) > 0]
+    if len(solutions) < 2 or problem.source is None:
+        return (positive or solutions or [None])[0]
+    place = _finite_place(problem, regime, scales)
+    try:
+        numbers = {problem.names.get(s, s.name): v for s, v in place.items()}
+        wanted = {s.name for s in problem.source.all_scalars()}
+        answer = problem.source.solve({n: float(v) for n, v in numbers.items() if n in wanted})
+    except (SolvableError, ArithmeticError):
+        return (positive or solutions)[0]
+    value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
+    exact = complex(value)
+    distances = [abs(complex(_leading_number(s.series, scales, place)) - exact) for s in solutions]
+    ranked = sorted(zip(distances, range(len(solutions))))
+    if ranked[1][0] < APART * ranked[0][0]:
+        return (positive or solutions)[0]
+    return solutions[ranked[0][1]]
+
+
+def _finite_place(problem: Problem, regime: Regime, scales: Scales) -> dict[sp.Symbol, Any]:
+    """Moderate sizes of the regime, with everything that depends on them."""
+    growth = {s: p for s, p in regime.growth.items() if abs(p) < BEYOND}
+    most = max((abs(p) for p in growth.values()), default=1)
+    place = {s: sp.Float(LARGEST) ** sp.Rational(p / most) for s, p in growth.items()}
+    for symbol, p in regime.growth.items():
+        if abs(p) >= BEYOND:
+            place[symbol] = sp.Float(LARGEST) ** 2 if p > 0 else SMALLEST
+    place |= {s: v for s, v in scales.point.items() if s not in place}
+    place |= {s: v.subs(place) for s, v in regime.substitutions.items()}
+    return place
+
+
+def _leading_number(series: Series, scales: Scales, place: dict[sp.Symbol, Any]) -> sp.Expr:
+    total = sp.S.Zero
+    for _, vector, coefficient in series.items[:3]:
+        total += (scales.expression(coefficient) * scales.monomial(vector)).subs(place)
+    return sp.N(total)
+
+
+__all__ = ["Unknowns", "blocks", "solve_unknowns"]
