@@ -44,6 +44,8 @@ from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum, as_spectrum
 
 GRID = 160  # values of ln κ among which the lowest loss is looked for
+COARSE, NODE = 300, 0.12  # nodes for the start of that grid; distance of the nodes of a table
+STEPS, SETTLED = 2, 1e-9  # corrections of a place by exact sums, and the last one allowed
 
 
 @cache
@@ -69,28 +71,75 @@ def _slope(spectrum: Spectrum, n: Any, t: Any, k: Any, noise: Any) -> Any:
 
 
 def _bracket(
-    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
-) -> tuple[Bracket, np.ndarray]:
-    """The lowest loss on a grid of ln κ that starts at κ₀, and whether it is above κ₀."""
-    start = np.asarray(solve(spectrum, n, t, 0).value)
-    smaller = np.minimum(n, t)
-    scale = spectrum.trace() / np.minimum(smaller, spectrum.size)
-    hidden = float(spectrum.irreducible)
-    top = np.log(scale) + np.log1p((noise + hidden + 1) * smaller) + 8
-    bottom = np.log(np.where(start > 0, start, 1e-9 * scale * np.exp(-20)))
-    fractions = np.linspace(0, 1, GRID) ** 3  # dense near κ₀, where N ≈ T has its minimum
-    grid = bottom + 1e-13 + (top - bottom) * fractions[:, None]
+    spectrum: Any, n: np.ndarray, t: np.ndarray, noise: np.ndarray, start: np.ndarray, top: Any
+) -> Bracket:
+    """The lowest loss on a grid of ln κ from ``start``, dense there, to ``top``."""
+    fractions = np.linspace(0, 1, GRID) ** 3  # N ≈ T has its minimum near κ₀
+    grid = start + 1e-13 + (top - start) * fractions[:, None]
     k = np.exp(grid)
     d1, r3, r1 = brackets(spectrum, k, n, t)
     possible = (r3 > 0) & (r1 > 0)
     r3, r1 = (np.where(possible, x, 1.0) for x in (r3, r1))
     losses, _ = loss_at(spectrum, n, t, ResolventSolution(k, r3, r1, 0.0, d1), noise)
-    bracket = lowest(grid, np.where(possible, losses, np.inf))
-    at_start = bracket.low == grid[0]
-    with np.errstate(all="ignore"):  # at κ = 0 it is 0/0
-        rising = at_start & ~(_slope(spectrum, n, t, np.exp(bracket.low), noise) < 0)
-    lossless = (noise + hidden == 0) & (smaller >= spectrum.size)  # without ridge nothing is lost
-    return bracket, ~(rising | lossless)
+    return lowest(grid, np.where(possible, losses, np.inf))
+
+
+def _ends(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """ln κ between which the optimum is: at D₁ = min(N, T), and far above every eigenvalue."""
+    smaller = np.minimum(n, t)
+    scale = spectrum.trace() / np.minimum(smaller, spectrum.size)
+    top = np.log(scale) + np.log1p((noise + float(spectrum.irreducible) + 1) * smaller) + 8
+    start = np.log(1e-9 * scale) - 20
+    x = np.linspace(start.min(), top.max(), COARSE)
+    d1 = spectrum.degrees_of_freedom(np.exp(x))
+    open_ = smaller < min(d1[0], spectrum.size)
+    start = np.where(open_, np.interp(-smaller, -d1, x), start)
+    for _ in range(STEPS):  # on ln D₁, nearly straight in ln κ
+        k = np.exp(start)
+        here = spectrum.degrees_of_freedom(k)
+        slope = -k * spectrum.resolvent_sum(k, 1, 2) / here
+        start = np.where(open_, start - np.log(here / smaller) / slope, start)
+    return start, top
+
+
+class _Table:
+    """Sums over the modes between nodes of ln κ, by cubic interpolation of their logarithms.
+
+    It stands for a spectrum where sums are wanted at many κ and the place, not the value, matters;
+    with d ln S(p, q)/d ln κ = −q κ S(p, q+1)/S(p, q).
+    """
+
+    def __init__(self, spectrum: Spectrum, low: float, high: float) -> None:
+        self.size, self.irreducible = spectrum.size, spectrum.irreducible
+        self.x = np.linspace(low, high, int((high - low) / NODE) + 2)
+        self.k, self.spectrum = np.exp(self.x), spectrum
+        self.known: dict[tuple[int, int, bool], np.ndarray] = {}
+        self.faces: dict[tuple[int, int, bool], Any] = {}
+
+    def _at_nodes(self, p: int, q: int, target: bool) -> np.ndarray:
+        if (p, q, target) not in self.known:
+            self.known[p, q, target] = self.spectrum.resolvent_sum(self.k, p, q, target)
+        return self.known[p, q, target]
+
+    def resolvent_sum(self, kappa: Any, p: int, q: int, target: bool = False) -> Any:
+        """Σ λ^p (w²)/(λ+κ)^q, to some seven digits."""
+        if (p, q, target) not in self.faces:
+            from scipy.interpolate import CubicHermiteSpline
+
+            value, above = self._at_nodes(p, q, target), self._at_nodes(p, q + 1, target)
+            slope = -q * self.k * above / value
+            self.faces[p, q, target] = CubicHermiteSpline(self.x, np.log(value), slope)
+        return np.exp(self.faces[p, q, target](np.log(kappa)))
+
+    def degrees_of_freedom(self, kappa: Any, order: int = 1) -> Any:
+        """D_order(κ)."""
+        return self.resolvent_sum(kappa, order, order)
+
+    def target_sum(self, kappa: Any, order: int = 1) -> Any:
+        """h_order(κ)."""
+        return self.resolvent_sum(kappa, 1, order, True)
 
 
 def optimal_ridge(
@@ -124,27 +173,67 @@ def optimal_ridge(
     )
     shape, (n, t, s2, v) = n.shape, (x.ravel() for x in (n, t, s2, v))
     k, interior = _optimal_kappa(spectrum, n, t, s2)
-    d1 = spectrum.degrees_of_freedom(np.where(interior, k, 1.0))
-    z = np.where(interior, k * (1 - d1 / n) * (1 - d1 / t), 0.0)
-    ridge = (np.maximum(z, 0) * v * n * t).reshape(shape)[()]
-    return static_loss(
-        spectrum, features, samples, ridge=ridge, noise=noise, feature_variance=feature_variance
-    )
+    d1, r3, r1 = brackets(spectrum, np.where(interior, k, 1.0), n, t)
+    solution = ResolventSolution(k, r3, r1, 0.0, d1)
+    z = np.where(interior, k * r3 * r1, 0.0)
+    found = [k, *loss_at(spectrum, n, t, solution, s2), np.maximum(z, 0) * v * n * t]
+    found.append(np.zeros(len(k)))  # the ridge is made from κ: equation (1) holds as it stands
+    if not interior.all():
+        place = np.flatnonzero(~interior)
+        rest = static_loss(spectrum, n[place], t[place], noise=s2[place])
+        values = (rest.kappa, rest.excess_loss, rest.train_loss, 0.0, rest.residual)
+        for array, value in zip(found, values):
+            array[place] = value
+    return StaticLoss(*(np.reshape(x, shape)[()] for x in found))
 
 
 def _optimal_kappa(
     spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    bracket, interior = _bracket(spectrum, n, t, noise)
-    place = np.flatnonzero(interior)
+    """κ* and whether it is above κ₀: found on a table of the sums, then closed in on."""
+    start, top = _ends(spectrum, n, t, noise)
+    table = _Table(spectrum, float(start.min()) - NODE, float(top.max()) + NODE)
+    bracket = _bracket(table, n, t, noise, start, top)
+    interior = _interior(spectrum, n, t, noise, bracket, start)
     x = np.array(bracket.low)
+    place = np.flatnonzero(interior)
+    if not len(place):
+        return np.exp(x), interior
+    low, high = bracket.low[place], bracket.high[place]
 
-    def slope(x: np.ndarray, i: np.ndarray) -> np.ndarray:
-        return _slope(spectrum, n[i], t[i], np.exp(x), noise[i])
+    def slope(x: np.ndarray, i: np.ndarray, sums: Any = spectrum) -> np.ndarray:
+        return _slope(sums, n[i], t[i], np.exp(x), noise[i])
 
-    if len(place):
-        x[place] = crossing(slope, bracket.low[place], bracket.high[place], place)
+    near = crossing(lambda x, i: slope(x, i, table), low, high, place)
+    side = np.minimum(high - near, near - low)
+    step = np.maximum(1e-5, 1e-3 * side)
+    rate = (slope(near + step, place, table) - slope(near - step, place, table)) / (2 * step)
+    best, moved = near, np.full(len(place), np.inf)
+    for _ in range(STEPS):
+        change = slope(best, place) / rate
+        best, moved = best - change, np.abs(change)
+    lost = ~((moved < SETTLED) & (best > low) & (best < high))
+    if lost.any():
+        best[lost] = crossing(slope, low[lost], high[lost], place[lost])
+    x[place] = best
     return np.exp(x), interior
+
+
+def _interior(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, noise: np.ndarray, bracket: Bracket,
+    start: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Whether the loss falls from κ₀ on, so that a ridge is worth having."""
+    at_start = bracket.low <= start + 1e-12
+    rising = np.zeros(len(n), dtype=bool)
+    place = np.flatnonzero(at_start)
+    if len(place):
+        k = np.exp(bracket.low[place])
+        with np.errstate(all="ignore"):  # at κ = 0 it is 0/0
+            rising[place] = ~(_slope(spectrum, n[place], t[place], k, noise[place]) < 0)
+    silent = noise + float(spectrum.irreducible) == 0
+    lossless = silent & (np.minimum(n, t) >= spectrum.size)  # without ridge nothing is lost
+    return ~(rising | lossless)
 
 
 def _optimal_mp(
@@ -154,7 +243,9 @@ def _optimal_mp(
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
         floats = [np.array([float(x)]) for x in (n, t, s2)]
-        bracket, interior = _bracket(spectrum, *floats)
+        start, top = _ends(spectrum, *floats)
+        bracket = _bracket(spectrum, *floats, start, top)
+        interior = _interior(spectrum, *floats, bracket, start)
         ridge = mpmath.mpf(0)
         if interior[0]:
             ends = (mpmath.mpf(float(x[0])) for x in (bracket.low, bracket.high))

@@ -180,7 +180,7 @@ class _Reader:
         elif sign == "=" and left.is_Symbol:
             self.substitute(left, right)
         elif sign == "=" and (left.is_Mul or left.is_Add):
-            first = _eliminated(left, self.sizes, self.keep)
+            first = _eliminated(left, self.sizes - set(self.substitutions), self.keep)
             solved = sp.solve(left - right, first)
             if len(solved) != 1:
                 raise InputError("regime", repr(text), FORMS)

@@ -31,11 +31,12 @@ class RemainderSlope:
     claimed: float
     lead_measured: float
     lead_claimed: float
+    exact: bool = False  #: nothing is claimed to be left, and nothing is to the digits taken
 
     def holds(self, tolerance: float = 0.05) -> bool:
         """Whether the rest falls at least as fast as claimed, and the quantity as its lead."""
         lead = abs(self.lead_measured - self.lead_claimed) < tolerance
-        return lead and self.measured < self.claimed + tolerance
+        return lead and (self.measured < self.claimed + tolerance or self.exact)
 
 
 def sizes_at(
@@ -44,7 +45,7 @@ def sizes_at(
     """Every size, share and exponent where L = ``scale``."""
     regime = form.regime
     values: dict[sp.Symbol, Any] = {s: sp.nsimplify(v) for s, v in point.items()}
-    values |= dict(regime.values)
+    values |= dict.fromkeys(problem.parameters, sp.S.One) | dict(regime.values)
     digits = mpmath.mp.dps
     for symbol, growth in regime.growth.items():
         if abs(growth) < BEYOND:
@@ -85,7 +86,9 @@ def measured_slope(
                 return -float("inf")
             return float(mpmath.log(pair[1] / pair[0]) / step)
 
-        return RemainderSlope(slope(left), claimed, slope(whole), -float(form.terms[0].weight))
+        nothing = max(x / y for x, y in zip(left, whole) if y) < mpmath.mpf(10) ** (15 - digits)
+        lead = -float(form.terms[0].weight)
+        return RemainderSlope(slope(left), claimed, slope(whole), lead, rest is None and nothing)
 
 
 __all__ = ["RemainderSlope", "measured_slope", "sizes_at"]
