@@ -142,7 +142,8 @@ def _numbers(
             value = sp.S.One
         if value is None:
             raise InputError("at", f"nothing for {symbol}", "a value for every size")
-        known[symbol] = mpmath.inf if value == sp.oo else mpmath.mpmathify(sp.sympify(value))
+        number = sp.N(sp.sympify(value), mpmath.mp.dps + 5)
+        known[symbol] = mpmath.inf if value == sp.oo else mpmath.mpmathify(number)
     return known
 
 
@@ -184,7 +185,7 @@ def _certified(
         return None
     try:
         found = problem.source.solve(numbers, _matrices(problem, known, values))
-    except (SolvableError, ArithmeticError):
+    except (SolvableError, ArithmeticError, np.linalg.LinAlgError):
         return None
     by_name = {u.name: value for u, value in found.unknowns.items()}
     return {u: mpmath.mpf(float(np.real(by_name[u.name]))) for u, _ in problem.equations}

@@ -7,10 +7,12 @@ that is nearest to the certified solution of the matrix equations, at sizes that
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 
 from ...errors import OutsideTheoryError, SolvableError
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from .limiting_form import Problem
     from .regime_statement import Regime
 
-LARGEST = 2000  # size at which solutions are told apart
+LARGEST = 10**10  # size at which solutions are told apart
 SMALLEST = sp.Rational(1, 10**6)
 APART = 2  # the second nearest solution must be farther by this factor
 
@@ -118,11 +120,12 @@ def _physical(
         numbers = {problem.names.get(s, s.name): v for s, v in place.items()}
         wanted = {s.name for s in problem.source.all_scalars()}
         answer = problem.source.solve({n: float(v) for n, v in numbers.items() if n in wanted})
-    except (SolvableError, ArithmeticError):
+    except (SolvableError, ArithmeticError, np.linalg.LinAlgError):
         return (positive or solutions)[0]
     value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
     exact = complex(value)
-    distances = [abs(complex(_leading_number(s.series, scales, place)) - exact) for s in solutions]
+    ratios = [complex(_leading_number(s.series, scales, place)) / exact for s in solutions]
+    distances = [abs(cmath.log(x)) for x in ratios]  # a wrong sign counts as π
     ranked = sorted(zip(distances, range(len(solutions))))
     if ranked[1][0] < APART * ranked[0][0]:
         return (positive or solutions)[0]
