@@ -38,7 +38,7 @@ from .loss import (
 )
 from .notation import N, T, alpha, kappa, sigma_eps, sigma_w
 from .optimum import Bracket, crossing, lowest
-from .resolvent import ResolventSolution, solve
+from .resolvent import ResolventSolution
 from .resolvent.equation import brackets
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum, as_spectrum
