@@ -184,7 +184,8 @@ def optimal_ridge(
         values = (rest.kappa, rest.excess_loss, rest.train_loss, 0.0, rest.residual)
         for array, value in zip(found, values):
             array[place] = value
-    return StaticLoss(*(np.reshape(x, shape)[()] for x in found))
+    kappa_, excess, train, ridge, residual = (np.reshape(x, shape)[()] for x in found)
+    return StaticLoss(kappa_, excess, train, ridge, residual)
 
 
 def _optimal_kappa(
@@ -243,9 +244,10 @@ def _optimal_mp(
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
         floats = [np.array([float(x)]) for x in (n, t, s2)]
-        start, top = _ends(spectrum, *floats)
-        bracket = _bracket(spectrum, *floats, start, top)
-        interior = _interior(spectrum, *floats, bracket, start)
+        sizes = (floats[0], floats[1], floats[2])
+        start, top = _ends(spectrum, *sizes)
+        bracket = _bracket(spectrum, *sizes, start, top)
+        interior = _interior(spectrum, *sizes, bracket, start)
         ridge = mpmath.mpf(0)
         if interior[0]:
             ends = (mpmath.mpf(float(x[0])) for x in (bracket.low, bracket.high))

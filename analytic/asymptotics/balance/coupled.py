@@ -35,7 +35,7 @@ MAX_PASSES = 80
 
 
 @dataclass(frozen=True)
-class _Line:
+class _Monomial:
     """A term of one equation: weight without the unknowns, their exponents, monomial, factor."""
 
     weight: Rational
@@ -143,13 +143,14 @@ def _within(theta: Rational, kind: tuple[str, Any, Any]) -> bool:
     return (low is None or theta > low) and (high is None or theta < high)
 
 
-def _lines(series: Series, unknowns: Sequence[sp.Symbol]) -> list[_Line]:
-    scales, best = series.scales, {}
+def _lines(series: Series, unknowns: Sequence[sp.Symbol]) -> list[_Monomial]:
+    scales = series.scales
+    best: dict[tuple[Rational, Rational], _Monomial] = {}
     for vector, coefficient in series.terms.items():
         first, rest = split_scale(scales, vector, unknowns[0])
         second, rest = split_scale(scales, rest, unknowns[1])
         slopes = scales.value(first), scales.value(second)
-        line = _Line(scales.weight(rest), (first, second), slopes, rest, coefficient)
+        line = _Monomial(scales.weight(rest), (first, second), slopes, rest, coefficient)
         if slopes not in best or line.weight < best[slopes].weight:
             best[slopes] = line
     return list(best.values())
@@ -166,7 +167,7 @@ def _crossing(first: Any, second: Any) -> tuple[Rational, Rational] | None:
     return (c1 * b2 - c2 * b1) / determinant, (a1 * c2 - a2 * c1) / determinant
 
 
-def _lowest(lines: list[_Line], pair: Any, theta: tuple[Rational, Rational]) -> bool:
+def _lowest(lines: list[_Monomial], pair: Any, theta: tuple[Rational, Rational]) -> bool:
     least = pair[0].at(theta)
     return all(line.at(theta) > least for line in lines if line not in pair)
 
@@ -228,15 +229,15 @@ def _jacobian(
 ) -> tuple[sp.Matrix, list[Series]]:
     """∂F_i/∂ log κ_j of the two leading terms, in units of the first of them."""
     unknowns = [e.unknown for e in equations]
-    for unknown, lead in zip(unknowns, leads):
-        assert lead.order is not None
-        scales.regrow(unknown, -lead.order)
+    first, second = (lead.order or Rational(0) for lead in leads)
+    theta = first, second
+    for unknown, order in zip(unknowns, theta):
+        scales.regrow(unknown, -order)
     images, corners = _images(equations, scales, kinds, [scales.scale(u) for u in unknowns], FEW)
     rows, units = [], []
     for equation in equations:
         series = evaluate(equation.polynomial, images, corners)
-        lines = sorted(_lines(series, unknowns),
-                       key=lambda line: line.at((leads[0].order, leads[1].order)))  # fmt: skip
+        lines = sorted(_lines(series, unknowns), key=lambda line: line.at(theta))
         x, y = lines[:2]
         rows.append([p - q for p, q in zip(x.powers, y.powers)])
         unit = Series(scales, {x.rest: x.coefficient})

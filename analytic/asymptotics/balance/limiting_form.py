@@ -33,7 +33,7 @@ from .traces import evaluate, read_trace, spectral_number, traces_of
 from .unknowns import solve_unknowns
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
-SHALLOW, DEEP, DEEPER = Rational(1, 3), 160, Rational(7, 5)
+SHALLOW, DEEP, DEEPER = Rational(1, 40), 160, Rational(8, 5)
 STEADY, ENOUGH = (
     6,
     8,
@@ -240,6 +240,7 @@ def limiting_form(
         raise InputError("order", order, "an integer ≥ 1")
     problem = problem.at_infinity(regime.infinite - set(regime.substitutions))
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
+    largest = largest or Rational(1)
     depth, counts = largest * SHALLOW, []
     while depth < largest * DEEP:
         try:

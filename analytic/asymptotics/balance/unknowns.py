@@ -114,7 +114,7 @@ def _physical(
     """The first positive solution, or of several the one that the certified numbers point to."""
     positive = [s for s in solutions if scales.number(s.series.lead()[1]) > 0]
     if len(solutions) < 2 or problem.source is None:
-        return (positive or solutions or [None])[0]
+        return next(iter(positive or solutions), None)
     place = _finite_place(problem, regime, scales)
     try:
         numbers = {problem.names.get(s, s.name): v for s, v in place.items()}

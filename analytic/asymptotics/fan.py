@@ -1,0 +1,398 @@
+r"""The fan of regimes: which law leads for every way in which the sizes can grow.
+
+Sizes s ~ L^{p_s} grow along a direction p.  The leading term of a quantity along p is the same in
+a whole cone of directions: where the terms that were dropped stay smaller, which is Σ e_s p_s < 0
+for the exponents e of each ratio that was taken to vanish.  These cones, the *cells*, are found one
+from another: the law at a direction gives the cone around it; a step across each of its walls gives
+the next direction; until every wall leads to a known cell or out of the region.
+
+A ratio that was never compared could still grow where a cell ends.  So the law is computed again
+close to every corner of a cell; if another one leads there, the ratio of the two laws is a wall,
+
+    law₂/law₁ ~ L^{Σ (e₂−e₁)_s p_s} < 1      inside the cell of law₁,
+
+and the walk goes on from there.  Cells of one law that meet are one regime.  On a wall itself the
+sizes are proportional, N = r T^p, which is a regime of its own with r in its law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .. import arguments
+from ..errors import InputError, OutsideTheoryError
+from ..notation import M, N, T, a, b
+from .balance.limiting_form import LimitingForm, Problem, limiting_form, number_of
+from .balance.regime_statement import Regime
+from .balance.systems import ridge_z, static_problem
+from .expansion import exact_number
+
+__all__ = ["Fan", "FanAllocation", "FanCell", "allocate_on", "regime_fan"]
+
+NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
+STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
+MAX_CELLS, ATTEMPTS = 60, 4
+DENOMINATOR = 120
+SIZES = {"N": N, "T": T, "M": M, "z": ridge_z}
+SIGNS = {N: 1, T: 1, M: 1, ridge_z: -1}
+
+
+@dataclass(frozen=True)
+class FanCell:
+    """A cone of directions with one leading law.
+
+    ``walls`` are rows e with e·p < 0 inside (p the exponents of ``sizes``); ``inside`` a direction.
+    """
+
+    law: LimitingForm
+    sizes: tuple[sp.Symbol, ...]
+    walls: tuple[tuple[float, ...], ...]
+    inside: tuple[Fraction, ...]
+    ratios: tuple[sp.Expr, ...] = ()
+
+    @property
+    def lead(self) -> sp.Expr:
+        """The leading term."""
+        return self.law.terms[0].expression
+
+    def holds(self, direction: Sequence[float], slack: float = 1e-12) -> bool:
+        """Whether a direction is in the cone."""
+        return all(np.dot(row, direction) < slack for row in self.walls)
+
+    def exponent(self, point: Mapping[sp.Symbol, Any]) -> tuple[float, ...]:
+        """The exponents of the law in the sizes."""
+        exponents = self.law.terms[0].exponents
+        return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in self.sizes)
+
+
+@dataclass(frozen=True)
+class Fan:
+    """All cells of a quantity, with the point (a, b) they were found at."""
+
+    quantity: str
+    sizes: tuple[sp.Symbol, ...]
+    point: Mapping[sp.Symbol, Any]
+    cells: tuple[FanCell, ...]
+    region: tuple[tuple[float, ...], ...] = field(repr=False, default=())
+
+    @property
+    def laws(self) -> list[sp.Expr]:
+        """The different leading terms."""
+        return list(dict.fromkeys(cell.lead for cell in self.cells))
+
+    def cell_at(self, direction: Any) -> FanCell:
+        """The cell that a direction is in, or the nearest one where it is on a wall."""
+        return min(self.cells, key=lambda c: max(np.dot(w, direction) for w in c.walls))
+
+    def walls(self) -> list[sp.Eq]:
+        """Every wall between two laws as an equation between sizes, constants left out."""
+        found: dict[Any, sp.Eq] = {}
+        for cell in self.cells:
+            for row, ratio in zip(cell.walls, cell.ratios):
+                if ratio != 1 and self._parts_laws(cell, row):
+                    key = tuple(np.round(np.array(row) / _first(row), 9))
+                    found.setdefault(key, _relation(ratio, self.sizes))
+        return list(found.values())
+
+    def _parts_laws(self, cell: FanCell, row: tuple[float, ...]) -> bool:
+        """Whether the other side of a wall has another law."""
+        middle = _facet_point(cell.walls + self.region, row)
+        if middle is None:
+            return False
+        other = self.cell_at(middle + STEP * np.array(row) / np.linalg.norm(row))
+        return other.lead != cell.lead
+
+    def value(self, sizes: Mapping[sp.Symbol, Any]) -> float:
+        """The law of the cell that sizes are in, at the sizes."""
+        cell = self.cell_at([float(sp.log(sizes[s])) for s in self.sizes])
+        return float(number_of(cell.lead, cell.law.completed({**sizes, **self.point}, None), None))
+
+
+def _first(row: Sequence[float]) -> float:
+    return next(x for x in row if abs(x) > 1e-12)
+
+
+def _relation(ratio: sp.Expr, sizes: Sequence[sp.Symbol]) -> sp.Eq:
+    """ratio ~ 1 solved for the last size in it: N = T^{…}."""
+    powers = {s: sp.sympify(ratio.as_powers_dict().get(s, 0)) for s in sizes}
+    target = next(s for s in (ridge_z, N, M, T) if powers.get(s, 0) != 0)
+    rest = sp.Mul(*(s ** sp.together(-p / powers[target]) for s, p in powers.items()
+                    if s != target and p != 0))  # fmt: skip
+    return sp.Eq(target, rest, evaluate=False)
+
+
+def regime_fan(
+    sizes: Sequence[str] = ("N", "T"),
+    *,
+    exponent: Any,
+    target_exponent: Any = None,
+    quantity: str = "loss",
+) -> Fan:
+    """The fan of the static loss (or "kappa", "noise") in two or three free powers.
+
+    ``sizes`` among N, T, M and z; what is left out is taken first: z = 0, M = ∞, and N or T = ∞.
+    N, T and M grow, z falls; M stays above N and T.
+    Raises `InputError` for other names, `OutsideTheoryError` where a law has no series.
+
+    >>> fan = regime_fan(("N", "T"), exponent=1.5)
+    >>> [str(wall) for wall in fan.walls()]
+    ['Eq(N, T)']
+    """
+    unknown = [s for s in sizes if s not in SIZES]
+    if unknown or not 2 <= len(set(sizes)) <= 3 or len(set(sizes)) < len(sizes):
+        raise InputError("sizes", ",".join(sizes), f"two or three of {', '.join(SIZES)}")
+    point: dict[sp.Symbol, Any] = {b: exact_number(arguments.positive("exponent", exponent))}
+    if target_exponent is not None:
+        point[a] = exact_number(target_exponent)
+    symbols = tuple(SIZES[s] for s in sizes)
+    for name, symbol in (("exponent", b), ("target_exponent", a)):
+        if M not in symbols and symbol in point and not point[symbol] > 1:
+            raise InputError(name, point[symbol], "a number > 1 at M = ∞; or M among the sizes")
+    problem = static_problem(quantity, target_exponent is None)
+    return _walk(problem, symbols, point, quantity)
+
+
+def _walk(
+    problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any], quantity: str
+) -> Fan:
+    region = _region(sizes)
+    cells: list[FanCell] = []
+    queue: list[Any] = [_middle(region)]
+    while queue:
+        direction = queue.pop(0)
+        if any(np.dot(row, direction) > -1e-9 for row in region):
+            continue
+        if any(cell.holds(direction, -1e-9) for cell in cells):
+            continue
+        cell = _cell(problem, sizes, point, direction, region)
+        if len(cells) == MAX_CELLS:
+            raise OutsideTheoryError(f"more than {MAX_CELLS} cells")
+        cells.append(cell)
+        for row in cell.walls:
+            on_wall = _facet_point(cell.walls + region, row)
+            if on_wall is not None:
+                queue.append(on_wall + STEP * np.array(row) / np.linalg.norm(row))
+    return Fan(quantity, sizes, point, tuple(cells), region)
+
+
+def _region(sizes: tuple[sp.Symbol, ...]) -> tuple[tuple[float, ...], ...]:
+    """Rows e with e·p < 0 where every size grows or falls as it may, and M is the largest."""
+    rows = []
+    for k, s in enumerate(sizes):
+        rows.append(tuple(-float(SIGNS[s]) if i == k else 0.0 for i in range(len(sizes))))
+        if s == M:
+            for other in (N, T):
+                if other in sizes:
+                    i = sizes.index(other)
+                    rows.append(tuple(float(j == i) - float(j == k) for j in range(len(sizes))))
+    return tuple(rows)
+
+
+def _middle(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """A direction of the cone far from its walls."""
+    from scipy.optimize import linprog
+
+    size = len(rows[0])
+    scaled = [[*(np.array(r) / np.linalg.norm(r)), 1.0] for r in rows]
+    found = linprog([0.0] * size + [-1.0], A_ub=scaled, b_ub=[0.0] * len(rows),
+                    bounds=[(-1, 1)] * size + [(0, 1)])  # fmt: skip
+    weights = 1 + np.arange(size) / (7.0 * size)  # off the symmetric directions
+    return np.asarray(found.x[:size]) * weights
+
+
+def _facet_point(rows: Sequence[Sequence[float]], wall: Sequence[float]) -> np.ndarray | None:
+    """A direction on one wall, far from the others; None where it is no wall of the cone."""
+    from scipy.optimize import linprog
+
+    size = len(wall)
+    others = [r for r in rows if not _parallel(r, wall)]
+    scaled = [[*(np.array(r) / np.linalg.norm(r)), 1.0] for r in others]
+    found = linprog(
+        [0.0] * size + [-1.0], A_ub=scaled or None, b_ub=[0.0] * len(others) or None,
+        A_eq=[[*wall, 0.0]], b_eq=[0.0], bounds=[(-1, 1)] * size + [(0, 1)],
+    )  # fmt: skip
+    if not found.success or found.x[-1] < 1e-7:
+        return None
+    return np.asarray(found.x[:size])
+
+
+def _parallel(first: Sequence[float], second: Sequence[float]) -> bool:
+    x, y = np.array(first), np.array(second)
+    return bool(np.linalg.norm(x / np.linalg.norm(x) - y / np.linalg.norm(y)) < 1e-9)
+
+
+def _cell(
+    problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any],
+    direction: np.ndarray, region: tuple[tuple[float, ...], ...],
+) -> FanCell:  # fmt: skip
+    """The cell around a direction, its corners probed."""
+    inside, law = _law(problem, sizes, point, direction)
+    rows, ratios = _rows(law, sizes, point)
+    walls, kept = _irredundant(rows, ratios, region)
+    cell = FanCell(law, sizes, walls, inside, kept)
+    for _ in range(ATTEMPTS):
+        rival = _rival(problem, cell, point, region)
+        if rival is None:
+            return cell
+        ratio = sp.powsimp(rival.terms[0].monomial / law.terms[0].monomial)
+        row = tuple(y - x for x, y in zip(cell.exponent(point), _exponents(rival, sizes, point)))
+        if not any(abs(x) > 1e-12 for x in row):
+            return cell
+        rows, ratios = [*rows, row], [*ratios, _moving(ratio, sizes)]
+        walls, kept = _irredundant(rows, ratios, region)
+        cell = FanCell(law, sizes, walls, inside, kept)
+    return cell
+
+
+def _exponents(
+    law: LimitingForm, sizes: Sequence[sp.Symbol], point: Mapping[sp.Symbol, Any]
+) -> tuple[float, ...]:
+    exponents = law.terms[0].exponents
+    return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
+
+
+def _moving(ratio: sp.Expr, sizes: Sequence[sp.Symbol]) -> sp.Expr:
+    powers = ratio.as_powers_dict()
+    return sp.Mul(*(s ** powers[s] for s in sizes if powers.get(s, 0) != 0))
+
+
+def _rival(
+    problem: Problem, cell: FanCell, point: dict[sp.Symbol, Any],
+    region: tuple[tuple[float, ...], ...],
+) -> LimitingForm | None:  # fmt: skip
+    """The law close to a corner of the cell, if it is another one."""
+    rows = [*cell.walls, *region]
+    middle = np.array([float(x) for x in cell.inside])
+    for corner in _corners(rows, len(cell.sizes)):
+        near = (1 - CORNER) * corner + CORNER * middle / np.linalg.norm(middle)
+        _, law = _law(problem, cell.sizes, point, near)
+        if _exponents(law, cell.sizes, point) != cell.exponent(point):
+            return law
+    return None
+
+
+def _corners(rows: Sequence[Sequence[float]], size: int) -> list[np.ndarray]:
+    """The extreme directions of a cone e·p ≤ 0."""
+    found: list[np.ndarray] = []
+    for chosen in combinations(rows, size - 1):
+        _, values, vectors = np.linalg.svd(np.array(chosen))
+        if size > 1 and len(values) == size - 1 and values[-1] < 1e-9:
+            continue
+        for sign in (1, -1):
+            ray = sign * vectors[-1]
+            if all(np.dot(row, ray) < 1e-9 for row in rows):
+                found.append(ray)
+    return found
+
+
+def _law(
+    problem: Problem, sizes: Sequence[sp.Symbol], point: dict[sp.Symbol, Any], direction: Any
+) -> tuple[tuple[Fraction, ...], LimitingForm]:
+    """The leading term along a direction, moved a little where it lies on a wall."""
+    scale = max(abs(x) for x in direction) / 2
+    exact = [Fraction(float(x / scale)).limit_denominator(DENOMINATOR) for x in direction]
+    for attempt in range(ATTEMPTS):
+        moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 40) for k, p in enumerate(exact))
+        growth = dict(zip(sizes, moved))
+        try:
+            return moved, limiting_form(problem, _regime(growth), point, 1)
+        except OutsideTheoryError as error:
+            last = error
+    raise last
+
+
+def _regime(growth: Mapping[sp.Symbol, Fraction]) -> Regime:
+    """Sizes that grow so, everything else taken first."""
+    from .balance.dominant import BEYOND
+
+    rest = {s: BEYOND * SIGNS[s] for s in SIGNS if s not in growth}
+    text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
+    infinite = frozenset(s for s, p in rest.items() if p > 0)
+    return Regime(text, {}, {**growth, **rest}, {}, {}, infinite)
+
+
+def _rows(
+    law: LimitingForm, sizes: Sequence[sp.Symbol], point: Mapping[sp.Symbol, Any]
+) -> tuple[list[tuple[float, ...]], list[sp.Expr]]:
+    rows, ratios = [], []
+    for exponents in law.cell:
+        row = tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
+        if any(abs(x) > 1e-12 for x in row):
+            rows.append(row)
+            ratios.append(sp.Mul(*(s**e for s, e in exponents.items() if s in sizes)))
+    return rows, ratios
+
+
+def _irredundant(
+    rows: Sequence[tuple[float, ...]], ratios: Sequence[sp.Expr],
+    region: tuple[tuple[float, ...], ...],
+) -> tuple[tuple[tuple[float, ...], ...], tuple[sp.Expr, ...]]:  # fmt: skip
+    """The rows that are walls of the cone inside the region."""
+    kept: list[int] = []
+    for k, row in enumerate(rows):
+        if any(_parallel(row, rows[i]) for i in kept) or any(_parallel(row, r) for r in region):
+            continue
+        if _facet_point([*rows, *region], row) is not None:
+            kept.append(k)
+    return tuple(rows[k] for k in kept), tuple(ratios[k] for k in kept)
+
+
+@dataclass(frozen=True)
+class FanAllocation:
+    """How a budget is spent by the laws: sizes ~ C^{share}, loss ~ C^{−loss}; exact exponents.
+
+    ``balance`` are the laws that meet at the optimum (one, where it is inside a cell's edge).
+    """
+
+    shares: Mapping[sp.Symbol, Any]
+    loss: Any
+    balance: tuple[sp.Expr, ...]
+
+
+def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
+    """The growth of the sizes under Π s^{powers_s} = C at which the law falls fastest.
+
+    A linear programme in every cell; the optimum is at a wall, where two laws balance, or at the
+    edge of the region. ``powers`` by size, all > 0.
+
+    >>> fan = regime_fan(("N", "T"), exponent=1.5, target_exponent=3.1)
+    >>> best = allocate_on(fan, {"N": 1, "T": 1})
+    >>> [str(best.shares[s]) for s in fan.sizes], str(best.loss)
+    (['8/13', '5/13'], '21/26')
+    """
+    from scipy.optimize import linprog
+
+    names = {s.name: s for s in fan.sizes}
+    if set(powers) != set(names):
+        raise InputError("powers", sorted(powers), f"one for each of {', '.join(names)}")
+    for name, value in powers.items():
+        arguments.positive(name, value)
+    budget = [float(powers[s.name]) for s in fan.sizes]
+    best: tuple[float, Any, FanCell] | None = None
+    for cell in fan.cells:
+        rows = [*cell.walls, *fan.region]
+        found = linprog(
+            cell.exponent(fan.point), A_ub=rows, b_ub=[0.0] * len(rows), A_eq=[budget], b_eq=[1.0],
+            bounds=[(None, None)] * len(budget),
+        )  # fmt: skip
+        if found.status == 3:
+            raise OutsideTheoryError("the law falls without end inside one cell: a budget of sizes "
+                                     "that compete is needed")  # fmt: skip
+        if found.success and (best is None or found.fun < best[0] - 1e-12):
+            best = (float(found.fun), found.x, cell)
+    assert best is not None
+    value, direction, _ = best
+    meeting = [c.lead for c in fan.cells if c.holds(direction, 1e-9)]
+    shares = {s: _rational(x) for s, x in zip(fan.sizes, direction)}
+    return FanAllocation(shares, _rational(-value), tuple(dict.fromkeys(meeting)))
+
+
+def _rational(value: float) -> sp.Rational:
+    return sp.Rational(Fraction(float(value)).limit_denominator(10**5))
