@@ -267,16 +267,11 @@ class _Run:
 
 
 def sweep(
-    function: Function,
-    cells: Sequence[Any],
-    seeds: int | Sequence[int] = 1,
-    *,
-    root_seed: int = 0,
-    executor: Executor | None = None,
-    store: Store | None = None,
+    function: Function, cells: Sequence[Any], seeds: int | Sequence[int] = 1, *,
+    root_seed: int = 0, executor: Executor | None = None, store: Store | None = None,
     progress: Callable[[Status], None] | None = None,
     valid: Callable[[Any], bool] = lambda value: True,
-) -> SweepResult:
+) -> SweepResult:  # fmt: skip
     """``function(cell, SeedSequence)`` for every cell and seed index 0, …, seeds − 1.
 
     Parameters
