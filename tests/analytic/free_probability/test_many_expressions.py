@@ -129,7 +129,8 @@ def second_method(equations, numbers, matrices):
     while t < 1:
         target = min(1.0, t * ratio)
         new = newton(u * (target / t), target)
-        if np.all(np.isfinite(new)) and np.abs(new - u).max() < 0.7 * np.abs(u).max():
+        moved, size = (np.abs(x).max(initial=0) for x in (new - u, u))
+        if np.all(np.isfinite(new)) and moved <= 0.7 * size:
             t, u, ratio = target, new, min(ratio * 1.1, 2.0)
         else:
             ratio = 1 + (ratio - 1) / 3
