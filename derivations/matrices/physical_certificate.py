@@ -101,7 +101,9 @@ def _number(expression: Any, values: Mapping[Any, Any]) -> Any:
         return values[expression]
     if isinstance(expression, sp.Adjoint):
         return _number(expression.arg, values).conj().T
-    parts = [_number(part, values) if part.is_Matrix else complex(part) for part in expression.args]
+    parts: list[Any] = [
+        _number(part, values) if part.is_Matrix else complex(part) for part in expression.args
+    ]
     total = parts[0]
     for part in parts[1:]:
         whole = np.ndim(total) and np.ndim(part)
