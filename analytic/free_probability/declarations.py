@@ -115,6 +115,7 @@ class MatrixModel:
         self.fixed: dict[str, DeterministicMatrix] = {}
         self._family: dict[str, str] = {}
         self.permutations: set[str] = set()
+        self.blocks: dict[str, sp.BlockMatrix] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MatrixModel) and vars(self) == vars(other)
@@ -166,6 +167,27 @@ class MatrixModel:
         self.permutations |= {name} if permutation else set()
         return symbol
 
+    def profile(
+        self, name: str, rows: list[Any], columns: list[Any], variances: list[list[Any]]
+    ) -> sp.BlockMatrix:
+        """Declare independent Gaussian entries of piecewise constant variance.
+
+        Block (a, b) is a Gaussian matrix of its own, ``name``_ab, of rows[a]×columns[b] entries.
+        """
+        shape = (len(variances), {len(row) for row in variances})
+        if shape != (len(rows), {len(columns)}):
+            allowed = f"{len(rows)} rows of {len(columns)} variances"
+            raise InputError(f"variances of {name}", variances, allowed)
+        blocks = [
+            [
+                self.gaussian(f"{name}_{a + 1}{b + 1}", m, n, variances[a][b])
+                for b, n in enumerate(columns)
+            ]
+            for a, m in enumerate(rows)
+        ]
+        self.blocks[name] = sp.BlockMatrix(blocks)
+        return self.blocks[name]
+
     @property
     def has_rotations(self) -> bool:
         """Whether a Haar matrix or a permutation is declared."""
@@ -206,7 +228,7 @@ class MatrixModel:
         stem = next(s for s in stems if not any(name.startswith(s) for name in spelled))
         other = MatrixModel()
         other.random, other._family = dict(self.random), dict(self._family)
-        other.permutations = set(self.permutations)
+        other.permutations, other.blocks = set(self.permutations), dict(self.blocks)
         for name, record in self.fixed.items():
             letter = record.letter.replace("lambda", stem, 1)
             other.fixed[name] = replace(record, letter=letter)

@@ -2,6 +2,7 @@
 
 * traces of words and inverses (`equations`);
 * traces of functions of matrices, log, exp, non-integer powers (`function_equations`);
+* traces of matrices of blocks, block by block (`block_profile`);
 * traces with inverses that have no deterministic part, as limits (`ridgeless`).
 """
 
@@ -14,6 +15,7 @@ import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
 from . import equations
+from .block_profile import derive_blocks, has_blocks
 from .declarations import Internal, MatrixModel, free_stem
 from .effort import SECONDS
 from .equations import SelfConsistentEquations
@@ -57,6 +59,8 @@ def derive(
     if isinstance(expression, MatrixExpr):
         expression = trace(expression)
     expression = sp.sympify(expression)
+    if has_blocks(expression):
+        return derive_blocks(expression, model)
     names = {s.name for s in model.scalars()} | {str(s) for s in expression.free_symbols}
     if functions_in(expression, model):
         return derive_functions(expression, model, names)

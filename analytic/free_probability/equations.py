@@ -233,6 +233,7 @@ def derive(
     *,
     scalars: Iterable[str] = (),
     seconds: float = SECONDS,
+    pencil: Pencil | None = None,
 ) -> SelfConsistentEquations:
     """The self-consistent equations of the limit of an expression.
 
@@ -240,10 +241,11 @@ def derive(
     function of traces, or the text form. Errors: `InputError` for what is not an expression of the
     declared matrices, `OutsideTheoryError` for what has no such equations; both name the part.
 
-    ``scalars`` are further names of the text that are numbers; beyond ``seconds`` of the processor
-    the expression is refused. The result holds for large
-    dimensions, with normalised traces. Source: Rashidi Far et al. cs/0610045; for the model
-    itself, dynamical paper, eqs. (30)–(33).
+    ``pencil`` is one of the same traces in their order, if a smaller one is known than that of the
+    expression; ``scalars`` are further names of the text that are numbers; beyond ``seconds`` of
+    the processor the expression is refused. The result holds for large dimensions, with normalised
+    traces. Source: Rashidi Far et al. cs/0610045; for the model itself, dynamical paper, eqs.
+    (30)–(33).
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
@@ -266,7 +268,7 @@ def derive(
     if isinstance(expression, MatrixExpr):
         shown = sp.Trace(expression) / expression.rows
     with limited(seconds):
-        return _derived(shown, function, model, ordered)
+        return _derived(shown, function, model, ordered, pencil=pencil)
 
 
 def _derived(
@@ -275,9 +277,11 @@ def _derived(
     model: MatrixModel,
     spectral: tuple[sp.Symbol, ...],
     longest: float = LONGEST,
+    pencil: Pencil | None = None,
 ) -> SelfConsistentEquations:
     """The equations of a function of traces, with formulas up to ``longest``."""
-    pencil = build_pencil([(1 / sp.sympify(m.rows), m) for m in function.matrices], model)
+    if pencil is None:
+        pencil = build_pencil([(1 / sp.sympify(m.rows), m) for m in function.matrices], model)
     energy, support = self_energy(pencil)
     system, witness = merge_equal(pencil, energy, support, spectral)
     reduction = reduce_system(system, witness, spectral, longest)

@@ -42,6 +42,7 @@ class MatrixExpression:
     haar: tuple[str, ...] = ()
     unitary: tuple[str, ...] = ()
     permutation: tuple[str, ...] = ()
+    profile: tuple[str, ...] = ()
 
     def declarations(self) -> MatrixModel:
         """The declared matrices."""
@@ -55,6 +56,7 @@ class MatrixExpression:
             self.haar,
             self.unitary,
             self.permutation,
+            self.profile,
         )
 
     def derive(self) -> SelfConsistentEquations:
@@ -203,6 +205,8 @@ _ALL = (
     _row("rotated-features", "Sample covariance of rotated data with a fixed matrix",
          "tr(inv(L + O*sqrt(B)*X*X.T*sqrt(B)*O.T + z*I))", "X:M,T:1/T", "L:M", "B:M",
          haar=("O:M",)),
+    _row("block-profile", "Piecewise constant variance profile of two by two blocks",
+         "tr(inv(X*X.T + z*I))", profile=("X:M+N,T+K:1/T,3/T|2/T,1/T",)),
     _row("sum-of-wisharts", "Sum of two Wishart matrices",
          "tr(inv(X*X.T + Y*Y.T + z*I))", "X:M,T:1/T", "Y:M,N:1/N"),
     _row("difference-of-wisharts", "Difference of two Wishart matrices",

@@ -18,7 +18,8 @@ use where complex ones are declared.
 Declarations: ``"X:M,T:1/T"`` (Gaussian, rows, columns, variance), ``"W:M:1/M"`` (symmetric
 Gaussian), ``"L:M"`` (symmetric deterministic), ``"A:M,T"`` (rectangular deterministic); several
 are separated by ``;``. Complex Gaussian matrices are declared in the same two forms; random
-orthogonal, unitary and permutation matrices as ``"O:M"``.
+orthogonal, unitary and permutation matrices as ``"O:M"``; a profile of block variances as
+``"X:M1+M2,T1+T2:V11,V12|V21,V22"``.
 """
 
 from __future__ import annotations
@@ -250,6 +251,8 @@ class _ExpressionParser:
         return value
 
     def name(self, token: str) -> Any:
+        if token in self.model.blocks:
+            return self.model.blocks[token]
         if token in self.model.random:
             return self.model.random[token].symbol
         if token in self.model.fixed:
@@ -385,6 +388,7 @@ def parse_declarations(
     haar: Iterable[str] = (),
     unitary: Iterable[str] = (),
     permutation: Iterable[str] = (),
+    profile: Iterable[str] = (),
 ) -> MatrixModel:
     """A `MatrixModel` from the declarations of the command line.
 
@@ -420,6 +424,8 @@ def parse_declarations(
             name, size = _parts(text, option, "NAME:SIZE", 2, 2)
             flags = {"complex_entries": option == "unitary", "permutation": option == "permutation"}
             model.haar(name, _dimension(size, option), **flags)
+    for text in _split(profile):
+        _declare_profile(model, text)
     for text in _split(deterministic):
         parts = _parts(text, "deterministic", "NAME:SIZE or NAME:ROWS,COLUMNS", 2, 2)
         sizes = [_dimension(part.strip(), "deterministic") for part in parts[1].split(",")]
@@ -429,6 +435,17 @@ def parse_declarations(
     for text in _split(commuting):
         model.commuting(*[part.strip() for part in text.split(",")])
     return model
+
+
+def _declare_profile(model: MatrixModel, text: str) -> None:
+    form = "NAME:M1+M2,T1+T2:V,V|V,V"
+    name, shape, table = _parts(text, "profile", form, 3, 3)
+    sides = [[_dimension(d.strip(), "profile") for d in s.split("+")] for s in shape.split(",")]
+    if len(sides) != 2:
+        raise InputError("profile", repr(text), f"the form {form}")
+    inside = [*sides[0], *sides[1]]
+    variances = [[_variance(v, inside) for v in row.split(",")] for row in table.split("|")]
+    model.profile(name, sides[0], sides[1], variances)
 
 
 def _kinds(real: Iterable[str], complex_ones: Iterable[str]) -> list[tuple[str, bool]]:

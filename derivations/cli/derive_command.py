@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     "gaussian", "symmetric", "complex", "hermitian", "haar", "unitary", "permutation",
+    "profile",
     "deterministic", "commuting",
 )  # fmt: skip
 EPILOG = """\
@@ -35,6 +36,7 @@ declarations (separate several with ';' or repeat the option):
   --symmetric "W:M:1/M"        symmetric Gaussian matrix
   --complex, --hermitian       the same two with complex entries (write .H for the adjoint)
   --haar "O:M"                 random orthogonal matrix; --unitary, --permutation likewise
+  --profile "X:M+N,T+K:1/T,3/T|2/T,1/T"  Gaussian blocks, each of its own variance
   --deterministic "L:M; A:M,T" symmetric matrix; any rectangular matrix
   --commuting "L,W"            these have common eigenvectors (the default is that they do not)
 """
