@@ -26,7 +26,9 @@ from .bibliography import Reference
 from .derivation import Derivation, Step
 
 #: the rooms in the order of the catalogue; each names the order of its modules, others follow
-ROOMS = ("solvable_model", "matrices", "dynamical_model", "relatives", "finite_pools")
+ROOMS = (
+    "solvable_model", "matrices", "dynamical_model", "relatives", "data_and_maps", "finite_pools",
+)  # fmt: skip
 
 
 def modules() -> list[str]:

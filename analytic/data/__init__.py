@@ -11,12 +11,15 @@ dimension        intrinsic dimension and degrees of freedom
 from .arrays import Samples, as_samples, open_samples, read_array, read_labels, read_table
 from .population import PopulationSpectrum, population_spectrum
 from .sample_spectrum import SampleSpectrum, from_eigenvalues, kernel_spectrum, sample_spectrum
+from .tails import TailFit, fit_tail
 
 __all__ = [
     "PopulationSpectrum",
     "SampleSpectrum",
     "Samples",
+    "TailFit",
     "as_samples",
+    "fit_tail",
     "from_eigenvalues",
     "kernel_spectrum",
     "open_samples",

@@ -3,7 +3,7 @@ r"""The population spectrum behind a sample spectrum, through the resolvent.
 The unknown is a curve of ln λ against ln J (`rank_curve`). What is fitted depends on what a sample
 of n degrees of freedom shows of M modes:
 
-* the linear statistics G(z) of the sample along a ray (`linear_statistics`);
+* the linear statistics G(z) of the sample along a ray (`ray_statistics`);
 * where n ≥ 2M, and no smooth curve explains these: ln l_J of each eigenvalue, whose mean is ln λ_J
   and the logarithm of the ratio of expected sample to population eigenvalue, from the resolvent of
   the fitted curve, and whose variance is 2/n, times the excess of data that are not Gaussian.
@@ -27,8 +27,8 @@ from scipy.stats import chi2
 from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
 from ..spectrum import Atoms
-from .linear_statistics import LinearStatistics
 from .rank_curve import FREE, CurveEstimate, RankCurve
+from .ray_statistics import LinearStatistics
 from .sample_spectrum import SampleSpectrum
 
 RATIO, FINE_RATIO = 1.5, 1.25  # of ranks at which the curve bends
