@@ -120,10 +120,10 @@ def _sites(
 ) -> np.ndarray:  # fmt: skip
     """Mean, accuracy, training error, spread and the site formula alone: a row per size.
 
-    The largest size is solved first, and each starts the next.
+    The smallest size is solved first, and each starts the next, from above.
     """
     rows, at = np.empty((len(sizes), 5)), None
-    for i in np.argsort(-sizes):
+    for i in np.argsort(sizes):
         at = medium(matrix, float(sizes[i]), ridge, features, at)
         errors = site_errors(matrix, y, at, noise)
         x = loop_correction(matrix, y, at, errors.test, noise) if route == "loops" else 0.0

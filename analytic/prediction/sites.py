@@ -29,7 +29,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from ..errors import OutsideTheoryError, PrecisionError
 
-STEPS = 60
+STEPS = 40
 TOLERANCE, QUADRATIC = 1e-9, 3e-7  # relative, of κ_i
 
 
@@ -111,6 +111,8 @@ def medium(
         if moved < (QUADRATIC if quadratic else TOLERANCE):
             break
     else:
+        if start is not None:  # from above, where the start was of no use
+            return medium(kernel, samples, ridge, features, None, leak)
         raise PrecisionError(f"the site equations did not settle in {STEPS} steps", 0)
     return Medium(_resolvent(kernel, kappa, scale), kappa, scale, share, ridge, features)
 
