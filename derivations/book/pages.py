@@ -9,6 +9,7 @@ import re
 from functools import cache
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.prose import segments
@@ -144,10 +145,10 @@ class Renderer:
         """What a figure shows, without mathematics."""
         return re.sub(r"\s+", " ", one["figure"]["caption"])
 
-    def picture(self, one: Record) -> str:
-        """A figure as the address of an image."""
-        data = base64.b64encode(one["figure"]["svg"].encode()).decode()
-        return f"data:image/svg+xml;base64,{data}"
+    def picture(self, one: Record) -> Any:
+        """A figure as the address of an image, in which nothing needs escaping."""
+        text = " ".join(one["figure"]["svg"].replace('"', "'").split())
+        return self.markup("data:image/svg+xml," + quote(text, safe=" ='/:;,.()-_"))
 
     def notation(self) -> list[tuple[Any, Any]]:
         """The table of symbols."""
