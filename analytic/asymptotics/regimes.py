@@ -14,9 +14,11 @@ A law *holds* at a point when it is within ``tolerance`` of the exact loss there
 that holds is shown, and "between" where none does.  So the map is a statement about the exact loss,
 not a sketch.  Borders are the curves N = T, N = M, T = M, and σ_ε² V = L₀ (found on each column).
 
-**(N, t), unlimited data.**  The late-time loss is the sum of the power laws of
-`analytic.dynamic_laws`; the largest one names the regime, and each border t(N) is where two of them
-are equal, a power law itself.  Before t = 1 (in units of 1/λ₊) nothing has been learnt.
+**(N, t), unlimited data.**  The candidates are the power laws of `analytic.dynamic_laws`; a law
+holds where it is within ``tolerance`` of the exact loss of gradient flow, as above.  For hard tasks
+the loss at t ~ N^b is a scaling function and no sum of laws: there the map says "between".  Each
+border t(N) is where two laws are equal, a power law itself.  Before t = 1 (in units of 1/λ₊)
+nothing has been learnt.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ __all__ = ["Border", "RegimeMap", "size_map", "time_map"]
 
 BETWEEN = "between"
 BISECTIONS = 30
+COLUMNS = 12  # sizes at which the loss of a trained model is computed for a map
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +58,8 @@ class Border(Comparable):
 class RegimeMap(Comparable):
     """Regimes on a grid: ``index[i, j]`` is the place in ``names`` of the law at (x[j], y[i]).
 
-    ``loss[i, j]`` is the loss there (exact on the (N, T) plane, the sum of the laws on (N, t)),
-    ``error[i, j]`` the relative distance of the law shown from it.
+    ``loss[i, j]`` is the exact loss there, ``error[i, j]`` the relative distance of the law shown
+    from it.
 
     ``axes`` names x and y, arrays *(nx,)* and *(ny,)*; ``index``, ``loss``, ``error`` are *(ny,
     nx)*; ``borders`` are the curves on which two laws are equal. Made by `size_map` and
@@ -320,14 +323,15 @@ def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: fl
 
 
 def time_map(
-    exponent: Any, target_exponent: Any, features: ArrayLike, times: ArrayLike
-) -> RegimeMap:
+    exponent: Any, target_exponent: Any, features: ArrayLike, times: ArrayLike,
+    *, tolerance: float = 0.25,
+) -> RegimeMap:  # fmt: skip
     """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
 
     ``exponent`` b > 1 and ``target_exponent`` a > 1; ``features`` *(nx,)* and ``times`` *(ny,)* >
     0 ascend. Raises `InputError` for anything else. Source: dynamical paper, eqs. (13), (17).
 
-    >>> grid = np.geomspace(10, 1e6, 6)
+    >>> grid = np.geomspace(10, 1e6, 4)
     >>> chart = time_map(1.25, 1.5, grid, grid)
     >>> chart.at(1e6, 10), chart.at(10, 1e6)
     ('time', 'features')
@@ -336,18 +340,20 @@ def time_map(
 
     n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
     t = np.asarray(arguments.positive("times", np.asarray(times, dtype=float)))
+    if not 0 < tolerance < 1:
+        raise InputError("tolerance", tolerance, "a number between 0 and 1")
     laws = [
         law for law in bottleneck_laws(target_exponent, exponent).values() if law.exponents[2] == 0
     ]
     columns, rows = np.meshgrid(n, t)
+    loss = _flow_loss(PowerLaw(exponent=exponent, target_exponent=target_exponent), n, t)
     values = np.array(
         [np.broadcast_to(law(time=rows, features=columns), columns.shape) for law in laws]
     )
-    total = values.sum(axis=0)
-    index = np.argmax(values, axis=0)
-    early = rows < 1
-    index = np.where(early, len(laws), index)
-    error = np.where(early, np.inf, 1 - values.max(axis=0) / total)
+    distance = np.abs(values / loss - 1)
+    best = np.argmin(distance, axis=0)
+    error = np.min(distance, axis=0)
+    index = np.where(rows < 1, len(laws) + 1, np.where(error < tolerance, best, len(laws)))
     borders = [
         b
         for i, first in enumerate(laws)
@@ -358,13 +364,29 @@ def time_map(
         ("N", "t"),
         n,
         t,
-        (*[law.name for law in laws], "early"),
-        (*[str(law.expression) for law in laws], "t < 1: nothing learnt"),
+        (*[law.name for law in laws], BETWEEN, "early"),
+        (*[str(law.expression) for law in laws], "no law within the tolerance",
+         "t < 1: nothing learnt"),
         index,
-        total,
-        error,
+        loss,
+        np.where(index < len(laws), error, np.inf),
         tuple(borders),
-    )
+    )  # fmt: skip
+
+
+def _flow_loss(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The exact loss of gradient flow, by (t, N)."""
+    from ..dynamics import dynamics
+
+    few = n if len(n) <= COLUMNS else np.geomspace(n.min(), n.max(), COLUMNS)
+    loss = np.stack([
+        np.asarray(dynamics(spectrum, size, np.inf, t).excess_loss, dtype=float) for size in few
+    ], axis=1)  # fmt: skip
+    if few is n:
+        return loss
+    from scipy.interpolate import CubicSpline
+
+    return np.asarray(np.exp(CubicSpline(np.log(few), np.log(loss), axis=1)(np.log(n))))
 
 
 def _law_border(

@@ -1,7 +1,8 @@
 """`solvable map`: map the regimes of the (N, T) or (N, t) plane.
 
 Without --time: the (N, T) plane at zero ridge. With --time: the (N, t) plane of gradient flow,
-for which --a and --b are needed.
+for which --a and --b are needed. With --fan: every law and every wall in two or three free powers
+of N, T, M and z, exactly.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="range of T (default: 10,1e5)")  # fmt: skip
     add("--time", type=types.listed(types.positive), metavar="LOW,HIGH", help="range of t")
     add("--tolerance", type=types.positive, metavar="E", help="a law holds within (default: 0.25)")
+    add("--fan", metavar="N,T,…", help="two or three of N, T, M, z that grow (z falls) as powers")
     add("--to", metavar="FILE", help="draw to a PNG, PDF or SVG file")
     types.add_json(parser)
 
@@ -47,6 +49,8 @@ def _grid(
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute the map and print or draw it."""
+    if arguments.fan:
+        return _run_fan(arguments)
     if arguments.to:
         from solvable.validation.writing import check_writable
 
@@ -80,7 +84,7 @@ def _size_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
 
 
 def _time_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
-    types.unused(arguments, "--time", "samples", "noise", "tolerance")
+    types.unused(arguments, "--time", "samples", "noise")
     law = types.power_law_of(arguments, "which law holds when is known for power laws, M = ∞")
     if law.size < math.inf:
         raise InputError("--latent", arguments.latent, "inf, with --time")
@@ -89,7 +93,41 @@ def _time_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
         law.target_exponent,
         _grid("--features", arguments.features, (10, 1e5), cells),
         _grid("--time", arguments.time, (1, 1e8), cells),
+        tolerance=float(arguments.tolerance or 0.25),
     )
+
+
+def _run_fan(arguments: argparse.Namespace) -> int:
+    """The cells and the walls; with --to a picture in the plane of two exponents."""
+    from solvable.analytic.asymptotics.fan import regime_fan
+
+    types.unused(arguments, "--fan", "noise", "features", "samples", "time", "tolerance")
+    law = types.power_law_of(arguments, "regimes are powers of the sizes for power laws")
+    if arguments.latent is not None:
+        raise InputError("--latent", arguments.latent, "M among the sizes of --fan")
+    target = None if law.isotropic else law.target_exponent
+    fan = regime_fan(
+        [name.strip() for name in arguments.fan.split(",")], exponent=law.exponent,
+        target_exponent=target,
+    )  # fmt: skip
+    walls = [f"{wall.lhs} = {wall.rhs}" for wall in fan.walls()]
+    rows = [(str(cell.lead), ", ".join(f"{r} << 1" for r in cell.ratios)) for cell in fan.cells]
+    if arguments.to:
+        from solvable.validation.regime_figure import draw_fan
+        from solvable.validation.writing import check_writable, replacing
+
+        check_writable(arguments.to, "--to")
+        with replacing(arguments.to, "--to") as beside:
+            draw_fan(fan, beside)
+        print(arguments.to)
+    if arguments.json:
+        cells = [dict(zip(("law", "where"), row)) for row in rows]
+        output.print_json({"sizes": [s.name for s in fan.sizes], "cells": cells, "walls": walls})
+    elif not arguments.to:
+        output.print_table(("leading term", "where, beyond the region"), rows)
+        for wall in walls:
+            print(f"wall {wall}, up to a constant")
+    return 0
 
 
 def _print(chart: RegimeMap) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
 from solvable.analytic.asymptotics.regimes import size_map, time_map
+from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
@@ -57,8 +58,8 @@ def test_noise_border_balances_noise_and_loss(chart):
 
 
 def test_time_map_borders_are_where_the_laws_are_equal():
-    grid = np.geomspace(10, 1e6, 30)
-    chart = time_map(2, 4, grid, np.geomspace(0.5, 1e9, 30))
+    grid = np.geomspace(10, 1e6, 5)
+    chart = time_map(2, 4, grid, np.geomspace(0.5, 1e9, 12))
     laws = bottleneck_laws(4, 2)
     assert len(chart.borders) == 2
     for border in chart.borders:
@@ -67,8 +68,18 @@ def test_time_map_borders_are_where_the_laws_are_equal():
         assert np.allclose(values[0], values[1])
         wrong = laws[second](time=2 * border.y, features=border.x)
         assert not np.allclose(values[0], wrong)
-    assert chart.at(10, 1e9) == "features" and chart.at(1e6, 10) == "time"
+    assert chart.at(177, 1e9) == "features" and chart.at(1e6, 1e4) == "time"
     assert chart.names[chart.index[0, 0]] == "early"
+
+
+def test_time_map_shows_laws_of_the_exact_loss_only():
+    """At a hard task the loss at t ~ N^b is no sum of laws: up to 7 times off."""
+    sizes, times = np.array([30.0, 1e4]), np.array([10.0, 30.0**1.15, 1e6])
+    chart = time_map(1.15, 2.3, sizes, times)
+    exact = dynamics(PowerLaw(exponent=1.15, target_exponent=2.3), 30.0, np.inf, times)
+    assert np.allclose(chart.loss[:, 0], exact.excess_loss)
+    shown = chart.index < len(chart.names) - 2
+    assert np.all(chart.error[shown] < 0.25) and not shown.all()
 
 
 def test_data_and_picture(chart, tmp_path):

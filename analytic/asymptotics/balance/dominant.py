@@ -208,6 +208,8 @@ def _crossings(lines: set[tuple[Rational, Rational]]) -> set[Rational]:
 
 def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any, Any]]:
     """exponent → (monomial, coefficient) of the terms of least weight."""
+    if not series.terms:
+        raise TooShallow("the leading terms of the equation cancel to the order that was computed")
     scales, least = series.scales, series.items[0][0]
     found: dict[sp.Expr, tuple[Any, Any]] = {}
     for weight, vector, coefficient in series.items:
