@@ -1,0 +1,38 @@
+"""Worked examples on data that packages ship: digits, photographs, words of a licence."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from solvable.analytic.data import fit_tail, population_spectrum, sample_spectrum
+from solvable.analytic.features.maps import map_spectrum
+
+
+def test_relu_features_of_digits_follow_the_kernel_and_not_the_linear_equivalent():
+    digits = pytest.importorskip("sklearn.datasets").load_digits().data
+    assert sample_spectrum(digits).inputs == 61  # three pixels never vary
+    found = map_spectrum(digits[::6] - digits.mean(axis=0), "relu", 900)
+    assert len(found.linear) <= 61 < len(found.features)
+    assert found.kernel_error < 0.15 < 0.4 < found.equivalent_error
+
+
+def test_patches_of_a_photograph_have_decaying_spectra_that_samples_agree_on():
+    datasets = pytest.importorskip("sklearn.datasets")
+    pytest.importorskip("PIL")
+    image = datasets.load_sample_image("china.jpg").mean(axis=2)
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, (image.shape[0] - 8, image.shape[1] - 8), size=(1200, 2))
+    patches = np.array([image[i : i + 8, j : j + 8].ravel() for i, j in corners])
+    halves = [population_spectrum(sample_spectrum(patches[k::2])) for k in (0, 1)]
+    ranks = np.array([1.0, 4.0, 16.0, 40.0])
+    one, other = (np.log(half.eigenvalue(ranks)) for half in halves)
+    assert np.all(np.abs(one - other) < 0.5) and one[0] - one[-1] > 4
+
+
+def test_words_of_the_licence_have_a_spectrum_or_a_reason():
+    words = re.findall(r"[a-z]+", sys.copyright.lower() + " " + " ".join(sys.builtin_module_names))
+    letters = np.array([[word.count(chr(97 + i)) for i in range(26)] for word in words], float)
+    tail = fit_tail(population_spectrum(sample_spectrum(letters)))
+    assert (tail.alpha is None) == (tail.reason is not None)
