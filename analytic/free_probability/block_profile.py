@@ -92,26 +92,27 @@ def _inverse_pencil(inside: Blocks, diagonal: list[MatrixExpr], model: MatrixMod
     return minimise_pencil(Pencil(model, [*spaces, *sizes], q, outputs))
 
 
-def in_blocks(matrix: Any) -> Blocks:
-    """A matrix expression block by block."""
+def in_blocks(matrix: Any, sizes: tuple[sp.Expr, ...] = ()) -> Blocks:
+    """A matrix expression block by block; ``sizes`` are those of an identity beside blocks."""
     if isinstance(matrix, BlockMatrix):
         return [list(row) for row in matrix.blocks.tolist()]
     if isinstance(matrix, Identity):
-        sizes = sp.Add.make_args(matrix.rows)
+        sizes = sizes or (matrix.rows,)
         return [[Identity(m) if i == j else ZeroMatrix(m, n) for j, n in enumerate(sizes)]
                 for i, m in enumerate(sizes)]  # fmt: skip
     if isinstance(matrix, Transpose):
         inner = in_blocks(matrix.arg)
         return [[_tidy(inner[i][j].T) for i in range(len(inner))] for j in range(len(inner[0]))]
     if isinstance(matrix, MatAdd):
-        parts = [in_blocks(term) for term in matrix.args]
+        whole = next((in_blocks(term) for term in matrix.args if has_blocks(term)), [])
+        parts = [in_blocks(term, tuple(row[0].rows for row in whole)) for term in matrix.args]
         return [[_sum([p[i][j] for p in parts]) for j in range(len(parts[0][0]))]
                 for i in range(len(parts[0]))]  # fmt: skip
     if isinstance(matrix, MatMul):
         coefficient, factors = matrix.as_coeff_matrices()
-        product = in_blocks(factors[0])
+        product = in_blocks(factors[0], sizes)
         for factor in factors[1:]:
-            product = _product(product, in_blocks(factor))
+            product = _product(product, in_blocks(factor, sizes))
         return [[_tidy(coefficient * block) for block in row] for row in product]
     if isinstance(matrix, (Inverse, MatPow)):
         return _power(matrix)

@@ -52,7 +52,8 @@ def renamed(name, names):
         return [f"{matrix}:{text(rest)}" for matrix, rest in split]
 
     declared = (entry.gaussian, entry.symmetric, entry.deterministic)
-    others = map(sizes, (entry.complex_gaussian, entry.hermitian))
+    rotations = (entry.haar, entry.unitary, entry.permutation)
+    others = map(sizes, (entry.complex_gaussian, entry.hermitian, *rotations, entry.profile))
     model = parse_declarations(*map(sizes, declared), entry.commuting, *others)
     scalars = {new[k]: v for k, v in {**numbers.dimensions, **numbers.scalars}.items()}
     return derive(text(entry.text), model, scalars=scalars), scalars, numbers
