@@ -54,8 +54,13 @@ class Modes:
     @property
     def total(self) -> float:
         """Re Σ y + o."""
+        return self.bare + self.offset
+
+    @property
+    def bare(self) -> float:
+        """Re Σ y."""
         summed = self.values if self.values.ndim == 1 else self.values[:, self.read]
-        return float(np.sum(summed.real)) + self.offset
+        return float(np.sum(summed.real))
 
     def step(self, loss: Array, source: Array, drive: float) -> None:
         """One step with the coefficients 1 − q and s of that step."""
@@ -99,7 +104,7 @@ class Modes:
             loss, source = self.coefficients(steps)
             if loss.shape[1] == 1:
                 return self._follow_constant(length, loss[:, 0], source[:, 0], drive)
-        sums, after = np.full(len(steps), self.offset), np.empty_like(self.values)
+        sums, after = np.zeros(len(steps)), np.empty_like(self.values)
         for part, matrix, initial, source in self._systems(steps, length):
             right = (initial + source * drive[:, None]).reshape(len(matrix), -1, 1)
             values = np.linalg.solve(matrix, right).reshape(initial.shape)
@@ -122,7 +127,7 @@ class Modes:
                 rows[:k] -= triangle[:k, k, None] * rows[k]
             sums += rows.sum(axis=1)
             after[part] = np.sum(unitary[-1, :, None] * rows, axis=0)
-        return (unitary @ sums).real + self.offset, after
+        return (unitary @ sums).real, after
 
 
 def evolve(
@@ -221,7 +226,7 @@ class _Evolution:
 
     def totals(self) -> list[float]:
         """Sums of the active and of the passive modes."""
-        return [self.active.total - self.active.offset, *(modes.total for modes in self.passive)]
+        return [modes.bare for modes in (self.active, *self.passive)]
 
     def watch(self, n: int, loss: float) -> None:
         """Note the step if its loss is the first above the bound (or has overflowed)."""
@@ -262,15 +267,17 @@ class _Evolution:
     def _block(self, start: int, length: int) -> bool:
         """Collocate a block; False, and nothing changed, where it has not converged."""
         steps, before = float(start) + collocation(length)[0] * float(length), self.totals()
-        base, response = np.full(len(steps), self.active.offset), np.eye(len(steps))
+        own, response = np.zeros(len(steps)), np.zeros((len(steps), len(steps)))
         answers = list(self.active.respond(steps, length))
         for _, zero, one in answers:
             parts = zero.shape[1] // len(steps)
-            base += zero[:, ::parts].real.sum(axis=0)
-            response -= one[:, ::parts].real.sum(axis=0)
-        drive = np.linalg.solve(response, base)
+            own += zero[:, ::parts].real.sum(axis=0)
+            response += one[:, ::parts].real.sum(axis=0)
+        offset = self.active.offset  # may be far larger than the sums: they are solved for alone
+        bare = np.linalg.solve(np.eye(len(steps)) - response, own + response.sum(axis=1) * offset)
+        drive = bare + offset
         sums = np.zeros((1 + len(self.passive), len(steps) + 1))
-        sums[:, 0], sums[0, 1:] = before, drive - self.active.offset
+        sums[:, 0], sums[0, 1:] = before, bare
         if not self._converged(sums[0]):
             return False
         followed = []

@@ -47,6 +47,14 @@ PAPERS = {
               "Explaining Neural Scaling Laws", 2021, "2102.06701"),
         Paper("phases", "Paquette et al. 2024", "E. Paquette, C. Paquette, L. Xiao, J. Pennington",
               "4+3 Phases of Compute-Optimal Neural Scaling Laws", 2024, "2405.15074"),
+        Paper("functional-law", "Li et al. 2025",
+              "B. Li, F. Chen, Z. Huang, L. Wang, L. Wu",
+              "Functional Scaling Laws in Kernel Regression: Loss Dynamics and Learning Rate "
+              "Schedules", 2025, "2509.19189"),
+        Paper("optimal-schedules", "Li et al. 2026",
+              "B. Li, Z. Wang, F. Chen, S. Zhao, R. Zheng, L. Wu",
+              "Optimal Learning-Rate Schedules under Functional Scaling Laws: Power Decay and "
+              "Warmup-Stable-Decay", 2026, "2602.06797"),
         Paper("feature-learning", "Bordelon, Atanasov, Pehlevan 2024b",
               "B. Bordelon, A. Atanasov, C. Pehlevan",
               "How Feature Learning Can Improve Neural Scaling Laws", 2024, "2409.17858"),

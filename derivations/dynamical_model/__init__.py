@@ -12,5 +12,5 @@ the number of samples, is T here as everywhere.
 
 ORDER = (
     "mean_field", "two_point", "cavity", "static_limit", "early_time", "generalisation_gap",
-    "averages", "white_spectrum", "optimisers", "scaling_laws", "dimension_free",
+    "averages", "white_spectrum", "optimisers", "functional_law", "scaling_laws", "dimension_free",
 )  # fmt: skip
