@@ -29,7 +29,7 @@ import numpy as np
 from . import arguments
 from .dynamics import dynamics
 from .errors import InputError
-from .schedules import Piece, Schedule
+from .schedules import Piece, Schedule, Value
 from .spectrum import Empirical, PowerLaw, Spectrum, as_spectrum
 
 Array = np.ndarray
@@ -96,7 +96,7 @@ def optimal_annealing(spectrum: Spectrum, total: float, steps: int) -> Schedule:
     left = length * integral / integral[-1]  # steps left at the intrinsic time v before the end
     log_rate = CubicSpline(np.log1p(left), np.log(rates))
     return Schedule("step", (
-        Piece(0, length, lambda n: np.exp(log_rate(np.log1p(length - 0.5 - np.asarray(n))))),
+        Piece(0, length, Value(_annealed, length, log_rate)),
     ))  # fmt: skip
 
 
@@ -107,5 +107,13 @@ def polynomial_decay(rate: float, steps: int, power: float) -> Schedule:
     array([0.375, 0.125])
     """
     return Schedule("step", (
-        Piece(0, steps, lambda n: rate * (1 - (np.asarray(n) + 0.5) / steps) ** power),
+        Piece(0, steps, Value(_power_of_the_rest, rate, steps, power)),
     ))  # fmt: skip
+
+
+def _annealed(n: Array, length: int, log_rate: Callable[[Array], Array]) -> Array:
+    return np.exp(log_rate(np.log1p(length - 0.5 - n)))
+
+
+def _power_of_the_rest(n: Array, rate: float, steps: int, power: float) -> Array:
+    return rate * (1 - (n + 0.5) / steps) ** power

@@ -55,7 +55,7 @@ def _fresh(
     "batch size, width and spectrum.",
     sizes={"M": 200, "N": 160}, constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60)},
     axes=STEPS_AXES, quick=Budget(0.5, 20, resolution=0.45),
-    thorough=Budget(0.5, 6000, resolution=0.03),
+    thorough=Budget(1.0, 6000, resolution=0.03),
     simulate="solvable.validation.stochastic:simulate_replicas",
 )  # fmt: skip
 def sgd_at_every_batch(p: Parameters) -> Items:
