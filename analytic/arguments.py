@@ -1,9 +1,8 @@
 """Validation of arguments: each function returns its value or raises `InputError`.
 
-Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed. What float64
-formulas can carry is bounded: products of two values and their reciprocals must stay between
-1e-300 and 1e300, so every argument has a range of magnitudes, by its name, outside of which only 0
-and infinity are allowed. Multi-precision numbers (`mpmath.mpf`) have no such range.
+Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed. Products of two
+values must not overflow in float64, so every argument has a range of magnitudes, by its name,
+outside of which only 0 and infinity are allowed. Multi-precision numbers have no such range.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ MAGNITUDES = {
     **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
     **dict.fromkeys(("exponent", "alpha", "target_exponent", "rate", "target_rate"), (1e-9, 1e3)),
     **dict.fromkeys(("ensemble", "bags", "batch", "digits", "terms"), (1, 1e18)),
-    **dict.fromkeys(("time", "times", "step", "steps", "z"), (1e-300, 1e300)),
+    **dict.fromkeys(("time", "times", "step", "steps", "z"), (5e-324, 1e300)),
+    "ridge": (5e-324, 1.79e308),
 }
-ORDINARY = (1e-300, 1e150)
+ORDINARY = (5e-324, 1e150)
 
 
 def _all(condition: Any) -> bool:

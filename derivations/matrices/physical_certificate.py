@@ -171,15 +171,6 @@ def physical_root() -> Parts:
         Agrees(lambda: 0, _same(doubled), 1e-6, absolute=True),
         wrong=(Equality(RHO_DOUBLE, RHO**2), Equality(RHO_DOUBLE, 2 * RHO)),
     )
-    other = 1 / (sigma**2 * g)
-    semicircle = Step(
-        "semicircle",
-        Equality((sigma**2 * g**2) * (sigma**2 * other**2), 1),
-        "For z = 1/g + σ²g, ρ = σ²|g|², and the product of the two roots is 1/σ²: off the spectrum "
-        "exactly one of them is certified, on it none is.",
-        Exact(),
-        wrong=(Equality((sigma**2 * g**2) * (sigma**2 * other**2), 2),),
-    )
     certificate = Step(
         "certificate",
         Less(RHO_12, 1),
@@ -188,7 +179,7 @@ def physical_root() -> Parts:
         wrong=(Less(RHO_12 * 100, 1),),
     )
     return Parts(
-        [difference, cauchy, certificate, positive, double, semicircle],
+        [difference, cauchy, certificate, positive, double, _semicircle()],
         certificate.claim,
         assumptions=("𝒳 is linear in Gaussian matrices; F, Q of any shape that is invertible",),
         notes=(
@@ -197,6 +188,18 @@ def physical_root() -> Parts:
             "A residual is no certificate: roots with ρ > 1 solve the same equation to the last "
             "digit, and near the spectrum they attract iterations.",
         ),
+    )
+
+
+def _semicircle() -> Step:
+    other = 1 / (sigma**2 * g)
+    return Step(
+        "semicircle",
+        Equality((sigma**2 * g**2) * (sigma**2 * other**2), 1),
+        "For z = 1/g + σ²g, ρ = σ²|g|², and the product of the two roots is 1/σ²: off the spectrum "
+        "exactly one of them is certified, on it none is.",
+        Exact(),
+        wrong=(Equality((sigma**2 * g**2) * (sigma**2 * other**2), 2),),
     )
 
 
