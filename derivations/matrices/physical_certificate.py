@@ -166,8 +166,7 @@ def physical_root() -> Parts:
         "At ε = 0 the double of a root G is [[0, G*], [G, 0]], and its map takes diag(V, W) to "
         "diag(T(V), G E[𝒳W𝒳*] G*), which have one spectrum; on the rest it is no larger, by "
         "@cauchy-schwarz. If ρ < 1, 1 − T is invertible, the root continues to "
-        "ε > 0, and its imaginary part Σ_n Tⁿ(ε 𝐆*𝐆) is positive: it is the physical "
-        "solution.",
+        "ε > 0, and its imaginary part Σ_n Tⁿ(ε 𝐆*𝐆) is positive: it is the physical solution.",
         Agrees(lambda: 0, _same(doubled), 1e-6, absolute=True),
         wrong=(Equality(RHO_DOUBLE, RHO**2), Equality(RHO_DOUBLE, 2 * RHO)),
     )
@@ -181,8 +180,8 @@ def physical_root() -> Parts:
     return Parts(
         [difference, cauchy, certificate, positive, double, _semicircle()],
         certificate.claim,
-        assumptions=("𝒳 is linear in Gaussian matrices; F, Q of any shape that is invertible",),
-        notes=(
+        ("𝒳 is linear in Gaussian matrices; F, Q of any shape that is invertible",),
+        (
             "ρ does not change under Q → D₁QD₂; for a block-triangular Q it is the largest over "
             "the diagonal blocks: each component is certified by itself.",
             "A residual is no certificate: roots with ρ > 1 solve the same equation to the last "
