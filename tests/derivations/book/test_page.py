@@ -9,6 +9,8 @@ import subprocess
 from collections import Counter
 from fractions import Fraction
 from html.parser import HTMLParser
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -136,6 +138,15 @@ def test_the_page_needs_nothing_else(text):
         assert tag not in ("link", "iframe", "object")
     assert "@import" not in text and len(re.findall(r"url\((?!data:)", text)) == 0
     assert len(text) < 3_000_000
+
+
+def test_pictures_are_well_formed(text):
+    pictures = [a["src"] for tag, a, _ in Elements(text).found if tag == "img"]
+    assert pictures
+    for address in pictures:
+        head, _, code = address.partition(",")
+        assert head == "data:image/svg+xml"
+        assert ElementTree.fromstring(unquote(code)).tag.endswith("svg")
 
 
 def test_links_lead_somewhere_and_names_are_unique(text):
