@@ -129,8 +129,7 @@ def _same(points: Callable[[], Any]) -> Callable[[Relation], Any]:
 )
 def physical_root() -> Parts:
     """Among the roots G of the Dyson equation at most one has a map V ↦ G* E[𝒳* V 𝒳] G of spectral
-    radius below one, and the physical root has it off the spectrum: so any method may propose a
-    root, and the radius decides."""
+    radius below one, and the physical root has it off the spectrum: the radius decides."""
     difference = Step(
         "difference",
         Equality(G1 - G2, G1 * (S1 - S2) * G2),
