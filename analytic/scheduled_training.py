@@ -236,6 +236,7 @@ class _ScheduledProblem:
             return oscillating_modes(*sizes, degree or 2 * self.last, paired=paired)
         beta = float(self.given["momentum"].sampled().max())
         curvature = np.max(self.batch(self.given["batch"].sampled()).curvature)
+        curvature = 1 + (curvature - 1) * (1 + beta) / (1 - beta)  # noise comes back with momentum
         largest = float(self.given["step"].sampled().max() * curvature)
         angle = FLOAT_ANGLE
         if beta:  # Im ηz on the contour is about 0.8 tan(π/2 − α), and |μ| < 1 up to 1 − β
