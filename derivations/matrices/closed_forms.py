@@ -127,14 +127,16 @@ def _wachter() -> Step:
     claimed = (N + T) ** 2 * z**2 + 2 * (first + second) * z
     claimed += (first - second) ** 2 / (N + T) ** 2
 
+    leading = sp.Poly(discriminant, z).LC()
+
     def residual(claim: Any) -> sp.Expr:
-        return sp.cancel(discriminant / claim.rhs).diff(z).simplify()
+        return sp.simplify((N + T) ** 2 * discriminant / leading - claim.rhs)
 
     return Step(
         "wachter",
         Equality(sp.Function("Delta")(z), claimed),
-        "The discriminant, up to a factor: its zeros −z = (√(N(N + T − M)) ± √(MT))²/(N + T)² are "
-        "the edges of the law of Wachter.",
+        "The discriminant, scaled to (N + T)² z² + …: its zeros "
+        "−z = (√(N(N + T − M)) ± √(MT))²/(N + T)² are the edges of the law of Wachter.",
         Exact(residual=residual),
         wrong=(Equality(sp.Function("Delta")(z), claimed + z),),
     )
