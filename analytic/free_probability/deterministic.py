@@ -25,6 +25,7 @@ import sympy as sp
 from ..algebra import Field, Fraction
 from ..errors import InputError, OutsideTheoryError
 from .declarations import Eigenvalue, MatrixModel
+from .effort import go_on
 from .entries import FixedInverse
 
 
@@ -162,6 +163,7 @@ class Element:
         products = []
         for left, a in self.terms.items():
             for right, b in other.terms.items():
+                go_on("the block resolvent")
                 products.append((merge(left, right), a * b))
         return self._collect(products)
 

@@ -34,7 +34,9 @@ from .scalar_system import DIGITS, ScalarSystem, Witness
 from .small_system import LONGEST, SmallSystem, written
 from .workspace import Workspace, presented
 
+SHORT = 60  # terms of Z(κ) up to which it takes the place of z
 MOST = 20_000  # terms that an elimination may make on the way, unless asked for the closed form
+ROOM = 1e5  # the same for putting one unknown in, where the bound is a wide one
 
 
 class _Reducer:
@@ -188,7 +190,7 @@ class _Reducer:
         if output is not None:
             symbol, value = output
             polynomials.append((work.field.generator(symbol) - value).numer)
-        solved, remaining = work.eliminate(polynomials, unknowns, self.most)
+        solved, remaining = work.eliminate(polynomials, unknowns, ROOM * self.most)
         left = [s for s in unknowns if s not in dict(solved)]
         kept = [*shifts, *left, *([output[0]] if output else [])]
         if output is not None and left:
@@ -199,7 +201,7 @@ class _Reducer:
                 return
             if len(single) == 1 or self.shortened:  # the output is read off the unknowns
                 self.shortened = True
-                solved, remaining = work.eliminate(polynomials[:-1], unknowns, self.most)
+                solved, remaining = work.eliminate(polynomials[:-1], unknowns, ROOM * self.most)
                 left = [s for s in unknowns if s not in dict(solved)]
                 kept = left
         for index in range(len(solved) - 1, -1, -1):
@@ -274,7 +276,8 @@ class _Reducer:
     def explicitly(self, value: Fraction) -> Fraction:
         """The value with z replaced by Z(κ)."""
         for symbol, explicit in self.explicit.items():
-            value = self.work.substitute(value, symbol, explicit)
+            if _terms(explicit) <= SHORT:
+                value = self.work.substitute(value, symbol, explicit)
         return value
 
     def joint(self, value: Fraction) -> Fraction:
@@ -310,6 +313,8 @@ class _Reducer:
         ratios = []
         explicit = self.explicit if explicit is None else explicit
         for symbol, way in explicit.items():
+            if _terms(way) > SHORT:
+                continue
             value = work.substitute(value, symbol, way)
             ratio = work.field.generator(symbol) / way
             ratios.append([ratio**k for k in range(-2, 3)])
@@ -335,6 +340,10 @@ def _taken(system: ScalarSystem) -> set[str]:
     """The names of everything that was typed."""
     typed = system.scalars() + list(system.model.scalars())
     return {s.name for s in typed} | set(system.model.random) | set(system.model.fixed)
+
+
+def _terms(value: Fraction) -> int:
+    return len(value.numer) + len(value.denom)
 
 
 def _length(value: Fraction) -> tuple[int, int]:
