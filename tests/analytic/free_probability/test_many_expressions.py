@@ -306,7 +306,7 @@ def test_many_expressions():
 
 def test_the_comparison_finds_a_wrong_value():
     """The other root of a nested inverse is not what the second method finds."""
-    equations = derive("tr(inv(X*X.T + z*I))", parse_declarations(**MODEL))
+    equations = derive("tr(inv(X*X.T + z*I))", parse_declarations(["X:M,T:1/T"]))
     numbers = {"M": 100, "T": 150, "z": 0.3}
     value = equations.solve(numbers).value
     other = second_method(equations, numbers, {})
