@@ -63,7 +63,7 @@ def test_the_best_direction_beats_its_neighbours(hard):
     assert min(values) == values[2] and all(abs(x - y) > 1e-3 for x, y in pairwise(values))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("exponents", [(1.5, 2), (1.3, 3.2)])
 def test_with_a_ridge(exponents):
     fan = regime_fan(("N", "T", "z"), exponent=exponents[0], target_exponent=exponents[1])

@@ -66,7 +66,7 @@ def test_what_is_left_falls_as_claimed(name, statement):
     assert not check(name, statement, wrong=sp.Rational(9, 8)).holds()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "statement"), CASES)
 def test_what_is_left_falls_as_claimed_everywhere(name, statement):
     found = check(name, statement)

@@ -109,7 +109,7 @@ def outcome(seed, wrong=1):
     return ("right" if found.holds(allowed) else "wrong"), f"{where}: {found}"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_random_limits_hold():
     results = [outcome(seed) for seed in range(40)]
     wrong = [text for word, text in results if word == "wrong"]

@@ -69,7 +69,7 @@ def test_fragments_compile_in_a_plain_article(tmp_path, macros):
 
 
 @needs_latex
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_whole_catalogue_compiles(tmp_path):
     every = [catalogue.load(name) for name in catalogue.names()]
     compiled(tmp_path, article(every))

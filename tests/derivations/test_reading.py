@@ -52,7 +52,7 @@ def test_round_trip(name):
         assert returns(step.claim), f"{name}/{step.name}: {latex(step.claim)}"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_round_trip_of_the_catalogue():
     wrong = [f"{name}/{step.name}" for name, step in claims(catalogue.names())
              if not returns(step.claim)]  # fmt: skip

@@ -53,7 +53,7 @@ def test_ten_classes():
     np.testing.assert_allclose(found.predicted, trained.mean, rtol=0.02, atol=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["digits", "cancer", "mnist"])
 def test_learning_curves_of_real_data(name):
     """Four kernels, three ridges, T up to half the pool: median and worst error beyond noise."""

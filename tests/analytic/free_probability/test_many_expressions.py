@@ -291,7 +291,7 @@ def compare(found, equations, text, numbers, matrices, rng, simulate):
             found.wrong.append((text, numbers, solution.value, "draws", drawn))
 
 
-@mark.slow
+@mark.thorough
 def test_many_expressions():
     count, draws = 18, 6
     found = survey(count, 7, draws, depth=1)

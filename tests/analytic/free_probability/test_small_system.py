@@ -20,7 +20,7 @@ def numbers(equations):
     return {k: v for k, v in SIZES.items() if k in names}, matrices
 
 
-@mark.slow
+@mark.thorough
 def test_no_formula_of_the_table_is_long():
     for name, entry in EXPRESSIONS.items():
         short(entry.derive(), name)
@@ -32,7 +32,7 @@ def short(equations, name):
     assert max(lengths) <= LONGEST, (name, lengths)
 
 
-@mark.slow
+@mark.thorough
 def test_a_distilled_ridge_regression_fits_a_page():
     equations = expression("distilled-ridge").derive()
     assert written(equations.closed_form.value) > 10 * LONGEST

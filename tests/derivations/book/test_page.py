@@ -120,7 +120,7 @@ def test_no_equation_is_trivial_or_displayed_twice_in_a_chapter(book):
     assert book.displayed[again] == "matrix-marchenko-pastur/self-consistency"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_no_equation_of_the_catalogue_is_trivial():
     for name in catalogue.names():
         for step in catalogue.load(name).claims:
@@ -324,7 +324,7 @@ return [root.scrollWidth, frame.contentWindow.innerWidth];
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(text, folder, width):
     wide, screen = run_in_browser(folder, text, FRAME % width)
@@ -332,7 +332,7 @@ def test_nothing_is_wider_than_the_screen(text, folder, width):
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_no_serious_accessibility_fault(text, folder):
     axe = pytest.importorskip("axe_core_python")
     code = (__import__("pathlib").Path(axe.__path__[0]) / "axe.min.js").read_text()
@@ -382,7 +382,7 @@ def test_the_explorer_has_the_numbers_of_the_library(folder):
 
 
 @in_browser
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_explorer_redraws_with_its_sliders(text, folder):
     script = """const before = document.getElementById("readout").textContent, seen = [];
     for (const id of ["s-N", "s-T", "s-ridge", "s-noise", "s-alpha", "s-time"]) {
