@@ -1,13 +1,13 @@
 r"""What proves that a root of the Dyson equation is the physical one.
 
-A pencil Q = F + 𝒳 with Gaussian 𝒳 has, to leading order, E Q^{-1} = G with
+A pencil Q = F + X with Gaussian X has, to leading order, E Q^{-1} = G with
 
-    G = (F − Σ(G))^{-1},        Σ(G) = E[𝒳 G 𝒳],
+    G = (F − Σ(G))^{-1},        Σ(G) = E[X G X],
 
 an equation that has many roots. The physical one is the limit ε → 0+ of the solution with positive
 imaginary part of the Hermitian double [[−iε, Q], [Q*, −iε]]. The certificate is the spectral radius
-of the positive map T(V) = G* E[𝒳* V 𝒳] G. The checks draw matrices: 𝒳 = Σ_k ξ_k X_k with
-independent standard normal ξ_k, so that E[𝒳 V 𝒳] = Σ_k X_k V X_k.
+of the positive map T(V) = G* E[X* V X] G. The checks draw matrices: X = Σ_k ξ_k X_k with
+independent standard normal ξ_k, so that E[X V X] = Σ_k X_k V X_k.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DRAWS, SIZE, TERMS = 40, 3, 3
 
 
 def radius(left: list[Any], right: list[Any]) -> float:
-    """The spectral radius of D ↦ Σ_k A_k D B_k."""
+    """The spectral radius of D → Σ_k A_k D B_k."""
     whole = sum(np.kron(a, b.T) for a, b in zip(left, right, strict=True))
     return float(np.abs(np.linalg.eigvals(whole)).max())
 
@@ -52,7 +52,7 @@ def drawn(seed: int, count: int) -> list[Any]:
 
 @cache
 def radii() -> list[dict[sp.Symbol, float]]:
-    """ρ of D ↦ G₁E[𝒳D𝒳]G₂ and of the maps T of G₁ and G₂, some of which are equal."""
+    """ρ of D → G₁E[XDX]G₂ and of the maps T of G₁ and G₂, some of which are equal."""
     found = []
     for seed in range(DRAWS):
         first, second, *terms = drawn(seed, 2 + TERMS)
@@ -61,7 +61,7 @@ def radii() -> list[dict[sp.Symbol, float]]:
             terms = [x + x.conj().T for x in terms]
         mixed = radius([first @ x for x in terms], [x @ second for x in terms])
         one = radius([(x @ first).conj().T for x in terms], [x @ first for x in terms])
-        # T of G₁* has the spectrum of the map V ↦ G₁ E[𝒳 V 𝒳*] G₁*
+        # T of G₁* has the spectrum of the map V → G₁ E[X V X*] G₁*
         other = radius([(x @ second).conj().T for x in terms], [x @ second for x in terms])
         found.append({RHO_12: mixed * (1 - 1e-9), RHO_1: one, RHO_2: other})
     return found
@@ -128,24 +128,24 @@ def _same(points: Callable[[], Any]) -> Callable[[Relation], Any]:
     Reference("linear-pencils"),
 )
 def physical_root() -> Parts:
-    """Among the roots G of the Dyson equation at most one has a map V ↦ G* E[𝒳* V 𝒳] G of spectral
+    """Among the roots G of the Dyson equation at most one has a map V → G* E[X* V X] G of spectral
     radius below one, and the physical root has it off the spectrum: the radius decides."""
     difference = Step(
         "difference",
         Equality(G1 - G2, G1 * (S1 - S2) * G2),
         "Two roots have G_i^{-1} = F − Σ(G_i); multiply the difference by G₁ and G₂. As Σ is "
-        "linear, D = G₁ − G₂ is a fixed point of D ↦ G₁ E[𝒳 D 𝒳] G₂.",
+        "linear, D = G₁ − G₂ is a fixed point of D → G₁ E[X D X] G₂.",
         OnMatrices({N: 3}, definitions={"Sigma_1": F - G1.I, "Sigma_2": F - G2.I}),
         wrong=(Equality(G1 - G2, G2 * (S2 - S1) * G1), Equality(G1 - G2, G1 * (S1 - S2) * G1)),
     )
     cauchy = Step(
         "cauchy-schwarz",
         AtMost(RHO_12**2, RHO_1 * RHO_2),
-        "ρ₁₂ is the spectral radius of D ↦ G₁ E[𝒳 D 𝒳] G₂, ρ_i that of T for G_i. The n-th power "
-        "of the map is a sum over words A D B in G₁𝒳 and 𝒳G₂; by Cauchy–Schwarz the square of its "
+        "ρ₁₂ is the spectral radius of D → G₁ E[X D X] G₂, ρ_i that of T for G_i. The n-th power "
+        "of the map is a sum over words A D B in G₁X and XG₂; by Cauchy–Schwarz the square of its "
         "norm is at most the product of the norms of Σ AA* and Σ B*B, the n-th powers of the "
-        "positive maps V ↦ G₁E[𝒳V𝒳*]G₁* and T₂. The first is T₁ in another order, "
-        "Tr W T₁(V) = Tr V E[𝒳G₁WG₁*𝒳*], and has its spectrum. So if ρ₁ < 1 and ρ₂ < 1, D = 0.",
+        "positive maps V → G₁E[XVX*]G₁* and T₂. The first is T₁ in another order, "
+        "Tr W T₁(V) = Tr V E[XG₁WG₁*X*], and has its spectrum. So if ρ₁ < 1 and ρ₂ < 1, D = 0.",
         Inequality(radii),
         wrong=(AtMost(RHO_12**2, RHO_1 * RHO_2 / 2), AtMost(RHO_12, RHO_1 * RHO_2)),
     )
@@ -153,7 +153,7 @@ def physical_root() -> Parts:
         "imaginary-part",
         Equality(V, G.adjoint() * B * G),
         "Here G = (H − iB)^{-1} is the resolvent of the double and V = (G − G*)/2i its imaginary "
-        "part; B = ε + E[𝒳V𝒳]. So V − T(V) = ε G*G > 0 with V > 0, and a positive map that lowers "
+        "part; B = ε + E[XVX]. So V − T(V) = ε G*G > 0 with V > 0, and a positive map that lowers "
         "a positive V has ρ < 1 (Collatz, Wielandt): at every ε > 0 the physical solution is "
         "certified, and off the spectrum, where V/ε stays bounded, also in the limit.",
         Agrees(lambda: 0, on_complex_matrices, 1e-10, absolute=True),
@@ -163,9 +163,9 @@ def physical_root() -> Parts:
         "double",
         Equality(RHO_DOUBLE, RHO),
         "At ε = 0 the double of a root G is [[0, G*], [G, 0]], and its map takes diag(V, W) to "
-        "diag(T(V), G E[𝒳W𝒳*] G*), which have one spectrum; on the rest it is no larger, by "
+        "diag(T(V), G E[XWX*] G*), which have one spectrum; on the rest it is no larger, by "
         "@cauchy-schwarz. If ρ < 1, 1 − T is invertible, the root continues to "
-        "ε > 0, and its imaginary part Σ_n Tⁿ(ε 𝐆*𝐆) is positive: it is the physical solution.",
+        "ε > 0, and its imaginary part Σ_n Tⁿ(ε G*G) is positive: it is the physical solution.",
         Agrees(lambda: 0, _same(doubled), 1e-6, absolute=True),
         wrong=(Equality(RHO_DOUBLE, RHO**2), Equality(RHO_DOUBLE, 2 * RHO)),
     )
@@ -179,7 +179,7 @@ def physical_root() -> Parts:
     return Parts(
         [difference, cauchy, certificate, positive, double, _semicircle()],
         certificate.claim,
-        ("𝒳 is linear in Gaussian matrices; F, Q of any shape that is invertible",),
+        ("X is linear in Gaussian matrices; F, Q of any shape that is invertible",),
         (
             "ρ does not change under Q → D₁QD₂; for a block-triangular Q it is the largest over "
             "the diagonal blocks: each component is certified by itself.",
