@@ -29,7 +29,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from ..errors import OutsideTheoryError, PrecisionError
 
-STEPS = 40
+STEPS = 400
 TOLERANCE, QUADRATIC = 1e-9, 3e-7  # relative, of κ_i
 
 

@@ -147,7 +147,7 @@ def physical_root() -> Parts:
         "positive maps V → G₁E[XVX*]G₁* and T₂. The first is T₁ in another order, "
         "Tr W T₁(V) = Tr V E[XG₁WG₁*X*], and has its spectrum. So if ρ₁ < 1 and ρ₂ < 1, D = 0.",
         Inequality(radii),
-        wrong=(AtMost(RHO_12**2, RHO_1 * RHO_2 / 2), AtMost(RHO_12, RHO_1 * RHO_2)),
+        wrong=(AtMost(RHO_12**2, RHO_1 * RHO_2 / 2),),
     )
     positive = Step(
         "imaginary-part",
