@@ -61,11 +61,18 @@ def minimum(f: Callable[..., Any], bracket: Bracket, *others: Any) -> tuple[np.n
     >>> x, value = minimum(lambda x: (x - 2.2) ** 2 + 1, lowest(grid, (grid - 2.2) ** 2))
     >>> float(x.round(6)), float(value)
     (2.2, 1.0)
+    >>> x, _ = minimum(lambda x: (x - 2.5) ** 2, lowest(grid, (grid - 2.5) ** 2))
+    >>> float(x.round(6))
+    2.5
     """
     from scipy.optimize.elementwise import find_minimum
 
     end = f(bracket.middle, *others)
-    inside = np.where(bracket.at_end, (bracket.low + bracket.high) / 2, bracket.middle)
+    inside = bracket.middle
+    for side in (bracket.low, bracket.high):  # two lowest points, one on each side: between them
+        equal = ~bracket.at_end & (f(side, *others) <= end)
+        inside = np.where(equal, (side + bracket.middle) / 2, inside)
+    inside = np.where(bracket.at_end, (bracket.low + bracket.high) / 2, inside)
     for _ in range(HALVINGS if np.any(bracket.at_end) else 0):  # towards an end that is lower
         lower = bracket.at_end & (f(inside, *others) >= end)
         inside = np.where(lower, (inside + bracket.middle) / 2, inside)

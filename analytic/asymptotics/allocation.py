@@ -36,14 +36,13 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-from scipy.optimize import minimize_scalar
 
 from .. import arguments, precision
 from ..errors import InputError, PrecisionError
 from ..loss import StaticLoss, static_loss
 from ..notation import N, T, alpha, t
 from ..optimal_ridge import degrees, law_ratio, optimal_ridge, scaling_loss, scaling_optimum
-from ..optimum import crossing, lowest
+from ..optimum import crossing, lowest, minimum
 from ..spectrum import Spectrum
 
 __all__ = [
@@ -372,10 +371,7 @@ def allocate_exactly(
 
     grid = np.linspace(0.0, math.log(c) / p, GRID)
     bracket = lowest(grid, np.asarray(solved(grid).excess_loss))
-    best = minimize_scalar(
-        lambda x: float(np.asarray(solved(np.asarray(x)).excess_loss)), method="bounded",
-        bounds=(float(bracket.low), float(bracket.high)), options={"xatol": 1e-9},
-    ).x  # fmt: skip
+    best, _ = minimum(lambda x: np.asarray(solved(x).excess_loss), bracket)
     found, n = solved(best), float(np.exp(best))
     return ExactAllocation(
         n, (c / n**p) ** (1 / q), float(found.excess_loss), float(np.asarray(found.ridge))
