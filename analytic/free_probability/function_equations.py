@@ -241,6 +241,13 @@ def _interval(
     return ends[0], ends[1]
 
 
+def _branch_notes(part: RidgelessLimit) -> str:
+    """The branches of a limit, and the values on them unless the unknown is the value."""
+    if part.equations.value.is_Symbol:
+        return "; ".join(part.branches)
+    return "; ".join(f"{text}, where the value is {v}" for text, v in part.branches.items())
+
+
 @dataclass(frozen=True)
 class FunctionEquations:
     """φ of traces, of which some are of functions of matrices.
@@ -292,10 +299,10 @@ class FunctionEquations:
         found = {u.symbol: u for equations in self.inner for u in equations.unknowns}
         for part in self.parts:
             if isinstance(part, RidgelessLimit):
-                notes = "; ".join(f"{v} where {text}" for text, v in part.branches.items())
+                notes = _branch_notes(part)
                 for symbol, unknown in found.items():
                     if notes:
-                        note = f"{unknown.meaning} (the value is {notes})"
+                        note = f"{unknown.meaning} (without a ridge {notes})"
                         found[symbol] = NamedUnknown(symbol, note)
         return [unknown for symbol, unknown in found.items() if symbol in inside]
 

@@ -21,7 +21,7 @@ from ..checks import Exact
 from ..derivation import Step
 from ..relations import Equivalent, Expectation
 from .pairings import Planar
-from .random_matrices import ASSUMPTIONS, equation_steps, shown, simulation_check
+from .random_matrices import ASSUMPTIONS, equation_steps, meaning, shown, simulation_check
 
 #: limits whose exact mean at every size is known, by Weingarten calculus
 EXACT = ("inverse-wishart", "inverse-sample-covariance")
@@ -55,7 +55,7 @@ def build(expression: LimitExpression) -> Parts:
     steps += [resolvent, value]
     if expression.name in EXACT:
         steps.append(_exact(value, expression))
-    notes = tuple(f"{one_line(u.symbol)} = {u.meaning}" for u in equations.unknowns)
+    notes = tuple(f"{one_line(u.symbol)} = {meaning(u.meaning)}" for u in equations.unknowns)
     return Parts(steps, value.claim, assumptions=ASSUMPTIONS, notes=notes)
 
 
@@ -70,14 +70,15 @@ def _exact(value: Step, expression: LimitExpression) -> Step:
         return mean.expansion(1).coefficients[0]
 
     claim = Equivalent(value.claim.lhs, closed)
-    return Step(
-        "exact-mean",
-        claim,
+    reason = (
         "At full rank (κ = 0): the first term in 1/size of the exact mean, which is known at every "
-        "size by Weingarten calculus.",
-        Exact(value=leading),
-        wrong=(Equivalent(value.claim.lhs, closed * 2),),
+        "size by Weingarten calculus."
     )
+    check = Exact(value=leading)
+    wrong = (claim.with_right(2 * closed),)
+    if claim == value.claim:
+        return value.evidence("exact-mean", reason, check, wrong=wrong)
+    return Step("exact-mean", claim, reason, check, wrong=wrong)
 
 
 def register(expression: LimitExpression) -> None:

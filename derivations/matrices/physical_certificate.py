@@ -33,7 +33,7 @@ H, B, V = (sp.MatrixSymbol(name, N, N) for name in ("H", "B", "V"))
 RHO, RHO_1, RHO_2, RHO_12, RHO_DOUBLE = sp.symbols(
     "rho rho_1 rho_2 rho_12 rho_double", nonnegative=True
 )
-g, sigma = sp.symbols("g sigma", positive=True)
+g, sigma, z = sp.symbols("g sigma z", positive=True)
 DRAWS, SIZE, TERMS = 40, 3, 3
 
 
@@ -143,9 +143,9 @@ def physical_root() -> Parts:
         AtMost(RHO_12**2, RHO_1 * RHO_2),
         "ρ₁₂ is the spectral radius of D → G₁ E[X D X] G₂, ρ_i that of T for G_i. The n-th power "
         "of the map is a sum over words A D B in G₁X and XG₂; by Cauchy–Schwarz the square of its "
-        "norm is at most the product of the norms of Σ AA* and Σ B*B, the n-th powers of the "
-        "positive maps V → G₁E[XVX*]G₁* and T₂. The first is T₁ in another order, "
-        "Tr W T₁(V) = Tr V E[XG₁WG₁*X*], and has its spectrum. So if ρ₁ < 1 and ρ₂ < 1, D = 0.",
+        "norm is at most the product of the norms of Σ A A* and Σ B* B, the n-th powers of the "
+        "positive maps V → G₁ E[X V X*] G₁* and T₂. The first is T₁ in another order, "
+        "Tr W T₁(V) = Tr V E[X G₁ W G₁* X*], and has its spectrum. So if ρ₁ < 1 and ρ₂ < 1, D = 0.",
         Inequality(radii),
         wrong=(AtMost(RHO_12**2, RHO_1 * RHO_2 / 2),),
     )
@@ -153,7 +153,7 @@ def physical_root() -> Parts:
         "imaginary-part",
         Equality(V, G.adjoint() * B * G),
         "Here G = (H − iB)^{-1} is the resolvent of the double and V = (G − G*)/2i its imaginary "
-        "part; B = ε + E[XVX]. So V − T(V) = ε G*G > 0 with V > 0, and a positive map that lowers "
+        "part; B = ε + E[XVX]. So V − T(V) = ε G* G > 0 with V > 0, and a positive map that lowers "
         "a positive V has ρ < 1 (Collatz, Wielandt): at every ε > 0 the physical solution is "
         "certified, and off the spectrum, where V/ε stays bounded, also in the limit.",
         Agrees(lambda: 0, on_complex_matrices, 1e-10, absolute=True),
@@ -163,9 +163,9 @@ def physical_root() -> Parts:
         "double",
         Equality(RHO_DOUBLE, RHO),
         "At ε = 0 the double of a root G is [[0, G*], [G, 0]], and its map takes diag(V, W) to "
-        "diag(T(V), G E[XWX*] G*), which have one spectrum; on the rest it is no larger, by "
+        "diag(T(V), G E[X W X*] G*), which have one spectrum; on the rest it is no larger, by "
         "@cauchy-schwarz. If ρ < 1, 1 − T is invertible, the root continues to "
-        "ε > 0, and its imaginary part Σ_n Tⁿ(ε G*G) is positive: it is the physical solution.",
+        "ε > 0, and its imaginary part Σ_n Tⁿ(ε G* G) is positive: it is the physical solution.",
         Agrees(lambda: 0, _same(doubled), 1e-6, absolute=True),
         wrong=(Equality(RHO_DOUBLE, RHO**2), Equality(RHO_DOUBLE, 2 * RHO)),
     )
@@ -190,15 +190,18 @@ def physical_root() -> Parts:
 
 
 def _semicircle() -> Step:
-    other = 1 / (sigma**2 * g)
     return Step(
         "semicircle",
-        Equality((sigma**2 * g**2) * (sigma**2 * other**2), 1),
+        Equality(RHO_1 * RHO_2, 1),
         "For z = 1/g + σ²g, ρ = σ²|g|², and the product of the two roots is 1/σ²: off the spectrum "
         "exactly one of them is certified, on it none is.",
-        Exact(),
-        wrong=(Equality((sigma**2 * g**2) * (sigma**2 * other**2), 2),),
+        Exact(value=lambda: sp.prod(sigma**2 * root**2 for root in _two_roots())),
+        wrong=(Equality(RHO_1 * RHO_2, sigma**2),),
     )
+
+
+def _two_roots() -> list[sp.Expr]:
+    return list(sp.solve(1 / g + sigma**2 * g - z, g))
 
 
 @cache

@@ -207,11 +207,11 @@ def build(expression: MatrixExpression) -> Parts:
         [*steps, value, simulated],
         value.claim,
         assumptions=ASSUMPTIONS,
-        notes=tuple(f"{one_line(u.symbol)} = {_meaning(u.meaning)}" for u in equations.unknowns),
+        notes=tuple(f"{one_line(u.symbol)} = {meaning(u.meaning)}" for u in equations.unknowns),
     )
 
 
-def _meaning(text: str) -> str:
+def meaning(text: str) -> str:
     """What an unknown stands for, in the names that are displayed."""
     text = text.replace("[Q^-1]", "[@]")
     for key, name in DISPLAYED.items():

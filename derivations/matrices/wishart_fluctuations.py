@@ -22,14 +22,18 @@ from ..bibliography import Reference
 from ..catalogue import Parts, derivation
 from ..checks import Agrees
 from ..derivation import Step
-from ..relations import Equivalent
+from ..relations import Equivalent, Expectation
 
 SIZES = ((300, 500), (50, 400), (60, 100))  # M, T
 TOLERANCE = 1e-8
 POWERS = {(1, 1): "first-moment", (2, 1): "mixed-moments", (2, 2): "second-moment"}
 
-covariance = sp.Function("Cov")
 S = sp.MatrixSymbol("S", M, M)
+
+
+def covariance(first: sp.Expr, second: sp.Expr) -> sp.Expr:
+    """E[x y] − E[x] E[y]."""
+    return Expectation(first * second) - Expectation(first) * Expectation(second)
 
 
 def _contours(first: str, second: str) -> Any:

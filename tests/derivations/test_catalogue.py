@@ -177,7 +177,7 @@ def test_every_format_shows_every_claim(name):
     assert len(data["steps"]) == len(derivation.steps)
     stated = [derivation.concluding(relation) for relation in derivation.conclusion]
     count = len(derivation.claims) + stated.count(None)
-    assert code.count(r"\begin{equation}") == count
+    assert len(re.findall(r"\\begin\{(?:equation|align)\}", code)) == count
     assert all(step.name in text for step in derivation.steps)
     numbers = [step["number"] for step in data["steps"] if step["number"]]
     assert numbers == list(range(1, len(derivation.claims) + 1))
