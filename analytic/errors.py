@@ -31,7 +31,8 @@ class InputError(SolvableError, ValueError):
     """
 
     def __init__(self, argument: str, value: Any, allowed: str) -> None:
-        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
         super().__init__(f"{argument} = {shown} is not allowed: expected {allowed}")
         self.argument, self.value, self.allowed = argument, value, allowed
 

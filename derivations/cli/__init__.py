@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from solvable.analytic.errors import SolvableError
 
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = f"error: {error}"
+        message = f"error: {_file_error(error, arguments)}"
     except bounds.TimeIsUp:
         limit = f"--time-limit: {arguments.time_limit:g} s are over"
         message = f"error: {limit}{bounds.resume_hint(arguments)}"
@@ -101,6 +101,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     print(_said(arguments, message), file=sys.stderr)
     return BAD_INPUT
+
+
+def _file_error(error: OSError, arguments: argparse.Namespace) -> str:
+    """What the system says of a file, after the option that names it."""
+    if error.filename is None:
+        return error.strerror or str(error)
+    path = str(error.filename)
+    options = [name for name, value in vars(arguments).items() if path in _paths(value)]
+    named = f"--{options[0].replace('_', '-')} = {path}" if options else path
+    return f"{named}: {error.strerror}"
+
+
+def _paths(value: Any) -> list[str]:
+    """A value of an option as file names, with and without a letter before it."""
+    texts = [str(part) for part in (value if isinstance(value, list) else [value])]
+    return [*texts, *(text.partition("=")[2] for text in texts)]
 
 
 def _said(arguments: argparse.Namespace, message: str) -> str:

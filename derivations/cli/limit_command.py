@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         alpha=DEFAULT_ALPHA if default else arguments.alpha,
         exponent=arguments.b,
         target_exponent=arguments.a,
-        smaller=arguments.smaller or "N",
+        smaller=arguments.smaller or _smaller(arguments),
         terms=arguments.order,
     )
     series = law.series(SERIES[arguments.name])
@@ -74,10 +75,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         output.print_json(_as_json(law, arguments.name, series, rows, table))
     else:
-        _print(law, arguments.name, series, rows, table)
+        _print(law, arguments.name, series, table)
         if default and series.conditions:
             print(f"(terms ordered at α = {DEFAULT_ALPHA}; --alpha orders them elsewhere)")
     return 0
+
+
+def _smaller(arguments: argparse.Namespace) -> str:
+    """The smaller size where both are given, else N."""
+    n, t = arguments.features, arguments.samples
+    return "N" if n is None or t is None or n <= t else "T"
 
 
 def _take_sizes(arguments: argparse.Namespace) -> None:
@@ -145,13 +152,17 @@ def _run_statement(arguments: argparse.Namespace) -> int:
                            for row in table or ()],
         })  # fmt: skip
         return 0
+    from solvable.analytic.typesetting import one_line
+
     print(f"{arguments.name} in the regime {arguments.regime}\n")
-    output.print_table(("coefficient", "monomial"), rows)
-    print(f"remainder: {remainder}")
+    shown = [(one_line(t.coefficient), one_line(t.monomial)) for t in form.terms]
+    output.print_table(("coefficient", "monomial"), shown)
+    print("remainder: none" if form.remainder is None
+          else f"remainder: O({one_line(form.remainder.monomial)})")  # fmt: skip
     for condition in form.conditions:
-        print(f"this order of terms needs {str(condition).replace(' < 1', ' << 1')}")
-    for symbol, value in where.items():
-        print(f"where {symbol}: {value}")
+        print(f"this order of terms needs {one_line(condition).replace(' < 1', ' << 1')}")
+    for symbol, value in form.where.items():
+        print(f"where {one_line(symbol)} = {one_line(value)}")
     if table:
         print()
         output.print_table(("terms", "value", "relative error"), table)
@@ -207,11 +218,11 @@ def _sizes(text: str | None) -> dict[str, Any]:
     return found
 
 
-def _rows(series: Any) -> list[tuple[str, str, str]]:
+def _rows(series: Any, shown: Callable[[Any], str] = str) -> list[tuple[str, str, str]]:
     """Coefficient, power and logarithm of each term, the named constants left short."""
     from solvable.analytic.asymptotics.expansion.printing import neat
 
-    return [(str(neat(t.coefficient)), str(t.power), str(t.log)) for t in series.terms]
+    return [(shown(neat(t.coefficient)), shown(t.power), str(t.log)) for t in series.terms]
 
 
 def _comparison(law: Any, arguments: argparse.Namespace) -> list[tuple[str, str, str]] | None:
@@ -247,11 +258,13 @@ def _mp(value: Any) -> Any:
     return mpmath.mpf(getattr(value, "numerator", value)) / getattr(value, "denominator", 1)
 
 
-def _remainder(series: Any) -> str:
+def _remainder(series: Any, shown: Callable[[Any], str] = str) -> str:
     if series.remainder is None:
         return "none"
-    log = f" log({series.variable})**{series.remainder.log}" if series.remainder.log else ""
-    return f"O({series.variable}**({series.remainder.power}){log})"
+    from sympy import log
+
+    variable, order = series.variable, series.remainder
+    return f"O({shown(variable**order.power * log(variable) ** order.log)})"
 
 
 def _as_json(law: Any, name: str, series: Any, rows: Any, table: Any) -> dict[str, Any]:
@@ -271,17 +284,21 @@ def _as_json(law: Any, name: str, series: Any, rows: Any, table: Any) -> dict[st
     }
 
 
-def _print(law: Any, name: str, series: Any, rows: Any, table: Any) -> None:
+def _print(law: Any, name: str, series: Any, table: Any) -> None:
+    from solvable.analytic.typesetting import one_line
+
     print(f"{law.title} ({law.regime}): {name}, {series.variable} → {series.point}")
     print(f"holds when: {law.when}\n")
-    output.print_table(("coefficient", f"power of {series.variable}", "power of log"), rows)
-    print(f"remainder: {_remainder(series)}")
+    output.print_table(("coefficient", f"power of {series.variable}", "power of log"),
+                       _rows(series, one_line))  # fmt: skip
+    print(f"remainder: {_remainder(series, one_line)}")
     for condition in series.conditions:
-        print(f"this order of terms needs {condition}")
+        print(f"this order of terms needs {one_line(condition)}")
     used = set().union(*(t.coefficient.free_symbols for t in series.terms))
     for symbol, value in {**law.meaning, **series.definitions}.items():
         if symbol in used or symbol == series.variable:
-            print(f"where {symbol}: {value}")
+            told = value if isinstance(value, str) else one_line(value)
+            print(f"where {one_line(symbol)} = {told}")
     if table:
         print()
         output.print_table(("terms", "loss", "relative error"), table)

@@ -209,7 +209,8 @@ def _constants(name: str, setting: Setting, smaller: str) -> Mapping[sp.Symbol, 
     if name == "ridge->0,N=T":
         _require(n == t < size, "N, T", (n, t), "N = T below M")
     else:
-        _require(low < high, "features, samples", (n, t),
+        equal = low == high and name == "ridge->inf"  # where r may be one
+        _require(low < high or equal, "features, samples", (n, t),
                  f"{smaller} the smaller of the two sizes in this regime")  # fmt: skip
     if name == "M->inf":  # the spectrum is the infinite one here
         return ridgeless_kappa(setting)
