@@ -41,7 +41,7 @@ def test_limit_command(capsys):
     errors = [float(row["relative_error"]) for row in data["comparison"][1:]]
     assert errors[0] > 100 * errors[1] > 1000 * errors[2]
     status, out = run(capsys, "limit", "ridgeless-loss", "--regime", "N<<T", "--order", "2")
-    assert status == 0 and "c**b" in out.out
+    assert status == 0 and "c^b" in out.out
     status, out = run(capsys, "limit", "kappa", "--regime", "ridge->0", "--order", "2")
     assert status == 0 and "kappa_0" in out.out and "holds when" in out.out
     status, out = run(
