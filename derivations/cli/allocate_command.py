@@ -29,13 +29,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--features-power", type=types.positive, metavar="P", help="p (default: 1)")
     add("--samples-power", type=types.positive, metavar="Q", help="q (default: 1)")
     add("--ridge", choices=("optimal", "zero"), help="default: optimal")
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Allocate and print."""
     answer = _answer(arguments)
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json({k: str(v) if isinstance(v, sp.Basic) else v for k, v in answer.items()})
         return 0
     print(output.paragraph(answer.pop("what")))

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     experiments.add_options(parser)
     parser.add_argument("--report", metavar="FILE", help="write a report: FILE.html or FILE.md")
     parser.add_argument("--list", action="store_true", help="list the names and stop")
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def available() -> list[str]:
@@ -83,12 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
         for result, row in _claims(derived, simulated, executor, simulate):
             results.append(result)
             rows.append(row)
-            if not arguments.json:
+            if arguments.format != "json":
                 _print_claim(result)
     if arguments.report is not None:
         write(arguments.report, rows)
     counts = {word: sum(r["outcome"] == word for r in results) for word in OUTCOMES}
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json({"claims": results, **counts, "versions": versions()})
     else:
         words = "1 claim" if len(results) == 1 else f"{len(results)} claims"
@@ -105,7 +105,7 @@ def _list(arguments: argparse.Namespace) -> int:
     entries = catalogue.entries().values()
     rows = [(entry.name, "derivation", entry.title) for entry in entries]
     rows += [(e.name, "experiment", e.title) for e in all_experiments().values()]
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json([dict(zip(("name", "kind", "title"), row)) for row in rows])
     else:
         output.print_table(("name", "kind", "title"), rows)

@@ -62,10 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="covariance of two linear statistics, Tr f(S), Tr h(S)",
     )
     numeric_options.add_options(parser)
-    help_text = "the same as --format json"
-    options: dict[str, Any] = {"const": "json", "dest": "format", "default": argparse.SUPPRESS}
-    add("--json", action="store_const", help=help_text, **options)
-    types.add_format(parser)
+    types.add_format(parser, "text", "latex", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

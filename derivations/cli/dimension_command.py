@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the covariance (default: their mean)")  # fmt: skip
     add("--neighbours", type=types.count, default=10, metavar="K",
         help="of the maximum-likelihood estimate (default: 10)")  # fmt: skip
-    add("--format", choices=("text", "json"), default="text", help="default: text")
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

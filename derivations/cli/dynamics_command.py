@@ -79,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--decompose", action="store_true", help="show bias and variance by source")
     add("--simulate", type=types.count, metavar="K", help="draw and train K models, too")
     add("--digits", type=types.digits, metavar="D", help="correct digits (default: float64)")
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def scheduled(
@@ -203,7 +203,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_parts(arguments, parts)
         return 0
     simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
-    if arguments.json:
+    if arguments.format == "json":
         _print_json(arguments, result, simulated)
     else:
         _print_table(arguments, result)
@@ -216,7 +216,7 @@ def _print_scheduled(
     arguments: argparse.Namespace, result: ScheduledLoss, simulated: Any = None
 ) -> None:  # fmt: skip
     columns = (result.excess_loss, result.error_estimate, result.train_loss)
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json({
             "times": [float(t) for t in arguments.times],
             **{
@@ -254,7 +254,7 @@ def _reaches(result: DynamicLoss, digits: int) -> bool:
 
 def _print_parts(arguments: argparse.Namespace, found: Decomposition) -> None:
     parts = {**found.parts(), "excess_loss": found.excess_loss}
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json({
             "times": [float(t) for t in arguments.times],
             **{name: output.json_number(list(part)) for name, part in parts.items()},

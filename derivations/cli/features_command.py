@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="Hermite coefficients shown (default: 8)")  # fmt: skip
     add("--digits", type=types.digits, default=15, metavar="D", help="of coefficients "
         "(default: 15)")  # fmt: skip
-    add("--format", choices=("text", "json"), default="text", help="default: text")
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

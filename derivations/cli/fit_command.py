@@ -64,8 +64,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, compare and print."""
-    if arguments.format == "latex":
-        raise InputError("--format", "latex", "text or json")
     if arguments.least_squares and arguments.huber is not None:
         raise InputError("--huber", arguments.huber, "nothing with --least-squares")
     form = arguments.form

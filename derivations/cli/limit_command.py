@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--samples", type=types.positive_or_infinite, metavar="T")
     add("--z", type=types.nonnegative, metavar="Z", help="γ/(σ_u² N T)")
     add("--noise", type=types.nonnegative, metavar="S2", help="label noise σ_ε²")
-    types.add_format(parser)
+    types.add_format(parser, "text", "latex", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:

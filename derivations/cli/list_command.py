@@ -9,13 +9,13 @@ from ..bibliography import cite
 from . import options as types
 from . import output
 
-add_options = types.add_json
+add_options = types.add_format
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print names, titles and sources."""
     entries = catalogue.entries().values()
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json(
             [
                 {

@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--feature-variance", type=types.positive, default=1, metavar="V", help="σ_u²")
     add("--target-variance", type=types.positive, metavar="V", help="σ_w² (default: 1)")
     add("--digits", type=types.digits, metavar="D", help="significant digits (default: 15)")
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         "train_loss": result.train_loss,
         "ridge": result.ridge,
     }
-    if arguments.json:
+    if arguments.format == "json":
         print_values = {name: output.json_number(x, digits) for name, x in quantities.items()}
         output.print_json(print_values | {"regime": regime(spectrum, arguments, result)})
     else:

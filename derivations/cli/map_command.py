@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=types.positive, metavar="E", help="a law holds within (default: 0.25)")
     add("--fan", metavar="N,T,…", help="two or three of N, T, M, z that grow (z falls) as powers")
     add("--to", metavar="FILE", help="draw to a PNG, PDF or SVG file")
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def _grid(
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         from solvable.validation.writing import check_writable
 
         check_writable(arguments.to, "--to")
-    cells = CELLS[0] if arguments.json or arguments.to else CELLS[1]
+    cells = CELLS[0] if arguments.format == "json" or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
         from solvable.validation.regime_figure import FORMATS, draw_map
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         with replacing(arguments.to, "--to") as beside:
             draw_map(chart, beside)
         print(arguments.to)
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json(chart.as_data())
     elif not arguments.to:
         _print(chart)
@@ -120,7 +120,7 @@ def _run_fan(arguments: argparse.Namespace) -> int:
         with replacing(arguments.to, "--to") as beside:
             draw_fan(fan, beside)
         print(arguments.to)
-    if arguments.json:
+    if arguments.format == "json":
         cells = [dict(zip(("law", "where"), row)) for row in rows]
         output.print_json({"sizes": [s.name for s in fan.sizes], "cells": cells, "walls": walls})
     elif not arguments.to:

@@ -183,13 +183,9 @@ def unused(arguments: argparse.Namespace, option: str, *names: str) -> None:
             raise InputError(f"--{shown}", getattr(arguments, name), f"nothing with {option}")
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """The option --json."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def add_format(parser: argparse.ArgumentParser) -> None:
-    """The option --format text|latex|json."""
-    parser.add_argument(
-        "--format", choices=("text", "latex", "json"), default="text", help="default: text"
-    )
+def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:
+    """The options --format text|json, with latex where it is among the choices, and --json."""
+    add = parser.add_argument
+    add("--format", choices=choices or ("text", "json"), default="text", help="default: text")
+    add("--json", dest="format", action="store_const", const="json", default=argparse.SUPPRESS,
+        help="the same as --format json")  # fmt: skip

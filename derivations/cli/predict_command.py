@@ -69,8 +69,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, measure and print."""
-    if arguments.format == "latex":
-        raise InputError("--format", "latex", "text or json")
     data, labels = _read(arguments)
     if arguments.centred:
         data = data - data.mean(axis=0)

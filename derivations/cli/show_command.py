@@ -30,7 +30,7 @@ EPILOG = r"""forms of --format latex:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable show`."""
     parser.add_argument("name", metavar="NAME[/STEP]", help="a name that `solvable list` prints")
-    types.add_format(parser)
+    types.add_format(parser, "text", "latex", "json")
     parser.add_argument("--form", choices=FORMS, help="of LaTeX, see below")
     document_options.add_options(parser, citations=False)
 

@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of the interval (default: 0.95)")  # fmt: skip
     add("--figure", metavar="FILE", help="draw spectrum, law and the prediction for so many "
         "samples, to a PNG, PDF or SVG file")  # fmt: skip
-    add("--format", choices=("text", "json"), default="text", help="default: text")
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -40,18 +40,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=types.count, default=SEEDS, metavar="K", help=f"default: {SEEDS}"
     )
-    types.add_json(parser)
+    types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the tour; exit status 1 if a check or the comparison does not pass."""
     checked = derive()
     evaluated = evaluate()
-    if not arguments.json:
+    if arguments.format != "json":
         print_derivations(checked)
         print_evaluation(evaluated)
     comparison = simulate(max(2, arguments.seeds))
-    if arguments.json:
+    if arguments.format == "json":
         output.print_json(as_json(checked, evaluated, comparison))
     else:
         print_comparison(comparison)

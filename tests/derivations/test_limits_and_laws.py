@@ -43,7 +43,7 @@ def test_limit_command(capsys):
     status, out = run(capsys, "limit", "ridgeless-loss", "--regime", "N<<T", "--order", "2")
     assert status == 0 and "c^b" in out.out
     status, out = run(capsys, "limit", "kappa", "--regime", "ridge->0", "--order", "2")
-    assert status == 0 and "kappa_0" in out.out and "holds when" in out.out
+    assert status == 0 and "κ₀" in out.out and "holds when" in out.out
     status, out = run(
         capsys, "limit", "static-loss", "--regime", "T<<N", "--alpha", "1", "--format", "latex"
     )
