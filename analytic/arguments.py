@@ -46,7 +46,8 @@ def _in_range(name: str, value: Any) -> Any:
     if isinstance(value, mpmath.mpf):
         return value
     low, high = MAGNITUDES.get(name, ORDINARY)
-    size = abs(value)
+    narrow = isinstance(value, np.ndarray | np.generic)  # a short type overflows
+    size = np.abs(np.asarray(value, dtype=float)) if narrow else abs(value)
     infinite = size == float("inf")
     if not _all((size == 0) | infinite | (size >= low) & (size <= high)):
         raise InputError(name, _show(value), f"a magnitude from {low:g} to {high:g}")
@@ -111,6 +112,21 @@ def nonnegative(name: str, value: Any) -> Any:
     if not (_all(value >= 0) and _all(value < float("inf"))):
         raise InputError(name, _show(value), allowed)
     return value
+
+
+def exactly(name: str, value: Any) -> Any:
+    """One number with all its digits, as an mpmath number.
+
+    >>> print(exactly("ridge", np.float64(0.5)))
+    0.5
+    >>> exactly("ridge", [1, 2])
+    Traceback (most recent call last):
+    ...
+    solvable.analytic.errors.InputError: ridge = 1, 2 is not allowed: expected one number with digits
+    """
+    if np.ndim(value) == 0:
+        return mpmath.mpmathify(value.item() if isinstance(value, np.ndarray) else value)
+    raise InputError(name, _show(", ".join(map(str, np.ravel(value)))), "one number with digits")
 
 
 def count(name: str, value: Any, at_least: int = 1) -> int:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import mpmath
@@ -42,6 +42,7 @@ from .spectral_functions import DegreesOfFreedom, TargetSum, with_spectrum
 from .spectrum import Spectrum, as_spectrum
 
 GUARD_DIGITS, EXTENSIONS = 12, 4
+SIZES = ("features", "samples", "ridge", "noise", "feature_variance")
 LARGEST_FREQUENCY = 1e120  # whose square float64 holds
 
 _kappa, _d2, _spread, _h1, _h2, _mixing, _rest, _r1, _inverse_t, _noise = sp.symbols(
@@ -238,7 +239,7 @@ def static_loss(
     0.385544
     """
     spectrum = as_spectrum(spectrum)
-    sizes = (features, samples, ridge, noise, feature_variance)
+    sizes = (features, samples, ridge, noise, feature_variance)  # `SIZES`
     if spectrum.free_symbols or any(isinstance(size, sp.Basic) for size in sizes):
         return _symbolic_loss(spectrum, normalisation, *map(sp.sympify, sizes))
     arguments.positive_or_infinite("features", features)
@@ -252,7 +253,8 @@ def static_loss(
     if digits is None:
         floats = [np.asarray(x, dtype=float) for x in sizes]
         return _static_loss(spectrum, kind, *floats)
-    return _to_digits(lambda: _static_loss(spectrum, kind, *map(_exact, sizes)), digits)
+    exact = [partial(arguments.exactly, *pair) for pair in zip(SIZES, sizes)]
+    return _to_digits(lambda: _static_loss(spectrum, kind, *(size() for size in exact)), digits)
 
 
 def _symbolic_loss(
@@ -280,10 +282,6 @@ def _normalisation(name: str | None, features: Any, ridge: Any) -> str:
     if name == "features" and np.any(infinite & kernel):
         raise InputError("normalisation", name, "kernel or rate, where N is infinite")
     return name
-
-
-def _exact(value: Any) -> Any:
-    return mpmath.mpmathify(value)
 
 
 def _to_digits(compute: Callable[[], StaticLoss], digits: int) -> StaticLoss:

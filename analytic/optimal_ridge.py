@@ -178,12 +178,13 @@ def optimal_ridge(
     z = np.where(interior, k * r3 * r1, 0.0)
     found = [k, *loss_at(spectrum, n, t, solution, s2), np.maximum(z, 0) * v * n * t]
     found.append(np.zeros(len(k)))  # the ridge is made from κ: equation (1) holds as it stands
-    if not interior.all():
-        place = np.flatnonzero(~interior)
+    place = np.flatnonzero(~interior | (np.minimum(n, t) >= spectrum.size))
+    if len(place):  # all modes learned, a loss without ridge may be as low to rounding
         rest = static_loss(spectrum, n[place], t[place], noise=s2[place])
+        lower = ~interior[place] | (rest.excess_loss <= found[1][place])
         values = (rest.kappa, rest.excess_loss, rest.train_loss, 0.0, rest.residual)
         for array, value in zip(found, values):
-            array[place] = value
+            array[place] = np.where(lower, value, array[place])
     kappa_, excess, train, ridge, residual = (np.reshape(x, shape)[()] for x in found)
     return StaticLoss(kappa_, excess, train, ridge, residual)
 
@@ -203,7 +204,8 @@ def _optimal_kappa(
     low, high = bracket.low[place], bracket.high[place]
 
     def slope(x: np.ndarray, i: np.ndarray, sums: Any = spectrum) -> np.ndarray:
-        return _slope(sums, n[i], t[i], np.exp(x), noise[i])
+        with np.errstate(invalid="ignore"):  # at κ = 0 it is 0/0
+            return _slope(sums, n[i], t[i], np.exp(x), noise[i])
 
     near = crossing(lambda x, i: slope(x, i, table), low, high, place)
     side = np.minimum(high - near, near - low)
@@ -242,7 +244,9 @@ def _optimal_mp(
 ) -> StaticLoss:
     digits = arguments.count("digits", digits)
     with precision.workdps(digits + 2 * GUARD_DIGITS):
-        n, t, s2, v = (mpmath.mpmathify(x) for x in (features, samples, noise, variance))
+        sizes_by_name = {"features": features, "samples": samples, "noise": noise}
+        n, t, s2 = (arguments.exactly(*pair) for pair in sizes_by_name.items())
+        v = arguments.exactly("feature_variance", variance)
         floats = [np.array([float(x)]) for x in (n, t, s2)]
         sizes = (floats[0], floats[1], floats[2])
         start, top = _ends(spectrum, *sizes)

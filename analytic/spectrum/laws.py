@@ -53,7 +53,8 @@ LEADING_MODES = 64  # else so many of its modes
 
 
 def _size(value: Any) -> Any:
-    return value if value == math.inf else parameter(arguments.count, "size", value)
+    infinite = np.ndim(value) == 0 and value == math.inf  # whatever its type
+    return math.inf if infinite else parameter(arguments.count, "size", value)
 
 
 @dataclass(frozen=True, init=False)

@@ -49,7 +49,9 @@ def parameter(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
     >>> parameter(arguments.positive, "scale", sp.Rational(1, 3))
     Fraction(1, 3)
     """
-    if isinstance(value, np.generic):
+    if np.ndim(value):
+        raise InputError(name, value, "one number")
+    if isinstance(value, np.generic | np.ndarray):
         value = value.item()
     if isinstance(value, sp.Expr):
         if value.free_symbols:
