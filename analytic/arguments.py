@@ -119,10 +119,10 @@ def exactly(name: str, value: Any) -> Any:
 
     >>> print(exactly("ridge", np.float64(0.5)))
     0.5
-    >>> exactly("ridge", [1, 2])
+    >>> exactly("z", [1, 2])
     Traceback (most recent call last):
     ...
-    solvable.analytic.errors.InputError: ridge = 1, 2 is not allowed: expected one number with digits
+    solvable.analytic.errors.InputError: z = 1, 2 is not allowed: expected one number with digits
     """
     if np.ndim(value) == 0:
         return mpmath.mpmathify(value.item() if isinstance(value, np.ndarray) else value)
