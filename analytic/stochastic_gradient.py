@@ -214,13 +214,16 @@ def recursion(
 ) -> np.ndarray:  # fmt: skip
     """ℓ_0 … ℓ_count − σ² of given kernel eigenvalues x and target powers V_0(x), step by step.
 
+    Eigenvalues and powers are *(…, modes)*, the losses *(count + 1, …)*.
+
     >>> recursion(np.ones(10), np.full(10, 0.1), batch_noise(1.0, 5), 2).round(12)
     array([1.  , 2.2 , 4.84])
     """
-    second, losses = np.array(power, float), np.empty(count + 1)
+    second = np.array(power, float)
+    losses = np.empty((count + 1, *second.shape[:-1]))
     for n in range(count + 1):
-        losses[n] = second.sum()
+        losses[n] = second.sum(axis=-1)
         batch = steps(n) if callable(steps) else steps
-        source = batch.strength * eigenvalues**2 * (losses[n] + noise)
+        source = batch.strength * eigenvalues**2 * (losses[n, ..., None] + noise)
         second = batch.multiplier(eigenvalues) * second + source
     return losses

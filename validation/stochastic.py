@@ -39,8 +39,6 @@ from .ensembles import (
 from .entry_laws import TILE, Role, Seed, Streams
 from .memory import check_memory
 
-SIDE_BY_SIDE = 32
-
 Array = np.ndarray
 Batches = Iterator[tuple[Array, Array]]
 
@@ -53,10 +51,10 @@ class Population:
     cross: Array
     power: float
 
-    def excess_loss(self, theta: Array) -> float:
-        """wᵀΛw − 2 θ·c + θᵀKθ averaged over the columns of θ (…, N, D)."""
-        error = np.sum(theta * (self.kernel @ theta - 2 * self.cross))
-        return self.power + float(error) * theta.shape[-2] / theta.size
+    def losses(self, theta: Array) -> Array:
+        """wᵀΛw − 2 θ·c + θᵀKθ averaged over the columns of θ (…, N, D), shaped (…)."""
+        error = np.sum(theta * (self.kernel @ theta - 2 * self.cross), axis=(-2, -1))
+        return self.power + error / theta.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -69,17 +67,6 @@ class DataSet:
     def train_loss(self, theta: Array) -> float:
         """Mean squared residual, averaged over the columns of θ (N, D)."""
         return float(np.mean((self.labels - self.kernel.T @ theta) ** 2))
-
-
-def simulate_replicas(cell: Cell, seed: Seed) -> dict[str, float]:
-    """The mean of runs of one-pass SGD on one model, each on its own Gaussian samples.
-
-    As many as use `SIDE_BY_SIDE` samples a step.
-    """
-    lead = (max(1, SIDE_BY_SIDE // int(sgd(cell).batch)),)
-    population, batches = gaussian_batches(cell, seed, lead)
-    losses = descend(population, batches, cell, Streams.of(seed), lead=lead)
-    return dict(zip(cell.observables(), losses.ravel().tolist(), strict=True))
 
 
 def simulate_sgd(cell: Cell, seed: Seed, *, threads: int = 1) -> dict[str, float]:
@@ -102,14 +89,13 @@ def descend(
     cell: Cell,
     streams: Streams,
     data: DataSet | None = None,
-    lead: tuple[int, ...] = (),
 ) -> Array:
     """Excess loss, and the training loss on ``data``, after each number of steps, *(1|2, times)*.
 
     ``batches`` gives (φ_n, labels), shaped (N, B) and (B, D), for each step; the label noise of
-    fresh samples is drawn here. ``lead`` are the axes of runs side by side.
+    fresh samples is drawn here.
     """
-    scored = np.zeros((*lead, *population.cross.shape))
+    scored = np.zeros(population.cross.shape)
     losses = np.empty((1 if data is None else 2, len(cell.at)))
     generator = streams(Role.NOISE)
     iterates = iterate(sgd(cell), last_step(cell), scored)
@@ -117,7 +103,7 @@ def descend(
     for step in range(last_step(cell) + 1):
         if step in cell.at:
             at = np.equal(cell.at, step)
-            losses[0, at] = population.excess_loss(scored)
+            losses[0, at] = population.losses(scored)
             if data is not None:
                 losses[1, at] = data.train_loss(scored)
         if step < last_step(cell):
@@ -203,10 +189,11 @@ def last_step(cell: Cell) -> int:
     return int(max(cell.at))
 
 
-def gaussian_batches(
-    cell: Cell, seed: Seed, lead: tuple[int, ...] = ()
-) -> tuple[Population, Batches]:
-    """Batches of Gaussian data, drawn in the N + D directions that matter."""
+def gaussian_batches(cell: Cell, seed: Seed, runs: int = 0) -> tuple[Population, Batches]:
+    """Batches of Gaussian data, drawn in the N + D directions that matter.
+
+    Those of several ``runs`` have an axis for them in front.
+    """
     streams, features, count = Streams.of(seed), cell.weights, cell.explicit_targets
     joint = joint_covariance(cell, streams)
     values, vectors = np.linalg.eigh(joint)
@@ -214,9 +201,10 @@ def gaussian_batches(
 
     def batches() -> Batches:
         for step, size in enumerate(batch_sizes(cell)):
-            shape = (*lead, features + count, size)
-            white = streams(Role.DATA, tile=step).standard_normal(shape)
-            columns = root @ white
+            shape = (features + count, max(1, runs) * size)
+            columns = root @ streams(Role.DATA, tile=step).standard_normal(shape)
+            if runs:
+                columns = columns.reshape(len(columns), runs, size).swapaxes(0, 1)
             yield columns[..., :features, :], columns[..., features:, :].swapaxes(-1, -2)
 
     power = float(np.trace(joint[features:, features:])) / count

@@ -36,7 +36,8 @@ SIMULATION = (
     "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
     "solvable.validation.entry_laws", "solvable.analytic.learners",
     "solvable.analytic.training_rule", "solvable.analytic.stochastic_rules",
-    "solvable.validation.stochastic", "solvable.validation.training",
+    "solvable.validation.replicas", "solvable.validation.stochastic",
+    "solvable.validation.training", "solvable.validation.typical",
     "solvable.validation.experiments.spectra",
 )  # fmt: skip
 
