@@ -18,6 +18,7 @@ dimensions, variances and Tr Λ^k; their difference must vanish order by order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
 
-#: orders of the solution from which Newton's method starts; the second, where the relations
-#: are degenerate to leading order and the first is not enough
+#: orders of the solution from which Newton's method starts: at least the first, more until every
+#: unknown has a term, and the last where the relations are degenerate to leading order
 STARTS = (3, 6)
 
 
@@ -395,10 +396,7 @@ def solution_series(
     What is wrong, if the relations do not hold on the solution that decays as 1/z.
     """
     problem: NotASolutionError | None = None
-    for known in STARTS:
-        if (key, known) not in equations.memory:
-            equations.memory[key, known] = starting_series(equations, ground, known)
-        start = equations.memory[key, known]
+    for start in _starts(equations, ground, key):
         lows = (abs(s.valuation) for s in start.values() if s.coefficients)
         cut = least + 2 + max(lows, default=0)
         try:
@@ -407,6 +405,24 @@ def solution_series(
             problem = defect
     assert problem is not None
     return problem
+
+
+def _starts(
+    equations: SelfConsistentEquations, ground: Ground, key: Any
+) -> Iterator[dict[sp.Symbol, Laurent]]:
+    """Leading terms of the kept unknowns: of each one at least, then more."""
+    known, last = STARTS
+    while True:
+        if (key, known) not in equations.memory:
+            equations.memory[key, known] = starting_series(equations, ground, known)
+        start = equations.memory[key, known]
+        if known == last or all(start[u].coefficients for u in equations.unknown_symbols):
+            yield start
+            if known == last:
+                return
+            known = last
+        else:
+            known += 1
 
 
 def ground_of(equations: SelfConsistentEquations) -> Ground:

@@ -91,17 +91,9 @@ def test_steps_hold_and_wrong_ones_are_rejected(name):
     check_all(catalogue.load(name), simulated=False)
 
 
-#: where a wrong variant is known to pass
-TOO_MILD = {
-    "matrix-distilled-ridge": "the simulation of C_5 does not see a factor 1 + 1/M",
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_step_holds_and_wrong_ones_are_rejected(name, request):
-    if name in TOO_MILD:
-        request.applymarker(pytest.mark.xfail(reason=TOO_MILD[name]))
+def test_every_step_holds_and_wrong_ones_are_rejected(name):
     check_all(catalogue.load(name), simulated=True)
 
 

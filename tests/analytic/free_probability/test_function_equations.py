@@ -121,10 +121,12 @@ def test_any_digits(text):
 def test_simulation(text, scalars):
     found = derive(text, STRUCTURED if "L" in text else MODEL)
     at = Instance({"M": 20, "T": 30}, scalars, {"L": EIGENVALUES} if "L" in text else {})
-    assert prove_by_simulation(found, at, (1, 2, 4), 24, 1).holds
-    drawn = sample(found, at, 4, 24, 1)
+    draws = 96
+    scaling = prove_by_simulation(found, at, (1, 2, 4), draws, 1)
+    assert scaling.holds, scaling
+    drawn = sample(found, at, 4, draws, 1)
     wrong = found.solve({"T": 120, "M": 80, **scalars}, at.scaled(4)).value * 1.2
-    assert abs(drawn.mean() - wrong) > 5 * drawn.std() / np.sqrt(24)
+    assert abs(drawn.mean() - wrong) > 5 * drawn.std() / np.sqrt(draws)
 
 
 def test_refusals():
