@@ -10,7 +10,10 @@ so that the nodes are modes of eigenvalue −z_i and power 2 w_i f(z_i). The con
     z = (e^s − 1) x_c,    s(u) = m (1 + sin(iu − α)),    λ_max < x_c,
 
 the hyperbola of `contour` with the segment [0, x_c] mapped to the negative axis: about a hundred
-nodes for 10⁶ steps, more only as their logarithm. Polynomials of degree n that are bounded on the
+nodes for 10⁶ steps, more only as their logarithm. It is narrowed until steps nowhere multiply a
+mode by more than they do on the spectrum, neither on the hyperbola nor on a wider one beside it,
+which is what makes the sum converge: with momentum β, |μ| ≤ 1 holds in an ellipse of half-axes
+1 + β and 1 − β around ηx = 1 + β only. Polynomials of degree n that are bounded on the
 spectrum alone, such as those of modes that oscillate, grow by no more than ρ^n on the ellipse
 
     z = −λ_max (w + 1)²/(4w),     |w| = ρ = e^{c/n},
@@ -22,24 +25,32 @@ pairs of nodes as its modes, with the eigenvalues −z_i and −z_j'.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .contour import FLOAT_ANGLE, hyperbola
 from .correlation import Points, points, two_point
+from .errors import PrecisionError
 from .resolvent import solve_along
 from .spectrum import Spectrum
 from .stability import spectral_edge
 
 Array = np.ndarray
+Growth = Callable[[Array], Array]
 
 ACCURACY = 1e-15
 END = -31.0  # of ln(1 + z/x_c): what is left out is e^{−31} of it
 LEAST = 16.0  # x_c × sum of steps: below it the hyperbola would wind around e^s = 0
-ROOM = 1.05  # x_c/λ_max; the hyperbola winds around e^s = 0 at s ≈ −4, inside 1 − λ_max/x_c
-NEAR, NARROW = 1.003, 1.2  # the same where steps are too large; the angle that winds at s ≈ −8
+NEAR = 1.003  # x_c/λ_max where steps are too large
+OPENING, NARROWER = math.pi / 2 - FLOAT_ANGLE, 0.8  # of the hyperbola: half its angle
+WIDE, BESIDE = 2.2, 1e-6  # opening of the hyperbola beside it, as a multiple, and its accuracy
+GRID, MOST_TRIALS = 201, 40  # points of the spectrum; contours that are tried
+HIGHEST = 0.3  # scale m of the hyperbola
+SPARE = 4.0, 7.0  # growth of modes (ln) on the hyperbola and beside it that does no harm
 PAIRS = 1 << 17  # of nodes that are evaluated at once
+MOST_NODES = {False: 20_000, True: 900}  # of modes, and of pairs of modes
 #: of the ellipse: its accuracy, how much polynomials grow on it (ln), and λ_max beside the edge
 ELLIPSE_ACCURACY, ELLIPSE_GROWTH, ELLIPSE_ROOM = 1e-14, 5.0, 1 + 1e-12
 
@@ -104,13 +115,20 @@ def _without_target(sums: Points) -> Points:
     return replace(sums, target=np.zeros_like(sums.target), derivatives=(degrees, silent))
 
 
+def _no_growth(x: Array) -> Array:
+    return np.zeros(len(x))
+
+
 def complex_modes(
     spectrum: Spectrum, features: float, samples: float, total: float, largest: float,
-    *, angle: float = FLOAT_ANGLE, paired: bool = False,
+    *, growth: Growth = _no_growth, paired: bool = False,
 ) -> ComplexModes:  # fmt: skip
     """The modes for polynomials of steps that sum to ``total``, none above the rate ``largest``.
 
-    ``largest`` is the largest of cη, so that the contour stays where |q| ≤ 1 if it can.
+    ``largest`` is the largest of cη, so that the contour stays where |q| ≤ 1 if it can. ``growth``
+    gives the logarithm by which all steps together multiply a mode of eigenvalue x at most: the
+    contour is narrowed to where that is no more than on the spectrum. `PrecisionError` where this
+    takes too many nodes.
 
     >>> from solvable.analytic.spectrum import Flat
     >>> modes = complex_modes(Flat(4), math.inf, math.inf, 1000.0, 0.5)
@@ -118,14 +136,37 @@ def complex_modes(
     4.0
     """
     edge = spectral_edge(spectrum, features, samples)
-    crossing, least = min(2 * edge, math.sqrt(2 * edge / largest)), LEAST
-    if crossing < ROOM * edge:  # |q| > 1 beyond the spectrum, if not on it: stay close
-        crossing, least, angle = NEAR * edge, 10 * LEAST, max(angle, NARROW)
-    contour = hyperbola(1.0, max(2 * crossing * total, least), ACCURACY, angle=angle)
-    kept = contour.nodes.real > END
-    s, weights = contour.nodes[kept], contour.weights[kept]
-    z = np.expm1(s) * crossing
-    return _modes_at(z, weights * np.exp(s) * crossing, spectrum, features, samples, paired)
+    crossing, slowest, opening = min(2 * edge, math.sqrt(2 * edge / largest)), LEAST, OPENING
+    stable = crossing > edge
+    if not stable:  # |q| > 1 beyond the spectrum, if not on it: stay close
+        crossing, slowest = NEAR * edge, 10 * LEAST
+    allowed = max(0.0, growth(np.linspace(0, edge, GRID)).max())
+    for _ in range(MOST_TRIALS):
+        s, weights, beside = _hyperbolas(opening, max(2 * crossing * total, slowest))
+        if len(s) > MOST_NODES[paired]:
+            break
+        z, outside = np.expm1(s) * crossing, np.expm1(beside) * crossing
+        if all(np.all(growth(-x) <= allowed + y) for x, y in zip((z, outside), SPARE)):
+            return _modes_at(z, weights * np.exp(s) * crossing, spectrum, features, samples, paired)
+        opening *= NARROWER
+        crossing = crossing if stable else edge + NARROWER * (crossing - edge)
+    raise PrecisionError(
+        f"steps so near the largest stable one need more than {MOST_NODES[paired]} modes"
+    )
+
+
+def _hyperbolas(opening: float, slowest: float) -> tuple[Array, Array, Array]:
+    """Nodes s and weights on a hyperbola of half-angle ``opening``, and nodes beside it.
+
+    These are on one so much wider that what is bounded there is summed to `ACCURACY`.
+    """
+    scale = min(SPARE[1] / (1 - math.cos(WIDE * opening)) / slowest, HIGHEST)
+    inner, outer = (
+        hyperbola(1.0, slowest, accuracy, angle=math.pi / 2 - width * opening, scale=scale)
+        for width, accuracy in ((1, ACCURACY), (WIDE, BESIDE))
+    )
+    kept = inner.nodes.real > END
+    return inner.nodes[kept], inner.weights[kept], outer.nodes[outer.nodes.real > END]
 
 
 def oscillating_modes(

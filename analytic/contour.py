@@ -60,11 +60,13 @@ class Contour:
 
 
 def hyperbola(
-    first: Any, last: Any, accuracy: Any, *, angle: float | None = None, mp: bool = False
-) -> Contour:
+    first: Any, last: Any, accuracy: Any, *, angle: float | None = None,
+    scale: float | None = None, mp: bool = False,
+) -> Contour:  # fmt: skip
     """The hyperbola for all times t in [first, last], 0 < first ≤ last, with error ``accuracy``.
 
-    ``angle`` α is by default the best for the arithmetic; near π/2 the hyperbola is narrow.
+    ``angle`` α and ``scale`` m are by default the best for the arithmetic; near π/2 the hyperbola
+    is narrow.
 
     >>> contour = hyperbola(2.0, 2.0, 1e-14)
     >>> value = 2 * np.sum(contour.weights * np.exp(2 * contour.nodes) / (contour.nodes + 1)).real
@@ -75,7 +77,7 @@ def hyperbola(
     angle, pi = ctx.mpf(angle or (MP_ANGLE if mp else FLOAT_ANGLE)), ctx.pi
     level = -ctx.log(accuracy)
     step = (pi**2 - 2 * pi * angle) / level
-    scale = (4 * pi * angle - pi**2) / (step * last)
+    scale = scale or (4 * pi * angle - pi**2) / (step * last)
     reach = (1 + level / (scale * first)) / ctx.sin(angle)
     reach = ctx.log(reach + ctx.sqrt(reach**2 - 1))  # arcosh
     nodes, weights = [], []

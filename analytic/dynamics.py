@@ -55,7 +55,7 @@ from .spectrum import Empirical, Spectrum, as_spectrum
 from .training_rule import Filter, Learner, Quadrature
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
-ROUNDING = 1e-16
+ROUNDING = 1e-15  # of a sum over pairs of nodes, κ and the sums over modes included
 LARGEST_EXPONENT = 600.0  # a loss of e^600 and more is given as infinite in float64
 PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12

@@ -33,13 +33,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import arguments
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
-from .contour import FLOAT_ANGLE
 from .difference_equation import Modes, evolve
 from .equality import Comparable
 from .errors import InputError, PrecisionError
@@ -53,7 +53,8 @@ Array = np.ndarray
 PerStep = float | Schedule | Sequence[float] | Array
 
 LONGEST = 2.0**53  # steps
-INSIDE = 1.6  # share of the ellipse |μ| < 1 of momentum in which the contour stays
+RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and with a memory
+SMALLEST = 1e-300  # of a factor of growth
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
 MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
 
@@ -219,7 +220,8 @@ class _ScheduledProblem:
         test, train = found.sums[-1], found.sums[-2 if self.samples < math.inf else -1]
         if self.samples == math.inf:
             train = train + self.noise
-        parts = np.maximum(test, 0) + hidden, np.maximum(train, 0), found.error
+        error = found.error + self.resolution() * np.abs(found.sums[-1])
+        parts = np.maximum(test, 0) + hidden, np.maximum(train, 0), error
         test, train, error = (x[back].reshape(moments.shape)[()] for x in parts)
         return ScheduledLoss(moments, test, train, error, bound, found.crossed)
 
@@ -235,14 +237,25 @@ class _ScheduledProblem:
                 )
             return oscillating_modes(*sizes, degree or 2 * self.last, paired=paired)
         beta = float(self.given["momentum"].sampled().max())
-        curvature = np.max(self.batch(self.given["batch"].sampled()).curvature)
-        curvature = 1 + (curvature - 1) * (1 + beta) / (1 - beta)  # noise comes back with momentum
-        largest = float(self.given["step"].sampled().max() * curvature)
-        angle = FLOAT_ANGLE
-        if beta:  # Im ηz on the contour is about 0.8 tan(π/2 − α), and |μ| < 1 up to 1 − β
-            angle = max(angle, math.pi / 2 - math.atan(INSIDE * (1 - beta)))
+        rate = float(self.given["step"].sampled().max())
+        curvature = float(np.max(self.batch(self.given["batch"].sampled()).curvature))
+        more = 1 + (curvature - 1) * (1 + beta) / (1 - beta)  # noise comes back with momentum
         total = self.given["step"].total(self.last) / (1 - beta)
-        return complex_modes(*sizes, total, largest / (1 + beta) or 1.0, angle=angle, paired=paired)
+        growth = partial(self._growth, rate, beta, curvature)
+        largest = rate * more / (1 + beta) or 1.0
+        return complex_modes(*sizes, total, largest, growth=growth, paired=paired)
+
+    def _growth(self, rate: float, beta: float, curvature: float, x: Array) -> Array:
+        """ln of the growth of E|u|² at complex x, if all steps are the largest and as long."""
+        steps = self.given["step"].total(self.last) / rate if rate else 0.0
+        update = descent(flat_schedule("step", rate), flat_schedule("momentum", beta), self.decay)
+        loss, _ = update.moments(np.zeros(1), np.zeros(1), np.array([curvature]), x, np.conj(x))
+        radius = np.abs(1 - np.linalg.eigvals(loss[:, 0])).max(axis=-1)
+        return steps * np.log(np.maximum(radius, SMALLEST))
+
+    def resolution(self) -> float:
+        """Relative error of the contour, and of blocks that modes with a memory follow."""
+        return RESOLUTION[len(self.scored.start) > 1]
 
     def pieces(self) -> list[tuple[int, int, int]]:
         """(first, last, layers) of the stretches of steps up to the last one: see `evolve`."""
