@@ -54,6 +54,7 @@ from .spectrum import Spectrum
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
 CLOSE = 0.01
+PAIRS = 1 << 20  # whose distances are formed at once
 #: divisors of the two-point Hermite form with 1, 2, 3 derivatives at each end
 HERMITE = ((2,), (2, 12), (2, 10, 120))
 #: relative distance up to which 1 and 2 derivatives are enough: errors ε²/2 and ε⁴/6
@@ -238,8 +239,11 @@ def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:
 
 def _derivatives_needed(k: np.ndarray, distance: np.ndarray) -> int:
     """Derivatives that bring the confluent form of all close pairs to rounding error."""
-    gap = np.abs(k[..., :, None] - k[..., None, :]) / distance[..., None]
-    largest = np.max(gap, where=gap < CLOSE, initial=0.0)
+    rows, largest = max(1, PAIRS // max(1, k.size)), 0.0
+    for start in range(0, k.shape[-1], rows):
+        part = slice(start, start + rows)
+        gap = np.abs(k[..., part, None] - k[..., None, :]) / distance[..., part, None]
+        largest = max(largest, float(np.max(gap, where=gap < CLOSE, initial=0.0)))
     return 1 + sum(largest > limit for limit in ENOUGH)
 
 

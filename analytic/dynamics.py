@@ -62,6 +62,7 @@ GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
 MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
+MOST_PAIRED = 5000  # nodes of which all pairs are formed
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
 EXTREME = 1e70  # beyond this time, float64 loses the squares of frequencies
@@ -255,7 +256,7 @@ class _Model:
             last = LARGEST_EXPONENT / rate if rate else math.inf
             losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
-        if isinstance(self.learner, Filter):
+        if isinstance(self.learner, Filter) or getattr(self.learner, "plain", False):
             self._saturated(times[later][times[later] > EXTREME], step)
             times = np.where(times > 0, np.clip(times, 1 / EXTREME, EXTREME), 0)
         if len(later):
@@ -362,6 +363,12 @@ class _Model:
 
     def nodes(self, rules: list[Quadrature]) -> list[Points]:
         """κ and the one-point sums at the nodes of each quadrature, solved for together."""
+        pairs = [len(rule.z) for rule in rules if not self._convolves(rule)]
+        if max(pairs, default=0) > MOST_PAIRED:
+            raise PrecisionError(
+                f"these averages of models need all pairs of {max(pairs)} frequencies, of "
+                f"{MOST_PAIRED} at most: fewer steps, less momentum, or one model"
+            )
         paths = [path for rule in rules for path in rule.paths]
         sizes = (self.features, self.samples)
         if self.mp:

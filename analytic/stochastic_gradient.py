@@ -60,6 +60,7 @@ from .spectrum import Spectrum
 from .stability import exterior_kappa, spectral_edge
 
 ROUNDING = 2e-16
+HEIGHT = 1e-8  # relative to |z|, of what is real on the real axis: its square is lost
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,30 @@ class MeanLoss:
         inside = self.noise - self.kept
         sizes = self.spectrum, self.features, self.samples
         f, k = one_point_functions(*sizes, upper, inside, mp=self.mp)
-        f_minus, k_minus = one_point_functions(*sizes, lower, inside, mp=self.mp)
+        f_minus, k_minus = self._beyond(sizes, lower, inside)
         forcing, kernel = (
             xi / (2 * eta * root) * (plus - np.conj(minus))
             for plus, minus in ((f, f_minus), (k, k_minus))
         )
         amplified = g * kernel / xi
         return (forcing + amplified * self.kept * xi / less_one) / (1 - amplified)
+
+
+    def _beyond(
+        self, sizes: tuple[Any, Any, Any], z: np.ndarray, noise: Any
+    ) -> tuple[np.ndarray, ...]:
+        """f and k at z₋, beyond the spectrum, where Im z may be too small to be resolved.
+
+        They are real on the real axis there: at height ε they have the real part of the axis up to
+        ε², and an imaginary part in proportion to the height.
+        """
+        if self.mp:
+            return one_point_functions(*sizes, z, noise, mp=True)
+        lift = HEIGHT * np.abs(z)
+        low = (z.real < 0) & (z.imag < lift)
+        found = one_point_functions(*sizes, np.where(low, z.real + 1j * lift, z), noise)
+        share = np.where(low, z.imag / lift, 1.0)
+        return tuple(x.real + 1j * x.imag * share for x in found)
 
 
 def _square_root(x: np.ndarray) -> np.ndarray:

@@ -5,6 +5,9 @@ a grid of times that ascend by a constant factor, which one call of `dynamics` e
 refined around the smallest loss until the bracket is narrow. If the loss is still falling where
 the fastest and the slowest mode have long been learned, no finite time is optimal and t = ∞ is
 returned, with the loss of the trained model (`loss.static_loss`).
+
+A rule that diverges passes any bound: `divergence_step` is the first step that does, found on grids
+of steps that grow and close in.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from .training_rule import Learner
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
 PER_DECADE = 6
 SECTIONS = 9  # whole times of one refinement
+DIVERGED = 1e3  # times the loss at the start
 FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
 
 
@@ -82,6 +86,43 @@ def optimal_stopping(
         return Stopping(math.inf, final, final)
     time, value = (_whole_minimum if rule.discrete else minimum)(loss, bracket)
     return Stopping(float(time), float(value), final)
+
+
+def divergence_step(
+    spectrum: Spectrum, features: float, samples: float, *, learner: Learner, noise: float = 0.0,
+    bound: float | None = None,
+) -> int | None:  # fmt: skip
+    """The first step after which the excess loss of a rule that diverges is above ``bound``.
+
+    By default the bound is 1000 times the loss at the start. None if the step size is not above the
+    critical one, or where so slow a growth passes it after `LAST` steps only.
+
+    >>> from solvable.analytic.learners import GradientDescent
+    >>> from solvable.analytic.spectrum import Flat
+    >>> divergence_step(Flat(10), math.inf, math.inf, learner=GradientDescent(3.0))  # 4ⁿ > 1000
+    5
+    """
+    spectrum = as_spectrum(spectrum, numbers=True)
+    limit = DIVERGED * float(spectrum.total_target_power()) if bound is None else float(bound)
+
+    def above(steps: np.ndarray) -> np.ndarray:
+        found = dynamics(spectrum, features, samples, steps, learner=learner, noise=noise)
+        return np.asarray(found.excess_loss) > limit if found.diverges else np.zeros(0, bool)
+
+    low, high = 0, 1
+    while high < LAST:
+        steps = np.unique(np.geomspace(low + 1, high, SECTIONS).astype(np.int64))
+        passed = above(steps)
+        if not len(passed):
+            return None
+        if passed.any():
+            first = int(np.argmax(passed))
+            low, high = (int(steps[first - 1]) if first else low), int(steps[first])
+            if high - low <= 1:
+                return high
+        else:
+            low, high = high, 16 * high
+    return None
 
 
 def _whole_minimum(loss: Any, bracket: Bracket) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from solvable.analytic.learners import MinibatchSGD, OnePassSGD
 from solvable.analytic.scheduled_training import ScheduledLoss
 from solvable.analytic.schedules import SCHEDULES, parse, read_values
 from solvable.analytic.stochastic_rules import changing
+from solvable.analytic.stopping import DIVERGED, divergence_step
 from solvable.analytic.training_rule import RULES, Learner
 
 from . import options as types
@@ -203,13 +204,26 @@ def run(arguments: argparse.Namespace) -> int:
         _print_parts(arguments, parts)
         return 0
     simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
+    passed = _passed(arguments, spectrum, learner, result)
     if arguments.format == "json":
-        _print_json(arguments, result, simulated)
+        _print_json(arguments, result, simulated, passed)
     else:
-        _print_table(arguments, result)
+        _print_table(arguments, result, passed)
         if simulated is not None:
             _print_runs(arguments, simulated)
     return 0
+
+
+def _passed(
+    arguments: argparse.Namespace, spectrum: Any, learner: Learner, result: DynamicLoss
+) -> int | None:
+    """The step at which a rule that diverges passes the bound."""
+    if not result.diverges or arguments.ensemble * arguments.bags > 1:
+        return None
+    return divergence_step(
+        spectrum, float(arguments.features), float(arguments.samples), learner=learner,
+        noise=float(arguments.noise),
+    )  # fmt: skip
 
 
 def _print_scheduled(
@@ -299,7 +313,9 @@ def _print_runs(arguments: argparse.Namespace, simulated: Any) -> None:
         print("The mean is not typical: it is carried by rare runs (heavy tails over seeds).")
 
 
-def _print_json(arguments: argparse.Namespace, result: DynamicLoss, simulated: Any) -> None:
+def _print_json(
+    arguments: argparse.Namespace, result: DynamicLoss, simulated: Any, passed: int | None
+) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
     names = ("excess_loss", "train_loss")
     values: dict[str, Any] = {"times": [float(t) for t in arguments.times]}
@@ -308,7 +324,7 @@ def _print_json(arguments: argparse.Namespace, result: DynamicLoss, simulated: A
         values[name] = [_brief(x) for x in getattr(result, name)]
     critical = float(result.critical_step)
     values["critical_step"] = critical if math.isfinite(critical) else None
-    values["diverges"] = bool(result.diverges)
+    values["diverges"], values["exceeded"] = bool(result.diverges), passed
     output.print_json(values | _of_runs(simulated))
 
 
@@ -327,7 +343,9 @@ def _brief(error: Any) -> Any:
     return float(error) if math.isfinite(float(error)) else "inf"
 
 
-def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
+def _print_table(
+    arguments: argparse.Namespace, result: DynamicLoss, passed: int | None
+) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
     columns = (
         arguments.times, result.excess_loss, result.error_estimate, result.train_loss,
@@ -341,10 +359,13 @@ def _print_table(arguments: argparse.Namespace, result: DynamicLoss) -> None:
     time = {"time": "time", "step": "steps", "ridge": "ridge"}[RULES[arguments.learner].scored]
     output.print_table((time, "excess loss", "±", "training loss", "±"), rows)
     if result.diverges:
+        when = "" if passed is None else (
+            f" Step {passed} is the first with a loss above {DIVERGED:g} times that at the start."
+        )  # fmt: skip
         print(
             output.paragraph(
                 f"The step size is above the critical one, {float(result.critical_step):.6g} (edge "
-                "of the mean field): training diverges."
+                f"of the mean field): training diverges.{when}"
             )
         )
     elif math.isfinite(result.critical_step):

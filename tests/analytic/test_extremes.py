@@ -1,0 +1,108 @@
+"""At the ends of what numbers hold: values or a precision error, never nan, never below zero."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import PrecisionError
+from solvable.analytic.learners import (
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    MinibatchSGD,
+    OnePassSGD,
+    RidgeRegression,
+)
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import Flat, PowerLaw
+from solvable.analytic.stochastic_gradient import batch_noise, recursion
+from solvable.analytic.stopping import divergence_step
+
+INF = math.inf
+RULES = [
+    GradientFlow(), GradientFlow(1e-3), GradientDescent(0.3), HeavyBall(0.2, 0.6),
+    OnePassSGD(0.2, 4), MinibatchSGD(0.1, 4), RidgeRegression(), GradientDescent(5.0),
+    OnePassSGD(3.0, 4),
+]  # fmt: skip
+
+exponents = st.sampled_from([1.001, 1.01, 1.5, 3.0, 8.0])
+sizes = st.one_of(st.just(INF), st.floats(0.7, 18).map(lambda x: 10.0**x))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rule=st.sampled_from(RULES), b=exponents, a=exponents, latent=st.sampled_from([50, 10**6, INF]),
+    features=sizes, samples=sizes, power=st.floats(-300, 300), noise=st.sampled_from([0.0, 0.1]),
+)  # fmt: skip
+def test_losses_are_numbers_at_any_size_and_time(
+    rule, b, a, latent, features, samples, power, noise
+):
+    time = 10.0 ** (power if rule.scored == "time" else -abs(power) if rule.scored == "ridge" else
+                    abs(power))  # fmt: skip
+    time = float(round(time)) if rule.discrete else time
+    law = PowerLaw(exponent=b, target_exponent=a, size=latent)
+    try:
+        found = dynamics(
+            law, features, INF if rule.fresh else samples, time, learner=rule, noise=noise
+        )
+    except PrecisionError:
+        return
+    values = np.array([found.excess_loss, found.train_loss, found.error_estimate])
+    assert not np.any(np.isnan(values)) and np.all(values >= 0), values
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    b=exponents, latent=st.sampled_from([50, 10**6, INF]), features=sizes, samples=sizes,
+    power=st.floats(-300, 3), noise=st.sampled_from([0.0, 0.1]),
+)  # fmt: skip
+def test_the_static_loss_is_a_number_down_to_the_least_ridge(
+    b, latent, features, samples, power, noise
+):
+    try:
+        law = PowerLaw(exponent=b, size=latent)
+        found = static_loss(law, features, samples, ridge=10.0**power, noise=noise)
+    except PrecisionError:
+        return
+    values = np.array([found.excess_loss, found.train_loss], float)
+    assert not np.any(np.isnan(values)) and np.all(values >= 0), values
+
+
+@pytest.mark.parametrize("count", [10**14, 10**30, 10**60, 10**200])
+def test_one_pass_at_late_times_stays_at_its_plateau(count):
+    """z₋ is then nearer to the real axis than float64 resolves."""
+    law = PowerLaw(exponent=1.5, target_exponent=1.8, size=60)
+    found = dynamics(law, 20, INF, [10**12, count], learner=OnePassSGD(0.2, 4)).excess_loss
+    assert found[1] == pytest.approx(found[0], rel=1e-10)
+
+
+def test_averages_under_long_momentum_are_refused_before_they_fill_the_memory():
+    law = PowerLaw(exponent=3.57, target_exponent=5.92)
+    with pytest.raises(PrecisionError, match="less momentum"):
+        dynamics(law, 100, 200, 4919, learner=HeavyBall(0.2, 0.99), ensemble=2)
+    assert dynamics(law, 100, 200, 4919, learner=HeavyBall(0.2, 0.99)).excess_loss > 0
+
+
+@pytest.mark.parametrize("share", [1.02, 1.5, 4.0])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_step_of_divergence_is_that_of_the_recursion(share, batch):
+    law = PowerLaw(exponent=1.5, target_exponent=1.8, size=40)
+    rule = OnePassSGD(share * OnePassSGD(1.0, batch).critical_step(law, INF, INF), batch)
+    noise = batch_noise(float(rule.step), batch)
+    count = 1500 if share < 1.1 else 40
+    exact = recursion(law.eigenvalues(), law.target_power(), noise, count, 0.1)
+    bound = 50 * exact[0]
+    expected = int(np.argmax(exact > bound))
+    assert exact.max() > bound
+    found = divergence_step(law, INF, INF, learner=rule, noise=0.1, bound=bound)
+    assert found == expected
+    calm = OnePassSGD(0.9 * float(rule.step) / share, batch)
+    assert divergence_step(law, INF, INF, learner=calm, noise=0.1) is None
+
+
+def test_a_diverging_descent_passes_its_bound():
+    assert divergence_step(Flat(10), INF, INF, learner=GradientDescent(3.0), bound=10 * 4.0**7) == 8
