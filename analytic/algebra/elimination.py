@@ -42,6 +42,7 @@ class Elimination:
     def __init__(self, field: Field, digits: int) -> None:
         self.field, self.position, self.digits = field, field.position, digits
         self.numbers: list[Any] = [None] * len(field.symbols)
+        self._pivots: dict[tuple[Polynomial, sp.Symbol], tuple[int, int] | None] = {}
 
     def set_value(self, symbol: sp.Symbol, value: Any) -> None:
         """The witness value of a generator."""
@@ -121,10 +122,12 @@ class Elimination:
         polynomials: list[Polynomial],
         unknowns: Iterable[sp.Symbol],
         most: float = math.inf,
+        allow: Callable[[int], None] = lambda terms: None,
     ) -> tuple[list[tuple[sp.Symbol, Fraction]], list[Polynomial]]:
         """Solve for unknowns that occur linearly in some polynomial, until none is left.
 
-        An unknown stays where putting it in could make more than ``most`` terms.
+        An unknown stays where putting it in could make more than ``most`` terms; ``allow`` is asked
+        before a polynomial of some terms is factored, and may raise an error of its own.
 
         Returns the solutions in the order found (an earlier one may contain later unknowns) and
         the remaining polynomials, each reduced to its vanishing factor.
@@ -141,7 +144,9 @@ class Elimination:
             for i, polynomial in enumerate(remaining):
                 if self.holds(polynomial, symbol):
                     groups = self.coefficients(polynomial, symbol)
-                    remaining[i] = self.vanishing(self._homogeneous(groups, solution))
+                    whole = self._homogeneous(groups, solution)
+                    allow(len(whole))
+                    remaining[i] = self.vanishing(whole)
             remaining = _distinct(remaining)
         return solved, remaining
 
@@ -152,25 +157,37 @@ class Elimination:
         best: tuple[tuple[int, int, int, int], int, sp.Symbol] | None = None
         for index, polynomial in enumerate(polynomials):
             for order, symbol in enumerate(unknowns):
-                groups = self.coefficients(polynomial, symbol)
-                if len(groups) != 2 or self.is_zero(groups[1]):
+                lengths = self._linear(polynomial, symbol)
+                if lengths is None or self._growth(polynomials, index, symbol, lengths) > most:
                     continue
-                if self._growth(polynomials, index, symbol, len(groups[0]) + len(groups[1])) > most:
-                    continue
-                score = (len(groups[1]), len(polynomial), order, index)
+                score = (lengths[1], len(polynomial), order, index)
                 if best is None or score < best[0]:
                     best = (score, index, symbol)
         return (best[1], best[2]) if best else None
 
+    def _linear(self, polynomial: Polynomial, symbol: sp.Symbol) -> tuple[int, int] | None:
+        """The terms of a and b if the polynomial is a + b u, with b not zero on the solution."""
+        if polynomial.degree(self.position[symbol]) != 1:
+            return None
+        key = (polynomial, symbol)
+        if key not in self._pivots:
+            zeroth, first = self.coefficients(polynomial, symbol)
+            self._pivots[key] = None if self.is_zero(first) else (len(zeroth), len(first))
+        return self._pivots[key]
+
     def _growth(
-        self, polynomials: list[Polynomial], index: int, symbol: sp.Symbol, terms: int
+        self,
+        polynomials: list[Polynomial],
+        index: int,
+        symbol: sp.Symbol,
+        lengths: tuple[int, int],
     ) -> int:
         """A bound on the terms of a polynomial in which an unknown of some terms was put in."""
-        sizes = [0]
+        sizes, position = [0], self.position[symbol]
         for other, polynomial in enumerate(polynomials):
-            if other != index and self.holds(polynomial, symbol):
-                degree = len(self.coefficients(polynomial, symbol)) - 1
-                sizes.append(len(polynomial) * terms**degree)
+            degree = polynomial.degree(position)
+            if other != index and degree:
+                sizes.append(len(polynomial) * sum(lengths) ** degree)
         return max(sizes)
 
 
@@ -187,11 +204,13 @@ def solve_linear(
     matrix: Sequence[Sequence[Entry]],
     sources: Sequence[Entry],
     weight: Callable[[Entry], int] = lambda entry: 0,
+    allow: Callable[[Entry, Entry], None] = lambda left, right: None,
 ) -> list[Entry]:
     """The exact solution of a small linear system, by Gauss–Jordan elimination.
 
     Entries are fractions or series; of the pivots that are not zero the lightest is taken
-    (ZeroDivisionError if there is none).
+    (ZeroDivisionError if there is none). ``allow`` is asked before two entries are multiplied, and
+    may raise an error of its own.
     """
     rows = [[*row, source] for row, source in zip(matrix, sources, strict=True)]
     size = len(rows)
@@ -202,9 +221,13 @@ def solve_linear(
         pivot = min(pivots, key=lambda i: weight(rows[i][j]))
         rows[j], rows[pivot] = rows[pivot], rows[j]
         inverse = rows[j][j] ** -1
+        for e in rows[j]:
+            allow(inverse, e)
         rows[j] = [inverse * e for e in rows[j]]
         for i in range(size):
             if i != j and rows[i][j]:
                 factor = rows[i][j]
+                for p in rows[j]:
+                    allow(factor, p)
                 rows[i] = [e - factor * p for e, p in zip(rows[i], rows[j], strict=True)]
     return [rows[i][-1] for i in range(size)]

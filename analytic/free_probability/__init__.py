@@ -13,6 +13,7 @@ from .realisation import build_pencil
 from .reduced_form import LinearSystem
 from .spectral_trace import SpectralTrace
 from .text import parse_declarations, parse_expression
+from .unreduced import UnreducedEquations
 
 __all__ = [
     "Covariance",
@@ -28,6 +29,7 @@ __all__ = [
     "SelfConsistentEquations",
     "SizeExpansion",
     "SpectralTrace",
+    "UnreducedEquations",
     "build_pencil",
     "derive",
     "derive_covariance",

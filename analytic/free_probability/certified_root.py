@@ -16,19 +16,23 @@ import sympy as sp
 from ..errors import InputError, OutsideTheoryError
 from .dyson import self_energy
 from .followed_root import followed_root
-from .physical_root import Components, PhysicalRoot, newton
-from .reduced_problem import ReducedProblem, needed_unknowns
+from .physical_root import Components, PhysicalRoot, relative
+from .reduced_problem import ReducedProblem, needed_unknowns, solved
 from .tape import number
 from .trace_values import DeterministicValues
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
+    from .unreduced import UnreducedEquations
 
 TOLERANCE = 1e-9
+STEPS = 30  # of Newton's method for two-point unknowns
 
 
 def read_parameters(
-    equations: SelfConsistentEquations, given: Mapping[Any, Any], matrices: DeterministicValues
+    equations: SelfConsistentEquations | UnreducedEquations,
+    given: Mapping[Any, Any],
+    matrices: DeterministicValues,
 ) -> dict[sp.Symbol, Any]:
     """Values by symbol; names are allowed; dimensions follow from the matrices."""
     symbols = {s.name: s for s in equations.all_scalars()}
@@ -49,7 +53,9 @@ def read_parameters(
     return values
 
 
-def check_roots(equations: SelfConsistentEquations, given: DeterministicValues) -> None:
+def check_roots(
+    equations: SelfConsistentEquations | UnreducedEquations, given: DeterministicValues
+) -> None:
     """A matrix whose square root is taken has no negative eigenvalue."""
     powers = {p for _, matrix in equations.targets for p in matrix.atoms(sp.MatPow)}
     roots = {p.base.name for p in powers if not p.exp.is_Integer and hasattr(p.base, "name")}
@@ -60,7 +66,7 @@ def check_roots(equations: SelfConsistentEquations, given: DeterministicValues) 
 
 
 def components_at(
-    equations: SelfConsistentEquations,
+    equations: SelfConsistentEquations | UnreducedEquations,
     flat: dict[sp.Symbol, np.ndarray],
     given: DeterministicValues,
 ) -> Components:
@@ -128,20 +134,41 @@ def read_out(
 
 
 def all_unknowns(parts: Components, root: PhysicalRoot) -> dict[sp.Symbol, np.ndarray]:
-    """The two-point unknowns too, which are linear in one another once the others are known."""
+    """The two-point unknowns too: linear equations, once those of the resolvents between are known.
+
+    Newton's method for them alone, the certified ones held fixed; each step settles one more
+    resolvent between.
+    """
     whole = parts.whole()
     symbols = [parts.symbols[key] for key in whole.keys]
     points = np.arange(parts.numbers.points)
     zero = np.zeros(len(points), complex)
     u = np.array([root.unknowns.get(s, zero) for s in symbols], complex)
-    u = newton(whole, u, points, 1.0, 12)
+    u = u.reshape(len(symbols), len(points))
+    still = [i for i, s in enumerate(symbols) if s not in root.unknowns]
+    with np.errstate(all="ignore"):
+        for _ in range(STEPS if still else 0):
+            green = whole.green(u, points)
+            defect = (whole.mapped(green, points) - u)[still]
+            slopes = np.eye(len(still)) - whole.jacobian(green, points)[:, still][:, :, still]
+            step = solved(slopes, defect.T[..., None])[..., 0].T
+            u[still] += step
+            if not np.any(relative(step, u[still]) > 1e-14):
+                break
     return dict(zip(symbols, u, strict=True))
 
 
 def block_value(
     equations: SelfConsistentEquations, parts: Components, root: PhysicalRoot
 ) -> np.ndarray:
-    """The expression from the block resolvent itself: φ of the traces Tr(c G b + d)."""
+    """The expression from the block resolvent itself."""
+    return block_solution(equations, parts, root)[0]
+
+
+def block_solution(
+    equations: SelfConsistentEquations | UnreducedEquations, parts: Components, root: PhysicalRoot
+) -> tuple[np.ndarray, dict[sp.Symbol, np.ndarray]]:
+    """φ of the traces Tr(c G b + d) of the block resolvent, and all unknowns."""
     whole = parts.whole()
     known = all_unknowns(parts, root)
     points = np.arange(parts.numbers.points)
@@ -152,7 +179,7 @@ def block_value(
         for slot, o in zip(equations.function.slots, equations.pencil.outputs, strict=True)
     }
     value = number(equations.function.body, {**parts.numbers.values, **traces})
-    return np.broadcast_to(np.asarray(value, complex), (len(points),))
+    return np.array(np.broadcast_to(np.asarray(value, complex), (len(points),))), known
 
 
 def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:

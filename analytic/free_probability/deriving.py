@@ -1,6 +1,6 @@
 """`derive`: what an expression is, and which theory derives it.
 
-* traces of words and inverses (`equations`);
+* traces of words and inverses (`equations`), left in blocks if they are long (`unreduced`);
 * traces of functions of matrices, log, exp, non-integer powers (`function_equations`);
 * traces of matrices of blocks, block by block (`block_profile`);
 * traces with inverses that have no deterministic part, as limits (`ridgeless`).
@@ -14,10 +14,10 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
-from . import equations
+from . import equations, unreduced
 from .block_profile import derive_blocks, has_blocks
 from .declarations import Internal, MatrixModel, free_stem
-from .effort import SECONDS
+from .effort import SECONDS, TooLongError
 from .equations import SelfConsistentEquations
 from .expression import trace
 from .function_equations import FunctionEquations, derive_functions
@@ -25,8 +25,9 @@ from .matrix_function import functions_in
 from .ridgeless import derive_ridgeless
 from .text import parse_expression
 from .trace_function import TraceFunction
+from .unreduced import UnreducedEquations
 
-Derived = SelfConsistentEquations | FunctionEquations
+Derived = SelfConsistentEquations | FunctionEquations | UnreducedEquations
 
 
 def derive(
@@ -41,8 +42,9 @@ def derive(
     ``expression``: a matrix expression (its normalised trace is taken), a rational function of
     traces, or text for `parse_expression`; ``scalars`` are further names of the text that are
     numbers. The result holds for large dimensions. Errors: `InputError` for what is not an
-    expression of the declared matrices, `OutsideTheoryError` for what has no such equations, or
-    none that are found in ``seconds`` of the processor; both name the part. Source: Rashidi Far et
+    expression of the declared matrices, `OutsideTheoryError` for what has no such equations; both
+    name the part. Equations that are not reduced within ``seconds`` of the processor, or are too
+    long to read, are left in blocks (`UnreducedEquations`). Source: Rashidi Far et
     al. cs/0610045 for the equations.
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
@@ -70,4 +72,9 @@ def derive(
         slot = Internal("limit")
         function = TraceFunction(slot, (slot,), ())
         return FunctionEquations(expression, function, model, (limit,))
-    return equations.derive(expression, model, seconds=seconds)
+    try:
+        return equations.derive(expression, model, seconds=seconds)
+    except TooLongError as problem:
+        if model.has_rotations:
+            raise
+        return unreduced.derive(expression, model, reason=str(problem))

@@ -13,6 +13,11 @@ from contextvars import ContextVar
 
 from ..errors import OutsideTheoryError
 
+
+class TooLongError(OutsideTheoryError):
+    """The reduced equations take too long to find, or are too long to read."""
+
+
 SECONDS = 15.0  # of the processor
 TERMS = 4_000  # of one trace
 
@@ -33,7 +38,7 @@ def go_on(stage: str) -> None:
     """`OutsideTheoryError` if the time allowed is over."""
     limit = _end.get()
     if limit is not None and time.thread_time() > limit[0]:
-        raise OutsideTheoryError(
+        raise TooLongError(
             f"the equations were not found in {limit[1]:g} s of processor time ({stage}): "
             "use a lower power or fewer nested inverses, split the expression into traces that are "
             "derived one by one, or allow more time with derive(..., seconds=…)"
@@ -44,7 +49,7 @@ def readable(terms: int) -> None:
     """`OutsideTheoryError` for a trace of so many terms that its equations help nobody."""
     go_on("traces of the block resolvent")
     if terms > TERMS:
-        raise OutsideTheoryError(
+        raise TooLongError(
             f"a trace of the block resolvent has {terms} terms, more than {TERMS}: use a lower "
             "power or fewer nested inverses"
         )

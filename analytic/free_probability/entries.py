@@ -138,15 +138,16 @@ def entry_value(
 def letter_expression(letter: Any, model: MatrixModel) -> MatrixExpr:
     """A letter of a word as a sympy matrix expression."""
     if isinstance(letter, FixedInverse):
-        size = next(_word_expression(w, model).rows for w, _ in letter.terms if w)
-        parts = (c * (_word_expression(w, model) if w else Identity(size)) for w, c in letter.terms)
+        size = next(word_expression(w, model).rows for w, _ in letter.terms if w)
+        parts = (c * (word_expression(w, model) if w else Identity(size)) for w, c in letter.terms)
         return Inverse(MatAdd(*parts).doit())
     record = model.random.get(letter.name) or model.fixed[letter.name]
     symbol = record.symbol.T if letter.transposed else record.symbol
     return symbol if letter.exponent == 1 else MatPow(symbol, letter.exponent)
 
 
-def _word_expression(word: Word, model: MatrixModel) -> MatrixExpr:
+def word_expression(word: Word, model: MatrixModel) -> MatrixExpr:
+    """A deterministic word as a sympy matrix expression."""
     return MatMul(*(letter_expression(letter, model) for letter in word))
 
 
@@ -157,7 +158,7 @@ def entry_expression(
     terms = []
     for (left, letter, right), c in sorted(item.items(), key=lambda pair: str(pair[0])):
         word = (*left, *((letter,) if letter is not None else ()), *right)
-        body = _word_expression(word, model) if word else Identity(rows)
+        body = word_expression(word, model) if word else Identity(rows)
         terms.append(body if c == 1 else MatMul(c, body).doit())
     if not terms:
         return ZeroMatrix(rows, columns)

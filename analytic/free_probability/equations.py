@@ -21,13 +21,14 @@ from ..errors import InputError
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .effort import SECONDS, limited
+from .equal_unknowns import merge_equal
 from .expression import check, spectral_parameters
 from .naming import NamedUnknown, closed_system, describe
 from .pencil import Pencil, free_scalars
 from .realisation import build_pencil
 from .reduced_form import LinearSystem, Reduction
 from .reduction import reduce_system
-from .scalar_system import ScalarSystem, merge_equal, ordered_atoms
+from .scalar_system import ScalarSystem, ordered_atoms
 from .small_system import LONGEST
 from .text import parse_expression
 from .trace_function import TraceFunction, trace_function
@@ -227,6 +228,27 @@ def _value(function: TraceFunction, reduction: Reduction) -> sp.Expr:
     return function.constant + sp.Add(*terms)
 
 
+def prepared(
+    expression: Any, model: MatrixModel, scalars: Iterable[str]
+) -> tuple[Any, TraceFunction, MatrixModel, tuple[sp.Symbol, ...]]:
+    """What is shown, φ and its matrices, the model with names of its own, spectral parameters."""
+    if isinstance(expression, str):
+        expression = parse_expression(expression, model, scalars)
+    function = trace_function(expression)
+    spectral: set[sp.Symbol] = set()
+    dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
+    model = model.avoiding(_typed_names(function, model))
+    for matrix in function.matrices:
+        if matrix.rows != matrix.cols:
+            raise InputError("trace", matrix, "the trace of a square expression")
+        spectral |= spectral_parameters(check(matrix, model), dimensions)
+    ordered = tuple(sorted(spectral, key=sp.default_sort_key))
+    shown = expression
+    if isinstance(expression, MatrixExpr):
+        shown = sp.Trace(expression) / expression.rows
+    return shown, function, model, ordered
+
+
 def derive(
     expression: Any,
     model: MatrixModel,
@@ -253,20 +275,7 @@ def derive(
     z = kappa*(1 - D_1(kappa)/T)
     value = (1 - D_1(kappa)/M)/z
     """
-    if isinstance(expression, str):
-        expression = parse_expression(expression, model, scalars)
-    function = trace_function(expression)
-    spectral: set[sp.Symbol] = set()
-    dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
-    model = model.avoiding(_typed_names(function, model))
-    for matrix in function.matrices:
-        if matrix.rows != matrix.cols:
-            raise InputError("trace", matrix, "the trace of a square expression")
-        spectral |= spectral_parameters(check(matrix, model), dimensions)
-    ordered = tuple(sorted(spectral, key=sp.default_sort_key))
-    shown = expression
-    if isinstance(expression, MatrixExpr):
-        shown = sp.Trace(expression) / expression.rows
+    shown, function, model, ordered = prepared(expression, model, scalars)
     with limited(seconds):
         return _derived(shown, function, model, ordered, pencil=pencil)
 

@@ -28,13 +28,14 @@ from sympy.matrices.expressions import MatrixExpr
 from .declarations import Eigenvalue, Internal, MatrixModel
 from .deterministic import Algebra, Element, Matrix
 from .dyson import DysonSystem, SelfEnergy, fixed_part, self_energy
+from .equal_unknowns import merge_equal
 from .equations import SelfConsistentEquations
 from .expression import InverseLetter, check, spectral_parameters
 from .pencil import Output, Pencil
 from .realisation import realise
 from .reduced_form import Reduction
 from .reduction import reduce_system
-from .scalar_system import ScalarSystem, Witness, merge_equal
+from .scalar_system import ScalarSystem, Witness
 from .spectral_trace import SpectralTrace
 from .trace_function import TraceFunction
 

@@ -36,6 +36,8 @@ from .pencil_numbers import floating
 from .physical_root import Components, PhysicalRoot
 from .reduced_problem import ReducedProblem
 from .trace_values import DeterministicValues
+from .unreduced import UnreducedEquations
+from .unreduced import solve_points as solve_block_points
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -62,7 +64,9 @@ class NumericalSolution:
 
 
 def solve(
-    equations: SelfConsistentEquations, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any]
+    equations: SelfConsistentEquations | UnreducedEquations,
+    parameters: Mapping[Any, Any],
+    matrices: Mapping[Any, Any],
 ) -> NumericalSolution:
     """The certified physical solution of the reduced equations, and the value of the expression.
 
@@ -81,13 +85,19 @@ def solve(
     check_roots(equations, given)
     values = read_parameters(equations, parameters, given)
     if any(isinstance(v, (mpmath.mpf, mpmath.mpc)) for v in values.values()):
+        if isinstance(equations, UnreducedEquations):
+            allowed = "float64 numbers: the equations are not reduced"
+            raise InputError("parameters", "mpmath numbers", allowed)
         return _solve_exactly(equations, values, given)
     arrays = {s: floating(v) for s, v in values.items()}
     shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
     flat = {s: np.broadcast_to(a, shape).ravel() for s, a in arrays.items()}
     flat = {s: a if np.ptp(a.real) or np.ptp(a.imag) else a[:1] for s, a in flat.items()}
     count = int(np.prod(shape, dtype=int))
-    root, unknowns, value, residual = solve_points(equations, flat, given)
+    if isinstance(equations, UnreducedEquations):
+        root, unknowns, value, residual = solve_block_points(equations, flat, given)
+    else:
+        root, unknowns, value, residual = solve_points(equations, flat, given)
     real = not any(np.iscomplexobj(a) and np.any(a.imag) for a in flat.values())
 
     def shaped(array: Any) -> Any:

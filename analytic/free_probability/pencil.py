@@ -280,12 +280,14 @@ def free_scalars(pencil: Pencil) -> set[sp.Symbol]:
     def visit(items: Any) -> None:
         for term, coefficient in items:
             found.update(coefficient.free_symbols)
-            for letter in (
-                (*term[0], *term[2]) if isinstance(term, tuple) and len(term) == 3 else ()
-            ):
-                if isinstance(letter, FixedInverse):
-                    for _, inner in letter.terms:
-                        found.update(inner.free_symbols)
+            read((*term[0], *term[2]))
+
+    def read(word: Any) -> None:
+        for letter in word:
+            if isinstance(letter, FixedInverse):
+                for inner, coefficient in letter.terms:
+                    found.update(coefficient.free_symbols)
+                    read(inner)
 
     for item in pencil.q.values():
         visit(item.items())

@@ -58,6 +58,9 @@ class Reduction:
         return [*self.shifts, *self.kept]
 
 
+APART = 60  # terms up to which partial fractions are looked for
+
+
 def joint_form(atom: SpectralTrace, atoms: list[SpectralTrace]) -> sp.Expr | None:
     """S₂ + κ'S₁ for Tr[wλ/(λ+κ)], if S₁ and S₂ are among the atoms."""
     special = len(atom.factors) == 1 and sp.fraction(atom.factors[0])
@@ -86,7 +89,7 @@ def solved_form(work: Workspace, value: Fraction, kept: list[sp.Symbol]) -> sp.E
     """
     whole = presented(work, value)
     inside = [s for s in kept if work.holds(value.numer, s) or work.holds(value.denom, s)]
-    if len(inside) != 1:
+    if len(inside) != 1 or len(value.numer) + len(value.denom) > APART:
         return whole
     parts = sp.Add.make_args(sp.apart(value.as_expr(), inside[0]))
     total = sp.Add(*(presented(work, work.element(part)) for part in parts))

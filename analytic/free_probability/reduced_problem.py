@@ -89,7 +89,7 @@ class ReducedProblem:
             return right / np.broadcast_to(slopes[0][0], count)
         rows = [[np.broadcast_to(x, count) for x in row] for row in slopes]
         jacobian = np.array(rows, complex).transpose(2, 0, 1)
-        return _solved(jacobian, right.T[..., None])[..., 0].T
+        return solved(jacobian, right.T[..., None])[..., 0].T
 
     def newton(
         self, start: np.ndarray, steps: int = 60, enough: float = 1e-15
@@ -148,7 +148,7 @@ class ReducedProblem:
         return dict(zip(definitions, values, strict=True))
 
 
-def _solved(jacobian: np.ndarray, residual: np.ndarray) -> np.ndarray:
+def solved(jacobian: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """J^{-1} r for each point; a singular one gives NaN."""
     try:
         return np.linalg.solve(jacobian, residual)

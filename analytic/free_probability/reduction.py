@@ -28,10 +28,10 @@ from .. import precision
 from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
-from .effort import go_on
+from .effort import TooLongError, go_on
 from .reduced_form import LinearSystem, Reduction, collected, joint_form, renamed, solved_form
 from .scalar_system import DIGITS, ScalarSystem, Witness
-from .small_system import LONGEST, SmallSystem, written
+from .small_system import LONGEST, SmallSystem, terms, written
 from .workspace import Workspace, presented
 
 SHORT = 60  # terms of Z(κ) up to which it takes the place of z
@@ -68,6 +68,7 @@ class _Reducer:
         self.one_point: list[sp.Symbol] = []
         self.explicit: dict[sp.Symbol, Fraction] = {}  # spectral parameter → Z(κ)
         self.linear: list[tuple[list[sp.Symbol], list[list[Fraction]], list[Fraction]]] = []
+        self.unsolved = False  # whether a linear group keeps its unknowns
         self.right = {
             **{u: self.work.element(e) for u, e in system.equations.items()},
             **{k: self.work.element(e) for k, e in system.shifts.items()},
@@ -95,7 +96,10 @@ class _Reducer:
             if len(group) == 1 and not self.work.holds(self.right_polynomials(group[0]), group[0]):
                 self.learn(group[0], self.right[group[0]])
             elif not shifts and self.is_linear(group):
-                self.solve_linear(group)
+                try:
+                    self.solve_linear(group)
+                except TooLongError:
+                    self.leave(group)
             else:
                 self.solve_nonlinear(group, shifts)
 
@@ -134,6 +138,21 @@ class _Reducer:
                 return False
         return True
 
+    def leave(self, group: list[sp.Symbol]) -> None:
+        """Keep the unknowns of a linear group, whose solution is too long."""
+        self.unsolved = True
+        self.known.update({symbol: self.work.field.generator(symbol) for symbol in group})
+
+    def allow(self, left: Fraction, right: Fraction) -> None:
+        """`TooLongError` for a product that may have too many terms."""
+        self.allow_terms(terms(left) * terms(right))
+
+    def allow_terms(self, count: int) -> None:
+        """`TooLongError` for a formula of so many terms, or if the time allowed is over."""
+        go_on("elimination")
+        if count > self.most:
+            raise TooLongError(f"an elimination makes {count} terms, more than {self.most:g}")
+
     def solve_linear(self, group: list[sp.Symbol]) -> None:
         """Eliminate what does not feed back on itself, then solve the rest."""
         work = self.work
@@ -157,6 +176,7 @@ class _Reducer:
                 factor = other.pop(symbol, None)
                 if factor:
                     for name, value in row.items():
+                        self.allow(factor, value)
                         total = other.get(name, work.field.zero) + factor * value
                         other[name] = total
                         if not total and name is not None:
@@ -166,6 +186,7 @@ class _Reducer:
             value = row[None]
             for other, coefficient in row.items():
                 if other is not None:
+                    self.allow(coefficient, self.known[other])
                     value = value + coefficient * self.known[other]
             self.known[symbol] = value
 
@@ -177,9 +198,9 @@ class _Reducer:
         zero, one = work.field.zero, work.field.one
         matrix = [[(one if i == j else zero) - rows[i].get(j, zero) for j in names] for i in names]
         sources = [rows[i][None] for i in names]
+        solution = solve_linear(matrix, sources, allow=self.allow)
         self.linear.append((names, matrix, sources))
-        for symbol, value in zip(names, solve_linear(matrix, sources), strict=True):
-            self.known[symbol] = value
+        self.known.update(zip(names, solution, strict=True))
 
     def solve_nonlinear(self, group: list[sp.Symbol], shifts: list[sp.Symbol]) -> None:
         """Eliminate to the fewest unknowns; without shifts towards the output."""
@@ -190,7 +211,7 @@ class _Reducer:
         if output is not None:
             symbol, value = output
             polynomials.append((work.field.generator(symbol) - value).numer)
-        solved, remaining = work.eliminate(polynomials, unknowns, ROOM * self.most)
+        solved, remaining = self.eliminate(polynomials, unknowns)
         left = [s for s in unknowns if s not in dict(solved)]
         kept = [*shifts, *left, *([output[0]] if output else [])]
         if output is not None and left:
@@ -201,7 +222,7 @@ class _Reducer:
                 return
             if len(single) == 1 or self.shortened:  # the output is read off the unknowns
                 self.shortened = True
-                solved, remaining = work.eliminate(polynomials[:-1], unknowns, ROOM * self.most)
+                solved, remaining = self.eliminate(polynomials[:-1], unknowns)
                 left = [s for s in unknowns if s not in dict(solved)]
                 kept = left
         for index in range(len(solved) - 1, -1, -1):
@@ -211,6 +232,12 @@ class _Reducer:
         for polynomial in remaining:
             self.relate(polynomial, kept)
         self.kept += [s for s in kept if s not in self.kept]
+
+    def eliminate(
+        self, polynomials: list[Polynomial], unknowns: list[sp.Symbol]
+    ) -> tuple[list[tuple[sp.Symbol, Fraction]], list[Polynomial]]:
+        """Solve for what is linear, within bounds."""
+        return self.work.eliminate(polynomials, unknowns, ROOM * self.most, self.allow_terms)
 
     def is_short(self, polynomial: Polynomial) -> bool:
         """Whether a polynomial relation can be read."""
@@ -276,7 +303,7 @@ class _Reducer:
     def explicitly(self, value: Fraction) -> Fraction:
         """The value with z replaced by Z(κ)."""
         for symbol, explicit in self.explicit.items():
-            if _terms(explicit) <= SHORT:
+            if terms(explicit) <= SHORT:
                 value = self.work.substitute(value, symbol, explicit)
         return value
 
@@ -313,7 +340,7 @@ class _Reducer:
         ratios = []
         explicit = self.explicit if explicit is None else explicit
         for symbol, way in explicit.items():
-            if _terms(way) > SHORT:
+            if terms(way) > SHORT:
                 continue
             value = work.substitute(value, symbol, way)
             ratio = work.field.generator(symbol) / way
@@ -342,10 +369,6 @@ def _taken(system: ScalarSystem) -> set[str]:
     return {s.name for s in typed} | set(system.model.random) | set(system.model.fixed)
 
 
-def _terms(value: Fraction) -> int:
-    return len(value.numer) + len(value.denom)
-
-
 def _length(value: Fraction) -> tuple[int, int]:
     parts = (value.numer, value.denom)
     return (sum(map(len, parts)), sum(p.degrees() for p in parts))
@@ -366,7 +389,7 @@ def reduce_system(
     reducer.run()
     reduction = _closed(reducer)
     formulas = [*reduction.outputs, *(e for s in reduction.linear for e in s.sources)]
-    if max(map(written, formulas), default=0) > longest:
+    if reducer.unsolved or max(map(written, formulas), default=0) > longest:
         reduction = _small(reducer, reduction)
     return renamed(reduction, reducer.explicit, reducer.taken)
 
@@ -420,6 +443,8 @@ def _closed(reducer: _Reducer) -> Reduction:
         linear.append(LinearSystem(tuple(names), sp.Matrix(rows), sp.Matrix(right)))
     outputs = []
     for symbol, expression in zip(reducer.outputs_as, system.outputs, strict=True):
+        if reducer.unsolved:
+            break
         if symbol in reducer.kept:
             outputs.append(symbol)
         else:

@@ -25,9 +25,8 @@ import sympy as sp
 from .. import precision
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
-from .dyson import DysonSystem, SelfEnergy, Support, Unknown
+from .dyson import DysonSystem, Unknown
 from .effort import go_on
-from .pencil import Pencil
 from .spectral_trace import SpectralTrace
 from .sum_inverse import SumInverse
 from .sum_values import MPMATH, CompiledWord, Space
@@ -268,41 +267,3 @@ def _iterate(system: ScalarSystem, witness: Witness) -> None:
         "the self-consistent equations have no solution that the iteration from large spectral "
         "parameters reaches; put a scalar multiple z*I inside every inverse"
     )
-
-
-def merge_equal(
-    pencil: Pencil, energy: SelfEnergy, support: Support, spectral: Iterable[sp.Symbol]
-) -> tuple[ScalarSystem, Witness]:
-    """The scalar system with zero and equal unknowns merged, and its witness."""
-    spectral = list(spectral)
-    system = scalar_system(DysonSystem(pencil, energy, support, {}))
-    witness = find_witness(system, spectral)
-    merged = equal_unknowns(system, witness)
-    while merged:
-        try:
-            system = scalar_system(DysonSystem(pencil, energy, support, merged))
-            return system, find_witness(system, spectral)
-        except MergingError as problem:
-            wrong = set(problem.symbols)
-            merged = {u: v for u, v in merged.items() if u not in wrong and v not in wrong}
-    return system, witness
-
-
-def equal_unknowns(system: ScalarSystem, witness: Witness) -> dict[sp.Symbol, sp.Expr]:
-    """Which unknowns are zero, or equal to an earlier one, at the witness."""
-    merged: dict[sp.Symbol, sp.Expr] = {}
-    seen: list[sp.Symbol] = []
-    with precision.workdps(DIGITS + 10):
-        close = mpmath.mpf(10) ** -(DIGITS - 20)
-        for symbol in system.equations:
-            value = witness.values[symbol]
-            if abs(value) < close:
-                merged[symbol] = sp.S.Zero
-                continue
-            for earlier in seen:
-                if abs(value - witness.values[earlier]) < close * abs(value):
-                    merged[symbol] = earlier
-                    break
-            else:
-                seen.append(symbol)
-    return merged

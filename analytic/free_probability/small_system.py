@@ -25,6 +25,8 @@ from .workspace import Workspace, factored_length, presented
 LONGEST = 200
 #: definitions this short are not worth a name
 TRIVIAL = 6
+#: products of terms beyond which a definition is not put in: it would not become short
+MOST = 10_000
 
 
 def written(expression: Any) -> int:
@@ -38,6 +40,11 @@ def written(expression: Any) -> int:
     names = {atom: sp.Dummy() for atom in ordered_atoms([expression])}
     parts = sp.preorder_traversal(expression.xreplace(names))
     return sum(not part.args and part is not sp.S.NegativeOne for part in parts)
+
+
+def terms(value: Fraction) -> int:
+    """The terms of numerator and denominator."""
+    return len(value.numer) + len(value.denom)
 
 
 class SmallSystem:
@@ -56,8 +63,10 @@ class SmallSystem:
         self.definitions = {u: short(value) for u, value in definitions.items()}
         self.outputs = [short(value) for value in outputs]
         self._parts: dict[Fraction, tuple[int, list[Fraction]]] = {}
+        self._left: set[tuple[Any, ...]] = set()  # what was not worth its while
         while self._put_one_in(lambda value, pairs: self.length(value) <= TRIVIAL):
             pass
+        self._left.clear()
         while self._put_one_in(self._shortens):
             pass
 
@@ -117,13 +126,15 @@ class SmallSystem:
             if self.holds(value, symbol):
                 continue
             others = [(u, v) for u, v in self.definitions.items() if u != symbol]
-            changed = {
-                v: self.short(self.work.substitute(v, symbol, value))
-                for v in (*(v for _, v in others), *self.outputs)
-                if self.holds(v, symbol)
-            }
+            inside = [v for v in (*(v for _, v in others), *self.outputs) if self.holds(v, symbol)]
+            attempt = (symbol, value, *inside)
+            if attempt in self._left or terms(value) * max(map(terms, inside), default=0) > MOST:
+                continue
+            changed = {v: self.short(self.work.substitute(v, symbol, value)) for v in inside}
             pairs = [(self.length(old), self.length(new)) for old, new in changed.items()]
-            if worth(value, pairs):
+            if not worth(value, pairs):
+                self._left.add(attempt)
+            else:
                 self.definitions = {u: changed.get(v, v) for u, v in others}
                 self.outputs = [changed.get(v, v) for v in self.outputs]
                 return True

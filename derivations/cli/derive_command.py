@@ -140,6 +140,11 @@ def _print_text(
         print("where")
     for relation in (*equations.relations, *linear):
         print(pretty(equation(relation.lhs, relation.rhs)))
+    if blocks := _blocks(equations):
+        print("with G the inverse of the block matrix A of which these blocks are not zero")
+        for name, block in blocks.items():
+            print(f"  {name} = {one_line(block)}")
+        print(output.paragraph(f"left in blocks: {equations.reason}", 0))
     if equations.unknowns:
         print("unknowns")
     for unknown in equations.unknowns:
@@ -150,6 +155,15 @@ def _print_text(
         print("named unknowns keep the formulas short; --polynomial puts them in")
     if proof is not None:
         print(_proof_sentence(proof))
+
+
+def _blocks(equations: Derived) -> dict[str, Any]:
+    """The blocks of F − Σ, where the equations were not reduced."""
+    from solvable.analytic.free_probability import UnreducedEquations
+
+    if not isinstance(equations, UnreducedEquations):
+        return {}
+    return {f"A_{i + 1},{j + 1}": block for (i, j), block in equations.blocks.items()}
 
 
 def _print_pencil(equations: Derived) -> None:
@@ -194,6 +208,8 @@ def _print_json(
         "pencil_size": equations.pencil.size,
         "latex": equations.latex(),
     }
+    if blocks := _blocks(equations):
+        data["blocks"] = {name: str(block) for name, block in blocks.items()}
     if found:
         data = {"formula": data.pop("value"), **data, **found}
     if arguments.show_pencil:
