@@ -1,7 +1,7 @@
 """From a matrix expression to its self-consistent equations, derived, reduced and proved."""
 
 from .declarations import Eigenvalue, MatrixModel
-from .deriving import Derived, derive
+from .deriving import Derived, Reduced, derive
 from .equations import NamedUnknown, SelfConsistentEquations
 from .expression import evaluate, trace
 from .finite_size import ExactMean, SizeExpansion, exact_covariance, exact_mean, resolvent_means
@@ -26,6 +26,7 @@ __all__ = [
     "NamedUnknown",
     "Pencil",
     "PlanarComparison",
+    "Reduced",
     "SelfConsistentEquations",
     "SizeExpansion",
     "SpectralTrace",

@@ -27,7 +27,8 @@ from .text import parse_expression
 from .trace_function import TraceFunction
 from .unreduced import UnreducedEquations
 
-Derived = SelfConsistentEquations | FunctionEquations | UnreducedEquations
+Reduced = SelfConsistentEquations | FunctionEquations
+Derived = Reduced | UnreducedEquations
 
 
 def derive(

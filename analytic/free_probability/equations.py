@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
-from ..errors import InputError
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .effort import SECONDS, limited
 from .equal_unknowns import merge_equal
-from .expression import check, spectral_parameters
 from .naming import NamedUnknown, closed_system, describe
 from .pencil import Pencil, free_scalars
+from .preparation import prepared
 from .realisation import build_pencil
 from .reduced_form import LinearSystem, Reduction
 from .reduction import reduce_system
 from .scalar_system import ScalarSystem, ordered_atoms
 from .small_system import LONGEST
-from .text import parse_expression
-from .trace_function import TraceFunction, trace_function
+from .trace_function import TraceFunction
 
 if TYPE_CHECKING:
     from ..asymptotics.limits import LimitingForm
@@ -202,19 +200,6 @@ class SelfConsistentEquations:
         return "\n".join(f"{e.lhs} = {e.rhs}" for e in self.equations)
 
 
-def _typed_names(function: TraceFunction, model: MatrixModel) -> set[str]:
-    """The names of all scalars that were typed; one name is one symbol (`InputError`)."""
-    symbols = set(model.scalars()) | function.scalars
-    for matrix in function.matrices:
-        symbols |= {s for s in matrix.free_symbols if isinstance(s, sp.Symbol)}
-    names: dict[str, sp.Symbol] = {}
-    for symbol in symbols:
-        if names.setdefault(symbol.name, symbol) != symbol:
-            allowed = "one symbol for one name, with the same assumptions everywhere"
-            raise InputError("symbols", symbol.name, allowed)
-    return set(names)
-
-
 def _value(function: TraceFunction, reduction: Reduction) -> sp.Expr:
     """φ at the outputs, which are normalised traces; a weight may cancel in each term of a sum."""
     outputs = list(zip(function.matrices, reduction.outputs, strict=True))
@@ -226,27 +211,6 @@ def _value(function: TraceFunction, reduction: Reduction) -> sp.Expr:
         for term in sp.Add.make_args(output)
     )
     return function.constant + sp.Add(*terms)
-
-
-def prepared(
-    expression: Any, model: MatrixModel, scalars: Iterable[str]
-) -> tuple[Any, TraceFunction, MatrixModel, tuple[sp.Symbol, ...]]:
-    """What is shown, φ and its matrices, the model with names of its own, spectral parameters."""
-    if isinstance(expression, str):
-        expression = parse_expression(expression, model, scalars)
-    function = trace_function(expression)
-    spectral: set[sp.Symbol] = set()
-    dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
-    model = model.avoiding(_typed_names(function, model))
-    for matrix in function.matrices:
-        if matrix.rows != matrix.cols:
-            raise InputError("trace", matrix, "the trace of a square expression")
-        spectral |= spectral_parameters(check(matrix, model), dimensions)
-    ordered = tuple(sorted(spectral, key=sp.default_sort_key))
-    shown = expression
-    if isinstance(expression, MatrixExpr):
-        shown = sp.Trace(expression) / expression.rows
-    return shown, function, model, ordered
 
 
 def derive(

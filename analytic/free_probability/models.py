@@ -19,11 +19,12 @@ from functools import cache
 
 from ..errors import InputError
 from .declarations import MatrixModel
-from .deriving import Derived
+from .deriving import Reduced
 from .deriving import derive as derive_expression
 from .equations import SelfConsistentEquations
 from .function_equations import FunctionEquations
 from .text import parse_declarations
+from .unreduced import UnreducedEquations
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class MatrixExpression:
         assert isinstance(found, SelfConsistentEquations)
         return found
 
-    def derive_anew(self) -> Derived:
+    def derive_anew(self) -> Reduced:
         """The same without memory."""
-        return derive_expression(self.text, self.declarations())
+        found = derive_expression(self.text, self.declarations())
+        assert not isinstance(found, UnreducedEquations)
+        return found
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class LimitExpression(MatrixExpression):
 
 
 @cache
-def _derived(expression: MatrixExpression) -> Derived:
+def _derived(expression: MatrixExpression) -> Reduced:
     return expression.derive_anew()
 
 

@@ -13,7 +13,7 @@ precision, with guard digits that are doubled until two evaluations agree, and r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,6 @@ from .pencil_numbers import floating
 from .physical_root import Components, PhysicalRoot
 from .reduced_problem import ReducedProblem
 from .trace_values import DeterministicValues
-from .unreduced import UnreducedEquations
-from .unreduced import solve_points as solve_block_points
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -64,14 +62,16 @@ class NumericalSolution:
 
 
 def solve(
-    equations: SelfConsistentEquations | UnreducedEquations,
+    equations: Any,
     parameters: Mapping[Any, Any],
     matrices: Mapping[Any, Any],
+    points: Callable[..., Any] | None = None,
 ) -> NumericalSolution:
     """The certified physical solution of the reduced equations, and the value of the expression.
 
     ``parameters``: numbers or arrays (of one broadcast shape) by symbol or name; ``matrices``:
-    eigenvalues or square arrays by name. mpmath numbers give mpmath numbers.
+    eigenvalues or square arrays by name. mpmath numbers give mpmath numbers. ``points`` solves
+    equations that are not reduced, in float64, in the place of `solve_points`.
     Errors: `InputError` for missing or odd values, `OutsideTheoryError` where no solution is
     certified as the physical one (on the spectrum or at its edge), `PrecisionError` where digits
     are lost.
@@ -85,7 +85,7 @@ def solve(
     check_roots(equations, given)
     values = read_parameters(equations, parameters, given)
     if any(isinstance(v, (mpmath.mpf, mpmath.mpc)) for v in values.values()):
-        if isinstance(equations, UnreducedEquations):
+        if points is not None:
             allowed = "float64 numbers: the equations are not reduced"
             raise InputError("parameters", "mpmath numbers", allowed)
         return _solve_exactly(equations, values, given)
@@ -94,10 +94,7 @@ def solve(
     flat = {s: np.broadcast_to(a, shape).ravel() for s, a in arrays.items()}
     flat = {s: a if np.ptp(a.real) or np.ptp(a.imag) else a[:1] for s, a in flat.items()}
     count = int(np.prod(shape, dtype=int))
-    if isinstance(equations, UnreducedEquations):
-        root, unknowns, value, residual = solve_block_points(equations, flat, given)
-    else:
-        root, unknowns, value, residual = solve_points(equations, flat, given)
+    root, unknowns, value, residual = (points or solve_points)(equations, flat, given)
     real = not any(np.iscomplexobj(a) and np.any(a.imag) for a in flat.values())
 
     def shaped(array: Any) -> Any:

@@ -28,7 +28,7 @@ from .. import precision
 from ..algebra import Fraction, Polynomial, solve_linear
 from .declarations import free_stem
 from .dyson import components
-from .effort import TooLongError, go_on
+from .effort import TERMS, TooLongError, go_on
 from .reduced_form import LinearSystem, Reduction, collected, joint_form, renamed, solved_form
 from .scalar_system import DIGITS, ScalarSystem, Witness
 from .small_system import LONGEST, SmallSystem, terms, written
@@ -36,6 +36,7 @@ from .workspace import Workspace, presented
 
 SHORT = 60  # terms of Z(κ) up to which it takes the place of z
 MOST = 20_000  # terms that an elimination may make on the way, unless asked for the closed form
+ALIKE = 25  # products of terms that become one, where an unknown is put in
 ROOM = 1e5  # the same for putting one unknown in, where the bound is a wide one
 
 
@@ -123,8 +124,7 @@ class _Reducer:
     def resolved(self, value: Fraction) -> Fraction:
         """The value with all known unknowns put in."""
         for symbol, known in self.known.items():
-            if self.work.holds(value.numer, symbol) or self.work.holds(value.denom, symbol):
-                value = self.work.substitute(value, symbol, known)
+            value = self.put_in(value, symbol, known)
         return value
 
     def is_linear(self, group: list[sp.Symbol]) -> bool:
@@ -146,6 +146,13 @@ class _Reducer:
     def allow(self, left: Fraction, right: Fraction) -> None:
         """`TooLongError` for a product that may have too many terms."""
         self.allow_terms(terms(left) * terms(right))
+
+    def put_in(self, value: Fraction, symbol: sp.Symbol, known: Fraction) -> Fraction:
+        """The value at symbol = known; most terms are equal to others."""
+        if not self.work.holds(value.numer, symbol) and not self.work.holds(value.denom, symbol):
+            return value
+        self.allow_terms(terms(value) * terms(known) // ALIKE)
+        return self.work.substitute(value, symbol, known)
 
     def allow_terms(self, count: int) -> None:
         """`TooLongError` for a formula of so many terms, or if the time allowed is over."""
@@ -287,6 +294,8 @@ class _Reducer:
         work = self.work
         value = self.resolved(work.field.fraction(polynomial, work.field.one_polynomial))
         polynomial = work.vanishing(value.numer)
+        if self.longest < math.inf and len(polynomial) > TERMS:
+            raise TooLongError(f"a relation has {len(polynomial)} terms, more than {TERMS}")
         for symbol in self.spectral:
             if symbol not in work.position or symbol in self.explicit:
                 continue
@@ -404,8 +413,7 @@ def _small(reducer: _Reducer, closed: Reduction) -> Reduction:
 
     def short(value: Fraction) -> Fraction:
         for symbol, known in one_point.items():
-            if work.holds(value.numer, symbol) or work.holds(value.denom, symbol):
-                value = work.substitute(value, symbol, known)
+            value = reducer.put_in(value, symbol, known)
         return min([value, *(reducer.shortest(value, {z: way}) for z, way in ways)], key=_length)
 
     inner = set().union(

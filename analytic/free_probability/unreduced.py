@@ -24,9 +24,9 @@ from ..errors import OutsideTheoryError, PrecisionError
 from .declarations import MatrixModel, free_stem
 from .dyson import SelfEnergy, Support, fixed_part, self_energy
 from .entries import Entry, entry_expression, word_expression
-from .equations import prepared
 from .naming import NamedUnknown, unknown_text
 from .pencil import Pencil, free_scalars
+from .preparation import prepared
 from .realisation import build_pencil
 from .reduced_form import LinearSystem, Reduction
 from .trace_function import TraceFunction
@@ -72,7 +72,7 @@ class UnreducedEquations:
     @property
     def closed_form(self) -> NoReturn:
         """There is none that can be written down."""
-        return self._refuse("the closed form")
+        raise self._refusal("the closed form")
 
     @property
     def unknown_symbols(self) -> list[sp.Symbol]:
@@ -166,22 +166,22 @@ class UnreducedEquations:
         """The certified physical solution in float64; see `numerics.solve`."""
         from .numerics import solve
 
-        return solve(self, parameters, matrices or {})
+        return solve(self, parameters, matrices or {}, solve_points)
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise OutsideTheoryError(f"{what} needs the reduced equations: {self.reason}")
+    def _refusal(self, what: str) -> OutsideTheoryError:
+        return OutsideTheoryError(f"{what} needs the reduced equations: {self.reason}")
 
     def prove_planar(self, order: int = 4) -> NoReturn:
         """Needs the reduced equations (`OutsideTheoryError`)."""
-        self._refuse("the planar proof")
+        raise self._refusal("the planar proof")
 
     def density(self, points: Any, parameters: Any, matrices: Any = None) -> NoReturn:
         """Needs the reduced equations (`OutsideTheoryError`)."""
-        self._refuse("a density")
+        raise self._refusal("a density")
 
     def limit(self, regime: str, **options: Any) -> NoReturn:
         """Needs the reduced equations (`OutsideTheoryError`)."""
-        self._refuse("a limit")
+        raise self._refusal("a limit")
 
     def latex(self) -> str:
         r"""The equations in an ``aligned`` environment."""

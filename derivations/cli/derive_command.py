@@ -132,6 +132,8 @@ def _print_text(
     proof: PlanarComparison | None,
     arguments: argparse.Namespace,
 ) -> None:
+    from solvable.analytic.free_probability import UnreducedEquations
+
     if arguments.show_pencil:
         _print_pencil(equations)
     print(pretty(Equivalent(equations.expression, equations.value)))
@@ -140,9 +142,9 @@ def _print_text(
         print("where")
     for relation in (*equations.relations, *linear):
         print(pretty(equation(relation.lhs, relation.rhs)))
-    if blocks := _blocks(equations):
+    if isinstance(equations, UnreducedEquations):
         print("with G the inverse of the block matrix A of which these blocks are not zero")
-        for name, block in blocks.items():
+        for name, block in _blocks(equations).items():
             print(f"  {name} = {one_line(block)}")
         print(output.paragraph(f"left in blocks: {equations.reason}", 0))
     if equations.unknowns:

@@ -51,11 +51,12 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
             density = equations.density(points, parameters, matrices)
             found["density"] = [[float(x), float(d)] for x, d in zip(points, density)]
         if arguments.support:
-            from solvable.analytic.free_probability import FunctionEquations
+            from solvable.analytic.free_probability import SelfConsistentEquations
             from solvable.analytic.free_probability.support import support_of
 
-            if isinstance(equations, FunctionEquations):
-                raise InputError("--support", "an integral", "a resolvent tr(inv(B + z*I))")
+            if not isinstance(equations, SelfConsistentEquations):
+                allowed = "the reduced equations of a resolvent tr(inv(B + z*I))"
+                raise InputError("--support", "another expression", allowed)
             support = support_of(equations, parameters, matrices)
             found["support"] = [list(interval) for interval in support.intervals]
             found["atoms"] = [list(atom) for atom in support.atoms]

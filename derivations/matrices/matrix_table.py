@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import sympy as sp
 
-from solvable.analytic.free_probability import Derived, PlanarComparison
+from solvable.analytic.free_probability import PlanarComparison, Reduced
 from solvable.analytic.free_probability.models import EXPRESSIONS, LIMITS, MatrixExpression
 from solvable.analytic.typesetting import one_line
 
@@ -30,7 +30,7 @@ class Row:
     """What is known of one expression after deriving and proving it."""
 
     expression: MatrixExpression
-    equations: Derived
+    equations: Reduced
     derived: float
     planar: PlanarComparison
     planar_time: float
@@ -58,7 +58,7 @@ class Row:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def equation_text(equations: Derived) -> str:
+def equation_text(equations: Reduced) -> str:
     """The relations and the value, or what they are if they are long."""
     defined = equations.reduction.defined
     relations = [r for r in equations.relations if r.lhs not in defined]
@@ -96,7 +96,7 @@ def rows() -> Iterator[Row]:
     from .pairings import ORDER
     from .random_matrices import DRAWS, SCALES, SEED
 
-    def simulated(name: str, equations: Derived) -> SizeScaling:
+    def simulated(name: str, equations: Reduced) -> SizeScaling:
         return prove_by_simulation(equations, instance(name), SCALES, DRAWS, SEED)
 
     for name, expression in {**EXPRESSIONS, **LIMITS}.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from solvable.analytic.free_probability import Derived, SelfConsistentEquations
+from solvable.analytic.free_probability import Reduced, SelfConsistentEquations
 from solvable.analytic.free_probability.models import EXPRESSIONS, MatrixExpression
 from solvable.analytic.typesetting import as_mathematics, one_line
 
@@ -111,7 +111,7 @@ class GrowingSize(FiniteSize):
         return replace(found, message=f"{found.message}; {scaling.slopes}", observed=observed)
 
 
-def simulation_check(name: str, equations: Derived) -> GrowingSize:
+def simulation_check(name: str, equations: Reduced) -> GrowingSize:
     """Draw the named expression at growing size and compare with the claimed value."""
     from solvable.validation import matrix_expressions as drawn
 

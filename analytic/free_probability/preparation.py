@@ -1,0 +1,49 @@
+"""What every derivation begins with: text is read, matrices are checked, names are set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sympy as sp
+from sympy.matrices.expressions import MatrixExpr
+
+from ..errors import InputError
+from .declarations import MatrixModel
+from .expression import check, spectral_parameters
+from .text import parse_expression
+from .trace_function import TraceFunction, trace_function
+
+
+def prepared(
+    expression: Any, model: MatrixModel, scalars: Iterable[str]
+) -> tuple[Any, TraceFunction, MatrixModel, tuple[sp.Symbol, ...]]:
+    """What is shown, φ and its matrices, the model with names of its own, spectral parameters."""
+    if isinstance(expression, str):
+        expression = parse_expression(expression, model, scalars)
+    function = trace_function(expression)
+    spectral: set[sp.Symbol] = set()
+    dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
+    model = model.avoiding(_typed_names(function, model))
+    for matrix in function.matrices:
+        if matrix.rows != matrix.cols:
+            raise InputError("trace", matrix, "the trace of a square expression")
+        spectral |= spectral_parameters(check(matrix, model), dimensions)
+    ordered = tuple(sorted(spectral, key=sp.default_sort_key))
+    shown = expression
+    if isinstance(expression, MatrixExpr):
+        shown = sp.Trace(expression) / expression.rows
+    return shown, function, model, ordered
+
+
+def _typed_names(function: TraceFunction, model: MatrixModel) -> set[str]:
+    """The names of all scalars that were typed; one name is one symbol (`InputError`)."""
+    symbols = set(model.scalars()) | function.scalars
+    for matrix in function.matrices:
+        symbols |= {s for s in matrix.free_symbols if isinstance(s, sp.Symbol)}
+    names: dict[str, sp.Symbol] = {}
+    for symbol in symbols:
+        if names.setdefault(symbol.name, symbol) != symbol:
+            allowed = "one symbol for one name, with the same assumptions everywhere"
+            raise InputError("symbols", symbol.name, allowed)
+    return set(names)
