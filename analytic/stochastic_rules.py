@@ -21,6 +21,7 @@ import numpy as np
 
 from . import arguments
 from .errors import InputError, PrecisionError
+from .reshuffled_epochs import reshuffled_epochs
 from .scheduled_training import ScheduledLoss, scheduled_dynamics
 from .schedules import averaging, fractions, given_schedule
 from .spectrum import Spectrum
@@ -29,6 +30,7 @@ from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_facto
 from .training_rule import Learner, Model, about, below_one
 
 CONSTANT = "constant"
+EPOCH_ACCURACY = 1e-11  # relative, of the fixed point on the grid of steps
 
 
 def _truth(name: str, value: Any) -> bool:
@@ -249,7 +251,8 @@ class MinibatchSGD(OnePassSGD):
 
     With or without ``replacement`` inside a batch; all samples without it (or a batch of infinite
     size) are gradient descent. Exact in the mean over the batches for Gaussian data, large N and T,
-    at any batch size; for T = ∞ it is `OnePassSGD`. In float64 only.
+    at any batch size; for T = ∞ it is `OnePassSGD`. In float64 only. ``reshuffled``, it goes
+    through the samples in epochs instead, and is exact for large batches (`reshuffled_epochs`).
 
     ``step`` η > 0, ``batch`` B ≥ 1. Raises `InputError` for others and for more than T samples
     without replacement, `PrecisionError` where digits beyond float64 are asked for. Source:
@@ -267,8 +270,19 @@ class MinibatchSGD(OnePassSGD):
     replacement: bool = field(
         default=False, metadata=about(_truth, "draw the samples of a batch with replacement", bool)
     )
+    reshuffled: bool = field(default=False, metadata=about(
+        _truth, "use every sample once in an epoch, in an order drawn anew for each", bool
+    ))  # fmt: skip
     rule = "minibatch"
     fresh = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reshuffled and (self.replacement or not self.memoryless):
+            raise InputError(
+                "reshuffled", True, "equal batches without replacement, at equal steps without "
+                "memory: no theory of other epochs is known"
+            )  # fmt: skip
 
     @property
     def plain(self) -> bool:
@@ -280,11 +294,53 @@ class MinibatchSGD(OnePassSGD):
         sizes = np.asarray(samples, float)
         if not self.replacement and self.batch != math.inf and np.any(sizes < self.batch):
             raise InputError("batch", self.batch, f"at most the {samples} samples")
+        if self.in_epochs(samples) and np.any(sizes % float(self.batch) != 0):
+            raise InputError("batch", self.batch, f"a divisor of the {samples} samples, reshuffled")
         if self.batch == math.inf:
             return BatchNoise(_number(self.step, mp), 1.0, 0.0)
         return batch_noise(
             _number(self.step, mp), _number(self.batch, mp), samples, replacement=self.replacement
         )
+
+    def in_epochs(self, samples: Any) -> bool:
+        """Whether samples come again in epochs: fewer than all in a batch, and finitely many."""
+        sizes = np.asarray(samples, float)
+        return self.reshuffled and bool(np.all(sizes < math.inf) and np.any(sizes > self.batch))
+
+    def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
+        """The critical step size; infinity, not known, of epochs."""
+        if self.in_epochs(samples):
+            return math.inf
+        return super().critical_step(spectrum, features, samples)
+
+    def follow(
+        self, spectrum: Spectrum, features: float, samples: float, times: Any, noise: float = 0.0,
+        bound: float | None = None,
+    ) -> ScheduledLoss:  # fmt: skip
+        """The losses after ``times`` steps, of epochs by `reshuffled_epochs`.
+
+        The test loss of the first epoch, whose samples are fresh, is that of one pass, exactly.
+        """
+        if not self.in_epochs(samples):
+            return super().follow(spectrum, features, samples, times, noise, bound)
+        self.noise(samples)
+        if spectrum.size == math.inf:
+            raise InputError("size", spectrum.size, "a finite spectrum, for reshuffled epochs")
+        at = np.asarray(times, float).astype(int)
+        found = reshuffled_epochs(
+            spectrum.eigenvalues(), spectrum.target_power(), features=features,
+            samples=int(samples), batch=int(self.batch), step=float(self.step),
+            steps=max(1, int(at.max())), noise=noise + float(spectrum.irreducible),
+        )  # fmt: skip
+        excess = found.excess_loss + float(spectrum.irreducible)
+        first = np.arange(min(len(excess), int(samples / self.batch) + 1))
+        excess[first] = super().follow(spectrum, features, math.inf, first, noise).excess_loss
+        limit = 1e3 * excess[0] if bound is None else bound
+        above = np.flatnonzero(excess > limit)
+        return ScheduledLoss(
+            np.asarray(times, float), excess[at], found.train_loss[at], EPOCH_ACCURACY * excess[at],
+            limit, int(above[0]) if len(above) else None,
+        )  # fmt: skip
 
     def growth_rate(
         self, spectrum: Spectrum, features: float, samples: float, critical: float

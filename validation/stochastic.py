@@ -7,7 +7,8 @@ From θ_0 = 0, with the B samples of step n,
 (with the schedules, momenta, penalty and average of the rule: `iterate`), and the excess loss
 Σλw² − 2 θ·c + θᵀKθ, K = uΛuᵀ, c = uΛw, is exact at every step. In one pass the samples are drawn
 once and never again; else a batch is drawn anew for each step from the T samples of the cell, with
-or without replacement inside it, and their labels keep their noise.
+or without replacement inside it, or the samples are gone through in epochs, in a new order each;
+their labels keep their noise.
 
 For fresh Gaussian data a step needs no x at all: given u and the targets w_1 … w_D, the columns of
 φ_n and the labels are jointly Gaussian with covariance Γ = [u; w] Λ [u; w]ᵀ, of size N + D. So
@@ -169,8 +170,14 @@ def reused_batches(cell: Cell, seed: Seed, threads: int = 1) -> tuple[Population
         raise TypeError(f"{rule.rule} does not use its samples again")
 
     def batches() -> Batches:
-        for size in batch_sizes(cell):
-            chosen = choices.choice(cell.samples, size, replace=rule.replacement)
+        order = np.arange(cell.samples)
+        for step, size in enumerate(batch_sizes(cell)):
+            if rule.in_epochs(cell.samples):
+                place = step * size % cell.samples
+                order = choices.permutation(cell.samples) if place == 0 else order
+                chosen = order[place : place + size]
+            else:
+                chosen = choices.choice(cell.samples, size, replace=rule.replacement)
             yield data.kernel[:, chosen], data.labels[chosen]
 
     population = Population(drawn.features, drawn.cross, drawn.power / cell.explicit_targets)

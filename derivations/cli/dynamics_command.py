@@ -29,7 +29,7 @@ from . import output
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
 #: rules that are minibatches of all samples where they are given what only those have
 WHOLE = ("gd", "momentum", "preconditioned")
-NEVER_WHOLE = ("batch", "batch_schedule", "replacement")
+NEVER_WHOLE = ("batch", "batch_schedule", "replacement", "reshuffled")
 
 
 def parameters() -> dict[str, Any]:

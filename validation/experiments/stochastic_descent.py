@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -150,6 +151,55 @@ def minibatches_of_reused_samples(p: Parameters) -> Items:
 
     yield below("relative distance of B = T from gradient descent", whole, 1e-9)
     yield below("relative distance of T = 10¹⁵ from one pass", plenty, 1e-9)
+
+
+@experiment(
+    title="Epochs that are reshuffled",
+    source="this package, from dynamical paper, eqs. (30)–(33)",
+    claim="Samples used once in an epoch, in a new order for each, have a mean field of their own, "
+    "with less noise than batches drawn anew: it is gradient descent where the batch is all "
+    "samples and one pass in the first epoch.",
+    sizes={"M": 150, "N": 80, "T": 120},
+    constants={"lengths": (10, 5), "rate": 0.3, "epochs": (1, 2, 4), "noise": 0.1},
+    axes=STEPS_AXES,
+    quick=Budget(0.5, 15, resolution=0.25), thorough=Budget(1.0, 400, resolution=0.03),
+)  # fmt: skip
+def reshuffled_epochs(p: Parameters) -> Items:
+    """Two batches, test and training loss; what drawing anew would cost."""
+    spectrum = task(1.6, 1.3, p.M)
+
+    def model(batch: int, reshuffled: bool = True, samples: int = p.T) -> Cell:
+        rule = MinibatchSGD(p.rate, batch, reshuffled=reshuffled)
+        length = p.T // batch
+        steps = (max(1, length // 2), *(length * epoch for epoch in p.epochs))
+        return Cell(spectrum, p.N, samples, rule, steps, noise=p.noise, targets=8)
+
+    def cost(batch: int) -> float:
+        once, anew = (theory(model(batch, again)).excess_loss for again in (True, False))
+        return float(anew[-1] / once[-1] - 1)
+
+    batches = [p.T // length for length in p.lengths]
+    for batch in batches:
+        cell = model(batch)
+        line = np.arange(1, cell.at[-1] + 1)
+        yield over_time(f"B = {batch}, test", cell, line)
+        yield over_time(f"B = {batch}, training", cell, line, loss="train_loss")
+        yield above(f"what drawing batches of {batch} anew adds to the test loss",
+                    partial(cost, batch), 0.005)  # fmt: skip
+
+    def whole() -> float:
+        found = theory(model(p.T))
+        descent = replace(model(p.T), learner=GradientDescent(p.rate), targets="average")
+        return float(np.abs(found.excess_loss / theory(descent).excess_loss - 1).max())
+
+    def plenty() -> float:
+        batch = batches[0]
+        found = theory(model(batch, samples=batch * 10**12))
+        fresh = replace(model(batch), learner=OnePassSGD(p.rate, batch))
+        return float(np.abs(found.excess_loss / theory(fresh).excess_loss - 1).max())
+
+    yield below("relative distance of B = T from gradient descent", whole, 1e-9)
+    yield below("relative distance of unlimited samples from one pass", plenty, 1e-9)
 
 
 SCHEDULED: dict[str, dict[str, Any]] = {
