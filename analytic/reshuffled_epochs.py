@@ -122,6 +122,7 @@ class _Epochs:
 
     def __post_init__(self) -> None:
         self.unit = np.eye(len(self.update))
+        self.data_response = self.unit
         epoch = np.arange(len(self.update)) // self.length
         self.same = epoch[:, None] == epoch
         self.respond()
@@ -141,7 +142,6 @@ class _Epochs:
             self.propagators = np.linalg.inv(unit + lam * (drive @ self.data_response))
             return np.sum(lam * self.propagators, axis=0)
 
-        self.data_response = unit
         _settle(improved, float(self.eigenvalues.sum()) * unit)
         self.moved = self.propagators @ self.drive
 
