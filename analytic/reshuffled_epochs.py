@@ -122,7 +122,7 @@ class _Epochs:
 
     def __post_init__(self) -> None:
         self.unit = np.eye(len(self.update))
-        self.data_response = self.unit
+        self.data_response: Array = self.unit
         epoch = np.arange(len(self.update)) // self.length
         self.same = epoch[:, None] == epoch
         self.respond()
@@ -132,10 +132,9 @@ class _Epochs:
         lam, unit = self.eigenvalues[:, None, None], self.unit
 
         def improved(sums: Array) -> Array:
-            """Σ λ G from itself: D = XΣλG, (1 − D/N)B and R₁ follow from it and X from these."""
-            drive = np.linalg.solve(unit + self.update @ self.data_response @ sums / self.features
-                                    if self.features < math.inf else unit, self.update)  # fmt: skip
-            self.drive = drive
+            """Σ λ G from itself: D = B₃R₁ΣλG gives B₃ = (1 + BR₁ΣλG/N)^{-1}B, and this R₁ and X."""
+            held = unit + self.update @ self.data_response @ sums / self.features
+            self.drive = drive = np.linalg.solve(held, self.update)
             self.response = -sums @ drive
             self.data_response = np.linalg.inv(unit - np.where(self.same, 0, self.response)
                                                / self.samples)  # fmt: skip
