@@ -70,7 +70,10 @@ class Ground:
         }
 
     def _without_letters(self, monomial: Monomial) -> Monomial:
-        return tuple(0 if i in self.letter_of else e for i, e in enumerate(monomial))
+        powers = list(monomial)
+        for i in self.letter_of:
+            powers[i] = 0
+        return tuple(powers)
 
     def expander(
         self, spectral: Iterable[sp.Symbol], values: Mapping[sp.Symbol, Laurent], cut: int
@@ -124,12 +127,13 @@ class Expander(Substitution):
         factors = [self(factor) for factor in atom.factors]
         low = sum(s.valuation for s in factors)
         cut = min(s.cut - s.valuation for s in factors) + low
+        split = [{k: self.ground.split(c) for k, c in s.coefficients.items()} for s in factors]
         items: dict[int, Fraction] = {}
         for orders in product(*(sorted(s.coefficients) for s in factors)):
             order = sum(orders)
             if order > cut:
                 continue
-            parts = [self.ground.split(s[k]) for s, k in zip(factors, orders, strict=True)]
+            parts = [known[k] for known, k in zip(split, orders, strict=True)]
             for chosen in product(*(sorted(p.items(), key=lambda i: i[0]) for p in parts)):
                 value = self.ground.trace(
                     atom.dimension, [self.ground.monomial(powers) for powers, _ in chosen]

@@ -319,13 +319,17 @@ def newton(
 ) -> dict[sp.Symbol, Laurent]:
     """The power series of the kept unknowns that solves the reduced equations.
 
-    It starts from the first terms of the solution, known to ``start[u].cut``. Each step must
-    leave the known orders as they are; else they do not solve the relations, which are wrong
+    It starts from the first terms of the solution, known to ``start[u].cut``: they solve the
+    relations, and each step leaves them as they are, or the relations are wrong
     (`NotASolutionError`).
     """
     unknowns = equations.unknown_symbols
     residuals = [r.lhs - r.rhs for r in equations.relations]
     slopes = [[residual.diff(u) for u in unknowns] for residual in residuals]
+    early = ground.expander(equations.spectral, {u: start[u] for u in unknowns}, cut)
+    for defect in map(early, residuals):
+        if defect.coefficients:
+            raise NotASolutionError(defect.valuation, defect[defect.valuation])
     values = {u: Laurent(ground.field, start[u].coefficients, cut) for u in unknowns}
     correct = {u: start[u].cut for u in unknowns}
     for _ in range(2 * cut + 8):
@@ -372,7 +376,10 @@ def compare(equations: SelfConsistentEquations, order: int = 4) -> PlanarCompari
     def shown(value: Fraction) -> sp.Expr:
         return value.as_expr().xreplace({slot: atom for atom, slot in ground.traces.items()})
 
-    found = solution_series(equations, ground, right.cut, key)
+    solved = (*key, equations.relations)  # the same for every claim about the value
+    if solved not in equations.memory:
+        equations.memory[solved] = solution_series(equations, ground, right.cut, key)
+    found = equations.memory[solved]
     if isinstance(found, NotASolutionError):
         defect = shown(found.defect)
         return PlanarComparison((found.order,), (defect,), (sp.S.Zero,), (defect,))
