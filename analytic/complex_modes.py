@@ -84,11 +84,15 @@ class ComplexModes:
         """Σ x²/(x + z), up to what is analytic."""
         return -2 * self.weights * self.z * self.sums.degrees
 
-    def pairs(self, noise: float) -> tuple[Array, Array, Array, Array]:
+    def pairs(
+        self, noise: float, *, shared_features: bool = True, shared_data: bool = True
+    ) -> tuple[Array, Array, Array, Array]:
         """(z, z', power of C₀, response to a white source of variance 1 per sample), *(pairs,)*.
 
         Re of their sums is over all pairs of the whole contour; each is there once, in one order.
+        C₀ may be that between models which do not share their features, or data.
         """
+        shares = {"shared_features": shared_features, "shared_data": shared_data}
         mirrored = self.sums.mirrored()
         other = np.concatenate([self.weights, np.conj(self.weights)])
         quiet, others = _without_target(self.sums), _without_target(mirrored)
@@ -98,7 +102,8 @@ class ComplexModes:
             part = slice(start, start + rows)
             weight = 2 * self.weights[part, None] * other
             sizes = self.features, self.samples
-            power.append(weight * two_point(self.sums.part(part), mirrored, *sizes, noise)[0])
+            correlation = two_point(self.sums.part(part), mirrored, *sizes, noise, **shares)[0]
+            power.append(weight * correlation)
             white = two_point(quiet.part(part), others, *sizes, 1.0)[0]
             response.append(weight * white * self.z[part, None] * mirrored.z)
         z, z_prime = np.broadcast_arrays(self.z[:, None], mirrored.z)

@@ -12,7 +12,8 @@ residuals is C_fd (`correlation`). The mean over everything that is not shared l
 whose sum is the loss: an analysis of variance. All but the interactions are variances or a squared
 bias, and not negative; the variance of the mean prediction of E feature draws is a 1/E-th of the
 terms with features, of K data draws a 1/K-th of those with samples or noise. Label noise is linear
-in σ², so that its parts are those of the loss with noise less those without.
+in σ², so that its parts are those of the loss with noise less those without. Under a schedule, or
+with momentum, decay or an average, gradient descent is that with the same steps on all samples.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ import numpy as np
 from .dynamics import SETTLED, dynamics
 from .equality import Comparable
 from .errors import InputError
-from .learners import GradientDescent, GradientFlow, OnePassSGD, RidgeRegression
-from .spectrum import Spectrum
+from .learners import GradientFlow, OnePassSGD, PreconditionedDescent, RidgeRegression
+from .scheduled_training import scheduled_correlations
+from .spectrum import Spectrum, as_spectrum
 from .training_rule import Learner
 
 Array = np.ndarray
+
+LOST = 3e-13  # of the loss: what rounding may leave of a part that is zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +91,11 @@ def decompose(
         raise InputError("features, samples", "arrays", "one number each")
     rule: Learner = GradientFlow() if learner is None else learner
     if isinstance(rule, OnePassSGD) and not rule.memoryless:
-        raise InputError("learner", rule, "equal steps without memory, to be decomposed")
+        return _scheduled(spectrum, features, samples, np.asarray(times, float), rule, noise)
     whole = dynamics(spectrum, features, samples, times, learner=rule, noise=noise).excess_loss
-    descent = GradientDescent(rule.step) if isinstance(rule, OnePassSGD) else rule
+    descent = rule
+    if isinstance(rule, OnePassSGD):
+        descent = PreconditionedDescent(rule.step, preconditioner=rule.preconditioner)
 
     def correlations(sigma: float) -> Array:
         """C_11, C_10, C_01, C_00, *(4, times)*, from averages over pairs of models."""
@@ -110,13 +116,40 @@ def decompose(
         both = 4 * averaged(2, 2) - same - other_features - other_data
         return np.stack([same, other_data, other_features, both])
 
-    clean, noisy = correlations(0.0), correlations(noise)
+    return _assembled(np.asarray(whole), correlations(0.0), correlations(noise))
+
+
+def _scheduled(
+    spectrum: Spectrum, features: float, samples: float, times: Array, rule: OnePassSGD,
+    noise: float,
+) -> Decomposition:  # fmt: skip
+    """The same where steps are not alike, or have a memory: the same steps with all samples."""
+    if rule.pull:
+        raise InputError("pull", rule.pull, "0, to be decomposed")
+    seen = rule.seen(as_spectrum(spectrum, numbers=True))
+    given = rule.schedules(float(times.max()))
+    whole = rule.follow(seen, features, samples, times, noise).excess_loss
+    clean, noisy = scheduled_correlations(
+        seen, features, samples, times, given["rates"], momentum=given["momentum"],
+        decay=float(rule.decay), average=given["average"], noise=(0.0, noise),
+    )  # fmt: skip
+    return _assembled(whole, clean, noisy)
+
+
+def _assembled(whole: Array, clean: Array, noisy: Array) -> Decomposition:
+    """The parts of a loss, from the correlations without and with label noise."""
     found = _parts(clean)
     label = _parts(noisy - clean)
+
+    def variance(part: Array) -> Array:
+        """A part that is not negative but for rounding."""
+        return np.where(np.abs(part) < LOST * np.abs(whole), np.maximum(part, 0), part)
+
     return Decomposition(
-        bias=found["bias"], features=found["features"], samples=found["data"],
-        noise=label["data"], features_samples=found["both"], features_noise=label["both"],
-        gradient_noise=np.asarray(whole) - noisy[0],
+        bias=variance(found["bias"]), features=variance(found["features"]),
+        samples=variance(found["data"]), noise=variance(label["data"]),
+        features_samples=found["both"], features_noise=label["both"],
+        gradient_noise=variance(whole - noisy[0]),
     )  # fmt: skip
 
 

@@ -116,10 +116,44 @@ def scheduled_dynamics(
     >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)
     array([0.529527])
     """
-    given = {
-        "step": rates, "batch": batch, "momentum": momentum, "average": average, "pull": pull,
-        "forgetting": forgetting,
-    }  # fmt: skip
+    problem, moments = _problem(
+        spectrum, features, samples, times, noise, decay, replacement, preconditioner,
+        step=rates, batch=batch, momentum=momentum, average=average, pull=pull,
+        forgetting=forgetting,
+    )  # fmt: skip
+    start, hidden = (float(f) for f in (problem.spectrum.total_target_power(), problem.hidden))
+    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
+    return problem.solved(moments, limit, hidden)
+
+
+def scheduled_correlations(
+    spectrum: Spectrum, features: float, samples: float, times: Any, rates: PerStep, *,
+    momentum: PerStep = 0.0, decay: float = 0.0,
+    average: Schedule | Sequence[float] | Array | None = None, noise: Sequence[float] = (0.0,),
+) -> Array:  # fmt: skip
+    """Σ λ_k E[v_k v_k'] of two models trained by the same steps on all of their samples.
+
+    *(len(noise), 4, times)*, of models that share features and data, features, data, nothing; each
+    is the loss that the average of infinitely many models has. Arguments and errors as those of
+    `scheduled_dynamics`. Source: dynamical paper, eqs. (110)–(115).
+
+    >>> from solvable.analytic.spectrum import Flat
+    >>> found = scheduled_correlations(Flat(10), 20, 30, [1, 2], [0.5, 0.25])
+    >>> bool((np.diff(found[0], axis=0)[[0, 2]] < 0).all())
+    True
+    """
+    problem, moments = _problem(
+        spectrum, features, samples, times, 0.0, decay, False, 0.0, paired=True,
+        step=rates, batch=math.inf, momentum=momentum, average=average, pull=None, forgetting=1.0,
+    )  # fmt: skip
+    return problem.correlations(moments, noise)
+
+
+def _problem(
+    spectrum: Spectrum, features: float, samples: float, times: Any, noise: float, decay: float,
+    replacement: bool, preconditioner: float, *, paired: bool = False, **given: Any,
+) -> tuple[_ScheduledProblem, Array]:  # fmt: skip
+    """The modes of a model under what is given of each step, and the times; all checked."""
     found = {k: None if value is None else _one_a_step(k, value) for k, value in given.items()}
     moments = _checked(features, samples, times, found, replacement)
     spectrum = as_spectrum(spectrum, numbers=True)
@@ -129,10 +163,9 @@ def scheduled_dynamics(
     problem = _ScheduledProblem(
         spectrum, features, samples, found, float(arguments.nonnegative("decay", decay)),
         replacement, float(arguments.nonnegative("noise", noise)) + hidden, float(moments.max()),
+        hidden, paired,
     )  # fmt: skip
-    start = float(spectrum.total_target_power())
-    limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    return problem.solved(moments, limit, hidden)
+    return problem, moments
 
 
 def _one_a_step(name: str, value: Any) -> Schedule:
@@ -195,6 +228,8 @@ class _ScheduledProblem:
     replacement: bool
     noise: float
     last: float
+    hidden: float = 0.0
+    paired: bool = False
 
     def __post_init__(self) -> None:
         rates, pull, weights = (self.given[name] for name in ("step", "pull", "average"))
@@ -206,9 +241,26 @@ class _ScheduledProblem:
             self.update = descent(rates, self.given["momentum"], self.decay)
         self.scored = self.update if weights is None else averaged(self.update, weights)
         reused, oscillating = self.samples < math.inf, pull is not None
-        self.modes = self._modes(reused and not oscillating)
+        self.modes = self._modes(self.paired or (reused and not oscillating))
         paired = self._modes(True, self.last) if reused and oscillating else self.modes
-        self.pairs = paired.pairs(self.noise) if reused else None
+        self.pairs = paired.pairs(self.noise) if reused and not self.paired else None
+
+    def correlations(self, moments: Array, noise: Sequence[float]) -> Array:
+        """C₀ of two models at ``moments``, for each label noise: see `scheduled_correlations`."""
+        order = np.argsort(moments.ravel(), kind="stable")
+        back = np.argsort(order, kind="stable")
+        shares = ((True, True), (True, False), (False, True), (False, False))
+        followed = []
+        for sigma in noise:
+            for features, data in shares:
+                z, other, power, _ = self.modes.pairs(
+                    sigma + self.hidden, shared_features=features, shared_data=data
+                )
+                alone = np.zeros_like(power)
+                followed.append(self.driven(self.scored, power, alone, -z, -other))
+        found = evolve(self.active(), followed, self.pieces(), moments.ravel()[order])
+        sums = found.sums[1:, back] + self.hidden
+        return sums.reshape(len(noise), len(shares), *moments.shape)
 
     def solved(self, moments: Array, bound: float, hidden: float) -> ScheduledLoss:
         """The losses at ``moments``, the excess loss with what is ``hidden``."""

@@ -90,8 +90,8 @@ def scheduled(
     for option in ("digits", "ridge"):
         if getattr(arguments, option) is not None:
             raise InputError(f"--{option}", getattr(arguments, option), "none with --schedule")
-    if arguments.ensemble * arguments.bags > 1 or arguments.decompose:
-        raise InputError("--ensemble, --bags, --decompose", "given", "none with --schedule")
+    if arguments.ensemble * arguments.bags > 1:
+        raise InputError("--ensemble, --bags", "given", "none with --schedule")
     if learner.fresh and arguments.samples < math.inf:
         raise InputError(
             "samples", arguments.samples, "inf with fresh data: no sample is seen twice"
@@ -177,6 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
     learner = learner_of(arguments)
     if isinstance(learner, OnePassSGD) and not learner.memoryless:
+        if arguments.decompose:
+            return _decomposed(arguments, spectrum, learner, arguments.times)
         followed = scheduled(arguments, spectrum, learner)
         runs = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
         _print_scheduled(arguments, followed, runs)
@@ -197,12 +199,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         result = dynamics(spectrum, *sizes, digits=digits, **settings)
     if arguments.decompose:
-        parts = decompose(
-            spectrum, float(arguments.features), float(arguments.samples),
-            [float(t) for t in times], learner=learner, noise=float(arguments.noise),
-        )  # fmt: skip
-        _print_parts(arguments, parts)
-        return 0
+        return _decomposed(arguments, spectrum, learner, times)
     simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
     passed = _passed(arguments, spectrum, learner, result)
     if arguments.format == "json":
@@ -211,6 +208,18 @@ def run(arguments: argparse.Namespace) -> int:
         _print_table(arguments, result, passed)
         if simulated is not None:
             _print_runs(arguments, simulated)
+    return 0
+
+
+def _decomposed(
+    arguments: argparse.Namespace, spectrum: Any, learner: Learner, times: Any
+) -> int:
+    """Print the loss by source."""
+    parts = decompose(
+        spectrum, float(arguments.features), float(arguments.samples),
+        [float(t) for t in times], learner=learner, noise=float(arguments.noise),
+    )  # fmt: skip
+    _print_parts(arguments, parts)
     return 0
 
 
