@@ -1,5 +1,7 @@
 """Learning curves from kernel matrices: against training on subsets, and one another."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -198,12 +200,26 @@ def test_leaving_one_out_is_what_retraining_shows():
 
 def test_the_spread_is_that_of_repetition():
     x, y = pool()
-    k = kernel_matrix(x, "laplace")
-    for size in (40, 120):
-        found, trained = predict(k, y, [size], 0.1), measure(k, y, [size], 0.1, 200)
-        assert found.spread[0] == pytest.approx(trained.spread[0], rel=0.4)
-        inside = (trained.test[0] > found.low[0]) & (trained.test[0] < found.high[0])
-        assert 0.8 < inside.mean() <= 1
+    for kernel, ridge in (("laplace", 0.1), ("laplace", 10.0), ("linear", 1.0)):
+        k = kernel_matrix(x, kernel)
+        found, trained = predict(k, y, [40, 120], ridge), measure(k, y, [40, 120], ridge, 600)
+        np.testing.assert_allclose(found.spread, trained.spread, rtol=0.2)
+        inside = (trained.test > found.low[:, None]) & (trained.test < found.high[:, None])
+        assert np.all(inside.mean(axis=1) > 0.88) and np.all(inside.mean(axis=1) < 0.99)
+
+
+def test_what_two_points_do_together_is_what_all_training_sets_show():
+    """At a large ridge the error is a sum over pairs, whose spread all subsets of a few show."""
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((8, 2)), rng.standard_normal((8, 1))
+    k = kernel_matrix(x, "rbf").matrix
+    errors = []
+    for drawn in map(list, combinations(range(8), 4)):
+        rest = [i for i in range(8) if i not in drawn]
+        weights = np.linalg.solve(k[np.ix_(drawn, drawn)] + 1e3 * np.eye(4), y[drawn])
+        errors.append(np.mean((y[rest] - k[np.ix_(rest, drawn)] @ weights) ** 2))
+    found = predict(k, y, [4], 1e3)
+    assert found.spread[0] == pytest.approx(np.std(errors), rel=0.01)
 
 
 def test_loops_take_the_bias_out():
