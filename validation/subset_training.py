@@ -85,6 +85,44 @@ def _one(
     return float(test), float(ridge**2 * np.sum(weights**2, axis=1).mean())
 
 
+def measure_flow(
+    kernel: KernelMatrix,
+    targets: np.ndarray,
+    samples: Any,
+    times: Any,
+    ridge: float,
+    repetitions: int,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean test error of gradient flow from zero, and its standard error: shape (sizes, times).
+
+    The flow is that of ½ Σ (f − y)² + ½ ridge ‖w‖², solved in the eigenvectors of the kernel of
+    the drawn points; the subsets are those of `measure`.
+    """
+    sizes, at = np.atleast_1d(np.asarray(samples, int)), np.atleast_1d(np.asarray(times, float))
+    errors = np.empty((len(sizes), len(at), repetitions))
+    matrix = kernel.matrix
+    for i, size in enumerate(sizes):
+        for k, one in enumerate(np.random.SeedSequence([seed, int(size)]).spawn(repetitions)):
+            rng = np.random.default_rng(one)
+            order = rng.permutation(len(targets))
+            drawn, rest = order[:size], order[size:]
+            labels = targets + np.sqrt(noise) * rng.standard_normal(targets.shape)
+            values, vectors = np.linalg.eigh(matrix[np.ix_(drawn, drawn)])
+            rates = np.maximum(values, 0) + ridge
+            slow = rates < 1e-14 * rates[-1]  # where [1 − e^{−λt}]/λ is t
+            grown = np.where(slow, at[:, None], -np.expm1(-np.outer(at, rates)) /
+                             np.where(slow, 1, rates))  # fmt: skip
+            inner, cross = vectors.T @ labels[drawn], matrix[np.ix_(rest, drawn)] @ vectors
+            for j, one_time in enumerate(grown):
+                left = labels[rest] - cross @ (one_time[:, None] * inner)
+                errors[i, j, k] = np.sum(left**2, axis=1).mean()
+    error = errors.std(axis=2, ddof=1) if repetitions > 1 else np.full(errors.shape[:2], np.nan)
+    return errors.mean(axis=2), error / np.sqrt(repetitions)
+
+
 def random_features(kernel: KernelMatrix, count: int, rng: np.random.Generator) -> np.ndarray:
     """``count`` random features of every sample, shape (P, N), whose φφᵀ/N averages to K.
 

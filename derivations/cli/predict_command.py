@@ -5,7 +5,8 @@ regression on T of the samples is predicted from the kernel matrix and the label
 by the site formula and the first loops beyond it, with the interval in which that of one training
 set lies; beside it free compression and the textbook (eigenvalues and target alignment).
 --measure K trains on K random subsets. The error is the squared distance to the target, on samples
-that were not drawn.
+that were not drawn. --times follows gradient flow from zero, by the site formula, to the ridge
+solution at t = inf.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ import numpy as np
 
 from solvable.analytic.data.arrays import read_array, read_labels
 from solvable.analytic.errors import InputError
-from solvable.analytic.prediction import KERNELS, Prediction, as_targets, kernel_matrix, predict
+from solvable.analytic.prediction import (
+    KERNELS,
+    KernelMatrix,
+    Prediction,
+    as_targets,
+    kernel_matrix,
+    predict,
+)
 from solvable.analytic.prediction.curves import ROUTES
 from solvable.analytic.prediction.one_training_set import cross_validation
 from solvable.analytic.prediction.targets import KINDS
@@ -38,6 +46,8 @@ The ridge G is that of (K + G)^-1, not divided by anything; with --features N, o
 (phi phi^T/N + G)^-1, the average of phi phi^T/N being K.
 Words, and whole numbers of 3 or more different values, name classes (targets 1 and 0, errors
 summed over the classes); everything else is regressed as it stands.
+Times t are those of df/dt = -K (f - y) - G f on the T samples drawn: rates are the eigenvalues of
+their kernel matrix, not divided by T, plus G.
 """
 
 
@@ -54,6 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--features", type=types.count_or_infinite, default=float("inf"), metavar="N|inf",
         help="random features of this kernel (default: inf, the kernel)")  # fmt: skip
     add("--ridge", type=types.positive, required=True, metavar="G", help="γ > 0")
+    add("--times", type=types.listed(types.positive), metavar="t,t,…", help="training times of "
+        "gradient flow at which the error is predicted too (N = inf)")  # fmt: skip
     add("--noise", type=types.nonnegative, default=0, metavar="S2",
         help="variance of noise added to all labels (default: 0)")  # fmt: skip
     add("--centred", action="store_true", help="subtract the mean of the inputs first; adds the "
@@ -77,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     targets = as_targets(labels, len(data), arguments.targets)
     notes = _notes(data, labels)
     samples = np.array(arguments.samples)
+    if arguments.times and not np.isinf(float(arguments.features)):
+        raise InputError("--times", "given", "the kernel itself: --features inf")
     settings: dict[str, Any] = {"features": float(arguments.features),
                                 "noise": float(arguments.noise)}  # fmt: skip
     ridge = float(arguments.ridge)
@@ -99,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.measure > 1:
             columns["standard_error"] = trained.standard_error
             columns["measured_spread"] = trained.spread
+    training = _training(kernel, targets, samples, arguments) if arguments.times else None
     heading = {
         "kernel": arguments.kernel, "length": kernel.length, "ridge": ridge,
         "features": output.json_number(settings["features"]), "noise": settings["noise"],
@@ -109,10 +124,45 @@ def run(arguments: argparse.Namespace) -> int:
         lists: dict[str, Any] = {name: _plain(values) for name, values in columns.items()}
         for name in ("measured", "standard_error"):
             lists.setdefault(name, None)
+        if training:
+            lists["training_time"] = {name: x.tolist() for name, x in training.items()}
         output.print_json({**heading, **lists, "notes": notes})
     else:
         _print(heading, columns, notes)
+        if training:
+            _print_training(samples, training)
     return 0
+
+
+def _training(
+    kernel: KernelMatrix, targets: np.ndarray, samples: np.ndarray, arguments: argparse.Namespace
+) -> dict[str, np.ndarray]:
+    """Errors along training time: a row per size, a column per time."""
+    from solvable.analytic.prediction.training_time import flow_errors
+
+    times, ridge = np.array([float(t) for t in arguments.times]), float(arguments.ridge)
+    noise = float(arguments.noise)
+    found = {"times": times, "predicted": flow_errors(kernel, targets, samples, times, ridge,
+                                                      noise)}  # fmt: skip
+    if arguments.measure:
+        from solvable.validation.subset_training import measure_flow
+
+        mean, error = measure_flow(kernel, targets, samples, times, ridge, arguments.measure,
+                                   noise=noise, seed=arguments.seed)  # fmt: skip
+        found["measured"] = mean
+        if arguments.measure > 1:
+            found["standard_error"] = error
+    return found
+
+
+def _print_training(samples: np.ndarray, training: dict[str, np.ndarray]) -> None:
+    names = [name for name in training if name != "times"]
+    rows = [
+        [f"{size:g}", f"{time:g}", *(f"{training[name][i, j]:.4g}" for name in names)]
+        for i, size in enumerate(samples)
+        for j, time in enumerate(training["times"])
+    ]
+    output.print_table(["T", "t", *(_TITLES[name] for name in names)], rows)
 
 
 def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ from solvable.analytic.prediction.hermite_eigenstructure import hermite_modes, h
 from solvable.analytic.prediction.one_training_set import cross_validation
 from solvable.analytic.prediction.sites import medium, site_errors
 from solvable.analytic.prediction.textbook import eigensystem, textbook
-from solvable.validation.subset_training import measure
+from solvable.analytic.prediction.training_time import flow_errors
+from solvable.validation.subset_training import measure, measure_flow
 
 
 def pool(points=240, inputs=6, seed=0):
@@ -232,3 +233,36 @@ def test_loops_take_the_bias_out():
     off, alone = found.predicted - trained.mean, found.others["site-formula"] - trained.mean
     assert abs(off[0]) < 0.6 * abs(alone[0])
     assert abs(off[0]) < 3 * trained.standard_error[0] + 2 * found.accuracy[0]
+
+
+def test_errors_along_training_time_are_what_training_shows():
+    x, y = pool(150)
+    k, times = kernel_matrix(x, "laplace"), [0.1, 3.0, 1e3]
+    found = flow_errors(k, y, [40], times, 0.05, noise=0.02)
+    trained, error = measure_flow(k, y, [40], times, 0.05, 300, noise=0.02)
+    np.testing.assert_allclose(found, trained, atol=float((4 * error + 0.02 * trained).max()))
+    slower = flow_errors(k, y, [40], np.array(times) / 2, 0.05, noise=0.02)  # a wrong rate
+    assert np.any(np.abs(slower - trained) > 6 * error + 0.03 * trained)
+
+
+def test_training_for_ever_is_the_ridge_solution_and_no_training_is_none():
+    x, y = pool(90)
+    k = kernel_matrix(x, "rbf")
+    late = flow_errors(k, y, [30], [1e7], 0.2)[0, 0]
+    assert late == pytest.approx(site_errors(k.matrix, y, medium(k.matrix, 30, 0.2)).test, rel=1e-4)
+    early = flow_errors(k, y, [30], [1e-7], 0.2)[0, 0]
+    assert early == pytest.approx(np.mean(y**2), rel=1e-4)
+    both = flow_errors(7 * k.matrix, y, [30], [0.5, 1.0], 1.4)  # rates and times are inverse
+    np.testing.assert_allclose(both, flow_errors(k, y, [30], [3.5, 7.0], 0.2), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"times": [0.0]}, "times"), ({"samples": [90]}, "samples"), ({"ridge": -1.0}, "ridge"),
+     ({"targets": np.ones(5)}, "targets")],
+)  # fmt: skip
+def test_bad_arguments_of_training_time_are_refused(change, said):
+    x, y = pool(90)
+    plain = {"kernel": kernel_matrix(x, "rbf"), "targets": y, "samples": [9], "times": [1.0]}
+    with pytest.raises(InputError, match=said):
+        flow_errors(**plain | change)

@@ -48,9 +48,20 @@ def test_prediction_as_a_table(pool, capsys):
     assert answered(capsys, *predict(pool, "--route", "compression"))[0] == 0
 
 
+def test_training_time(pool, capsys):
+    words = predict(pool, "--samples", "20", "--times", "0.5,100", "--measure", "40")
+    found = json.loads(answered(capsys, *words, "--format", "json")[1])["training_time"]
+    assert found["times"] == [0.5, 100]
+    predicted, measured, error = (np.array(found[n])
+                                  for n in ("predicted", "measured", "standard_error"))  # fmt: skip
+    assert np.all(np.abs(predicted - measured) < 0.03 * measured + 4 * error)
+    assert answered(capsys, *words)[1].count("predicted") == 2
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (["--times", "1", "--features", "50"], "--times"), (["--times", "-1"], "--times"),
         (["--samples", "500"], "fewer than the pool"), (["--ridge", "0"], "--ridge"),
         (["--kernel", "cubic"], "--kernel"), (["--features", "0"], "--features"),
         (["--pool", "1"], "--pool"), (["--length", "-1"], "--length"),
