@@ -36,7 +36,7 @@ ACCEPTED = 0.05
 SHORTEST = 10.0  # J₂/J₁
 LONGER = 1.25  # in ln J
 BETTER = 6.0
-LEAST_DECAY = 0.2  # of b
+LEAST_DECAY = 0.25  # of b: white data, wrongly fitted, come near 0.2
 FEWEST = 5  # ranks of a range
 SIZES = (1.0, 2.0, 8.0, 64.0)  # M′ over M
 

@@ -4,7 +4,9 @@ Two-NN and maximum-likelihood intrinsic dimension, participation ratio of the co
 freedom D₁ at --ridge, the exponent d of ⟨δ⟩ ∝ T^(-1/d), the mean distance to the nearest of T
 samples, each with a 95 % interval, and the number M of modes that the spectrum shows. These are
 answers to different questions and differ: distances see some tens of dimensions where a power-law
-spectrum has thousands of modes. M shows in losses; `solvable fit --form exact` reads it there.
+spectrum has thousands of modes. M shows in losses: --losses TABLE, with or without FILE, fits the
+exact loss of the solvable model to a table as `solvable fit --form exact` does and gives M, or says
+that the table does not determine it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from . import output
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable dimension`."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="samples in rows (npy, npz, csv, txt, parquet)")
+    add("file", nargs="?", metavar="FILE", help="samples in rows (npy, npz, csv, txt, parquet)")
+    add("--losses", metavar="TABLE", help="columns features, samples and loss, of models "
+        "trained on such data: M from them")  # fmt: skip
     add("--ridge", type=types.positive, metavar="R", help="of D₁, in units of the eigenvalues of "
         "the covariance (default: their mean)")  # fmt: skip
     add("--neighbours", type=types.count, default=10, metavar="K",
@@ -32,32 +36,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
+    if arguments.neighbours < 2 or arguments.neighbours > 1000:
+        raise InputError("--neighbours", arguments.neighbours, "an integer from 2 to 1000")
+    if arguments.file is None and arguments.losses is None:
+        raise InputError("FILE", None, "samples, or --losses TABLE, or both")
+    if arguments.file is None:
+        types.unused(arguments, "--losses alone", "ridge")
+    data = {} if arguments.file is None else _of_samples(arguments)
+    if arguments.losses is not None:
+        data["latent_dimension"] = _of_losses(arguments.losses)
+    if arguments.format == "json":
+        output.print_json(data)
+        return 0
+    if arguments.file is not None:
+        _print(data)
+    if arguments.losses is not None:
+        _print_latent(data["latent_dimension"])
+    return 0
+
+
+def _of_samples(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What distances and the spectrum of samples say."""
     from solvable.analytic.data.arrays import as_samples, open_samples
     from solvable.analytic.data.dimension import dimension
     from solvable.analytic.data.population import population_spectrum
     from solvable.analytic.data.sample_spectrum import sample_spectrum
     from solvable.analytic.data.tails import fit_tail
 
-    if arguments.neighbours < 2 or arguments.neighbours > 1000:
-        raise InputError("--neighbours", arguments.neighbours, "an integer from 2 to 1000")
     rows = open_samples(arguments.file).whole()
     found = dimension(as_samples(rows, "FILE"), neighbours=arguments.neighbours)
     sample = sample_spectrum(as_samples(rows, "FILE"))
     population = population_spectrum(sample)
     ridge = float(arguments.ridge or sample.trace / population.size)
-    spread = population.interval(population.curve.nodes[0])
-    counts = population.curve.nodes[1]
-    own, low, high = (
-        float(counts @ (values / (values + ridge)))
-        for values in (population.eigenvalue(population.curve.nodes[0]), *spread)
-    )
     tail = fit_tail(population)
-    data = {
+    return {
         "samples": found.samples, "inputs": found.inputs,
         "two_nearest": found.two_nearest.to_dict(),
         "maximum_likelihood": found.likelihood.to_dict(),
         "participation_ratio": found.participation.to_dict(),
-        "degrees_of_freedom": {"value": own, "low": low, "high": high, "ridge": ridge},
+        "degrees_of_freedom": _degrees_of_freedom(population, ridge),
         "nearest_distance_exponent": _plain(found.distance_exponent),
         "nearest_distance": {"samples": found.sizes.tolist(),
                              "distance": found.distances.tolist()},
@@ -65,16 +82,58 @@ def run(arguments: argparse.Namespace) -> int:
         "alpha": tail.alpha and tail.alpha.to_dict(),
         "notes": [*found.notes, *sample.notes],
     }  # fmt: skip
-    if arguments.format == "json":
-        output.print_json(data)
+
+
+def _degrees_of_freedom(population: Any, ridge: float) -> dict[str, float]:
+    """D₁ at a ridge, with what the ends of the population's interval give."""
+    nodes, counts = population.curve.nodes
+    own, low, high = (
+        float(counts @ (values / (values + ridge)))
+        for values in (population.eigenvalue(nodes), *population.interval(nodes))
+    )
+    return {"value": own, "low": low, "high": high, "ridge": ridge}
+
+
+def _of_losses(path: str) -> dict[str, Any]:
+    """M and α of the exact loss fitted to a table; None where it does not determine them."""
+    from solvable.analytic.data.arrays import read_table
+    from solvable.analytic.fits import fit, loss_table
+
+    table = loss_table(read_table(path, "--losses"))
+    found = fit(table, "exact")
+    answers: dict[str, Any] = {}
+    for name in ("M", "alpha"):
+        one = found.parameters[name]
+        answers[name] = _ends(one.value, one.low, one.high) | {
+            "determined": one.determined, "reason": one.reason or None}  # fmt: skip
+    return {**answers["M"], "alpha": answers["alpha"], "scatter": found.scatter,
+            "ridge": found.settings["ridge"], "notes": list(table.notes)}  # fmt: skip
+
+
+def _ends(*values: float | None) -> dict[str, float | None]:
+    plain = (x if x is None or math.isfinite(x) else None for x in values)
+    return dict(zip(("value", "low", "high"), plain))
+
+
+def _print_latent(found: dict[str, Any]) -> None:
+    high = "∞" if found["high"] is None else f"{found['high']:.4g}"
+    if found["determined"]:
+        print(
+            f"latent dimension from losses: M = {found['value']:.4g}, {found['low']:.4g} to {high}"
+        )
     else:
-        _print(data)
-    return 0
+        print(f"latent dimension from losses: undetermined, {found['low']:.4g} to {high} "
+              f"({found['reason']})")  # fmt: skip
+    alpha = found["alpha"]
+    if alpha["determined"]:
+        print(f"α from losses: {alpha['value']:.4f}, {alpha['low']:.4f} to {alpha['high']:.4f}; "
+              f"scatter {100 * found['scatter']:.2g} %, ridge {found['ridge']}")  # fmt: skip
+    for note in found["notes"]:
+        print(f"note: {note}")
 
 
 def _plain(interval: Any) -> dict[str, Any]:
-    return {name: value if math.isfinite(value) else None
-            for name, value in interval.to_dict().items()}  # fmt: skip
+    return _ends(interval.value, interval.low, interval.high)
 
 
 def _modes(sample: Any, population: Any) -> dict[str, Any]:

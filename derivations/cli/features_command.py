@@ -83,6 +83,7 @@ def _spectra(function: Any, arguments: argparse.Namespace) -> dict[str, Any]:
         raise InputError("--width", None, "the number of features, with FILE")
     rows = _some(open_samples(arguments.file).whole(), arguments.samples)
     found = map_spectrum(rows, function, arguments.width, seed=arguments.seed)
+    sample = sample_spectrum(rows, centred=False)
     kernel = kernel_spectrum(dual_kernel(normalised(rows) @ normalised(rows).T, function))
     return {
         "samples": len(rows), "width": found.width,
@@ -92,7 +93,8 @@ def _spectra(function: Any, arguments: argparse.Namespace) -> dict[str, Any]:
         "by_kernel": _finite(found.by_kernel), "by_equivalent": _finite(found.by_equivalent),
         "kernel_error": found.kernel_error, "equivalent_error": found.equivalent_error,
         "higher": found.higher,
-        "alpha": {"inputs": _alpha(sample_spectrum(rows, centred=False)), "map": _alpha(kernel)},
+        "alpha": {"inputs": _alpha(sample), "map": _alpha(kernel)},
+        "notes": list(sample.notes),
     }  # fmt: skip
 
 
@@ -133,6 +135,8 @@ def _print(data: dict[str, Any]) -> None:
     )
     if "width" not in data:
         return
+    for note in data["notes"]:
+        print(f"note: {note}")
     counts = {name: len(values) for name, values in data["eigenvalues"].items()}
     print(f"{data['samples']} samples: {counts['inputs']} eigenvalues of the inputs, "
           f"{counts['linear']} of a linear and {counts['features']} of this map to "

@@ -187,9 +187,13 @@ def _notes(data: np.ndarray, labels: np.ndarray) -> list[str]:
     """What the reader of the numbers has to know about the data."""
     _, first, place = np.unique(data, axis=0, return_index=True, return_inverse=True)
     repeated = len(data) - len(first)
+    still = int(np.sum(np.ptp(data, axis=0) == 0))
+    notes = []
+    if still:
+        notes.append(f"{still} of {data.shape[1]} columns are constant: they act as an offset")
     if not repeated:
-        return []
-    notes = [f"{repeated} of {len(data)} rows repeat another: their error is seen in training, "
+        return notes
+    notes += [f"{repeated} of {len(data)} rows repeat another: their error is seen in training, "
              "and the curves are those of data with copies"]  # fmt: skip
     place = place.ravel()
     same = np.asarray(labels[first][place] == labels).reshape(len(data), -1).all(axis=1)

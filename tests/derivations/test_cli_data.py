@@ -5,7 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw
 from solvable.derivations.cli import main
+
+#: of `predict`: labels by a name that the test fills in
+REST = ("--labels", "{labels}", "--kernel", "linear", "--samples", "5", "--ridge", "1")
 
 
 @pytest.fixture
@@ -56,7 +61,58 @@ def test_dimension(power, capsys):
         assert data[name]["low"] < data[name]["value"] < data[name]["high"]
 
 
+def test_constant_columns_and_copies_are_noted(capsys, tmp_path):
+    data = np.random.default_rng(0).normal(size=(60, 10))
+    data[:, 3] = 2.0
+    data[:20] = data[20:40]
+    np.save(tmp_path / "x.npy", data)
+    np.save(tmp_path / "labels.npy", np.arange(60.0))
+    rest = [word.format(labels=tmp_path / "labels.npy") for word in REST]
+    for command, more in {"spectrum": [], "dimension": [], "features": ["--width", "9"],
+                          "predict": rest}.items():  # fmt: skip
+        notes = " ".join(printed(capsys, command, f"{tmp_path}/x.npy", *more, "--json")["notes"])
+        assert "20" in notes and "1 of 10 columns" in notes, command
+
+
+def losses(path, size):
+    """A table of optimally ridged losses with one per cent of scatter."""
+    grid = np.unique(np.round(np.geomspace(20, 500, 7)))
+    n, t = (x.ravel() for x in np.meshgrid(grid, grid))
+    loss = np.asarray(optimal_ridge(PowerLaw(alpha=0.5, size=size), n, t).excess_loss)
+    loss = loss * np.exp(0.01 * np.random.default_rng(1).standard_normal(len(n)))
+    rows = "\n".join(f"{a:g},{b:g},{c:.9g}" for a, b, c in zip(n, t, loss))
+    path.write_text(f"features,samples,loss\n{rows}\n")
+    return str(path)
+
+
+def test_the_latent_dimension_shows_in_losses_or_is_undetermined(power, capsys, tmp_path):
+    seen = losses(tmp_path / "seen.csv", 2000)
+    found = printed(capsys, "dimension", "--losses", seen, "--json")["latent_dimension"]
+    assert found["determined"] and found["low"] < 2000 < found["high"]
+    assert found["value"] == pytest.approx(2000, rel=0.25)
+    beyond = losses(tmp_path / "beyond.csv", 10**7)
+    both = printed(capsys, "dimension", power, "--losses", beyond, "--json")
+    assert both["latent_dimension"]["value"] is None and both["modes"]["value"] == 100
+    assert "upper bound" in both["latent_dimension"]["reason"]
+    assert main(["dimension", "--losses", beyond]) == 0
+    assert "undetermined" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("words", "said"), [
+    (["dimension"], "--losses"),
+    (["dimension", "--losses", "{words}"], "names of the columns"),
+    (["dimension", "--losses", "missing.csv"], "missing.csv"),
+    (["dimension", "{one}"], "1 different rows"),
+    (["dimension", "{nan}"], "row 3, column 2"),
+    (["dimension", "{words}"], "line 2"),
+    (["features", "{nan}", "--width", "9"], "row 3, column 2"),
+    (["features", "{same}", "--width", "9"], "row 1 is zero"),
+    (["features", "{words}", "--width", "9"], "line 2"),
+    (["predict", "{words}", *REST], "line 2"),
+    (["predict", "{nan}", *REST], "row 3, column 2"),
+    (["predict", "{one}", *REST], "two samples"),
+    (["predict", "{same}", *REST], "not zero"),
+    (["spectrum", "{empty}"], "empty file"),
     (["spectrum", "missing.npy"], "missing.npy"),
     (["spectrum", "{nan}"], "row 3, column 2"),
     (["spectrum", "{same}"], "equal rows"),
@@ -81,6 +137,8 @@ def test_what_is_wrong_is_said(words, said, capsys, tmp_path):
     for name, array in {"good": good, "nan": bad, "same": good * 0, "one": good[:1]}.items():
         np.save(tmp_path / f"{name}.npy", array)
     (tmp_path / "words.csv").write_text("1,2\nx,3\n")
+    (tmp_path / "empty.csv").write_text("")
+    np.save(tmp_path / "labels.npy", np.arange(60.0))
     files = {p.stem: str(p) for p in tmp_path.iterdir()}
     assert main([word.format(**files) if "{" in word else word for word in words]) == 2
     message = capsys.readouterr().err
