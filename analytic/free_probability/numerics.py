@@ -50,7 +50,8 @@ class NumericalSolution:
     """The value, the unknowns, and what proves them.
 
     ``residual``: the relative size of one more Newton step; ``certified_by``: what shows that the
-    root is the physical one; ``margin``: 1 − ρ, the least over the components of the pencil.
+    root is the physical one; ``margin``: 1 − ρ, the least over the components of the pencil, NaN
+    for rotations, where no contraction proves the root.
     """
 
     value: Any

@@ -130,10 +130,11 @@ def _edge(bulk: RealAxis, out: float, inner: float) -> float:
     """The end of the support between a point outside and one inside."""
 
     def square(x: float) -> float:
-        """(1 − ρ)² of a certified real root, negative inside."""
+        """(1 − ρ)² of a certified real root (1 where there is no ρ), negative inside."""
         with np.errstate(all="ignore"):
             _, root = physical_root(bulk.equations, bulk.at(np.array([-x])), bulk.given, quick=True)
-        return float(root.margin[0]) ** 2 if root.certified[0] else -1.0
+        margin = float(np.nan_to_num(root.margin[0], nan=1.0))
+        return margin**2 if root.certified[0] else -1.0
 
     before = out
     last = square(out)

@@ -352,9 +352,7 @@ def _brief(error: Any) -> Any:
     return float(error) if math.isfinite(float(error)) else "inf"
 
 
-def _print_table(
-    arguments: argparse.Namespace, result: DynamicLoss, passed: int | None
-) -> None:
+def _print_table(arguments: argparse.Namespace, result: DynamicLoss, passed: int | None) -> None:
     digits = arguments.digits or output.FLOAT_DIGITS
     columns = (
         arguments.times, result.excess_loss, result.error_estimate, result.train_loss,

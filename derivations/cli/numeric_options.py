@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import mpmath
+import numpy as np
 import sympy as sp
 
 from solvable.analytic.errors import InputError
@@ -84,7 +85,7 @@ def _value(
     found: dict[str, Any] = {
         "value": _plain(value),
         "certified_by": solution.certified_by,
-        "margin": float(solution.margin),
+        "margin": float(solution.margin) if np.isfinite(solution.margin) else None,
         "residual": float(solution.residual),
         "at": {str(u): _plain(x) for u, x in solution.unknowns.items()},
     }
@@ -97,8 +98,6 @@ def _simulated(
     equations: Derived, values: dict[str, str], matrices: dict[str, Any]
 ) -> dict[str, Any]:
     """Mean and standard error of the expression over draws at these very sizes."""
-    import numpy as np
-
     from solvable.validation.matrix_expressions import Instance, sample
 
     names = {str(d) for d in equations.model.dimensions()}
@@ -167,8 +166,6 @@ def _exact(text: str) -> Any:
 
 
 def _points(text: str) -> Any:
-    import numpy as np
-
     parts = text.split(":")
     if len(parts) != 3 or not parts[2].strip().isdigit() or not 1 <= int(parts[2]) <= 100_000:
         raise InputError("--density", repr(text), "FROM:TO:POINTS, 1 to 100000 points")
@@ -187,7 +184,7 @@ def print_numbers(found: dict[str, Any]) -> None:
         "atoms",
         "outliers",
     ):
-        if name in found:
+        if found.get(name) is not None:
             label = {"margin": "1 − ρ", "certified_by": "certified by"}.get(name, name)
             print(f"{label}: {found[name]}")
     if "at" in found:

@@ -9,7 +9,7 @@ from pytest import approx, raises
 from solvable.analytic.errors import OutsideTheoryError
 from solvable.analytic.free_probability import derive, exact_mean, parse_declarations
 from solvable.derivations.cli import main
-from solvable.validation.matrix_expressions import Instance, prove_by_simulation
+from solvable.validation.matrix_expressions import Instance, prove_by_simulation, sample
 
 g, z = sp.Symbol("g"), sp.Symbol("z")
 FREE = parse_declarations(haar=["O:M"], deterministic=["A:M", "B:M"])
@@ -97,3 +97,32 @@ def test_command_line(capsys):
     assert main([*command, "--at", "z=3,M=60", "--simulate"]) == 0
     printed = capsys.readouterr().out
     assert "0.44721359549995" in printed and "to order" in printed
+
+
+ROTATED = parse_declarations(["X:M,T:1/T"], haar=["O:M"], deterministic=["A:M", "B:M"])
+FORMS = [
+    "tr(inv(A + O*B*O.T + z*I))",
+    "tr(inv(sqrt(A)*O*B*O.T*sqrt(A) + z*I))",
+    "tr(inv(A + O*B*O.T + z*I)*A)",
+    "tr(inv(A + O*B*O.T + a*X*X.T + z*I))",
+    "tr(inv(inv(O*B*O.T + a*I) + A + z*I))",
+    "tr(inv((6 + z)*I + a*A - O - O.T))",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", FORMS)
+def test_random_numbers_against_draws(text):
+    """Two paths agree on a root, and it is the one that is drawn; no margin is claimed."""
+    found, rng = derive(text, ROTATED), np.random.default_rng(len(text))
+    names = {s.name for s in found.all_scalars()}
+    for index in range(5):
+        modes = {k: np.sort(rng.uniform(0, 3, 150)) * (rng.random(150) < 0.8) for k in "AB"}
+        sizes = {"M": 150, "T": int(rng.integers(80, 300))}
+        scalars = {"z": float(np.exp(rng.uniform(-2, 1))), "a": float(rng.uniform(0.2, 2))}
+        sizes, scalars = ({k: v for k, v in x.items() if k in names} for x in (sizes, scalars))
+        solution = found.solve({**sizes, **scalars}, modes)
+        assert np.isnan(solution.margin) and "two paths" in solution.certified_by
+        drawn = sample(found, Instance(sizes, scalars, modes), 1, 8, index).real
+        assert drawn.mean() == approx(solution.value, rel=0.01), (scalars, sizes)
+        assert drawn.mean() != approx(1.05 * solution.value, rel=0.01)
