@@ -144,7 +144,8 @@ class LimitingForm:
     ``remainder`` is the first term left out (None where there is none); ``conditions`` are ratios
     that must be small, and inequalities between exponents, under which these terms lead in this
     order; ``where`` says what each symbol is; ``solutions`` are the first terms of the unknowns;
-    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish.
+    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish; ``gap`` is the
+    least distance of weights between a term and the next, the one behind the remainder included.
     """
 
     name: str
@@ -155,6 +156,7 @@ class LimitingForm:
     where: Mapping[sp.Expr, Any] = field(default_factory=dict)
     solutions: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     cell: tuple[Mapping[sp.Symbol, Any], ...] = ()
+    gap: Rational | None = None
     problem: Problem | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -248,6 +250,9 @@ def limiting_form(
             counts.append(len(found.terms))
         except TooShallow as error:
             found, complete, last = None, False, error
+        except ZeroDivisionError as error:
+            raise OutsideTheoryError("a coefficient of the series is infinite at this point: "
+                                     "it lies on a wall between two regimes") from error  # fmt: skip
         steady = counts[-STEADY:] == counts[-1:] * STEADY and depth > largest * ENOUGH
         if found is not None and (complete or steady):
             return found  # complete, or a sum that ends: nothing more over many depths
@@ -280,8 +285,17 @@ def _at_depth(
     leading = {u: scales.expression(x.items[0][2]) * scales.monomial(x.items[0][1])
                for u, x in images.items() if x.terms}  # fmt: skip
     form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
-                        _cell(scales, [*kept, *rest[:1]], regime), problem)  # fmt: skip
+                        _cell(scales, [*kept, *rest[:1]], regime), _gap(terms, order, output.cut),
+                        problem)  # fmt: skip
     return form, complete
+
+
+def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational | None:
+    """The least positive distance between the weights of the terms, as far as the next is known."""
+    weights = [t.weight for t in terms[: order + 2]]
+    if cut is not None and len(weights) < order + 2:
+        weights.append(cut)
+    return min((y - x for x, y in zip(weights, weights[1:]) if y > x), default=None)
 
 
 def _scales(

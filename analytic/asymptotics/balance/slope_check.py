@@ -1,8 +1,8 @@
 r"""What is left of a quantity after the terms of its limiting form, measured.
 
 Along sizes s = L^p, p the exponents at which the terms were ordered, |exact − Σ terms| must fall as
-the remainder: L^{−weight}, up to logarithms.  The exact value is taken to as many digits as the
-difference needs.
+the remainder: L^{−weight}, up to logarithms.  L is so large that each term is below `APART` of the
+one before it, and the exact value is taken to as many digits as the difference needs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import mpmath
 import sympy as sp
 
 from ... import precision
+from ...errors import OutsideTheoryError
 from .dominant import BEYOND
 from .exact_value import exact_value
 from .limiting_form import LimitingForm, Problem
 from .regime_statement import MUCH
 
-LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken
+LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken, at least
+APART, FARTHEST = 2, 120  #: −log₁₀ of the ratio of a term to the one before it; the largest log₁₀ L
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ def sizes_at(
     return values
 
 
+def far_enough(form: LimitingForm, logarithms: tuple[float, float]) -> tuple[float, float]:
+    """log₁₀ L, moved out until L^gap tells each term from the next."""
+    least = APART / float(form.gap) if form.gap else 0.0
+    if least > FARTHEST:
+        raise OutsideTheoryError(f"two terms differ by L^{form.gap} only: no size tells them apart")
+    shift = max(0.0, least - logarithms[0])
+    return logarithms[0] + shift, logarithms[1] + shift
+
+
 def measured_slope(
     problem: Problem,
     form: LimitingForm,
@@ -65,8 +76,12 @@ def measured_slope(
     logarithms: tuple[float, float] = LOGARITHMS,
     wrong: Any = 1,
 ) -> RemainderSlope:
-    """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected."""
+    """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected.
+
+    Raises `OutsideTheoryError` where two terms are too close for any L to tell them apart.
+    """
     rest = form.remainder
+    logarithms = far_enough(form, logarithms)
     claimed = -float(rest.weight) if rest is not None else -float("inf")
     depth = abs(claimed) if rest is not None else abs(float(form.terms[-1].weight)) + 2
     digits = 25 + int(max(logarithms) * (depth + abs(float(form.terms[0].weight))))

@@ -147,6 +147,7 @@ def compiled(
     """The expression as a function of (values, sum over modes) for mpmath numbers.
 
     The sum takes (dimension, κ, i, j, q), the dimension None for D_q and h_q.
+    Raises `OutsideTheoryError` at a pole of the expression.
     """
     atoms = sorted(traces_of(expression), key=sp.default_sort_key)
     names = {atom: sp.Dummy(f"trace{k}") for k, atom in enumerate(atoms)}
@@ -167,7 +168,10 @@ def compiled(
                 for c, k, i, j, q in parts[atom])
             for atom in atoms
         ]  # fmt: skip
-        return outer(*numbers, *sums)
+        try:
+            return outer(*numbers, *sums)
+        except ZeroDivisionError as problem:
+            raise OutsideTheoryError(f"{expression} has a pole at these numbers") from problem
 
     return value
 

@@ -111,23 +111,32 @@ def _together(block: list[Equation], scales: Scales, found: Unknowns) -> None:
 def _physical(
     solutions: list[Solution], equation: Equation, problem: Problem, regime: Regime, scales: Scales
 ) -> Solution | None:
-    """The first positive solution, or of several the one that the certified numbers point to."""
+    """The one positive solution, or of others the one that the certified numbers point to.
+
+    Raises `OutsideTheoryError` where none is positive and the certified solution is not real, or
+    is none of these: z lies on the spectrum there.
+    """
     positive = [s for s in solutions if scales.number(s.series.lead()[1]) > 0]
-    if len(solutions) < 2 or problem.source is None:
+    if not solutions or problem.source is None or len(positive) == len(solutions) == 1:
         return next(iter(positive or solutions), None)
     place = _finite_place(problem, regime, scales)
     try:
         numbers = {problem.names.get(s, s.name): v for s, v in place.items()}
         wanted = {s.name for s in problem.source.all_scalars()}
         answer = problem.source.solve({n: float(v) for n, v in numbers.items() if n in wanted})
-    except (SolvableError, ArithmeticError, np.linalg.LinAlgError):
-        return (positive or solutions)[0]
+    except (SolvableError, ArithmeticError, np.linalg.LinAlgError) as error:
+        if positive:
+            return positive[0]
+        raise OutsideTheoryError(f"no real solution is the physical one here: {error}") from error
     value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
     exact = complex(value)
     ratios = [complex(_leading_number(s.series, scales, place)) / exact for s in solutions]
     distances = [abs(cmath.log(x)) for x in ratios]  # a wrong sign counts as π
     ranked = sorted(zip(distances, range(len(solutions))))
-    if ranked[1][0] < APART * ranked[0][0]:
+    if not positive and ranked[0][0] > cmath.pi / 2:
+        raise OutsideTheoryError(f"the physical {equation.unknown} is none of the real solutions "
+                                 "in powers: it is complex here, or has no power")  # fmt: skip
+    if len(ranked) > 1 and ranked[1][0] < APART * ranked[0][0]:
         return (positive or solutions)[0]
     return solutions[ranked[0][1]]
 
