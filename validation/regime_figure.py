@@ -39,9 +39,7 @@ def draw_map(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise InputError("path", path, f"a file name that ends in {', '.join(FORMATS)}")
+    path = checked_picture(path)
     figure = Figure(figsize=(6.4, 6.0), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.add_subplot()
@@ -88,11 +86,11 @@ def draw_map(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
     return path
 
 
-def _checked(path: str | Path) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise InputError("path", path, "a file name that ends in .png, .pdf or .svg")
-    return path
+def checked_picture(path: str | Path, name: str = "path") -> Path:
+    """The path, if it ends as a picture does."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise InputError(name, str(path), f"a file name that ends in {', '.join(FORMATS)}")
+    return Path(path)
 
 
 def draw_fan(fan: Fan, path: str | Path) -> Path:
@@ -104,7 +102,7 @@ def draw_fan(fan: Fan, path: str | Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    path = _checked(path)
+    path = checked_picture(path)
     figure = Figure(figsize=(6.4, 6.0), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.add_subplot()

@@ -18,7 +18,7 @@ from solvable.analytic.errors import InputError
 from . import options as types
 from . import output
 
-EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {words}" for name, words in REGIMES.items())
+EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {regime.words}" for name, regime in REGIMES.items())
 SERIES = {
     "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
     # the derivations of the same quantities

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,28 +50,34 @@ def _grid(
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute the map and print or draw it."""
-    if arguments.fan:
-        return _run_fan(arguments)
     if arguments.to:
+        from solvable.validation.regime_figure import checked_picture
         from solvable.validation.writing import check_writable
 
+        checked_picture(arguments.to, "--to")
         check_writable(arguments.to, "--to")
+    if arguments.fan:
+        return _run_fan(arguments)
     cells = CELLS[0] if arguments.format == "json" or arguments.to else CELLS[1]
     chart = _time_chart(arguments, cells) if arguments.time else _size_chart(arguments, cells)
     if arguments.to:
-        from solvable.validation.regime_figure import FORMATS, draw_map
-        from solvable.validation.writing import replacing
+        from solvable.validation.regime_figure import draw_map
 
-        if not arguments.to.lower().endswith(FORMATS):
-            raise InputError("--to", arguments.to, f"a name that ends in {', '.join(FORMATS)}")
-        with replacing(arguments.to, "--to") as beside:
-            draw_map(chart, beside)
-        print(arguments.to)
+        _write(draw_map, chart, arguments.to)
     if arguments.format == "json":
         output.print_json(chart.as_data())
     elif not arguments.to:
         _print(chart)
     return 0
+
+
+def _write(draw: Callable[[Any, Any], Any], subject: Any, path: str) -> None:
+    """Draw beside the file, then put it in place."""
+    from solvable.validation.writing import replacing
+
+    with replacing(path, "--to") as beside:
+        draw(subject, beside)
+    print(path)
 
 
 def _size_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
@@ -114,12 +121,8 @@ def _run_fan(arguments: argparse.Namespace) -> int:
     rows = [(str(cell.lead), ", ".join(f"{r} << 1" for r in cell.ratios)) for cell in fan.cells]
     if arguments.to:
         from solvable.validation.regime_figure import draw_fan
-        from solvable.validation.writing import check_writable, replacing
 
-        check_writable(arguments.to, "--to")
-        with replacing(arguments.to, "--to") as beside:
-            draw_fan(fan, beside)
-        print(arguments.to)
+        _write(draw_fan, fan, arguments.to)
     if arguments.format == "json":
         cells = [dict(zip(("law", "where"), row)) for row in rows]
         output.print_json({"sizes": [s.name for s in fan.sizes], "cells": cells, "walls": walls})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from functools import cache
 
 import mpmath
+import numpy as np
 import sympy as sp
 
 from solvable.analytic.asymptotics import allocation
@@ -25,6 +25,7 @@ from solvable.analytic.asymptotics.allocation import ratio as size_ratio
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, alpha, loss, t
 from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.optimum import lowest, minimum
 from solvable.analytic.spectrum import PowerLaw
 
 from ..bibliography import Reference, references
@@ -97,19 +98,16 @@ EXPONENTS = [sp.Rational(x, 3) for x in (1, 2, 4, 7)]
 @cache
 def _best_ratio(ridge: str) -> float:
     """N/T that minimises the exact loss at α = ½ under N T² = 3·10¹²; without ridge, N < T."""
-    from scipy.optimize import minimize_scalar
-
     spectrum, budget = PowerLaw(alpha=0.5), 3e12
 
-    def along(log_ratio: float) -> float:
-        r = math.exp(log_ratio)
+    def along(log_ratio: np.ndarray) -> np.ndarray:
+        r = np.exp(log_ratio)
         features = (budget * r**2) ** (1 / 3)
         loss = optimal_ridge if ridge == "optimal" else static_loss
-        return float(loss(spectrum, features, features / r).excess_loss)
+        return np.asarray(loss(spectrum, features, features / r).excess_loss)
 
-    bounds = (-2.0, 3.0) if ridge == "optimal" else (-4.0, -0.05)
-    best = minimize_scalar(along, bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    return math.exp(best.x)
+    grid = np.linspace(*((-2.0, 3.0) if ridge == "optimal" else (-4.0, -0.05)), 33)
+    return float(np.exp(minimum(along, lowest(grid, along(grid)))[0]))
 
 
 @derivation(
@@ -213,18 +211,12 @@ SOMEWHERE = {A: 0.7, B: 1.3, r_t: 0.4, r_N: 0.8, p: 1, q: 2, C: 1e6}
 @cache
 def _numerical_optimum() -> dict[str, float]:
     """N, t and the loss that minimise A t^{-r_t} + B N^{-r_N} under N t² = C, by search."""
-    from scipy.optimize import minimize_scalar
+    total = sp.lambdify((N, t), (A * t**-r_t + B * N**-r_N).subs(SOMEWHERE), "numpy")
 
-    total = sp.lambdify((N, t), (A * t**-r_t + B * N**-r_N).subs(SOMEWHERE), "math")
+    def along(x: np.ndarray) -> np.ndarray:
+        return np.asarray(total(np.exp(x), np.sqrt(SOMEWHERE[C] * np.exp(-x))))
 
-    def moment(size: float) -> float:
-        return math.sqrt(SOMEWHERE[C] / size)
-
-    found = minimize_scalar(
-        lambda x: total(math.exp(x), moment(math.exp(x))),
-        bounds=(0, 12),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    size = math.exp(found.x)
-    return {"features": size, "time": moment(size), "loss": found.fun}
+    grid = np.linspace(0, 12, 33)
+    x, loss = minimum(along, lowest(grid, along(grid)))
+    size = float(np.exp(x))
+    return {"features": size, "time": float(np.sqrt(SOMEWHERE[C] / size)), "loss": float(loss)}

@@ -30,7 +30,9 @@ REGIMES = {
     "ridge-variance": (f"1 << T, {MATURE}", "1 << T, M = inf, z ~ T^-b",
                        f"1 << T, M = inf, {STEEP}", "T/M = 1/2, 1 << M, z = 0"),
     "random-feature-loss": (f"1 << N << T, {MATURE}", f"1 << T << N, {MATURE}"),
-    "structured-nonlinear-features": ("N/M = 1/2, T/M = 2, 1 << M, z -> inf",),
+    "structured-nonlinear-features": ("N/M = 1/2, T/M = 2, 1 << M, z -> inf",
+                                      "1 << N << T, M = inf, z = 0", "1 << T << N, M = inf, z -> 0",
+                                      "1 << T, N = T, M = inf, z -> 0, 1 << z*T"),
     "nonlinear-features": ("N/M = 1/2, T/M = 2, 1 << M, z -> inf",),
     "complex-marchenko-pastur": ("T = M, 1 << M, z -> 0", "M/T = 2, 1 << M, z -> 0",
                                  "T/M = 2, 1 << M, z -> 0", "1 << M << T, z = 0"),
@@ -50,7 +52,8 @@ REGIMES = {
 }  # fmt: skip
 CASES = [(name, statement) for name, statements in REGIMES.items() for statement in statements]
 FAST = [("ridge-bias", f"1 << T, {MATURE}"), ("fuss-catalan", "z -> 0"),
-        ("marchenko-pastur", "T/M = 2, 1 << M, z -> 0")]  # fmt: skip
+        ("marchenko-pastur", "T/M = 2, 1 << M, z -> 0"),
+        ("structured-nonlinear-features", "1 << N << T, M = inf, z = 0")]  # fmt: skip
 
 
 def check(name, statement, wrong=1):

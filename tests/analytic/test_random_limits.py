@@ -122,3 +122,12 @@ def test_a_wrong_prefactor_is_noticed():
     words = [outcome(seed, wrong=sp.Rational(9, 8))[0] for seed in (1, 2, 3, 4)]
     assert "right" not in words, words
     assert "wrong" in words, words
+
+
+def test_two_terms_that_nearly_cancel_are_told_apart_far_out():
+    assert outcome(428)[0] == "right"  # 1/6 − L^{-1/22}/3 behind the lead
+
+
+def test_a_real_root_is_refused_where_the_physical_one_is_complex():
+    word, text = outcome(233)  # zero lies inside the semicircle
+    assert word == "refused" and "no real solution is the physical one" in text

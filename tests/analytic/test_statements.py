@@ -105,6 +105,8 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
     ("statement", "error", "message"),
     [
         ("1 << N << T, M = inf", InputError, "nothing about z"),
+        ("1 << N << T, M = inf", InputError, "z = 0, 1 << N << T, M = inf; or z ~ T"),
+        ("N/T = 2, M = inf, z = 0", InputError, "1 << N, N/T = 2, M = inf, z = 0; or"),
         ("1 << N << T << N, M = inf, z = 0", InputError, "contradict"),
         ("1 << N <, M = inf, z = 0", InputError, "an ordering"),
         ("N = T, 1 << T, M = inf, z = 0", OutsideTheoryError, ""),

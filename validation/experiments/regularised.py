@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from solvable.analytic.optimum import lowest, minimum
 from solvable.analytic.slopes import log_slope
 
 from .building_blocks import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
@@ -76,14 +77,13 @@ def phenomenological_law_against_exact(p: Parameters) -> Items:
 @cache
 def local_minimum(alpha: float, t: int, size: int) -> float:
     """N⋆ < T of the ridgeless loss at fixed T: the black star of figure 11."""
-    from scipy.optimize import minimize_scalar
-
     spectrum = power_law(alpha, size)
 
-    def logarithm(n: float) -> float:
-        return math.log(float(static(spectrum, n, t)))
+    def loss(n: np.ndarray) -> np.ndarray:
+        return np.asarray(static(spectrum, n, t))
 
-    return float(minimize_scalar(logarithm, bounds=(1, 0.999 * t), method="bounded").x)
+    grid = np.geomspace(1, 0.999 * t, 64)
+    return float(minimum(loss, lowest(grid, loss(grid)))[0])
 
 
 @experiment(

@@ -2,7 +2,8 @@ r"""The quantity that a limiting form approximates, at numbers, to any precision
 
 The equations are solved as they stand, with the sums taken over the spectrum itself: nothing of
 the series is used but, where several roots exist and none is certified, the place from where the
-root is looked for.  What is called infinite is put in as a limit: 1/N = 0.
+root is looked for.  What is called infinite is put in as a limit, 1/N = 0; where an unknown grows
+with it, as a number that exceeds every digit (the sums stay those of infinitely many modes).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from .unknowns import blocks
 GUARD = 15
 MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
 MAX_STEPS = 200
+HUGE = 4  # log₁₀ of a size that stands for infinity, per digit
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,16 @@ def exact_value(
     ``form`` says which sizes are infinite and gives the root to start from.
     """
     with precision.workdps(digits + GUARD):
-        problem = problem.at_infinity(form.regime.infinite)
+        problem = problem if form.unbounded else problem.at_infinity(form.regime.infinite)
         known = _numbers(problem, form, values)
-        mode_sum = _mode_sum(problem, known, values)
+        modes = known | dict.fromkeys(form.regime.infinite, mpmath.inf)
+        mode_sum = _mode_sum(problem, modes, values)
         certified = _certified(problem, known, values)
         unknowns = dict(certified or {})
-        spectrum = mode_law(problem, known, values)
+        spectrum = mode_law(problem, modes, values)
+        huge = {s: sp.Float(known[s]) for s in form.regime.infinite if form.unbounded}
         starts = dict(unknowns) or {
-            u: _start(form, u, values, spectrum) for u, _ in problem.equations
+            u: _start(form, u, {**values, **huge}, spectrum) for u, _ in problem.equations
         }
         for block in blocks(problem.equations):
             unknowns |= _solved(block, known, mode_sum, starts)
@@ -137,7 +141,8 @@ def _numbers(
     for symbol in [*problem.sizes, *problem.parameters, lambda_plus]:
         value = completed.get(symbol)
         if abs(regime.growth.get(symbol, Fraction(0))) >= BEYOND:
-            value = sp.oo if symbol in regime.infinite else sp.S.Zero
+            huge = sp.Integer(10) ** (HUGE * mpmath.mp.dps) if form.unbounded else sp.oo
+            value = huge if symbol in regime.infinite else sp.S.Zero
         elif value is None and symbol not in problem.sizes:
             value = sp.S.One
         if value is None:

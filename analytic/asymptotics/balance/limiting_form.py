@@ -144,8 +144,8 @@ class LimitingForm:
     ``remainder`` is the first term left out (None where there is none); ``conditions`` are ratios
     that must be small, and inequalities between exponents, under which these terms lead in this
     order; ``where`` says what each symbol is; ``solutions`` are the first terms of the unknowns;
-    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish; ``gap`` is the
-    least distance of weights between a term and the next, the one behind the remainder included.
+    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish; ``gap`` is
+    the least distance of weights of a term and the next, the one behind the remainder included.
     """
 
     name: str
@@ -158,6 +158,11 @@ class LimitingForm:
     cell: tuple[Mapping[sp.Symbol, Any], ...] = ()
     gap: Rational | None = None
     problem: Problem | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether an unknown is infinite with a size that is called infinite."""
+        return any(x.has(s) for x in self.solutions.values() for s in self.regime.infinite)
 
     @cached_property
     def expression(self) -> sp.Expr:
@@ -240,7 +245,18 @@ def limiting_form(
     """
     if order < 1:
         raise InputError("order", order, "an integer ≥ 1")
-    problem = problem.at_infinity(regime.infinite - set(regime.substitutions))
+    infinite = regime.infinite - set(regime.substitutions)
+    reduced = problem.at_infinity(infinite)
+    found = _deepened(reduced, regime, point, order)
+    if reduced != problem and found.unbounded:  # κ ~ M is not fixed as M → ∞
+        return _deepened(problem, regime, point, order)
+    return found
+
+
+def _deepened(
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int
+) -> LimitingForm:
+    """The terms at the first depth that shows the one behind the last one wanted."""
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
     largest = largest or Rational(1)
     depth, counts = largest * SHALLOW, []
@@ -251,8 +267,8 @@ def limiting_form(
         except TooShallow as error:
             found, complete, last = None, False, error
         except ZeroDivisionError as error:
-            raise OutsideTheoryError("a coefficient of the series is infinite at this point: "
-                                     "it lies on a wall between two regimes") from error  # fmt: skip
+            raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
+                                     "on a wall between two regimes") from error  # fmt: skip
         steady = counts[-STEADY:] == counts[-1:] * STEADY and depth > largest * ENOUGH
         if found is not None and (complete or steady):
             return found  # complete, or a sum that ends: nothing more over many depths

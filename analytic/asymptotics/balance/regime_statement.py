@@ -232,7 +232,7 @@ def parse_regime(
     ranked = {s for m in small for s in m.free_symbols if s in reader.new and _is_ratio(s, reader)}
     moving = {s for m in small for s in m.free_symbols} - {a, b}
     staying = [s for s in left if s in numbers or (s in reader.new and s not in moving)]
-    _check_complete([s for s in left if s in sizes], moving, staying, reader)
+    _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
     growth = _growth(sorted(moving, key=str), small, point, at or {}, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
     values = _representatives(staying, reader.fixed, at or {})
@@ -279,14 +279,20 @@ def _is_ratio(symbol: sp.Symbol, reader: _Reader) -> bool:
 
 
 def _check_complete(
-    left: list[sp.Symbol], moving: set[sp.Symbol], staying: list[sp.Symbol], reader: _Reader
-) -> None:
+    left: list[sp.Symbol], moving: set[sp.Symbol], staying: list[sp.Symbol], reader: _Reader,
+    text: str,
+) -> None:  # fmt: skip
     missing = [s for s in left if s not in moving and s not in staying and s not in reader.infinite]
     if missing:
         s = missing[0]
-        offers = f"{s} = 0, {s} ~ T^-b or {s} -> 0" if s.name.startswith("z") else (
-            f"{s} = inf, 1 << {s} << …, or {s} fixed in a chain of <")  # fmt: skip
-        raise InputError("regime", f"nothing about {', '.join(map(str, missing))}", offers)
+        tied = any(v.has(s) for v in reader.substitutions.values())
+        ways = (
+            (f"{s} = 0", f"{s} ~ T^-b", f"{s} -> 0")
+            if s.name.startswith("z")
+            else (f"1 << {s}", *(() if tied else (f"{s} = inf",)), f"{s} < …, fixed in a chain")
+        )
+        offers = "; or ".join(f"{way}, {text}" for way in ways)
+        raise InputError("regime", f"{text}: nothing about {', '.join(map(str, missing))}", offers)
 
 
 def _growth(

@@ -1,6 +1,6 @@
 r"""Limits of the static loss: `limit(regime, …)`, for a name in `REGIMES` or any statement.
 
-A name is short for a statement (`STATEMENTS`), which the one mechanism of `balance` expands; the
+A name is short for a statement, which the one mechanism of `balance` expands; the
 two regimes at the optimal ridge are minimised over the ridge besides (`optimal`).
 """
 
@@ -23,11 +23,10 @@ from ..balance.systems import matrix_problem, static_problem
 from ..expansion import exact_number
 from . import regularised_noise, scaling, stated
 from .limit import Comparison, Limit, Setting, ratio
-from .regime_names import REGIMES, SCALING, STATEMENTS, regime_name
+from .regime_names import REGIMES, SCALING, regime_name
 
 __all__ = [
     "REGIMES",
-    "STATEMENTS",
     "Comparison",
     "Limit",
     "LimitingForm",

@@ -1,38 +1,97 @@
 """The regimes that have names, and the statements that the names are short for."""
 
+from typing import NamedTuple
+
 from ...arguments import meant
 from ...errors import InputError
 
-#: every regime and what it means, in words
-REGIMES = {
-    "N<<T": "few features: N large, T much larger, M = ∞, zero ridge",
-    "T<<N": "few samples: T large, N much larger, M = ∞, zero ridge",
-    "N/T": "N and T large at a fixed ratio below 1 (N the smaller), M = ∞, zero ridge",
-    "T/N": "N and T large at a fixed ratio below 1 (T the smaller), M = ∞, zero ridge",
-    "optimal-ridge": "N and T large at any fixed ratio, M = ∞, isotropic target, optimal ridge",
-    "M->inf": "M finite but much larger than min(N, T), zero ridge",
-    "min(N,T)->M": "min(N, T) close to the finite M from below, zero ridge",
-    "ridge->0": "N, T fixed and different, weak ridge",
-    "ridge->0,N=T": "N = T fixed, weak ridge: the double-descent peak",
-    "ridge->inf": "N, T fixed, strong ridge",
-    "noise": "label noise larger than the noiseless loss, min(N, T) < M, zero ridge",
-    "noise-beyond": "N, T > M with label noise, zero ridge",
-    "noise-regularised": "N, T > M with label noise, optimal ridge",
-}
 
-#: what the names are short for; S is the smaller and L the larger of N and T
-STATEMENTS = {
-    "N<<T": "1 << N, N/T = r, r -> 0, M = inf, z = 0",
-    "T<<N": "1 << T, T/N = r, r -> 0, M = inf, z = 0",
-    "N/T": "1 << N, N/T = r, M = inf, z = 0",
-    "T/N": "1 << T, T/N = r, M = inf, z = 0",
-    "M->inf": "M -> inf, S < L, z = 0",
-    "min(N,T)->M": "M - S = m, m -> 0, M < L, z = 0",
-    "ridge->0": "z -> 0, S < L < M",
-    "ridge->0,N=T": "z -> 0, T = N, N < M",
-    "ridge->inf": "z -> inf, S < L < M",
-    "noise": "sigma_epsilon -> inf, S < L < M, z = 0",
-    "noise-beyond": "T -> inf, M < N, sigma_epsilon < N, z = 0",
+class NamedRegime(NamedTuple):
+    """What a name means in words; its title, statement and condition if it is short for one.
+
+    In ``statement`` and ``when`` S is the smaller and L the larger of N and T.
+    """
+
+    words: str
+    title: str = ""
+    statement: str = ""
+    when: str = ""
+
+
+REGIMES = {
+    "N<<T": NamedRegime(
+        "few features: N large, T much larger, M = ∞, zero ridge",
+        "Plateau: N the bottleneck",
+        "1 << N, N/T = r, r -> 0, M = inf, z = 0",
+        "1 ≪ N ≪ T ≪ M, zero ridge; exact in r = N/T",
+    ),
+    "T<<N": NamedRegime(
+        "few samples: T large, N much larger, M = ∞, zero ridge",
+        "Plateau: T the bottleneck",
+        "1 << T, T/N = r, r -> 0, M = inf, z = 0",
+        "1 ≪ T ≪ N ≪ M, zero ridge; exact in r = T/N",
+    ),
+    "N/T": NamedRegime(
+        "N and T large at a fixed ratio below 1 (N the smaller), M = ∞, zero ridge",
+        "Fixed ratio: N the bottleneck",
+        "1 << N, N/T = r, M = inf, z = 0",
+        "1 ≪ N < T ≪ M, zero ridge, N/T fixed",
+    ),
+    "T/N": NamedRegime(
+        "N and T large at a fixed ratio below 1 (T the smaller), M = ∞, zero ridge",
+        "Fixed ratio: T the bottleneck",
+        "1 << T, T/N = r, M = inf, z = 0",
+        "1 ≪ T < N ≪ M, zero ridge, T/N fixed",
+    ),
+    "optimal-ridge": NamedRegime(
+        "N and T large at any fixed ratio, M = ∞, isotropic target, optimal ridge",
+    ),
+    "M->inf": NamedRegime(
+        "M finite but much larger than min(N, T), zero ridge",
+        "Approach to the infinite latent space",
+        "M -> inf, S < L, z = 0",
+        "finite M with λ₊M^(1−b)/((b−1)κ₀) ≪ S: the modes beyond M count little",
+    ),
+    "min(N,T)->M": NamedRegime(
+        "min(N, T) close to the finite M from below, zero ridge",
+        "Breakdown at the size of the latent space",
+        "M - S = m, m -> 0, M < L, z = 0",
+        "M finite, S < L and S → M from below: m Λ₂/Λ₁² ≪ 1, Λ_k = Tr λ^-k; the loss without "
+        "noise is zero beyond",
+    ),
+    "ridge->0": NamedRegime(
+        "N, T fixed and different, weak ridge",
+        "Small ridge",
+        "z -> 0, S < L < M",
+        "S the smaller size, below M; z = γ/(σ_u² N T) small against κ₀ (1 − min/max)²",
+    ),
+    "ridge->0,N=T": NamedRegime(
+        "N = T fixed, weak ridge: the double-descent peak",
+        "Small ridge at N = T",
+        "z -> 0, T = N, N < M",
+        "N = T below M; z = γ/(σ_u² N T) small against κ₀: the peak is cut off at height z^(-1/2)",
+    ),
+    "ridge->inf": NamedRegime(
+        "N, T fixed, strong ridge",
+        "Large ridge",
+        "z -> inf, S < L < M",
+        "z = γ/(σ_u² N T) large against the largest eigenvalue and Σλ (1/N + 1/T)",
+    ),
+    "noise": NamedRegime(
+        "label noise larger than the noiseless loss, min(N, T) < M, zero ridge",
+        "Noise-dominated loss",
+        "sigma_epsilon -> inf, S < L < M, z = 0",
+        "S the smaller size, below M; σ_ε² V above the noiseless loss; exact at zero ridge",
+    ),
+    "noise-beyond": NamedRegime(
+        "N, T > M with label noise, zero ridge",
+        "Noise beyond the latent space",
+        "T -> inf, M < N, sigma_epsilon < N, z = 0",
+        "N > M and T > M, zero ridge: the noiseless loss is zero, T ≫ M for the series",
+    ),
+    "noise-regularised": NamedRegime(
+        "N, T > M with label noise, optimal ridge",
+    ),
 }
 
 ALIASES = {

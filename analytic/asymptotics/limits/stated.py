@@ -28,7 +28,7 @@ from ..balance.regime_statement import parse_regime
 from ..balance.systems import static_problem
 from ..expansion import Expansion, Order, Ordering, SeriesTerm
 from .limit import Limit, Setting, ratio, signs_resolved, with_noise, without_noise
-from .regime_names import SCALING, STATEMENTS
+from .regime_names import REGIMES, SCALING
 
 __all__ = ["as_expansion", "expand_static", "kappa_0", "ridgeless_kappa", "stated_limit"]
 
@@ -36,35 +36,6 @@ kappa_0 = sp.Symbol("kappa_0", positive=True)  #: the ridgeless κ, D₁(κ₀) 
 missing = sp.Symbol("m", positive=True)  #: M − min(N, T)
 ANYWHERE, ANY_TARGET = sp.Rational(3, 2), sp.Rational(12, 5)  # where the order does not matter
 RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
-
-WHEN = {
-    "N<<T": "1 ≪ N ≪ T ≪ M, zero ridge; exact in r = N/T",
-    "T<<N": "1 ≪ T ≪ N ≪ M, zero ridge; exact in r = T/N",
-    "N/T": "1 ≪ N < T ≪ M, zero ridge, N/T fixed",
-    "T/N": "1 ≪ T < N ≪ M, zero ridge, T/N fixed",
-    "M->inf": "finite M with λ₊M^(1−b)/((b−1)κ₀) ≪ S: the modes beyond M count little",
-    "min(N,T)->M": "M finite, S < L and S → M from below: m Λ₂/Λ₁² ≪ 1, Λ_k = Tr λ^-k; the loss "
-    "without noise is zero beyond",
-    "ridge->0": "S the smaller size, below M; z = γ/(σ_u² N T) small against κ₀ (1 − min/max)²",
-    "ridge->0,N=T": "N = T below M; z = γ/(σ_u² N T) small against κ₀: the peak is cut off at "
-    "height z^(-1/2)",
-    "ridge->inf": "z = γ/(σ_u² N T) large against the largest eigenvalue and Σλ (1/N + 1/T)",
-    "noise": "S the smaller size, below M; σ_ε² V above the noiseless loss; exact at zero ridge",
-    "noise-beyond": "N > M and T > M, zero ridge: the noiseless loss is zero, T ≫ M for the series",
-}
-TITLES = {
-    "N<<T": "Plateau: N the bottleneck",
-    "T<<N": "Plateau: T the bottleneck",
-    "N/T": "Fixed ratio: N the bottleneck",
-    "T/N": "Fixed ratio: T the bottleneck",
-    "M->inf": "Approach to the infinite latent space",
-    "min(N,T)->M": "Breakdown at the size of the latent space",
-    "ridge->0": "Small ridge",
-    "ridge->0,N=T": "Small ridge at N = T",
-    "ridge->inf": "Large ridge",
-    "noise": "Noise-dominated loss",
-    "noise-beyond": "Noise beyond the latent space",
-}
 
 
 def as_expansion(form: LimitingForm, point: Mapping[sp.Symbol, Any]) -> Expansion:
@@ -143,7 +114,7 @@ def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int
     words = {"S": smaller, "L": larger}
     statement, when = (
         re.sub(r"\b[SL]\b", lambda m: words[m.group()], text)
-        for text in (STATEMENTS[name], WHEN[name])
+        for text in (REGIMES[name].statement, REGIMES[name].when)
     )
     quantity = "with noise" if name in ("noise", "noise-beyond") else "loss"
     target = a_value if name in SCALING else ANY_TARGET
@@ -157,7 +128,7 @@ def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int
     size = {"N": N, "T": T}[smaller]
     return Limit(
         name,
-        TITLES[name],
+        REGIMES[name].title,
         when,
         expand(quantity),
         variable_of=lambda setting: _variable(name, setting, smaller),
