@@ -67,6 +67,7 @@ def verify(cell: dict[str, str], seed: np.random.SeedSequence) -> dict[str, Any]
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, report."""
     if arguments.list:
+        experiments.no_choice(arguments, "--list")
         return _list(arguments)
     names = experiments.chosen(arguments, available())
     if arguments.report is not None:

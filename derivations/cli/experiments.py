@@ -59,6 +59,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--store", metavar="FILE", help="keep finished cells here, and resume from it")
 
 
+def no_choice(arguments: argparse.Namespace, option: str) -> None:
+    """`InputError` where what to do, or how, is chosen beside ``option``, which does nothing."""
+    types.unused(arguments, option, "seeds", "size", "workers", "dask", "store", "report")
+    for name in ("all", "thorough", "root_seed", "names"):
+        if value := getattr(arguments, name):
+            shown = "NAME" if name == "names" else f"--{name.replace('_', '-')}"
+            given = " ".join(value) if name == "names" else "given" if value is True else value
+            raise InputError(shown, given, f"nothing with {option}")
+
+
 def _at_least_two(text: str) -> int:
     seeds = types.count(text)
     if seeds < 2:

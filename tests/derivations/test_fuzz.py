@@ -10,13 +10,16 @@ import random
 import re
 import time
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from solvable.derivations.cli import build_parser, main
+from solvable.derivations.cli import COMMANDS, build_parser, main
 
 SECONDS = 10
 NASTY = (
+    "data.npy", "labels.csv", "table.csv", "nan.csv", "empty.csv", "flat.npy",
     "", " ", "0", "-0", "-1", "nan", "inf", "-inf", "1e300", "-1e300", "1e-300", "1e999", "1/0",
     "1/3", "²", "٣", "𝟛", "0x10", "1_000", "abc", "--", "-", "1,2", "1,,2", ",", "1:2:3", "𝟙",
     "1e4000", "1e-4000", "9" * 80, "1e6001", "True", "[1]", "__import__('os').getcwd()", "1+1",
@@ -38,8 +41,33 @@ NEEDED = {
     "list": [],
     "check": ["scaling-law"],
     "export": ["scaling-law", "--to", "laws.tex"],
+    "spectrum": ["data.npy"],
+    "features": ["--map", "relu"],
+    "dimension": ["data.npy"],
+    "predict": ["data.npy", "--labels", "labels.csv", "--kernel", "rbf", "--length", "2",
+                "--samples", "10,20", "--ridge", "0.1"],
+    "fit": ["table.csv", "--form", "power", "--bootstrap", "3"],
+    "book": ["scaling-law", "--to", "book"],
 }  # fmt: skip
-LEFT_OUT = {"help", "version", "all", "time_limit", "progress", "thorough", "dask", "workers"}
+LEFT_OUT = {"help", "version", "all", "time_limit", "progress", "thorough", "dask", "workers",
+            "pdf"}  # fmt: skip
+QUICK = tuple(command for command in NEEDED if command != "book")  # which starts processes
+
+
+@pytest.fixture(autouse=True)
+def folder_of_files(tmp_path, monkeypatch):
+    """Files that the commands may be given, good ones and bad ones, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 8)) * np.arange(1, 9) ** -0.7
+    np.save("data.npy", rows)
+    np.save("flat.npy", np.zeros((60, 8)))
+    np.savetxt("labels.csv", np.sign(rows[:, 0]), fmt="%d")
+    sizes = 2.0 ** np.arange(4, 12)
+    lines = [f"{n:g},{0.1 + n**-0.5:.6f}" for n in sizes]
+    Path("table.csv").write_text("N,loss\n" + "\n".join(lines) + "\n")
+    Path("nan.csv").write_text("N,loss\n1,nan\n2,inf\n")
+    Path("empty.csv").write_text("")
 
 
 def actions(command):
@@ -54,10 +82,10 @@ def value(action, draw):
     return draw.choice(USUAL if draw.random() < 0.6 else NASTY)
 
 
-def command_line(seed):
+def command_line(seed, commands=tuple(NEEDED)):
     """The words of one command line."""
     draw = random.Random(seed)
-    command = draw.choice(list(NEEDED))
+    command = draw.choice(commands)
     words = list(NEEDED[command])
     for action in draw.sample(known := actions(command), draw.randint(0, min(4, len(known)))):
         name = draw.choice(action.option_strings or [None])
@@ -87,7 +115,7 @@ def complaint(words, capsys):
             capsys.readouterr()
             return f"{type(error).__name__}: {error}"[:300]
     seconds, said = time.monotonic() - start, capsys.readouterr()
-    if status not in ((0, 1, 2) if words[0] == "check" else (0, 2)):
+    if status not in ((0, 1, 2) if words[0] in ("check", "book") else (0, 2)):
         return f"status {status}"
     if seconds > SECONDS + 5:
         return f"{seconds:.0f} s"
@@ -104,19 +132,27 @@ def complaint(words, capsys):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_any_command_line_is_answered(seed, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    words = command_line(seed)
+def test_any_command_line_is_answered(seed, capsys):
+    words = command_line(seed, QUICK)
     assert complaint(words, capsys) is None, " ".join(map(repr, words))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
-def test_many_command_lines_are_answered(block, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_many_command_lines_are_answered(block, capsys):
     bad = {}
     for seed in range(1000 + 100 * block, 1100 + 100 * block):
         words = command_line(seed)
         if said := complaint(words, capsys):
             bad[" ".join(map(repr, words))] = said
     assert bad == {}
+
+
+def test_every_command_is_driven():
+    assert set(NEEDED) | {"figure", "tour"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("option", [["--all"], ["--seeds", "3"], ["scaling-law"], ["--thorough"]])
+def test_a_list_takes_no_other_option(option, capsys):
+    assert main(["check", "--list", *option]) == 2
+    assert "nothing with --list" in capsys.readouterr().err
