@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import random
 import resource
 import signal
@@ -59,9 +58,7 @@ def rounded(ball: arb, digits: int = 60) -> mpmath.mpf:
 def modes_of(law: Spectrum) -> tuple[list[arb], list[arb]]:
     """Eigenvalues λ_k and target powers λ_k w_k² of the definitions, as balls."""
     if isinstance(law, Empirical):
-        return [exact(float(x)) for x in law.eigenvalues()], [
-            exact(float(x)) for x in law.target_power()
-        ]
+        return [exact(x) for x in law.values], [exact(x) for x in law.power or law.values]
     ranks = [arb(j) for j in range(1, int(law.size) + 1)]
     if isinstance(law, PowerLaw):
         b, a = exact(law.exponent), exact(law.target_exponent)
@@ -241,7 +238,8 @@ def dynamic_set(draw: random.Random) -> dict[str, Any]:
     if isinstance(rule, GradientFlow):
         time = draw.uniform(0.01, 10) / top
     return {"law": law, "n": n, "t": t, "time": time, "rule": rule,
-            "noise": draw.choice([0.0, 0.0, 0.2]), "digits": draw.choice([None, None, 15])}  # fmt: skip
+            "noise": draw.choice([0.0, 0.0, 0.2]),
+            "digits": draw.choice([None, None, 15])}  # fmt: skip
 
 
 def check_dynamic(case: dict[str, Any]) -> str:
