@@ -110,6 +110,11 @@ def times_around(times: Sequence[float], count: int = 120) -> Array:
     return np.geomspace(min(times) / 2, max(times) * 1.5, count)
 
 
+def whole_steps(steps: Sequence[float], count: int = 60) -> Array:
+    """Numbers of steps of a theory line from the first to the last of the given ones."""
+    return np.unique(np.rint(np.geomspace(min(steps), max(steps), count)))
+
+
 # ---- ridge regression in the solvable-model paper's normalisation ------------------------
 
 

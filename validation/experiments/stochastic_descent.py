@@ -20,16 +20,12 @@ from solvable.analytic.spectrum import ExponentialDecay, PowerLaw, Spectrum
 
 from ..cells import UNLIMITED, Cell
 from ..typical import TYPICAL
-from .building_blocks import over_time, task, theory
-from .experiment import Array, Axes, Budget, Curve, Items, Mark, Parameters, experiment
+from .building_blocks import over_time, task, theory, whole_steps
+from .experiment import Axes, Budget, Curve, Items, Mark, Parameters, experiment
 from .facts import Measured, above, below, near
 
 STEPS_AXES = Axes("steps", "loss")
 SHARE = 0.3  # of the critical step
-
-
-def _steps(steps: tuple[int, ...]) -> Array:
-    return np.unique(np.rint(np.geomspace(min(steps), max(steps), 40)))
 
 
 def _spectra(size: int) -> dict[str, Spectrum]:
@@ -86,7 +82,7 @@ def sgd_at_every_batch(p: Parameters) -> Items:
                 cell = _fresh(spectrum, width, p.N, p.steps, batch)
                 size = "∞" if width == UNLIMITED else str(width)
                 label = f"{name}, N = {size}, B = {batch}"
-                yield over_time(label, cell, _steps(p.steps))
+                yield over_time(label, cell, whole_steps(p.steps, 40))
         for share in p.shares:
             heavy = share > SHARE and isinstance(spectrum, PowerLaw)  # a few modes lead
             fact = above if heavy else below
@@ -136,8 +132,9 @@ def minibatches_of_reused_samples(p: Parameters) -> Items:
             for again in (False, True) if batch == p.batches[1] else (False,):
                 cell = model(samples, MinibatchSGD(p.rate, batch, replacement=again))
                 label = f"T = {samples}, B = {batch}" + (", replaced" if again else "")
-                yield over_time(f"{label}, test", cell, _steps(p.steps))
-                yield over_time(f"{label}, training", cell, _steps(p.steps), loss="train_loss")
+                line = whole_steps(p.steps, 40)
+                yield over_time(f"{label}, test", cell, line)
+                yield over_time(f"{label}, training", cell, line, loss="train_loss")
 
     def whole() -> float:
         found = theory(model(p.T[0], MinibatchSGD(p.rate, p.T[0])))
@@ -231,7 +228,7 @@ def sgd_schedules_and_memory(p: Parameters) -> Items:
     for name, options in SCHEDULED.items():
         rule = OnePassSGD(p.rate, p.batch, steps=last, **options)
         cell = Cell(spectrum, p.N, p.N, rule, p.steps, noise=p.noise, targets=8)
-        yield over_time(f"{name}, fresh", cell, _steps(p.steps))
+        yield over_time(f"{name}, fresh", cell, whole_steps(p.steps, 40))
         if "pull" in options:  # its theory grows with the square of the steps on reused samples
             continue
         again = MinibatchSGD(p.rate, p.batch, steps=last, **options)

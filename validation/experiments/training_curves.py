@@ -12,15 +12,20 @@ from solvable.analytic.learners import GradientDescent, HeavyBall
 from solvable.analytic.slopes import log_slope
 
 from ..cells import Cell
-from .building_blocks import TIME_AXES, flow, one_pass, over_time, task, theory, times_around
-from .experiment import Array, Axes, Budget, Guide, Items, Parameters, experiment
+from .building_blocks import (
+    TIME_AXES,
+    flow,
+    one_pass,
+    over_time,
+    task,
+    theory,
+    times_around,
+    whole_steps,
+)
+from .experiment import Axes, Budget, Guide, Items, Parameters, experiment
 from .facts import above, below, near
 
 OVERFITTING = 100.0  # time until which wider is better in every model here
-
-
-def _steps(steps: tuple[int, ...]) -> Array:
-    return np.unique(np.rint(np.geomspace(min(steps), max(steps), 60)))
 
 
 @experiment(
@@ -70,7 +75,7 @@ def training_rules(p: Parameters) -> Items:
 
     All rules end at the ridgeless loss; small steps are the flow.
     """
-    spectrum, steps = task(p.a, p.b, p.M), _steps(p.steps)
+    spectrum, steps = task(p.a, p.b, p.M), whole_steps(p.steps)
     times = tuple(p.rate * n for n in p.steps)
     yield over_time("flow", flow(spectrum, p.N, p.P, times, noise=p.noise), times_around(times))
     descent = Cell(spectrum, p.N, p.P, GradientDescent(p.rate), p.steps, noise=p.noise)
@@ -122,7 +127,7 @@ def one_pass_sgd_curves(p: Parameters) -> Items:
         return one_pass(spectrum, n, steps, p.rate, batch)
 
     for n, batch in [*((n, p.batch) for n in p.N), *((p.width, batch) for batch in p.batches)]:
-        yield over_time(f"N = {n}, B = {batch}", model(n, batch), _steps(p.steps))
+        yield over_time(f"N = {n}, B = {batch}", model(n, batch), whole_steps(p.steps))
 
     def power() -> float:
         sizes = np.array([10**4, 2 * 10**4])
