@@ -42,7 +42,7 @@ __all__ = ["Border", "RegimeMap", "size_map", "time_map"]
 
 BETWEEN = "between"
 BISECTIONS = 30
-COLUMNS = 12  # sizes at which the loss of a trained model is computed for a map
+COLUMNS = 24  # sizes at which the loss of a trained model is computed for a map
 
 
 @dataclass(frozen=True, eq=False)

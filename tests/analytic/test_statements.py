@@ -124,3 +124,8 @@ def test_a_regime_is_printed_back_and_ordered_at_given_sizes():
     assert str(near) == text and near.growth[T] == pytest.approx(3 * near.growth[N], rel=1e-2)
     with pytest.raises(InputError, match="ordered as the regime says"):
         parse_regime(text, [M, N, T, z], {}, {N: 100, T: 10})
+
+
+def test_two_ratios_that_share_a_size():
+    regime = parse_regime("1 << T, N/T = 1/2, T/M = 1/3", [M, N, T], {}, keep=M)
+    assert regime.substitutions == {T: M / 3, N: M / 6} and set(regime.growth) == {M}

@@ -180,6 +180,7 @@ class _Reader:
         elif sign == "=" and left.is_Symbol:
             self.substitute(left, right)
         elif sign == "=" and (left.is_Mul or left.is_Add):
+            left = left.subs(self.substitutions)  # N/T = r, T/M = s: of N/M, once T is gone
             first = _eliminated(left, self.sizes - set(self.substitutions), self.keep)
             solved = sp.solve(left - right, first)
             if len(solved) != 1:

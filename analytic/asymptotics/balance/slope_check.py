@@ -15,7 +15,6 @@ import mpmath
 import sympy as sp
 
 from ... import precision
-from ...errors import OutsideTheoryError
 from .dominant import BEYOND
 from .exact_value import exact_value
 from .limiting_form import LimitingForm, Problem
@@ -61,11 +60,12 @@ def sizes_at(
 
 
 def far_enough(form: LimitingForm, logarithms: tuple[float, float]) -> tuple[float, float]:
-    """log₁₀ L, moved out until L^gap tells each term from the next."""
+    """log₁₀ L, moved out until L^gap tells each term from the next.
+
+    Terms so close that no L does fall alike: their sum has the slope of either.
+    """
     least = APART / float(form.gap) if form.gap else 0.0
-    if least > FARTHEST:
-        raise OutsideTheoryError(f"two terms differ by L^{form.gap} only: no size tells them apart")
-    shift = max(0.0, least - logarithms[0])
+    shift = max(0.0, least - logarithms[0]) if least < FARTHEST else 0.0
     return logarithms[0] + shift, logarithms[1] + shift
 
 
@@ -76,10 +76,7 @@ def measured_slope(
     logarithms: tuple[float, float] = LOGARITHMS,
     wrong: Any = 1,
 ) -> RemainderSlope:
-    """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected.
-
-    Raises `OutsideTheoryError` where two terms are too close for any L to tell them apart.
-    """
+    """The slopes between two values of L; ``wrong`` multiplies the sum, to see it rejected."""
     rest = form.remainder
     logarithms = far_enough(form, logarithms)
     claimed = -float(rest.weight) if rest is not None else -float("inf")
