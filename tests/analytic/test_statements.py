@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
+from solvable.analytic.asymptotics.balance.traces import compiled
 from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability.models import expression
@@ -129,3 +130,10 @@ def test_a_regime_is_printed_back_and_ordered_at_given_sizes():
 def test_two_ratios_that_share_a_size():
     regime = parse_regime("1 << T, N/T = 1/2, T/M = 1/3", [M, N, T], {}, keep=M)
     assert regime.substitutions == {T: M / 3, N: M / 6} and set(regime.growth) == {M}
+
+
+def test_a_pole_at_the_numbers_is_refused_as_such():
+    face = compiled(1 / (N - T), [N, T])
+    assert face({N: mp.mpf(3), T: mp.mpf(1)}, None) == 0.5
+    with pytest.raises(OutsideTheoryError, match="pole"):
+        face({N: mp.mpf(1), T: mp.mpf(1)}, None)
