@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import certain_digits, static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
@@ -91,6 +92,28 @@ def test_threads_do_not_disturb_one_another():
     assert threaded == serial
     assert mpmath.mp.prec == before
     assert len({float(x) for x in serial}) > 100 and np.all(np.isfinite([float(x) for x in serial]))
+
+
+@pytest.mark.thorough
+def test_a_thousand_calls_from_each_of_eight_threads():
+    """Static and dynamic losses and sums over modes at mixed digits."""
+    law, before = PowerLaw(Fraction(1, 2), size=6), mpmath.mp.prec
+
+    def call(job):
+        n, digits = 3 + job % 17, (None, 12, 25, 40)[job // 17 % 4]
+        if job % 40 == 0:
+            return dynamics(law, n, 9, 2, digits=digits and 12).excess_loss
+        return static_loss(law, n, 2 * n + 1, ridge=1, noise=1, digits=digits).excess_loss
+
+    expected = {job: call(job) for job in range(17 * 4 * 10)}
+
+    def thousand(start):
+        jobs = [(start + step) % len(expected) for step in range(1000)]
+        return [job for job in jobs if call(job) != expected[job]]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(thousand, range(0, 680, 85))) == [[]] * 8
+    assert mpmath.mp.prec == before
 
 
 @pytest.mark.parametrize("digits", [None, 20])
