@@ -401,6 +401,32 @@ def test_no_early_stopping_without_noise_or_reuse():
 # ---- divergence -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("momentum", [0.3, 0.7])
+def test_divergence_with_momentum_begins_at_its_own_step(momentum):
+    critical = HeavyBall(0.1, momentum).critical_step(LAW, 60, 120)
+    for factor, diverging in ((0.97, False), (1.03, True)):
+        rule = HeavyBall(factor * critical, momentum)
+        found = dynamics(LAW, 60, 120, 2000, learner=rule)
+        assert bool(found.diverges) is diverging is bool(found.excess_loss > 1e3)
+
+
+def test_growth_rate_is_that_of_the_loss():
+    descent = GradientDescent(1)
+    rule = GradientDescent(1.05 * descent.critical_step(LAW, 60, 120))
+    critical = rule.critical_step(LAW, 60, 120)
+    first, second = dynamics(LAW, 60, 120, [400, 800], learner=rule).excess_loss
+    rate = rule.growth_rate(LAW, 60, 120, critical)
+    assert math.log(second / first) / 400 == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize("bags", [2, 3, 7])
+def test_bags_of_very_many_samples_are_all_the_same(bags):
+    one, several = (
+        dynamics(LAW, 40, 1e10, [2.0, 30.0], noise=0.1, bags=k).train_loss for k in (1, bags)
+    )
+    assert np.allclose(one, several, rtol=1e-6)
+
+
 def test_divergence_is_recognised():
     critical = dynamics(LAW, 60, 120, [1], learner=GradientDescent(1)).critical_step
     for factor, diverging in ((0.99, False), (1.01, True)):
