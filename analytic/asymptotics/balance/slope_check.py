@@ -21,7 +21,7 @@ from .limiting_form import LimitingForm, Problem
 from .regime_statement import MUCH
 
 LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken, at least
-APART, FARTHEST = 2, 120  #: −log₁₀ of the ratio of a term to the one before it; the largest log₁₀ L
+APART, FARTHEST = 2, 90  #: −log₁₀ of the ratio of a term to the one before it; of a size, at most
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ def far_enough(form: LimitingForm, logarithms: tuple[float, float]) -> tuple[flo
     Terms so close that no L does fall alike: their sum has the slope of either.
     """
     least = APART / float(form.gap) if form.gap else 0.0
-    shift = max(0.0, least - logarithms[0]) if least < FARTHEST else 0.0
+    growth = max((abs(float(p)) for p in form.regime.growth.values() if abs(p) < BEYOND), default=1)
+    reach = FARTHEST / max(growth, 1e-9)
+    shift = max(0.0, min(least, reach) - logarithms[0]) if least < FARTHEST else 0.0
     return logarithms[0] + shift, logarithms[1] + shift
 
 
