@@ -115,7 +115,7 @@ def _complex_medium(kernel: np.ndarray, start: Medium, z: complex) -> Medium:
         missing = z + (1 - share) / g - kappa
         change = _ladder(resolvent, resolvent, share, missing * g**2 / (1 - share))
         reach = np.max(np.abs(change / kappa))
-        kappa = kappa + change * min(1.0, 0.5 / reach)
+        kappa = kappa + change * min(1.0, 0.5 / max(reach, 0.1))
         if reach < SETTLED:
             break
     else:
