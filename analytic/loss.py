@@ -253,8 +253,8 @@ def static_loss(
     if digits is None:
         floats = [np.asarray(x, dtype=float) for x in sizes]
         return _static_loss(spectrum, kind, *floats)
-    exact = [partial(arguments.exactly, *pair) for pair in zip(SIZES, sizes)]
-    return _to_digits(lambda: _static_loss(spectrum, kind, *(size() for size in exact)), digits)
+    exact = partial(map, arguments.exactly, SIZES, sizes)
+    return _to_digits(lambda: _static_loss(spectrum, kind, *exact()), digits)
 
 
 def _symbolic_loss(

@@ -43,6 +43,7 @@ from .resolvent.equation import brackets
 from .spectral_functions import DegreesOfFreedom, TargetSum
 from .spectrum import Spectrum, as_spectrum
 
+NUMBERS = ("features", "samples", "noise", "feature_variance")
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 COARSE, NODE = 300, 0.12  # nodes for the start of that grid; distance of the nodes of a table
 STEPS, SETTLED = 2, 1e-9  # corrections of a place by exact sums, and the last one allowed
@@ -244,9 +245,8 @@ def _optimal_mp(
 ) -> StaticLoss:
     digits = arguments.count("digits", digits)
     with precision.workdps(digits + 2 * GUARD_DIGITS):
-        sizes_by_name = {"features": features, "samples": samples, "noise": noise}
-        n, t, s2 = (arguments.exactly(*pair) for pair in sizes_by_name.items())
-        v = arguments.exactly("feature_variance", variance)
+        given = (features, samples, noise, variance)
+        n, t, s2, v = map(arguments.exactly, NUMBERS, given)
         floats = [np.array([float(x)]) for x in (n, t, s2)]
         sizes = (floats[0], floats[1], floats[2])
         start, top = _ends(spectrum, *sizes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -194,6 +194,19 @@ def as_mathematics(text: str) -> str:
     text = text.replace("**(-1)", "^{-1}").replace("**", "^").replace("*", " ")
     text = _WORD.sub(lambda m: _WORDS[m[1]], text.replace(".T", "ᵀ"))
     return _SUBSCRIPT.sub(lambda m: m[1].translate(_SUBSCRIPTS), text)
+
+
+def aligned(rows: Iterable[str]) -> str:
+    r"""Rows of LaTeX, with & where they align, one below the other.
+
+    >>> print(aligned(["x &= 1", "y &= 2"]))
+    \begin{aligned}
+    x &= 1 \\
+    y &= 2
+    \end{aligned}
+    """
+    body = " \\\\\n".join(rows)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def one_line(expression: sp.Basic) -> str:

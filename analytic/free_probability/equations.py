@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
+from ..typesetting import aligned
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .effort import SECONDS, limited
@@ -186,8 +187,7 @@ class SelfConsistentEquations:
         r"""The equations in an ``aligned`` environment."""
         rows = [rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.equations[:-1]]
         rows.append(rf"{self.latex_expression()} &\simeq {sp.latex(self.value)}")
-        body = " \\\\\n".join(rows)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+        return aligned(rows)
 
     def latex_expression(self) -> str:
         """The expression itself."""

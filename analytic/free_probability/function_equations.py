@@ -21,6 +21,7 @@ import sympy as sp
 from sympy.matrices.expressions import Identity, MatMul, MatPow, MatrixExpr, Trace
 
 from ..errors import InputError, OutsideTheoryError
+from ..typesetting import aligned
 from .boundary_values import RealAxis
 from .declarations import Internal, MatrixModel, free_stem
 from .equations import NamedUnknown, SelfConsistentEquations, derive
@@ -438,8 +439,7 @@ class FunctionEquations:
         r"""The equations in an ``aligned`` environment."""
         rows = [rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.equations[:-1]]
         rows.append(rf"{sp.latex(self.expression)} &\simeq {sp.latex(self.value)}")
-        body = " \\\\\n".join(rows)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+        return aligned(rows)
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

@@ -21,6 +21,7 @@ import sympy as sp
 from sympy.matrices.expressions import MatAdd, MatMul, MatrixExpr
 
 from ..errors import OutsideTheoryError, PrecisionError
+from ..typesetting import aligned
 from .declarations import MatrixModel, free_stem
 from .dyson import SelfEnergy, Support, fixed_part, self_energy
 from .entries import Entry, entry_expression, word_expression
@@ -192,8 +193,7 @@ class UnreducedEquations:
         ]
         rows += [rf"{sp.latex(e.lhs)} &= {sp.latex(e.rhs)}" for e in self.relations]
         rows.append(rf"{sp.latex(self.expression)} &\simeq {sp.latex(self.value)}")
-        body = " \\\\\n".join(rows)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+        return aligned(rows)
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

@@ -1,8 +1,14 @@
 """Cells that take a while, for tests of what happens when a sweep is disturbed."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+POOL = ["-m", "tests.validation.lasting_cells"]  #: a sweep in a pool
 
 
 def slow(cell, seed):
@@ -15,6 +21,31 @@ def default_signals() -> None:
     """In a child process: what a background job was told to ignore ends it again."""
     for name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def start(path, cells, seconds, command=POOL):
+    """The sweep of a command in a session of its own, once it runs."""
+    process = subprocess.Popen(
+        [sys.executable, *command, str(path), str(cells), str(seconds)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True, preexec_fn=default_signals,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def alive(session: int) -> list[str]:
+    """The processes of a session that are not mere entries of the process table."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(entry.parent.name)
+    return found
 
 
 def main() -> None:

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,9 +11,8 @@ import pytest
 
 from solvable.validation.store import Store
 from solvable.validation.sweep import sweep
-from tests.validation.lasting_cells import default_signals, slow
+from tests.validation.lasting_cells import POOL, alive, slow, start
 
-ROOT = Path(__file__).parents[2]
 CELLS, SECONDS = 24, 0.02
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT")
 #: a sweep in two processes of a dask cluster on this machine: STORE CELLS SECONDS
@@ -38,34 +35,15 @@ if __name__ == "__main__":
 """
 
 
-def left(session):
-    """The live processes of a session."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(entry.parent.name)
-    return found
-
-
 def killed(path, command, draw):
     """Start the sweep, end it at a random moment, and count what lives on after 5 s."""
-    process = subprocess.Popen(
-        [sys.executable, *command, str(path), str(CELLS), str(SECONDS)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        start_new_session=True, preexec_fn=default_signals,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
+    process = start(path, CELLS, SECONDS, command)
     time.sleep(draw.uniform(0, 1.2 * CELLS * SECONDS / 2))
     process.send_signal(getattr(signal, draw.choice(SIGNALS)))
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and (process.poll() is None or left(process.pid)):
+    while time.monotonic() < deadline and (process.poll() is None or alive(process.pid)):
         time.sleep(0.05)
-    remaining = left(process.pid)
+    remaining = alive(process.pid)
     for number in map(int, remaining):
         os.kill(number, signal.SIGKILL)
     process.communicate()
@@ -76,7 +54,7 @@ def killed(path, command, draw):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("where", "kills"), [("pool", 28), ("dask", 12)])
 def test_kills_at_random_moments(tmp_path, where, kills):
-    command = ["-m", "tests.validation.lasting_cells"]
+    command = POOL
     if where == "dask":
         pytest.importorskip("distributed")
         (script := tmp_path / "cluster.py").write_text(CLUSTER)

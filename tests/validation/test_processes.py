@@ -14,33 +14,7 @@ from solvable.validation import executors
 from solvable.validation.executors import affordable_workers, dask_cluster
 from solvable.validation.store import Store
 from solvable.validation.sweep import SweepError, sweep
-from tests.validation.lasting_cells import default_signals, slow
-
-ROOT = Path(__file__).parents[2]
-
-
-def start(path, cells, seconds):
-    command = [sys.executable, "-m", "tests.validation.lasting_cells"]
-    process = subprocess.Popen(
-        [*command, str(path), str(cells), str(seconds)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        start_new_session=True, preexec_fn=default_signals,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def alive(session: int) -> list[str]:
-    """The processes of a session that are not mere entries of the process table."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(entry.parent.name)
-    return found
+from tests.validation.lasting_cells import ROOT, alive, slow, start
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
