@@ -60,8 +60,30 @@ def new_figure(width: float = COLUMN, height: float | None = None) -> tuple[Any,
     height = height or width / 1.4
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    left, below, right, above = 0.52 / width, 0.4 / height, 0.1 / width, 0.08 / height
-    return figure, figure.add_axes((left, below, 1 - left - right, 1 - below - above))
+    return figure, figure.add_axes(_box(width, height))
+
+
+def _box(
+    width: float, height: float, below: float = 0.4, above: float = 0.08
+) -> tuple[float, float, float, float]:
+    """Left, bottom, width and height of the axes, as parts of the figure; margins in inches."""
+    left, right = 0.52, 0.1
+    return left / width, below / height, 1 - (left + right) / width, 1 - (below + above) / height
+
+
+def new_panels(width: float, height: float, count: int, rows: int) -> tuple[Any, list[Any]]:
+    """Panels with common ordinates, titles where they are several, and legend rows below."""
+    below, above = 0.4 + 0.16 * rows, 0.24 if count > 1 else 0.08
+    height += below - 0.4
+    figure, first = new_figure(width, height)
+    left, bottom, across, up = _box(width, height, below, above)
+    gap = 0.08 / width
+    each = (across - gap * (count - 1)) / count
+    first.set_position((left, bottom, each, up))
+    return figure, [first] + [
+        figure.add_axes((left + k * (each + gap), bottom, each, up), sharey=first)
+        for k in range(1, count)
+    ]
 
 
 def tick_logarithms(axis: Any) -> None:

@@ -23,7 +23,8 @@ from .figure_style import COLOURS, FORMATS, MARKERS, STYLES
 from .writing import replacing, write_text
 
 GUIDE_STYLES = ((0, (2, 2)), (0, (6, 2, 1, 2)))
-LEGEND_COLUMN = 7  # entries in one column of the legend
+LEGEND_COLUMN = 7  # entries of a legend inside the picture, at most
+LETTER = 0.06  # inches, at most, of a letter of the legend
 UNSURE = 0.5  # relative error of a point beyond which it does not set the scale: beside a pole
 
 
@@ -57,16 +58,42 @@ def data(evidence: Evidence) -> str:
 
 
 def draw(evidence: Evidence, width: float = style.PAGE) -> Any:
-    """The matplotlib figure of an experiment, as wide as a page or a column."""
+    """The matplotlib figure of an experiment, as wide as a page or a column.
+
+    A panel for each group of curves, side by side; the same name has the same colour in all. The
+    legend stands inside a single panel, or below where it is long.
+    """
     import matplotlib
 
+    shown = [series for series in evidence.series if series.shown]
+    panels = tuple(dict.fromkeys(series.panel for series in shown)) or ("",)
+    names = list(dict.fromkeys(series.name for series in shown))
+    guides = [guide.label for guide in evidence.guides if guide.kind != "vertical" and guide.label]
+    listed = dict.fromkeys(names + guides)
+    inside = len(panels) == 1 and len(listed) <= LEGEND_COLUMN
+    columns = max(1, int(width / (0.5 + LETTER * max(map(len, listed), default=1))))
+    rows = 0 if inside else -(-len(listed) // columns)
     with matplotlib.rc_context(style.STYLE):
-        figure, axes = style.new_figure(width, width / 1.6)
-        _plot(axes, evidence)
+        figure, found = style.new_panels(width, width / 1.6, len(panels), rows)
+        entries: dict[str, Any] = {}
+        for axes, panel in zip(found, panels):
+            _plot(axes, evidence, panel, names)
+            axes.set_title(style.mathematics(panel), fontsize=8, pad=3)
+            if axes is not found[0]:
+                axes.set_ylabel("")
+                axes.tick_params(labelleft=False)
+            handles, labels = axes.get_legend_handles_labels()
+            entries |= dict(zip(labels, handles))
+        if inside:
+            found[0].legend(loc="best")
+        else:
+            figure.legend(entries.values(), entries.keys(), loc="lower center", ncols=columns,
+                          columnspacing=1.0, frameon=False)  # fmt: skip
     return figure
 
 
-def _plot(axes: Any, evidence: Evidence) -> None:
+def _plot(axes: Any, evidence: Evidence, panel: str, names: Sequence[str]) -> None:
+    """One panel; colours follow the order of ``names``."""
     experiment = evidence.experiment
     axes.set_xscale(experiment.axes.x_scale)
     axes.set_yscale(experiment.axes.y_scale)
@@ -74,16 +101,15 @@ def _plot(axes: Any, evidence: Evidence) -> None:
     for guide in evidence.guides:
         order = labels.index(guide.label) if guide.label in labels else 0
         _guide(axes, guide, GUIDE_STYLES[order % len(GUIDE_STYLES)])
-    shown = [series for series in evidence.series if series.shown]
+    shown = [series for series in evidence.series if series.shown and series.panel == panel]
     limits = _limits(evidence)
-    for index, series in enumerate(shown):
+    for series in shown:
+        index = names.index(series.name)
         _series(axes, series, index, experiment.axes.y_scale, limits[1])
     axes.set_xlabel(style.mathematics(experiment.axes.x))
     axes.set_ylabel(style.mathematics(experiment.axes.y))
     axes.set_ylim(*limits)
     style.finish(axes)
-    entries = len(axes.get_legend_handles_labels()[1])
-    axes.legend(ncols=1 + (entries - 1) // LEGEND_COLUMN, columnspacing=1.0, loc="best")
 
 
 def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float) -> None:
@@ -112,7 +138,7 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float
         )
     dashes = STYLES[k] if series.line is not None else ""
     axes.plot([], [], color=colour, marker=marker, markersize=3.5, linestyle=dashes,
-              label=style.mathematics(series.label))  # fmt: skip
+              label=style.mathematics(series.name))  # fmt: skip
 
 
 def _guide(axes: Any, guide: Guide, dashes: Any) -> None:

@@ -8,6 +8,7 @@ from solvable.analytic.errors import InputError
 from solvable.validation.experiments import load, names
 from solvable.validation.experiments.evaluate import evaluate
 from solvable.validation.experiments.experiment import Curve, Guide
+from solvable.validation.figure_style import COLUMN, PAGE
 from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
 from solvable.validation.sweep import SweepResult, sweep
 from tests.validation import synthetic_experiments as synthetic
@@ -24,12 +25,16 @@ def assert_nothing_is_clipped_or_covered(figure):
     """All that is drawn is inside the picture; title, labels and caption do not overlap."""
     renderer = figure.canvas.get_renderer()
     figure.draw(renderer)
-    (axes,), (width, height) = figure.axes, figure.get_size_inches()
+    width, height = figure.get_size_inches()
     drawn = figure.get_tightbbox(renderer)
     assert drawn.x0 >= 0 and drawn.y0 >= 0, f"clipped at the left or below: {drawn}"
     assert drawn.x1 <= width and drawn.y1 <= height, f"clipped at the right or above: {drawn}"
-    parts = [axes.xaxis.label, axes.yaxis.label, *figure.texts]
+    parts = [
+        part for axes in figure.axes for part in (axes.xaxis.label, axes.yaxis.label, axes.title)
+    ]
+    parts += [*figure.texts, *figure.legends]
     boxes = [part.get_window_extent(renderer) for part in parts]
+    boxes = [box for box in boxes if box.width > 0 and box.height > 0]
     for i, first in enumerate(boxes):
         for second in boxes[i + 1 :]:
             assert not first.overlaps(second), "two texts overlap"
@@ -129,4 +134,5 @@ def test_the_layout_of_every_experiment(name):
             )) for p, q in zip(s.points, t.marks)
         )) for s, t in zip(found.series, plan.curves)
     )  # fmt: skip
-    assert_nothing_is_clipped_or_covered(draw(dataclasses.replace(found, series=series)))
+    for width in (PAGE, COLUMN):
+        assert_nothing_is_clipped_or_covered(draw(dataclasses.replace(found, series=series), width))

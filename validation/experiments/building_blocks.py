@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,13 @@ def _small(cell: Cell) -> str:
 
 
 def over_time(
-    label: str, cell: Cell, line: Array, *, loss: str = "excess_loss", stretch: float = 1.0
+    label: str,
+    cell: Cell,
+    line: Array,
+    *,
+    loss: str = "excess_loss",
+    stretch: float = 1.0,
+    panel: str = "",
 ) -> Curve:
     """Loss (or ``train_loss``) of a cell against the times it scores, times ``stretch``.
 
@@ -75,7 +82,12 @@ def over_time(
         Mark(t * stretch, cell, name, float(value), untested=reasons[bool(value > least)])
         for t, name, value in zip(cell.at, names, getattr(theory(cell), loss))
     )
-    return Curve(label, marks, lambda: (line * stretch, getattr(theory(cell, line), loss)))
+    drawn = partial(_line, cell, line, loss, stretch)
+    return Curve(label, marks, drawn, panel=panel)
+
+
+def _line(cell: Cell, times: Array, loss: str, stretch: float) -> tuple[Array, Array]:
+    return times * stretch, getattr(theory(cell, times), loss)
 
 
 def initial(cell: Cell) -> float:

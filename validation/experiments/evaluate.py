@@ -65,6 +65,12 @@ class CurveEvidence:
     points: tuple[MarkEvidence, ...]
     line: tuple[Any, Any] | None
     shown: bool
+    panel: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label inside its panel."""
+        return self.label.removeprefix(f"{self.panel}, ")
 
 
 @dataclass(frozen=True)
@@ -249,7 +255,7 @@ def _curves(
             points.append(MarkEvidence(mark.x, mark.theory, simulated, len(finite), limit, interval,
                                        score, untested))  # fmt: skip
         found.append(CurveEvidence(curve.label, tuple(points), curve.line and curve.line(),
-                                   curve.shown))  # fmt: skip
+                                   curve.shown, curve.panel))  # fmt: skip
     return found
 
 

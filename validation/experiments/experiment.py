@@ -66,13 +66,15 @@ class Mark:
 class Curve:
     """Simulated marks, and the theory line (x, y) through them, computed when it is drawn.
 
-    A curve that is not ``shown`` in the figure is there for its facts.
+    A curve that is not ``shown`` in the figure is there for its facts. Curves of different
+    ``panel`` are drawn side by side; their labels begin with it.
     """
 
     label: str
     marks: tuple[Mark, ...]
     line: Callable[[], tuple[Array, Array]] | None = None
     shown: bool = True
+    panel: str = ""
 
 
 @dataclass(frozen=True)

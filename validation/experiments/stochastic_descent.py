@@ -82,7 +82,7 @@ def sgd_at_every_batch(p: Parameters) -> Items:
                 cell = _fresh(spectrum, width, p.N, p.steps, batch)
                 size = "∞" if width == UNLIMITED else str(width)
                 label = f"{name}, N = {size}, B = {batch}"
-                yield over_time(label, cell, whole_steps(p.steps, 40))
+                yield over_time(label, cell, whole_steps(p.steps, 40), panel=name)
         for share in p.shares:
             heavy = share > SHARE and isinstance(spectrum, PowerLaw)  # a few modes lead
             fact = above if heavy else below
