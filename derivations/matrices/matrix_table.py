@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import sympy as sp
 
-from solvable.analytic.free_probability import PlanarComparison, Reduced
+from solvable.analytic.free_probability import PlanarComparison, Reduced, SpectralTrace
 from solvable.analytic.free_probability.models import EXPRESSIONS, LIMITS, MatrixExpression
 from solvable.analytic.typesetting import one_line
 
@@ -65,13 +65,14 @@ def equation_text(equations: Reduced) -> str:
     texts = [f"{one_line(r.lhs)} = {one_line(r.rhs)}" for r in relations]
     parts = [text for text in texts if len(text) <= LONGEST]
     long = [r for r, text in zip(relations, texts) if len(text) > LONGEST]
-    if len(long) == 1:
+    if len(long) == 1 and not long[0].has(SpectralTrace):
         unknown = equations.unknown_symbols[0]
         difference = sp.numer(sp.together(long[0].lhs - long[0].rhs))
         degree = sp.degree(sp.expand(difference), unknown)
         parts.append(f"one polynomial of degree {degree} in {unknown}")
     elif long:
-        parts.append(f"{len(long)} polynomials in {len(long)} unknowns")
+        count = len(long)
+        parts.append(f"{count} equation{'s' * (count > 1)} in {len(texts)} unknowns")
     if defined:
         parts.append(f"{len(defined)} named traces, linear in one another")
     if equations.linear:
