@@ -16,18 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import sympy as sp
-from sympy.matrices.expressions import (
-    BlockMatrix,
-    Identity,
-    Inverse,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    Trace,
-    Transpose,
-    ZeroMatrix,
-)
 
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
@@ -38,12 +26,12 @@ from .pencil import Output, Pencil
 from .realisation import realise
 from .trace_function import trace_function
 
-Blocks = list[list[MatrixExpr]]
+Blocks = list[list[sp.MatrixExpr]]
 
 
 def has_blocks(expression: Any) -> bool:
     """Whether a matrix of blocks occurs."""
-    return bool(sp.sympify(expression).atoms(BlockMatrix))
+    return bool(sp.sympify(expression).atoms(sp.BlockMatrix))
 
 
 def derive_blocks(expression: sp.Expr, model: MatrixModel) -> SelfConsistentEquations:
@@ -51,15 +39,15 @@ def derive_blocks(expression: sp.Expr, model: MatrixModel) -> SelfConsistentEqua
 
     The pencil is that of the whole inverse, read off at its diagonal blocks.
     """
-    found = [t for t in expression.atoms(Trace) if has_blocks(t)]
-    if len(found) != 1 or not isinstance(found[0].arg, Inverse):
+    found = [t for t in expression.atoms(sp.Trace) if has_blocks(t)]
+    if len(found) != 1 or not isinstance(found[0].arg, sp.Inverse):
         raise OutsideTheoryError(
             f"{expression}: of a profile the resolvent is derived, tr(inv(E)) of an E with blocks"
         )
     inside = in_blocks(found[0].arg.arg)
     inverse = _inverse(inside)
     diagonal = [inverse[i][i] for i in range(len(inverse))]
-    total = sp.Add(*(Trace(block) for block in diagonal))
+    total = sp.Add(*(sp.Trace(block) for block in diagonal))
     body = expression.xreplace({found[0]: total})
     function = trace_function(body)
     pencil = _inverse_pencil(inside, diagonal, model)
@@ -68,7 +56,7 @@ def derive_blocks(expression: sp.Expr, model: MatrixModel) -> SelfConsistentEqua
     return replace(derive(body, model, pencil=pencil), expression=expression)
 
 
-def _inverse_pencil(inside: Blocks, diagonal: list[MatrixExpr], model: MatrixModel) -> Pencil:
+def _inverse_pencil(inside: Blocks, diagonal: list[sp.MatrixExpr], model: MatrixModel) -> Pencil:
     """[[Q, B], [−C, D]] with the states of all entries first, and one block for each row."""
     spaces: list[sp.Expr] = []
     q: dict[tuple[int, int], Entry] = {}
@@ -94,34 +82,34 @@ def _inverse_pencil(inside: Blocks, diagonal: list[MatrixExpr], model: MatrixMod
 
 def in_blocks(matrix: Any, sizes: tuple[sp.Expr, ...] = ()) -> Blocks:
     """A matrix expression block by block; ``sizes`` are those of an identity beside blocks."""
-    if isinstance(matrix, BlockMatrix):
+    if isinstance(matrix, sp.BlockMatrix):
         return [list(row) for row in matrix.blocks.tolist()]
-    if isinstance(matrix, Identity):
+    if isinstance(matrix, sp.Identity):
         sizes = sizes or (matrix.rows,)
-        return [[Identity(m) if i == j else ZeroMatrix(m, n) for j, n in enumerate(sizes)]
+        return [[sp.Identity(m) if i == j else sp.ZeroMatrix(m, n) for j, n in enumerate(sizes)]
                 for i, m in enumerate(sizes)]  # fmt: skip
-    if isinstance(matrix, Transpose):
+    if isinstance(matrix, sp.Transpose):
         inner = in_blocks(matrix.arg)
         return [[_tidy(inner[i][j].T) for i in range(len(inner))] for j in range(len(inner[0]))]
-    if isinstance(matrix, MatAdd):
+    if isinstance(matrix, sp.MatAdd):
         whole = next((in_blocks(term) for term in matrix.args if has_blocks(term)), [])
         parts = [in_blocks(term, tuple(row[0].rows for row in whole)) for term in matrix.args]
         return [[_sum([p[i][j] for p in parts]) for j in range(len(parts[0][0]))]
                 for i in range(len(parts[0]))]  # fmt: skip
-    if isinstance(matrix, MatMul):
+    if isinstance(matrix, sp.MatMul):
         coefficient, factors = matrix.as_coeff_matrices()
         product = in_blocks(factors[0], sizes)
         for factor in factors[1:]:
             product = _product(product, in_blocks(factor, sizes))
         return [[_tidy(coefficient * block) for block in row] for row in product]
-    if isinstance(matrix, (Inverse, MatPow)):
+    if isinstance(matrix, (sp.Inverse, sp.MatPow)):
         return _power(matrix)
-    if isinstance(matrix, MatrixExpr):
+    if isinstance(matrix, sp.MatrixExpr):
         return [[matrix]]
     raise OutsideTheoryError(f"{matrix}: a matrix of blocks stands in no such expression")
 
 
-def _power(matrix: MatPow) -> Blocks:
+def _power(matrix: sp.MatPow) -> Blocks:
     base, exponent = in_blocks(matrix.args[0]), sp.sympify(matrix.args[1])
     if not exponent.is_Integer or exponent == 0:
         raise OutsideTheoryError(f"{matrix}: whole powers and inverses of a matrix of blocks")
@@ -133,13 +121,13 @@ def _power(matrix: MatPow) -> Blocks:
     return product
 
 
-def _tidy(block: MatrixExpr) -> MatrixExpr:
+def _tidy(block: sp.MatrixExpr) -> sp.MatrixExpr:
     return block.doit()
 
 
-def _sum(blocks: list[MatrixExpr]) -> MatrixExpr:
-    kept = [b for b in blocks if not isinstance(b, ZeroMatrix)]
-    return _tidy(MatAdd(*kept)) if kept else blocks[0]
+def _sum(blocks: list[sp.MatrixExpr]) -> sp.MatrixExpr:
+    kept = [b for b in blocks if not isinstance(b, sp.ZeroMatrix)]
+    return _tidy(sp.MatAdd(*kept)) if kept else blocks[0]
 
 
 def _product(left: Blocks, right: Blocks) -> Blocks:

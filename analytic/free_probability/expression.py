@@ -25,19 +25,6 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.matrices.expressions import (
-    BlockMatrix,
-    Identity,
-    Inverse,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    MatrixSymbol,
-    Trace,
-    Transpose,
-    ZeroMatrix,
-)
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
@@ -77,7 +64,7 @@ def word_key(word: Word) -> tuple[Any, ...]:
     return tuple(letter.key() for letter in word)
 
 
-def trace(expression: MatrixExpr) -> sp.Expr:
+def trace(expression: sp.MatrixExpr) -> sp.Expr:
     """The normalised trace Tr E / rows(E) of a square expression.
 
     >>> M = sp.Symbol("M", positive=True)
@@ -87,15 +74,15 @@ def trace(expression: MatrixExpr) -> sp.Expr:
     if expression.rows != expression.cols:
         allowed = f"a square expression, not one of shape {expression.rows}×{expression.cols}"
         raise InputError("trace", expression, allowed)
-    return Trace(expression) / expression.rows
+    return sp.Trace(expression) / expression.rows
 
 
-def outputs(expression: Any) -> tuple[sp.Expr, list[tuple[sp.Expr, MatrixExpr]]]:
+def outputs(expression: Any) -> tuple[sp.Expr, list[tuple[sp.Expr, sp.MatrixExpr]]]:
     """Write a scalar as c₀ + Σ c_i Tr E_i and return (c₀, [(c_i, E_i)]).
 
     A matrix expression stands for its normalised trace. Not linear in traces: `InputError`.
     """
-    if isinstance(expression, MatrixExpr):
+    if isinstance(expression, sp.MatrixExpr):
         expression = trace(expression)
     if isinstance(expression, str):
         raise InputError("expression", "text", "a sympy expression (see parse_expression)")
@@ -118,26 +105,26 @@ def outputs(expression: Any) -> tuple[sp.Expr, list[tuple[sp.Expr, MatrixExpr]]]
     return constant, [(weights[matrix], matrix) for matrix in order]
 
 
-def ordered_traces(expression: sp.Expr) -> list[Trace]:
+def ordered_traces(expression: sp.Expr) -> list[sp.Trace]:
     """The traces in an expression, in an order that does not depend on hashing."""
-    return sorted(expression.atoms(Trace), key=sp.default_sort_key)
+    return sorted(expression.atoms(sp.Trace), key=sp.default_sort_key)
 
 
-def words(expression: MatrixExpr, model: MatrixModel, flip: bool = False) -> Polynomial:
+def words(expression: sp.MatrixExpr, model: MatrixModel, flip: bool = False) -> Polynomial:
     """The expression (its transpose if ``flip``) as a sum of words; also checks every node."""
-    if isinstance(expression, MatrixSymbol):
+    if isinstance(expression, sp.MatrixSymbol):
         return {(_letter(expression, model, flip),): sp.S.One}
-    if isinstance(expression, Identity):
+    if isinstance(expression, sp.Identity):
         return {(): sp.S.One}
-    if isinstance(expression, ZeroMatrix):
+    if isinstance(expression, sp.ZeroMatrix):
         return {}
-    if isinstance(expression, Transpose):
+    if isinstance(expression, sp.Transpose):
         return words(expression.arg, model, not flip)
-    if isinstance(expression, MatAdd):
+    if isinstance(expression, sp.MatAdd):
         if len({term.shape for term in expression.args}) > 1:
             raise InputError("sum", expression, "terms of one shape")
         return _add(*(words(term, model, flip) for term in expression.args))
-    if isinstance(expression, MatMul):
+    if isinstance(expression, sp.MatMul):
         coefficient, factors = expression.as_coeff_matrices()
         if any(left.cols != right.rows for left, right in pairwise(factors)):
             raise InputError("product", expression, "factors of matching dimensions")
@@ -145,7 +132,7 @@ def words(expression: MatrixExpr, model: MatrixModel, flip: bool = False) -> Pol
         for factor in reversed(factors) if flip else factors:
             product = _multiply(product, words(factor, model, flip), model)
         return product
-    if isinstance(expression, (Inverse, MatPow)):
+    if isinstance(expression, (sp.Inverse, sp.MatPow)):
         return _power_words(expression, model, flip)
     raise OutsideTheoryError(
         f"{expression}: {type(expression).__name__} is outside the theory, which knows sums, "
@@ -154,10 +141,10 @@ def words(expression: MatrixExpr, model: MatrixModel, flip: bool = False) -> Pol
     )
 
 
-def _power_words(expression: MatrixExpr, model: MatrixModel, flip: bool) -> Polynomial:
+def _power_words(expression: sp.MatrixExpr, model: MatrixModel, flip: bool) -> Polynomial:
     base, exponent = expression.args[0], sp.sympify(expression.args[1])
-    if isinstance(base, Transpose):
-        return _power_words(MatPow(base.arg, exponent), model, not flip)
+    if isinstance(base, sp.Transpose):
+        return _power_words(sp.MatPow(base.arg, exponent), model, not flip)
     if base.rows != base.cols:
         raise InputError("power", expression, "a power of a square expression")
     if exponent.is_Integer and exponent >= 0:
@@ -172,7 +159,7 @@ def _power_words(expression: MatrixExpr, model: MatrixModel, flip: bool) -> Poly
         terms = tuple(sorted(inner.items(), key=lambda item: word_key(item[0])))
         letter = InverseLetter(terms, base.rows)
         return {(letter,) * int(-exponent): sp.S.One}
-    if isinstance(base, MatrixSymbol) and exponent.is_Rational and exponent.q == 2:
+    if isinstance(base, sp.MatrixSymbol) and exponent.is_Rational and exponent.q == 2:
         fixed = model.fixed.get(base.name)
         if fixed is not None and fixed.symmetric and exponent > 0:
             whole = [Letter(base.name)] * int(sp.floor(exponent))
@@ -183,7 +170,7 @@ def _power_words(expression: MatrixExpr, model: MatrixModel, flip: bool) -> Poly
     )
 
 
-def _letter(symbol: MatrixSymbol, model: MatrixModel, flip: bool) -> Letter:
+def _letter(symbol: sp.MatrixSymbol, model: MatrixModel, flip: bool) -> Letter:
     name = symbol.name
     if name in model.random:
         declared, symmetric = model.random[name].symbol, model.random[name].symmetric
@@ -196,8 +183,8 @@ def _letter(symbol: MatrixSymbol, model: MatrixModel, flip: bool) -> Letter:
     return Letter(name, flip and not symmetric)
 
 
-def _scalar(coefficient: sp.Expr, where: MatrixExpr) -> sp.Expr:
-    if coefficient.has(MatrixSymbol) or coefficient.has(Trace) or coefficient.has(sp.Function):
+def _scalar(coefficient: sp.Expr, where: sp.MatrixExpr) -> sp.Expr:
+    if coefficient.has(sp.MatrixSymbol, sp.Trace, sp.Function):
         raise OutsideTheoryError(
             f"{where}: the coefficient {coefficient} must be a rational function of symbols"
         )
@@ -278,7 +265,7 @@ def _transpose_letter(letter: Any, model: MatrixModel) -> Any:
     return Letter(letter.name, not letter.transposed, letter.exponent)
 
 
-def check(expression: MatrixExpr, model: MatrixModel) -> Polynomial:
+def check(expression: sp.MatrixExpr, model: MatrixModel) -> Polynomial:
     """Refuse what is outside the theory, naming the sub-expression; return the words."""
     polynomial = words(expression, model)
     for word in polynomial:
@@ -296,7 +283,7 @@ def _letters_of(polynomial: Any) -> set[Letter]:
     return found
 
 
-def _check_pairs(expression: MatrixExpr, model: MatrixModel, polynomial: Polynomial) -> None:
+def _check_pairs(expression: sp.MatrixExpr, model: MatrixModel, polynomial: Polynomial) -> None:
     letters = _letters_of(polynomial.items())
     for letter in sorted(letters, key=Letter.key):
         matrix = model.random.get(letter.name)
@@ -417,12 +404,12 @@ def evaluate(
     >>> float(evaluate(trace((L + sp.Identity(M)).I), {"L": np.diag([0.0, 1.0])}, {M: 2}))
     0.75
     """
-    if not isinstance(expression, MatrixExpr):
+    if not isinstance(expression, sp.MatrixExpr):
         return _evaluate_scalar(sp.sympify(expression), matrices, scalars)
     value = _evaluate_leaf(expression, matrices, scalars)
     if value is not None:
         return value
-    if isinstance(expression, BlockMatrix):
+    if isinstance(expression, sp.BlockMatrix):
         rows = expression.blocks.tolist()
         return np.block([[evaluate(block, matrices, scalars) for block in row] for row in rows])
     if isinstance(expression, MatrixFunction):
@@ -431,34 +418,34 @@ def evaluate(
     if isinstance(expression, PseudoInverse):
         return np.linalg.pinv(evaluate(expression.arg, matrices, scalars))
     inner = [evaluate(arg, matrices, scalars) for arg in expression.args]
-    if isinstance(expression, MatAdd):
+    if isinstance(expression, sp.MatAdd):
         return sum(inner[1:], inner[0])
-    if isinstance(expression, MatMul):
+    if isinstance(expression, sp.MatMul):
         product = inner[0]
         for factor in inner[1:]:
             scalar = np.ndim(product) == 0 or np.ndim(factor) == 0
             product = product * factor if scalar else product @ factor
         return product
-    if isinstance(expression, (Inverse, MatPow)):
+    if isinstance(expression, (sp.Inverse, sp.MatPow)):
         exponent = expression.args[1]
-        whole = isinstance(expression, Inverse) or exponent.is_Integer
+        whole = isinstance(expression, sp.Inverse) or exponent.is_Integer
         return _evaluate_power(inner[0], int(exponent) if whole else inner[1])
     raise OutsideTheoryError(f"{expression}: {type(expression).__name__} cannot be evaluated")
 
 
 def _evaluate_leaf(
-    expression: MatrixExpr, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, complex]
+    expression: sp.MatrixExpr, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, complex]
 ) -> Any:
-    if isinstance(expression, MatrixSymbol):
+    if isinstance(expression, sp.MatrixSymbol):
         if expression.name not in matrices:
             raise InputError("matrices", sorted(matrices), f"a value of {expression.name}")
         return np.asarray(matrices[expression.name])
-    if isinstance(expression, Transpose):
+    if isinstance(expression, sp.Transpose):
         flipped = {name: np.conj(matrix) for name, matrix in matrices.items()}
         return evaluate(expression.arg, flipped, scalars).T
-    if isinstance(expression, (Identity, ZeroMatrix)):
+    if isinstance(expression, (sp.Identity, sp.ZeroMatrix)):
         rows, columns = (round(_evaluate_scalar(d, {}, scalars).real) for d in expression.shape)
-        return np.eye(rows) if isinstance(expression, Identity) else np.zeros((rows, columns))
+        return np.eye(rows) if isinstance(expression, sp.Identity) else np.zeros((rows, columns))
     return None
 
 

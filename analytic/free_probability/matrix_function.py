@@ -11,17 +11,6 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
-from sympy.matrices.expressions import (
-    Identity,
-    Inverse,
-    MatAdd,
-    MatMul,
-    MatPow,
-    MatrixExpr,
-    MatrixSymbol,
-    Trace,
-    Transpose,
-)
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
@@ -29,7 +18,7 @@ from .declarations import MatrixModel
 NAMES = ("log", "exp")
 
 
-class MatrixFunction(MatrixExpr):  # type: ignore[misc]
+class MatrixFunction(sp.MatrixExpr):  # type: ignore[misc]
     """``name`` of a square matrix, by its eigenvalues.
 
     >>> M = sp.Symbol("M", positive=True)
@@ -37,7 +26,7 @@ class MatrixFunction(MatrixExpr):  # type: ignore[misc]
     log(L)
     """
 
-    def __new__(cls, name: Any, matrix: MatrixExpr) -> MatrixFunction:
+    def __new__(cls, name: Any, matrix: sp.MatrixExpr) -> MatrixFunction:
         text = str(name)
         if text not in NAMES:
             raise InputError("function of a matrix", text, "one of " + ", ".join(NAMES))
@@ -51,7 +40,7 @@ class MatrixFunction(MatrixExpr):  # type: ignore[misc]
         return str(self.args[0])
 
     @property
-    def arg(self) -> MatrixExpr:
+    def arg(self) -> sp.MatrixExpr:
         """The matrix."""
         return self.args[1]
 
@@ -65,7 +54,7 @@ class MatrixFunction(MatrixExpr):  # type: ignore[misc]
         return self
 
     def _eval_transpose(self) -> MatrixFunction:
-        return MatrixFunction(self.name, Transpose(self.arg).doit())
+        return MatrixFunction(self.name, sp.Transpose(self.arg).doit())
 
     def _sympystr(self, printer: Any) -> str:
         return f"{self.name}({printer._print(self.arg)})"
@@ -80,14 +69,14 @@ class MatrixFunction(MatrixExpr):  # type: ignore[misc]
         )
 
 
-class PseudoInverse(MatrixExpr):  # type: ignore[misc]
+class PseudoInverse(sp.MatrixExpr):  # type: ignore[misc]
     """The limit Eᵀ (E Eᵀ + s)^{-1}, s → 0⁺, kept whole: E times it is no identity."""
 
-    def __new__(cls, matrix: MatrixExpr) -> PseudoInverse:
+    def __new__(cls, matrix: sp.MatrixExpr) -> PseudoInverse:
         return sp.Basic.__new__(cls, matrix)
 
     @property
-    def arg(self) -> MatrixExpr:
+    def arg(self) -> sp.MatrixExpr:
         """The matrix."""
         return self.args[0]
 
@@ -101,12 +90,12 @@ class PseudoInverse(MatrixExpr):  # type: ignore[misc]
         return self
 
     def _eval_transpose(self) -> PseudoInverse:
-        return PseudoInverse(Transpose(self.arg).doit())
+        return PseudoInverse(sp.Transpose(self.arg).doit())
 
-    def with_ridge(self, shift: sp.Symbol) -> MatrixExpr:
+    def with_ridge(self, shift: sp.Symbol) -> sp.MatrixExpr:
         """Eᵀ (E Eᵀ + s)^{-1}."""
-        square = self.arg * Transpose(self.arg).doit()
-        return Transpose(self.arg).doit() * (square + shift * Identity(square.rows)).inv()
+        square = self.arg * sp.Transpose(self.arg).doit()
+        return sp.Transpose(self.arg).doit() * (square + shift * sp.Identity(square.rows)).inv()
 
     def _sympystr(self, printer: Any) -> str:
         return f"pinv({printer._print(self.arg)})"
@@ -120,8 +109,8 @@ class Function:
     """log x, exp x (exponent None) or x^exponent, of ``matrix``, at ``node`` of an expression."""
 
     kind: str
-    matrix: MatrixExpr
-    node: MatrixExpr
+    matrix: sp.MatrixExpr
+    node: sp.MatrixExpr
     exponent: sp.Expr = sp.S.One
 
 
@@ -129,14 +118,14 @@ def function_of(node: Any, model: MatrixModel) -> Function | None:
     """What function a node is; None if it is rational in the matrices."""
     if isinstance(node, MatrixFunction):
         return Function(node.name, node.arg, node)
-    if not isinstance(node, MatPow) or isinstance(node, Inverse):
+    if not isinstance(node, sp.MatPow) or isinstance(node, sp.Inverse):
         return None
     base, exponent = node.args[0], sp.sympify(node.args[1])
     if exponent.is_Integer:
         return None
     half = exponent.is_Rational and exponent.q == 2 and exponent > 0
-    letter = base.arg if isinstance(base, Transpose) else base
-    if half and isinstance(letter, MatrixSymbol) and letter.name in model.fixed:
+    letter = base.arg if isinstance(base, sp.Transpose) else base
+    if half and isinstance(letter, sp.MatrixSymbol) and letter.name in model.fixed:
         return None  # a letter of the theory
     return Function("power", base, node, exponent)
 
@@ -158,27 +147,27 @@ def functions_in(expression: Any, model: MatrixModel) -> list[Function]:
 def split_traces(expression: sp.Expr, model: MatrixModel) -> sp.Expr:
     """Traces of sums as sums of traces wherever a term holds a function."""
 
-    def split(trace: Trace) -> sp.Expr:
+    def split(trace: sp.Trace) -> sp.Expr:
         if function_of(trace.arg, model) or not functions_in(trace, model):
             return trace
-        terms = trace.arg.args if isinstance(trace.arg, MatAdd) else [trace.arg]
+        terms = trace.arg.args if isinstance(trace.arg, sp.MatAdd) else [trace.arg]
         total = sp.S.Zero
         for term in terms:
             coefficient, matrix = term.as_coeff_mmul()
-            total += coefficient * Trace(matrix)
+            total += coefficient * sp.Trace(matrix)
         return total
 
-    return expression.xreplace({t: split(t) for t in expression.atoms(Trace)})
+    return expression.xreplace({t: split(t) for t in expression.atoms(sp.Trace)})
 
 
-def only_function(matrix: MatrixExpr, model: MatrixModel) -> Function | None:
+def only_function(matrix: sp.MatrixExpr, model: MatrixModel) -> Function | None:
     """The one function in the matrix of a trace, which must be linear in it; None if none is."""
     whole = function_of(matrix, model)
     found = [whole] if whole else functions_in(matrix, model)
     if not found:
         return None
     function = found[0]
-    factor = isinstance(matrix, MatMul) and matrix.args.count(function.node) == 1
+    factor = isinstance(matrix, sp.MatMul) and matrix.args.count(function.node) == 1
     if len(found) > 1 or not (whole or factor):
         raise OutsideTheoryError(
             f"{matrix}: one function of one matrix in every product of a trace, and none inside an "
