@@ -22,7 +22,7 @@ from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
 from .effort import SECONDS, limited
 from .equal_unknowns import merge_equal
-from .naming import NamedUnknown, aligned, closed_system, describe
+from .naming import NamedUnknown, closed_system, describe
 from .pencil import Pencil, free_scalars
 from .preparation import prepared
 from .realisation import build_pencil

@@ -28,7 +28,6 @@ from .equations import NamedUnknown, SelfConsistentEquations, derive
 from .exact_solution import exact_number
 from .log_determinant import NoClosedFormError, log_determinant
 from .matrix_function import Function, only_function, split_traces
-from .naming import aligned
 from .numerics import NumericalSolution
 from .pencil import Pencil
 from .planar import PlanarComparison

@@ -6,7 +6,6 @@ block resolvent (aΛ + b)^{-1}, given by the unknowns; an output stands for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +26,6 @@ class NamedUnknown:
 
     symbol: sp.Symbol
     meaning: str
-
-
-def aligned(rows: Iterable[str]) -> str:
-    """Rows of LaTeX with their & in an ``aligned`` environment."""
-    body = " \\\\\n".join(rows)
-    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def letter_text(letter: Any) -> str:

@@ -25,7 +25,7 @@ from ..typesetting import aligned
 from .declarations import MatrixModel, free_stem
 from .dyson import SelfEnergy, Support, fixed_part, self_energy
 from .entries import Entry, entry_expression, word_expression
-from .naming import NamedUnknown, aligned, unknown_text
+from .naming import NamedUnknown, unknown_text
 from .pencil import Pencil, free_scalars
 from .preparation import prepared
 from .realisation import build_pencil
