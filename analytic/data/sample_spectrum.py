@@ -315,8 +315,10 @@ def _excess(
         found.append(_variance_ratio(values, leverage / (1 - leverage), z, degrees))
     if not found:
         return None
-    order = slice(len(found) - 1, None, -1)
-    return np.log(levels[order]), np.array(found)[order]
+    ratio, error = np.array(found)[::-1].T
+    if not np.any(ratio - 1 > SIGNIFICANT * error):  # at no z more than chance
+        ratio = np.ones(len(ratio))
+    return np.log(levels[: len(found)][::-1]), np.maximum(ratio, 1.0)
 
 
 def _own_excess(scores: np.ndarray) -> np.ndarray | None:
@@ -330,8 +332,10 @@ def _own_excess(scores: np.ndarray) -> np.ndarray | None:
     return np.where(found - 1 > SIGNIFICANT * error, found, 1.0)
 
 
-def _variance_ratio(values: np.ndarray, q: np.ndarray, z: float, degrees: float) -> float:
-    """Var q over its value for Gaussian data; 1 where it is not clearly more."""
+def _variance_ratio(
+    values: np.ndarray, q: np.ndarray, z: float, degrees: float
+) -> tuple[float, float]:
+    """Var q over its value for Gaussian data, and the standard error of this ratio."""
     d1 = np.sum(values / (values + z))  # D₁(κ), and z = κ(1 − D₁/n)
     ratio = 1 / (1 - d1 / degrees)  # κ/z
     slope = np.sum(values / (values + z) ** 2)  # −dD₁/dz = (D₁ − D₂)/κ · dκ/dz
@@ -343,4 +347,4 @@ def _variance_ratio(values: np.ndarray, q: np.ndarray, z: float, degrees: float)
     squares = (q - q.mean()) ** 2
     found = squares.sum() / (len(q) - 1) / expected
     error = np.std(squares) / np.sqrt(len(q)) / expected
-    return float(found) if found - 1 > SIGNIFICANT * error else 1.0
+    return float(found), float(error)
