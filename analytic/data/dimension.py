@@ -63,8 +63,10 @@ class Dimension:
 def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: int = 0) -> Dimension:
     """The dimensions of the rows of ``data``.
 
-    Copies of a row count once. Raises `InputError` for fewer than 32 different rows and more than
-    `MOST_SAMPLES`.
+    Two-NN and maximum-likelihood dimension, participation ratio and the exponent of the distance
+    to the nearest sample; ``data`` has shape (T, N_in), and copies of a row count once. Raises
+    `InputError` for fewer than 32 different rows and more than `MOST_SAMPLES`.
+    Source: Facco et al. 2017; Levina and Bickel 2004; Sharma and Kaplan 2022.
 
     >>> rng = np.random.default_rng(0)
     >>> flat = rng.uniform(size=(800, 3)) @ rng.normal(size=(3, 20))

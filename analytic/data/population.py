@@ -99,7 +99,9 @@ class PopulationSpectrum:
 def population_spectrum(sample: SampleSpectrum) -> PopulationSpectrum:
     """The population spectrum behind a sample.
 
-    Raises `InputError` for fewer than four eigenvalues or eight samples.
+    ln λ at some ranks with its covariance, in the units of the sample's eigenvalues. Raises
+    `InputError` for fewer than four eigenvalues or eight samples. Source: this package; Bai and
+    Silverstein 2004 for the fluctuations that weigh the data.
 
     >>> from solvable.analytic.data import from_eigenvalues
     >>> from solvable.analytic.spectrum import PowerLaw

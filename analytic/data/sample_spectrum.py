@@ -97,6 +97,7 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
 
     Needs memory for one block and for one square matrix of the smaller side. Raises `InputError`
     for fewer than two rows, for rows that are all equal, and for sides beyond `MOST_SQUARE`.
+    Eigenvalues are in the units of ``data`` squared. Source: this package.
 
     >>> spectrum = sample_spectrum([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]])
     >>> spectrum.eigenvalues.round(3), spectrum.samples

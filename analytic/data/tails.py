@@ -100,6 +100,10 @@ class TailFit:
 def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFit:
     """Fit the four laws; α with its interval, or the reason for which it is refused.
 
+    ``confidence`` is that of the interval; errors: `InputError` for one outside 0 … 1. The
+    exponent is that of λ_J = λ₊ J^-(1+α), as in arXiv:2210.16859. Source of the criterion: this
+    package.
+
     >>> import numpy as np
     >>> from solvable.analytic.data import population_spectrum, sample_spectrum
     >>> draw = np.random.default_rng(5).normal(size=(400, 100))

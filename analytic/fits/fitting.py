@@ -113,6 +113,10 @@ def fit(
     ridge, floor: for "exact": "optimal", a number, or "auto" (the column of that name, else the
         better of the optimal and the zero ridge); whether the losses contain σ² (None: the better).
 
+    Every parameter has its value, interval and verdict. Raises `InputError` for tables with too
+    few rows or without the sizes that the form needs. Source: arXiv:2210.16859 for the exact loss;
+    Hoffmann et al. 2022 and Kaplan et al. 2020 for two of the forms.
+
     >>> from solvable.analytic.fits import loss_table
     >>> x = np.geomspace(1e3, 1e8, 30)
     >>> found = fit(loss_table({"compute": x, "loss": 1 + 20 * x**-0.3}), "power")

@@ -62,7 +62,11 @@ class LossTable:
 
 
 def loss_table(columns: Mapping[str, Any]) -> LossTable:
-    """The table with these named columns; other columns are left aside.
+    """The table of losses with these named columns; other columns are left aside.
+
+    Of parameters, tokens and compute (FLOP) any two give the third. Raises `InputError` for columns
+    that are no positive numbers or of different lengths, without a loss, and for losses that rise
+    with the size. Source: this package; C = 6 N D of Kaplan et al. 2020.
 
     >>> table = loss_table({"N": [1e6, 2e6, 4e6], "D": [1e9, 1e9, 1e9], "Loss": [3.0, 2.8, 2.7]})
     >>> float(table.compute[0])

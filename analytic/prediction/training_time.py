@@ -46,7 +46,7 @@ def flow_errors(
 
     Arguments are those of `predict`; t > 0 is in units in which the eigenvalues of the kernel
     matrix of the drawn points, not divided by T, are rates. Raises `InputError` for T outside
-    1 … P − 1, for t ≤ 0 and pools beyond `MOST_POINTS`.
+    1 … P − 1, for t ≤ 0 and pools beyond `MOST_POINTS`. Source: this package.
 
     >>> found = flow_errors(np.eye(30), np.ones(30), [10], [1.0, 5.0])  # nothing is shared
     >>> found.round(4)

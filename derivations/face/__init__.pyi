@@ -9,6 +9,10 @@ from .analytic.asymptotics.limits import limit as limit
 from .analytic.asymptotics.regimes import RegimeMap as RegimeMap
 from .analytic.asymptotics.regimes import size_map as size_map
 from .analytic.asymptotics.regimes import time_map as time_map
+from .analytic.data import fit_tail as fit_tail
+from .analytic.data import population_spectrum as population_spectrum
+from .analytic.data import sample_spectrum as sample_spectrum
+from .analytic.data.dimension import dimension as dimension
 from .analytic.decomposition import Decomposition as Decomposition
 from .analytic.decomposition import decompose as decompose
 from .analytic.dynamics import DynamicLoss as DynamicLoss
@@ -17,6 +21,9 @@ from .analytic.errors import InputError as InputError
 from .analytic.errors import OutsideTheoryError as OutsideTheoryError
 from .analytic.errors import PrecisionError as PrecisionError
 from .analytic.errors import SolvableError as SolvableError
+from .analytic.features.maps import map_spectrum as map_spectrum
+from .analytic.fits import fit as fit
+from .analytic.fits import loss_table as loss_table
 from .analytic.formula import Formula as Formula
 from .analytic.free_probability import SelfConsistentEquations as SelfConsistentEquations
 from .analytic.free_probability import derive as derive
@@ -43,6 +50,7 @@ from .analytic.power_sums import power_sum_with_error as power_sum_with_error
 from .analytic.prediction import Prediction as Prediction
 from .analytic.prediction import kernel_matrix as kernel_matrix
 from .analytic.prediction import predict as predict
+from .analytic.prediction.training_time import flow_errors as flow_errors
 from .analytic.resolvent import RenormalisedRidge as RenormalisedRidge
 from .analytic.resolvent import ResolventSolution as ResolventSolution
 from .analytic.resolvent import eigenvalue_density as eigenvalue_density

@@ -1,7 +1,8 @@
-"""Worked examples on data that packages ship: digits, photographs, words of a licence."""
+"""Worked examples on data that packages ship: digits, photographs, words of a manual."""
 
 import re
-import sys
+from collections import Counter
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
@@ -31,8 +32,21 @@ def test_patches_of_a_photograph_have_decaying_spectra_that_samples_agree_on():
     assert np.all(np.abs(one - other) < 0.5) and one[0] - one[-1] > 4
 
 
-def test_words_of_the_licence_have_a_spectrum_or_a_reason():
-    words = re.findall(r"[a-z]+", sys.copyright.lower() + " " + " ".join(sys.builtin_module_names))
-    letters = np.array([[word.count(chr(97 + i)) for i in range(26)] for word in words], float)
-    tail = fit_tail(population_spectrum(sample_spectrum(letters)))
-    assert (tail.alpha is None) == (tail.reason is not None)
+def test_words_of_a_manual_have_a_spectrum_that_is_no_power_law_and_frequencies_that_are():
+    """Paragraphs of Python's own manual: Zipf's law of words, log-normal modes of their counts."""
+    paragraphs = [re.findall(r"[a-z]+", part.lower())
+                  for name in sorted(topics) for part in topics[name].split("\n\n")]  # fmt: skip
+    paragraphs = [words for words in paragraphs if len(words) >= 10]
+    frequencies = Counter(word for words in paragraphs for word in words).most_common(1000)
+    counts = np.array([count for _, count in frequencies], float)
+    zipf = np.polyfit(np.log(np.arange(10, len(counts) + 1)), np.log(counts[9:]), 1)[0]
+    assert -1.3 < zipf < -0.9
+    common = [word for word, _ in frequencies[:80]]
+    table = np.array([[words.count(word) / len(words) ** 0.5 for word in common]
+                      for words in paragraphs])  # fmt: skip
+    tail = fit_tail(population_spectrum(sample_spectrum(table)))
+    assert tail.alpha is None and "log-normal" in tail.reason
+    halves = [population_spectrum(sample_spectrum(table[k::2])) for k in (0, 1)]
+    ranks = np.array([1.0, 4.0, 16.0, 60.0])
+    one, other = (np.log(half.eigenvalue(ranks)) for half in halves)
+    assert np.all(np.abs(one - other) < 0.3) and one[0] - one[-1] > 3
