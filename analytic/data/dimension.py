@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from ..slopes import slope_weights
 from .arrays import as_samples
@@ -41,8 +42,8 @@ SUBSETS, FEWEST = 8, 16  # sizes T at which ⟨δ⟩ is measured, and the smalle
 CONFIDENCE = 1.96
 
 
-@dataclass(frozen=True)
-class Dimension:
+@dataclass(frozen=True, eq=False)
+class Dimension(Comparable):
     """Intrinsic dimensions, each with a 95 % interval; see the module for what each means.
 
     ``distance_exponent`` is d of ⟨δ⟩ ∝ T^{-1/d}, between ``sizes`` where ⟨δ⟩ is ``distances``;
@@ -68,8 +69,8 @@ def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: int = 0) -> Dime
     `InputError` for fewer than 32 different rows and more than `MOST_SAMPLES`.
     Source: Facco et al. 2017; Levina and Bickel 2004; Sharma and Kaplan 2022.
 
-    >>> rng = np.random.default_rng(0)
-    >>> flat = rng.uniform(size=(800, 3)) @ rng.normal(size=(3, 20))
+    >>> draw = np.random.default_rng(0).normal(size=(800, 3))
+    >>> flat = np.arctan(draw) @ np.cos(np.outer(np.arange(1, 4), np.arange(20)))
     >>> found = dimension(flat)
     >>> 2.5 < found.two_nearest.value < 3.5 and 2.3 < found.likelihood.value < 3.5
     True

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from ..equality import Comparable
 from .population import PopulationSpectrum
 from .tails import TailFit
 
@@ -26,8 +27,8 @@ PROBABILITY = 0.01  # that any of the ranks is marked by chance
 WELL_APART = 0.5  # ψ′ of the ranks that are compared with the law
 
 
-@dataclass(frozen=True)
-class Bulk:
+@dataclass(frozen=True, eq=False)
+class Bulk(Comparable):
     """What a sample spectrum is made of.
 
     ``separated`` eigenvalues stand apart above ``upper_edge``, the end of the bulk;

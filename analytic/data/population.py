@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
+from ..equality import Comparable
 from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
 from ..spectrum import Atoms
@@ -40,8 +41,8 @@ MISFIT = 0.01  # probability of a χ² as large, below which there is more scatt
 ROUNDS, BIAS_RANKS = 3, 40
 
 
-@dataclass(frozen=True)
-class PopulationSpectrum:
+@dataclass(frozen=True, eq=False)
+class PopulationSpectrum(Comparable):
     """ln λ at ``ranks``, with its covariance.
 
     ``free`` and ``free_covariance`` are those of the nearly unconstrained estimate, on which laws

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from ..equality import Comparable
+
 FIRST_RANKS = (1, 2, 3, 4, 6)
 NEAR, BLOCK, NODES = 64, 0.35, 3  # modes one by one; then blocks in ln J of Gauss nodes each
 FREE, ROUGHNESS = 3.0, (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # nearly unconstrained, and those tried
 LEAST_LENGTH = 0.4  # of ln J over which the slope may wander as much as over this length
 
 
-@dataclass(frozen=True)
-class CurveEstimate:
+@dataclass(frozen=True, eq=False)
+class CurveEstimate(Comparable):
     """ln λ at the ranks, from data of Fisher ``information`` alone, and its fit to them.
 
     ``gradient`` is information · θ + score, so that the prior of any roughness can be put in.
@@ -34,24 +36,32 @@ class CurveEstimate:
     degrees: int
 
 
+@dataclass(frozen=True)
 class RankCurve:
     """The curves of ``size`` modes that bend at ranks in the ratio ``ratio``.
+
+    ``end``: with ranks as dense at the end of the spectrum as at its beginning.
 
     >>> RankCurve(20, 1.5).ranks
     array([ 1. ,  2. ,  3. ,  4. ,  6. ,  9. , 13.5, 20. ])
     """
 
-    def __init__(self, size: int, ratio: float, *, end: bool = False) -> None:
-        """``end``: with ranks as dense at the end of the spectrum as at its beginning."""
+    size: int
+    ratio: float
+    end: bool = False
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Where the curves bend, from 1 to ``size``."""
+        size = self.size
         ranks = [float(x) for x in FIRST_RANKS if x < size / 1.1]
-        while ranks and ranks[-1] * ratio < size / 1.1:
-            ranks.append(max(ranks[-1] * ratio, ranks[-1] + 1))
-        if end:
+        while ranks and ranks[-1] * self.ratio < size / 1.1:
+            ranks.append(max(ranks[-1] * self.ratio, ranks[-1] + 1))
+        if self.end:
             gaps = 2.0 ** np.arange(0, max(0, int(math.log2(size / 4)) + 1) if size > 4 else 0)
             last = [size - gap for gap in gaps]
             ranks = [r for r in ranks if all(abs(r - x) > 1 for x in last)] + last
-        self.ranks = np.array([*sorted(set(ranks)), float(size)])
-        self.size = size
+        return np.array([*sorted(set(ranks)), float(size)])
 
     @cached_property
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:

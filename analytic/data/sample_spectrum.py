@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from .arrays import Samples, as_samples
 
@@ -36,8 +37,8 @@ LARGEST_LEVERAGE = 0.9
 SIGNIFICANT = 2.0  # standard errors by which the excess must differ from 1
 
 
-@dataclass(frozen=True)
-class SampleSpectrum:
+@dataclass(frozen=True, eq=False)
+class SampleSpectrum(Comparable):
     """The nonzero eigenvalues of a sample, and what the estimators need beside them.
 
     ``eigenvalues`` descend; ``samples`` is the number n of degrees of freedom (T, T − 1 if

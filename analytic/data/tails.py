@@ -28,6 +28,7 @@ import numpy as np
 from scipy.stats import chi2, norm, t
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from .population import PopulationSpectrum
 
@@ -54,8 +55,8 @@ class Interval:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-@dataclass(frozen=True)
-class LawFit:
+@dataclass(frozen=True, eq=False)
+class LawFit(Comparable):
     """One law on the range of ranks that it describes.
 
     ``parameters`` by name; ``probability`` that of a χ² as large; ``bic`` of the law on the range
@@ -75,8 +76,8 @@ class LawFit:
         return math.log(self.last / self.first)
 
 
-@dataclass(frozen=True)
-class TailFit:
+@dataclass(frozen=True, eq=False)
+class TailFit(Comparable):
     """The verdict on the power law.
 
     ``alpha`` is None where it is refused, for the ``reason`` given. ``power_law`` is the fit in

@@ -27,6 +27,7 @@ import numpy as np
 
 from .. import arguments
 from ..data.arrays import as_samples
+from ..equality import Comparable
 from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
 from ..spectrum import Atoms
@@ -40,8 +41,8 @@ INNER = 0.9  # of the ranks: the last eigenvalues fluctuate most
 ZERO = 1e-12  # relative to the largest eigenvalue
 
 
-@dataclass(frozen=True)
-class MapSpectrum:
+@dataclass(frozen=True, eq=False)
+class MapSpectrum(Comparable):
     """Eigenvalues of K̂ at ``ranks``: measured with one draw of W, and predicted.
 
     ``inputs`` are the eigenvalues of x xᵀ/T, ``linear`` those of a linear map to N features,
@@ -80,8 +81,7 @@ def map_spectrum(
     the linear Gaussian equivalent. Raises `InputError` for inputs that are zero, for fewer than
     eight of them and for more than `MOST_SAMPLES`. Source: arXiv:2210.16859, section 2.
 
-    >>> rng = np.random.default_rng(1)
-    >>> found = map_spectrum(rng.normal(size=(60, 10)), "relu", 200)
+    >>> found = map_spectrum(np.random.default_rng(1).normal(size=(60, 10)), "relu", 200)
     >>> len(found.linear), len(found.features), found.kernel_error < found.equivalent_error
     (10, 60, True)
     """

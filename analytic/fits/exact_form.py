@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from ..equality import Comparable
 from ..loss import loss_at
 from ..optimum import lowest
 from ..resolvent import ResolventSolution
@@ -99,8 +100,8 @@ def _table(alpha: float, size: float, low: float, high: float) -> _Tabulated:
     return _Tabulated(compressed_power_law(alpha, size), low, high)
 
 
-@dataclass(frozen=True)
-class ExactForm:
+@dataclass(frozen=True, eq=False)
+class ExactForm(Comparable):
     """ln L at the rows of a table; θ = (ln α, √(m/M), σ²/A, ln A), m the largest min(N, T).
 
     M = ∞ and σ² = 0 are lower bounds of coordinates there, at which the loss is smooth.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from .exact_form import COORDINATES, ExactForm
 from .forms import PUBLISHED, Form
@@ -36,8 +37,8 @@ class FittedParameter:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, eq=False)
+class Fit(Comparable):
     """A fitted form.
 
     ``theta`` are its coordinates, ``model`` gives ln L from them, ``draws`` bootstrap replicates of

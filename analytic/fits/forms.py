@@ -21,13 +21,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..equality import Comparable
 from .loss_table import LossTable
 
 SMALL, LARGE = 1e-3, 3.0  # exponents that are tried
 
 
-@dataclass(frozen=True)
-class Form(ABC):
+@dataclass(frozen=True, eq=False)
+class Form(Comparable, ABC):
     """A form at the rows of a table; θ are coordinates of shape (problems, p)."""
 
     name: ClassVar[str]

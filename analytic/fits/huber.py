@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from ..equality import Comparable
+
 #: θ (problems, p) → ln L (problems, rows) and derivatives (problems, rows, p)
 Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -28,8 +30,8 @@ BEST = 6  # starts that are followed to the end
 BOUND = 40.0  # of the logarithms
 
 
-@dataclass(frozen=True)
-class Minimum:
+@dataclass(frozen=True, eq=False)
+class Minimum(Comparable):
     """θ of shape (problems, p) and the objective there, shape (problems,)."""
 
     theta: np.ndarray

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..equality import Comparable
 from ..errors import InputError
 
 NAMES = {
@@ -25,8 +26,8 @@ FLOP_PER_PARAMETER_AND_TOKEN = 6
 RISING = 0.5  # rank correlation of loss and size from which on the units are doubted
 
 
-@dataclass(frozen=True)
-class LossTable:
+@dataclass(frozen=True, eq=False)
+class LossTable(Comparable):
     """Columns of equal length, None where the table has none, and ``notes`` on what was found."""
 
     loss: np.ndarray

@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
+from ..equality import Comparable
 from .textbook import Eigensystem
 
 
-@dataclass(frozen=True)
-class Compressed:
+@dataclass(frozen=True, eq=False)
+class Compressed(Comparable):
     """Errors, κ and z = ΣL, which cross-validation needs, along the sizes of the training set."""
 
     test: np.ndarray

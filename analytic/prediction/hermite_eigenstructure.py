@@ -31,6 +31,7 @@ import mpmath
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
 from ..spectrum import Empirical
@@ -41,8 +42,8 @@ MODES = 3000  # per degree
 ROWS_PER_MODE = 4  # of which the target's coefficient is taken
 
 
-@dataclass(frozen=True)
-class HermiteModes:
+@dataclass(frozen=True, eq=False)
+class HermiteModes(Comparable):
     """λ_α descending, α as rows of exponents of the inputs' principal directions, and the rest.
 
     ``rest`` is f(1) − Σ λ_α over the modes that are listed.

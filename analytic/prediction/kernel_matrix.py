@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..equality import Comparable
 from ..errors import InputError
 from ..features.dual_kernels import arc_cosine, tangent_kernel
 
@@ -34,8 +35,8 @@ WITH_LENGTH = ("rbf", "laplace")
 PAIRS = 2_000_000  # of which the median distance is taken
 
 
-@dataclass(frozen=True)
-class KernelMatrix:
+@dataclass(frozen=True, eq=False)
+class KernelMatrix(Comparable):
     """K of shape (P, P), what it was made of, and ``scale``, the root mean square norm."""
 
     matrix: np.ndarray

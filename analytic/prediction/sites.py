@@ -27,14 +27,15 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, cg
 
+from ..equality import Comparable
 from ..errors import OutsideTheoryError, PrecisionError
 
 STEPS = 400
 TOLERANCE, QUADRATIC = 1e-9, 3e-7  # relative, of κ_i
 
 
-@dataclass(frozen=True)
-class Medium:
+@dataclass(frozen=True, eq=False)
+class Medium(Comparable):
     """The mean resolvent 𝒢 of the subsets, κ_i, and c."""
 
     resolvent: np.ndarray
@@ -50,8 +51,8 @@ class Medium:
         return np.diag(self.resolvent)
 
 
-@dataclass(frozen=True)
-class SiteErrors:
+@dataclass(frozen=True, eq=False)
+class SiteErrors(Comparable):
     """Test and training error, means over subsets.
 
     ``response`` is k and ``noise`` w, the solution of A w = u²: α w_i/(1 − α) is the mean error of

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
 from ..spectrum import Empirical
 
 
-@dataclass(frozen=True)
-class Eigensystem:
+@dataclass(frozen=True, eq=False)
+class Eigensystem(Comparable):
     """Eigenvalues of the kernel matrix, descending, and the squares c_k² of the target in them."""
 
     values: np.ndarray
@@ -34,8 +35,8 @@ class Eigensystem:
         return len(self.values)
 
 
-@dataclass(frozen=True)
-class Textbook:
+@dataclass(frozen=True, eq=False)
+class Textbook(Comparable):
     """Errors along the sizes of the training set."""
 
     test: np.ndarray
