@@ -83,6 +83,9 @@ class Activation:
     def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
         return sp.lambdify(X, self.expression, modules=[{"erf": _erf, "Heaviside": _step}, "numpy"])
 
+    def __reduce__(self) -> tuple[Any, ...]:  # without what was compiled
+        return type(self), (self.text, self.expression)
+
     def __call__(self, x: Any) -> Any:
         """σ of an array, in float64."""
         x = np.asarray(x, float)
