@@ -19,7 +19,7 @@ from .followed_root import followed_root
 from .physical_root import Components, PhysicalRoot, relative
 from .reduced_problem import ReducedProblem, needed_unknowns, solved
 from .tape import number
-from .trace_values import DeterministicValues
+from .trace_values import DeterministicValues, named_numbers
 
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
@@ -36,13 +36,12 @@ def read_parameters(
 ) -> dict[sp.Symbol, Any]:
     """Values by symbol; names are allowed; dimensions follow from the matrices."""
     symbols = {s.name: s for s in equations.all_scalars()}
+    sizes = set().union(*(sp.sympify(d).free_symbols for d in equations.model.dimensions()))
     values: dict[sp.Symbol, Any] = dict(matrices.dimensions)
-    for key, value in given.items():
-        name = getattr(key, "name", key)
-        if name not in symbols:
-            raise InputError("parameters", name, "one of " + ", ".join(symbols))
-        if not np.all(np.isfinite(np.asarray(value, complex))):
-            raise InputError(f"parameters[{name}]", value, "finite numbers")
+    for name, value in named_numbers(given, symbols.values()).items():
+        numbers = np.asarray(value, complex)
+        if symbols[name] in sizes and not np.all((numbers.real > 0) & (numbers.imag == 0)):
+            raise InputError(f"parameters[{name}]", value, "a size > 0")
         known = values.get(symbols[name])
         if known is not None and not np.all(np.asarray(value) == known):
             raise InputError(f"parameters[{name}]", value, f"{known}, the size of the matrices")
@@ -50,6 +49,7 @@ def read_parameters(
     missing = [s.name for s in symbols.values() if s not in values]
     if missing:
         raise InputError("parameters", sorted(map(str, given)), "also " + ", ".join(missing))
+    matrices.check_lengths(equations.model, values)
     return values
 
 

@@ -224,11 +224,24 @@ def ordered_word(word: Word, model: MatrixModel) -> Word:
         root = isinstance(letter, Letter) and not letter.exponent.is_Integer
         if merged and _cancel(merged[-1], letter, model):
             merged.pop()
+        elif isinstance(letter, InverseLetter):
+            _insert_inverse(merged, letter)
         elif root and merged and merged[-1] == letter:
             merged[-1] = Letter(letter.name, exponent=2 * letter.exponent)
         else:
             merged.append(letter)
     return tuple(merged)
+
+
+def _insert_inverse(letters: list[Any], inverse: InverseLetter) -> None:
+    """Append (c w + d)^{-1}, before the words w that it follows: they commute."""
+    inside = [list(word) for word, _ in inverse.terms if word]
+    place = len(letters)
+    if len(inside) == 1:
+        length = len(inside[0])
+        while place >= length and letters[place - length : place] == inside[0]:
+            place -= length
+    letters.insert(place, inverse)
 
 
 def _cancel(first: Any, second: Any, model: MatrixModel) -> bool:
@@ -307,15 +320,16 @@ def _check_inverses(letter: Any, model: MatrixModel) -> None:
     if not _real_spectrum(dict(letter.terms), model):
         raise OutsideTheoryError(
             f"inverse of {show(dict(letter.terms))}: the argument is neither symmetric nor, up to "
-            "a multiple of the identity, the product of a symmetric matrix with a positive VᵀV. "
-            "Its eigenvalues may be complex, and the equations would be silently wrong among them"
+            "a multiple of the identity, the product of a symmetric matrix with a positive VᵀV, as "
+            "far as its words show. If its eigenvalues are complex, the equations are wrong among "
+            "them: write it in a symmetric form"
         )
 
 
 def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
     """The symbols that multiply an identity inside an inverse, dimensions excepted.
 
-    Where there is no identity, those that multiply a single deterministic matrix: z in z G + XXᵀ.
+    They are those with which the coefficient grows: z, not b, in z/b. Where there is no identity, those that multiply a single deterministic matrix: z in z G + XXᵀ.
     """
     found: set[sp.Symbol] = set()
     for word in polynomials:
@@ -323,11 +337,17 @@ def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) 
             if isinstance(letter, InverseLetter):
                 inner = dict(letter.terms)
                 if () in inner:
-                    found |= inner[()].free_symbols
+                    found |= _growing(inner[()])
                 else:
                     found |= _penalties(inner)
                 found |= spectral_parameters(inner, dimensions)
     return found - dimensions
+
+
+def _growing(coefficient: sp.Expr) -> set[sp.Symbol]:
+    """The symbols of higher degree above than below the line of a rational function."""
+    above, below = sp.fraction(sp.cancel(coefficient))
+    return {s for s in coefficient.free_symbols if sp.degree(above, s) > sp.degree(below, s)}
 
 
 def _penalties(inner: Polynomial) -> set[sp.Symbol]:

@@ -32,8 +32,10 @@ from .equations import SelfConsistentEquations, derive
 from .expression import evaluate
 from .matrix_function import MatrixFunction, split_traces
 from .numerics import NumericalSolution
+from .pencil_numbers import floating
 from .text import parse_expression
 from .trace_function import TraceFunction, trace_function
+from .trace_values import DeterministicValues, named_numbers
 
 NODES = (32, 64, 128, 256, 512, 1024)
 TOLERANCE = 1e-9
@@ -113,11 +115,10 @@ class Covariance:
     ) -> NumericalSolution:
         """The covariance at numbers."""
         matrices = matrices or {}
-        values = {str(getattr(k, "name", k)): v for k, v in parameters.items()}
-        allowed = [s.name for s in self.all_scalars()]
-        for name in values:
-            if name not in allowed:
-                raise InputError("parameters", name, "one of " + ", ".join(allowed))
+        values = {
+            name: floating(v)[()]
+            for name, v in named_numbers(parameters, self.all_scalars()).items()
+        }
         own = {k: v for k, v in values.items() if k in map(str, self.companion.all_scalars())}
         low, high = spectrum_ends(*self._spectrum(own, matrices))
         inner, outer = self._ellipses(low, high, values)
@@ -175,14 +176,16 @@ class Covariance:
     def _spectrum(self, own: Mapping[str, Any], matrices: Any) -> tuple[list[float], np.ndarray]:
         (record,) = self.model.random.values()
         if self.model.fixed:
-            ((name, fixed),) = self.model.fixed.items()
-            array = np.asarray(matrices.get(name, matrices.get(fixed.symbol)), float)
-            eigenvalues = array if array.ndim == 1 else np.linalg.eigvalsh(array)
+            given = DeterministicValues.read(self.model, matrices)
+            (eigenvalues,) = given.eigenvalues.values()
         else:
             eigenvalues = np.ones(1)
         rows, columns = record.symbol.shape
         known = {rows.name if rows.is_Symbol else "": len(eigenvalues)} if self.model.fixed else {}
         known |= dict(own)
+        missing = [d.name for d in (rows, columns) if d.is_Symbol and d.name not in known]
+        if missing:
+            raise InputError("parameters", sorted(own), "also " + ", ".join(missing))
         return [
             float(known[d.name]) if d.is_Symbol else float(d) for d in (rows, columns)
         ], eigenvalues

@@ -30,6 +30,7 @@ from .log_determinant import NoClosedFormError, log_determinant
 from .matrix_function import Function, only_function, split_traces
 from .numerics import NumericalSolution
 from .pencil import Pencil
+from .pencil_numbers import floating
 from .planar import PlanarComparison
 from .reduced_form import LinearSystem, Reduction
 from .ridgeless import RidgelessLimit
@@ -37,7 +38,7 @@ from .scalar_system import ScalarSystem
 from .stieltjes import Integral, Rule, ellipse, half_line
 from .tape import Tape
 from .trace_function import TraceFunction, trace_function
-from .trace_values import DeterministicValues
+from .trace_values import DeterministicValues, named_numbers
 
 SIZES = np.geomspace(1e-6, 1e6, 37)  # where the size of the eigenvalues is looked for
 BOUNDS = np.geomspace(1e-8, 1e8, 300)  # magnitudes between which the ends of a spectrum are found
@@ -380,11 +381,7 @@ class FunctionEquations:
         self, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None
     ) -> NumericalSolution:
         """The value at numbers or arrays of the parameters; mpmath numbers give their digits."""
-        named = {str(getattr(k, "name", k)): v for k, v in parameters.items()}
-        allowed = [s.name for s in self.all_scalars()]
-        for name in named:
-            if name not in allowed:
-                raise InputError("parameters", name, "one of " + ", ".join(allowed))
+        named = named_numbers(parameters, self.all_scalars())
         shape = np.broadcast_shapes(*(np.shape(v) for v in named.values()))
         if shape:
             return self._over_points(named, matrices or {}, shape)
@@ -408,7 +405,7 @@ class FunctionEquations:
     def _values(self, named: dict[str, Any], matrices: Mapping[Any, Any]) -> tuple[Any, Any]:
         """φ of the traces, and the largest of their uncertainties."""
         exact = _is_exact(named)
-        named = {k: exact_number(v) if exact else v for k, v in named.items()}
+        named = {k: exact_number(v) if exact else floating(v)[()] for k, v in named.items()}
         found: list[Any] = []
         for part in self.parts:
             if not isinstance(part, SelfConsistentEquations):

@@ -14,7 +14,7 @@ pairings.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -34,6 +34,8 @@ from .trace_expansion import TraceExpansion
 
 DIGITS = 60
 MODES = 3
+PLAIN, DAMPED, NEWTON = 300, 300, 20  # steps of the iteration
+CLOSE = mpmath.mpf(10) ** -5  # relative steps from which Newton's method is tried
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,28 @@ def _orthogonal(rng: random.Random, size: int) -> Any:
 
 
 def _iterate(system: ScalarSystem, witness: Witness) -> None:
-    """Iterate u ← f(u) to convergence, from u = 0, and fill in the shifts."""
+    """Iterate u ← f(u) to convergence, from u = 0, and fill in the shifts.
+
+    Plain steps contract if spectral parameters are large. Where there is none, f may overshoot:
+    half steps, and Newton's method where they are close.
+    """
+    right, u = _right_side(system, witness), [mpmath.mpf(0)] * len(system.unexpanded)
+    target = mpmath.mpf(10) ** -DIGITS
+    for count in range(PLAIN + DAMPED):
+        new = right(u)
+        change = max((abs(a - b) / (1 + abs(a)) for a, b in zip(new, u)), default=0)
+        u = new if count < PLAIN else [(a + b) / 2 for a, b in zip(u, new)]
+        if change < (target if count < PLAIN else CLOSE):
+            break
+    if change >= target:
+        u = _newton(right, u, target)
+    witness.values.update(zip(system.unexpanded, u))
+    for symbol, definition in system.shifts.items():
+        witness.values[symbol] = witness.at(definition)
+
+
+def _right_side(system: ScalarSystem, witness: Witness) -> Callable[[list[Any]], list[Any]]:
+    """u ↦ f(u) at the parameters of a witness."""
     symbols = list(system.unexpanded)
     atoms = ordered_atoms(system.unexpanded.values())
     names = {atom: sp.Dummy() for atom in atoms}
@@ -250,20 +273,34 @@ def _iterate(system: ScalarSystem, witness: Witness) -> None:
     arguments = [*scalars, *symbols, *names.values()]
     update = sp.lambdify(arguments, bodies, "mpmath", dummify=True)
     fixed = [witness.values[s] for s in scalars]
-    current = [witness.values[u] for u in symbols]
-    target = mpmath.mpf(10) ** -DIGITS
-    for _ in range(400):
+
+    def right(u: list[Any]) -> list[Any]:
         go_on("a numerical solution at generic parameters")
+        witness.values.update(zip(symbols, u))
         traces = [witness.trace(atom) for atom in atoms]
-        new = [mpmath.mpmathify(x) for x in update(*fixed, *current, *traces)]
-        change = max((abs(a - b) / (1 + abs(a)) for a, b in zip(new, current)), default=0)
-        current = new
-        witness.values.update(zip(symbols, current))
-        if change < target:
-            for symbol, definition in system.shifts.items():
-                witness.values[symbol] = witness.at(definition)
-            return
+        return [mpmath.mpmathify(x) for x in update(*fixed, *u, *traces)]
+
+    return right
+
+
+def _newton(right: Callable[[list[Any]], list[Any]], u: list[Any], target: Any) -> list[Any]:
+    """The solution of u = f(u) near u; slopes by differences, which half the digits suffice for."""
+    count, small = len(u), mpmath.mpf(10) ** -(DIGITS // 2)
+    for _ in range(NEWTON):
+        new, slopes = right(u), mpmath.eye(count)
+        for k in range(count):
+            step = small * (1 + abs(u[k]))
+            moved = right([x + step * (i == k) for i, x in enumerate(u)])
+            for i in range(count):
+                slopes[i, k] -= (moved[i] - new[i]) / step
+        try:
+            change = mpmath.lu_solve(slopes, mpmath.matrix([a - b for a, b in zip(new, u)]))
+        except ZeroDivisionError:
+            break
+        u = [a + b for a, b in zip(u, change)]
+        if max(abs(b) / (1 + abs(a)) for a, b in zip(u, change)) < target:
+            return u
     raise OutsideTheoryError(
-        "the self-consistent equations have no solution that the iteration from large spectral "
-        "parameters reaches; put a scalar multiple z*I inside every inverse"
+        "the self-consistent equations have no solution that an iteration finds at generic "
+        "parameters; put a scalar multiple z*I, z a symbol, inside every inverse"
     )

@@ -434,6 +434,8 @@ def parse_declarations(
         model.deterministic(parts[0], *sizes)
     for text in _split(commuting):
         model.commuting(*[part.strip() for part in text.split(",")])
+    if "I" in {*model.random, *model.fixed, *model.blocks, *map(str, model.dimensions())}:
+        raise InputError("declaration", "I", "another name: I is the identity")
     return model
 
 

@@ -8,7 +8,8 @@ numpy, or mpmath numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -45,7 +46,8 @@ class DeterministicValues:
     @classmethod
     def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
         """Check and diagonalise what was given, by the names of the matrices."""
-        named = {getattr(key, "name", key): np.asarray(v, float) for key, v in given.items()}
+        named = {getattr(key, "name", key): v for key, v in given.items()}
+        named = {name: _real_array(f"matrices[{name}]", v) for name, v in named.items()}
         raw = {getattr(key, "name", key): v for key, v in given.items() if np.ndim(v) == 1}
         exact = {
             model.fixed[name].eigenvalue: [mpmath.mpmathify(x) for x in vector]
@@ -65,10 +67,11 @@ class DeterministicValues:
             if name not in named:
                 raise InputError("matrices", sorted(named), f"a value of {name}")
             array, letter = named[name], record.eigenvalue
-            if not np.all(np.isfinite(array)):
-                raise InputError(f"matrices[{name}]", "NaN or infinite", "finite entries")
             if not record.symmetric:
                 rectangular.add(letter)
+                if array.ndim == 1 and array.min(initial=0.0) < 0:
+                    allowed = "squared singular values ≥ 0, or a rectangular array"
+                    raise InputError(f"matrices[{name}]", array.min(), allowed)
                 values[letter], bases[letter] = array, None
                 if array.ndim == 2:
                     left, singular, right = np.linalg.svd(array)
@@ -82,6 +85,16 @@ class DeterministicValues:
                 if dimensions.setdefault(dimension, size) != size:
                     raise InputError(f"matrices[{name}]", size, f"size {dimensions[dimension]}")
         return cls(values, bases, dimensions, frozenset(rectangular), exact, sides)
+
+    def check_lengths(self, model: MatrixModel, sizes: Values) -> None:
+        """A rectangular matrix has no more singular values than rows or columns."""
+        for name, record in model.fixed.items():
+            count = len(self.eigenvalues[record.eigenvalue])
+            most = [sizes[d] if d in sizes else d for d in record.symbol.shape]
+            if record.eigenvalue in self.rectangular and count > min(np.min(d) for d in most):
+                raise InputError(
+                    f"matrices[{name}]", f"{count} values", "min(rows, columns) of them"
+                )
 
     def is_diagonal(self, letters: list[Any]) -> bool:
         """Whether these matrices are diagonal in the common basis."""
@@ -103,6 +116,59 @@ class DeterministicValues:
 
         memory = None if exact else self.memory
         return Space(len(modes(atom.letters[0])), modes, vectors, memory)
+
+
+def named_numbers(given: Mapping[Any, Any], symbols: Iterable[sp.Symbol]) -> dict[str, Any]:
+    """The values by name, each a finite number or an array of them, of known symbols only."""
+    allowed, found = [s.name for s in symbols], {}
+    for key, value in given.items():
+        name = str(getattr(key, "name", key))
+        if name not in allowed:
+            raise InputError("parameters", name, "one of " + ", ".join(allowed))
+        finite_numbers(f"parameters[{name}]", value)
+        found[name] = value
+    return found
+
+
+def finite_numbers(name: str, value: Any) -> np.ndarray:
+    """The number or array as complex128; `InputError` for truth values, text and what is infinite.
+
+    >>> finite_numbers("z", 2)
+    array(2.+0.j)
+    """
+    array, shown, allowed = np.asarray(value), textwrap.shorten(repr(value), 60), "finite numbers"
+    odd = array.dtype.kind not in "iufcO"
+    if odd or any(isinstance(x, bool | str | bytes | None) for x in _objects(array)):
+        raise InputError(name, shown, allowed)
+    try:
+        numbers = array.astype(complex)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise InputError(name, shown, allowed + " within the range of float64") from problem
+    if not np.all(np.isfinite(numbers)):
+        raise InputError(name, shown, allowed)
+    return numbers
+
+
+def _objects(array: np.ndarray) -> list[Any]:
+    """The entries of an array of Python objects."""
+    return array.ravel().tolist() if array.dtype.kind == "O" else []
+
+
+def _real_array(name: str, value: Any) -> np.ndarray:
+    """A vector or a matrix of real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as problem:  # rows of unequal length
+        raise InputError(name, "rows of unequal length", "a vector or an array") from problem
+    if array.ndim not in (1, 2) or not array.size:
+        raise InputError(name, f"shape {array.shape}", "a vector or an array of two dimensions")
+    try:
+        numbers = finite_numbers(name, array)
+    except InputError as problem:
+        raise InputError(name, "no finite numbers", "finite real entries") from problem
+    if np.any(numbers.imag):
+        raise InputError(name, "complex entries", "finite real entries")
+    return np.array(numbers.real)
 
 
 def _diagonalised(

@@ -113,3 +113,19 @@ def test_evaluation_on_matrices():
     assert abs(value / expected - 1) < 1e-12
     with raises(InputError, match="value of X"):
         evaluate(parse("tr(X*X.T)", MODEL), {}, {M: 4, T: 6})
+
+
+@mark.parametrize("power", [1, 2])
+def test_a_matrix_commutes_with_its_resolvent(power):
+    """YYᵀ (YYᵀ + a)^{-1} is symmetric, and 1 − a (YYᵀ + a)^{-1}."""
+    model = parse_declarations(["Y:M,N:1/N"], deterministic=["L:M"])
+    factor = "Y*Y.T*inv(Y*Y.T + a*I)"
+    other = "(I - a*inv(Y*Y.T + a*I))"
+    texts = (f"tr(inv(L + {'*'.join([f] * power)} + z*I))" for f in (factor, other))
+    numbers = {"N": 30, "a": 0.4, "z": 0.3}
+    values = [
+        derive(text, model).solve(numbers, {"L": np.linspace(0.1, 2, 20)}).value for text in texts
+    ]
+    assert abs(values[0] / values[1] - 1) < 1e-11
+    with raises(OutsideTheoryError, match="as far as its words show"):
+        derive("tr(inv(L + Y*Y.T*inv(Y*Y.T + L) + z*I))", model)

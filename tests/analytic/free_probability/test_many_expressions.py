@@ -23,7 +23,7 @@ MODEL = {
     "deterministic": ["L:M"],
 }
 SLOW = 0.1  # seconds for one solution
-SIMULATED_TOLERANCE = 0.05
+SECOND_ORDER = 2e-3  # of a value, at sizes above 60
 TWO_METHODS = 1e-7
 
 
@@ -164,21 +164,33 @@ def compiled_formulas(formulas, matrices, symbols):
     return value
 
 
-def simulated(equations, text, numbers, matrices, rng, draws=3):
-    """The mean over draws of the matrices, the expression being evaluated as Python."""
-    m, t, n, k = (int(numbers.get(name, 100)) for name in "MTNK")
-    values = []
-    for _ in range(draws):
-        wigner = rng.standard_normal((m, m))
-        room = {
-            "X": rng.standard_normal((m, t)) / t**0.5,
-            "Y": rng.standard_normal((m, n)) / n**0.5,
-            "Z": rng.standard_normal((t, k)) / k**0.5,
-            "W": (wigner + wigner.T) / (2 * m) ** 0.5,
-            "L": np.diag(matrices.get("L", np.ones(m))),
-        }
-        values.append(evaluated_text(text, room, numbers))
-    return float(np.mean(values))
+def simulated(equations, text, numbers, matrices, rng, draws=8):
+    """The value at infinite size and its standard error, from draws at two sizes.
+
+    The bias falls as 1/N and the spread of a trace too: twice the mean at double size less the
+    mean. The expression is evaluated as Python.
+    """
+    means, pooled = [], 0.0
+    for scale in (1, 2):
+        values = [drawn(text, numbers, matrices, rng, scale) for _ in range(draws)]
+        means.append(np.mean(values))
+        pooled += scale**2 * np.var(values, ddof=1) / 2
+    return float(2 * means[1] - means[0]), float(np.sqrt(2 * pooled / draws))
+
+
+def drawn(text, numbers, matrices, rng, scale):
+    """The trace of one draw, all sizes multiplied by ``scale``."""
+    sizes = {name: scale * int(numbers.get(name, 100)) for name in "MTNK"}
+    m, t, n, k = sizes.values()
+    wigner = rng.standard_normal((m, m))
+    room = {
+        "X": rng.standard_normal((m, t)) / t**0.5,
+        "Y": rng.standard_normal((m, n)) / n**0.5,
+        "Z": rng.standard_normal((t, k)) / k**0.5,
+        "W": (wigner + wigner.T) / (2 * m) ** 0.5,
+        "L": np.diag(np.repeat(matrices.get("L", np.ones(m // scale)), scale)),
+    }
+    return evaluated_text(text, room, numbers | sizes)
 
 
 def evaluated_text(text, room, numbers):
@@ -289,10 +301,15 @@ def compare(found, equations, text, numbers, matrices, rng, simulate):
     elif abs(other - solution.value) > TWO_METHODS * abs(solution.value):
         found.wrong.append((text, numbers, solution.value, other))
     if simulate:
-        drawn = simulated(equations, text, numbers, matrices, rng)
+        mean, error = simulated(equations, text, numbers, matrices, rng)
         found.counts["simulated"] += 1
-        if abs(drawn - solution.value) > SIMULATED_TOLERANCE * abs(solution.value):
-            found.wrong.append((text, numbers, solution.value, "draws", drawn))
+        if abs(mean - solution.value) > within(solution.value, error):
+            found.wrong.append((text, numbers, solution.value, "draws", mean, error))
+
+
+def within(value, error):
+    """What a mean of draws may be off: five standard errors and the next order of 1/N."""
+    return 5 * error + SECOND_ORDER * abs(value)
 
 
 @mark.thorough
@@ -314,8 +331,10 @@ def test_the_comparison_finds_a_wrong_value():
     numbers = {"M": 100, "T": 150, "z": 0.3}
     value = equations.solve(numbers).value
     other = second_method(equations, numbers, {})
-    drawn = simulated(equations, "tr(inv(X*X.T + z*I))", numbers, {}, np.random.default_rng(0))
-    assert abs(other / value - 1) < TWO_METHODS and abs(drawn / value - 1) < SIMULATED_TOLERANCE
+    rng = np.random.default_rng(0)
+    mean, error = simulated(equations, "tr(inv(X*X.T + z*I))", numbers, {}, rng)
+    assert abs(other / value - 1) < TWO_METHODS and abs(mean - value) < within(value, error)
+    assert abs(1.03 * mean - value) > within(value, error)
     c, z = 100 / 150, 0.3
     wrong = (-(z + 1 - c) - ((z + 1 - c) ** 2 + 4 * c * z) ** 0.5) / (2 * c * z)
     assert abs(wrong / other - 1) > 1

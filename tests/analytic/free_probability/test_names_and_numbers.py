@@ -158,6 +158,90 @@ VALUES = (
 )
 
 
+PLAIN = derive("tr(inv(X*X.T + z*I))", parse_declarations(["X:M,T:1/T"]))
+NO_NUMBERS = (
+    True,
+    np.bool_(1),
+    "0.3",
+    b"1",
+    None,
+    sp.Symbol("q"),
+    float("nan"),
+    mpmath.inf,
+    10**400,
+)
+
+
+@mark.parametrize("name", ["z", "M"])
+@mark.parametrize("value", NO_NUMBERS, ids=lambda v: repr(v)[:12])
+def test_what_is_no_number(name, value):
+    with raises(InputError, match=rf"parameters\[{name}\].*finite numbers"):
+        PLAIN.solve({"M": 100, "T": 160, "z": 0.3, name: value})
+
+
+@mark.parametrize("size", [0, -5, 1 + 1j, mpmath.mpf(-1), np.array([3.0, -1.0])])
+def test_what_is_no_size(size):
+    with raises(InputError, match="a size > 0"):
+        PLAIN.solve({"M": size, "T": 160, "z": 0.3})
+
+
+NO_MATRICES = (
+    np.arange(9.0).reshape(3, 3),
+    [1, "a"],
+    [True, False],
+    [1 + 1j, 2],
+    [[1, 2], [3]],
+    3.0,
+    [],
+    np.ones((2, 2, 2)),
+    [float("nan"), 1],
+)
+
+
+@mark.parametrize("value", NO_MATRICES, ids=lambda v: str(v)[:9])
+def test_what_is_no_symmetric_matrix(value):
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+    equations = derive("tr(inv(sqrt(L)*X*X.T*sqrt(L) + z*I))", model)
+    with raises(InputError, match=r"matrices\[L\]"):
+        equations.solve({"T": 8, "z": 0.3}, {"L": value})
+
+
+@mark.parametrize("value", [[1, 2, 3, 4], [-1, 2], 1.0])
+def test_what_are_no_singular_values(value):
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["A:M,T"])
+    equations = derive("tr(inv((X + A)*(X + A).T + z*I))", model)
+    with raises(InputError, match=r"matrices\[A\]"):
+        equations.solve({"M": 3, "T": 5, "z": 0.3}, {"A": value})
+
+
+@mark.parametrize("text", ["Tr(log(X*X.T + z*I))/(M*T)", "M*T*tr(sqrt(X*X.T + z*I))/T^2"])
+@mark.parametrize("kind", [np.int8, np.float32, Fraction, sp.Integer])
+def test_short_numbers_in_functions_of_matrices(text, kind):
+    equations = derive(text, parse_declarations(["X:M,T:1/T"]))
+    expected = equations.solve({"M": 100.0, "T": 120.0, "z": 0.5}).value
+    found = equations.solve({"M": kind(100), "T": kind(120), "z": Fraction(1, 2)}).value
+    assert isinstance(found, float) and found == approx(expected, rel=1e-13)
+
+
+@mark.parametrize("declared", ["I:M,T:1/T", "X:I,T:1/T"])
+def test_the_identity_has_its_name(declared):
+    with raises(InputError, match="I is the identity"):
+        parse_declarations([declared])
+
+
+@mark.parametrize("shift", ["1/b", "0.01", "1/(1 + b)", "b/(1 + b)"])
+def test_a_shift_that_is_no_symbol(shift):
+    """Coefficients of the identity that fall with a symbol, or hold none."""
+    model = parse_declarations(["X:M,T:1/T", "Y:M,N:1/N"])
+    numbers = {"M": 60, "T": 40, "N": 90, "z": 0.7}
+    text = "tr(inv(inv(X*X.T + {}*I)*Y*Y.T + z*I))"
+    equations, b = derive(text.format(shift), model), Fraction(3, 2)
+    scalars = {"b": b} if "b" in shift else {}
+    value = {"1/b": 1 / b, "0.01": 0.01, "1/(1 + b)": 1 / (1 + b), "b/(1 + b)": b / (1 + b)}[shift]
+    expected = derive(text.format("a"), model).solve({**numbers, "a": value}).value
+    assert equations.solve({**numbers, **scalars}).value == approx(expected, rel=1e-10)
+
+
 FOURTH_MOMENT = derive("Tr(X*X.T*X*X.T)", parse_declarations(["X:N,M:1"]))
 
 
