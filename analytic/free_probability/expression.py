@@ -18,7 +18,7 @@ matrix for instance, is refused: inside its spectrum the equations would be wron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -288,16 +288,17 @@ def check(expression: sp.MatrixExpr, model: MatrixModel) -> Polynomial:
     return polynomial
 
 
-def _letters_of(polynomial: Any) -> set[Letter]:
+def letters_of(polynomial: Any) -> set[Letter]:
+    """All letters of some words, those inside inverses too."""
     found: set[Letter] = set()
     for word, _ in polynomial:
         for letter in word:
-            found |= _letters_of(letter.terms) if isinstance(letter, InverseLetter) else {letter}
+            found |= letters_of(letter.terms) if isinstance(letter, InverseLetter) else {letter}
     return found
 
 
 def _check_pairs(expression: sp.MatrixExpr, model: MatrixModel, polynomial: Polynomial) -> None:
-    letters = _letters_of(polynomial.items())
+    letters = letters_of(polynomial.items())
     for letter in sorted(letters, key=Letter.key):
         matrix = model.random.get(letter.name)
         partner = Letter(letter.name, not letter.transposed)
@@ -315,7 +316,7 @@ def _check_inverses(letter: Any, model: MatrixModel) -> None:
     for word, _ in letter.terms:
         for inner in word:
             _check_inverses(inner, model)
-    if all(other.name in model.fixed for other in _letters_of(letter.terms)):
+    if all(other.name in model.fixed for other in letters_of(letter.terms)):
         return
     if not _real_spectrum(dict(letter.terms), model):
         raise OutsideTheoryError(
@@ -324,40 +325,6 @@ def _check_inverses(letter: Any, model: MatrixModel) -> None:
             "far as its words show. If its eigenvalues are complex, the equations are wrong among "
             "them: write it in a symmetric form"
         )
-
-
-def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
-    """The symbols that multiply an identity inside an inverse, dimensions excepted.
-
-    They are those with which the coefficient grows: z, not b, in z/b. Where there is no identity, those that multiply a single deterministic matrix: z in z G + XXᵀ.
-    """
-    found: set[sp.Symbol] = set()
-    for word in polynomials:
-        for letter in word:
-            if isinstance(letter, InverseLetter):
-                inner = dict(letter.terms)
-                if () in inner:
-                    found |= _growing(inner[()])
-                else:
-                    found |= _penalties(inner)
-                found |= spectral_parameters(inner, dimensions)
-    return found - dimensions
-
-
-def _growing(coefficient: sp.Expr) -> set[sp.Symbol]:
-    """The symbols of higher degree above than below the line of a rational function."""
-    above, below = sp.fraction(sp.cancel(coefficient))
-    return {s for s in coefficient.free_symbols if sp.degree(above, s) > sp.degree(below, s)}
-
-
-def _penalties(inner: Polynomial) -> set[sp.Symbol]:
-    """The symbols in front of single letters, if no other term holds them."""
-    own: set[sp.Symbol] = set()
-    other: set[sp.Symbol] = set()
-    for word, coefficient in inner.items():
-        names = {letter.name for letter in _letters_of([(word, coefficient)])}
-        (own if len(word) == 1 == len(names) else other).update(coefficient.free_symbols)
-    return own - other
 
 
 def is_symmetric(polynomial: Polynomial, model: MatrixModel) -> bool:

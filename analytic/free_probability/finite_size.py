@@ -31,13 +31,13 @@ from .expression import (
     Word,
     ordered_traces,
     outputs,
-    spectral_parameters,
     trace,
     transpose_word,
     word_key,
     words,
 )
 from .planar import WordExpansion
+from .preparation import spectral_parameters
 from .spectral_trace import SpectralTrace
 from .text import parse_expression
 from .wick import ExactMoments, Traced, WishartInverse

@@ -30,8 +30,9 @@ from .deterministic import Algebra, Element, Matrix
 from .dyson import DysonSystem, SelfEnergy, fixed_part, self_energy
 from .equal_unknowns import merge_equal
 from .equations import SelfConsistentEquations
-from .expression import InverseLetter, check, spectral_parameters
+from .expression import InverseLetter, check
 from .pencil import Output, Pencil
+from .preparation import spectral_parameters
 from .realisation import realise
 from .reduced_form import Reduction
 from .reduction import reduce_system

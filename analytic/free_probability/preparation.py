@@ -10,7 +10,7 @@ from sympy.matrices.expressions import MatrixExpr
 
 from ..errors import InputError
 from .declarations import MatrixModel
-from .expression import check, spectral_parameters
+from .expression import InverseLetter, Polynomial, check, letters_of
 from .text import parse_expression
 from .trace_function import TraceFunction, trace_function
 
@@ -47,3 +47,38 @@ def _typed_names(function: TraceFunction, model: MatrixModel) -> set[str]:
             allowed = "one symbol for one name, with the same assumptions everywhere"
             raise InputError("symbols", symbol.name, allowed)
     return set(names)
+
+
+def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) -> set[sp.Symbol]:
+    """The symbols that multiply an identity inside an inverse, dimensions excepted.
+
+    They are those with which the coefficient grows: z, not b, in z/b. Where there is no identity,
+    those that multiply a single deterministic matrix: z in z G + XXᵀ.
+    """
+    found: set[sp.Symbol] = set()
+    for word in polynomials:
+        for letter in word:
+            if isinstance(letter, InverseLetter):
+                inner = dict(letter.terms)
+                if () in inner:
+                    found |= _growing(inner[()])
+                else:
+                    found |= _penalties(inner)
+                found |= spectral_parameters(inner, dimensions)
+    return found - dimensions
+
+
+def _growing(coefficient: sp.Expr) -> set[sp.Symbol]:
+    """The symbols of higher degree above than below the line of a rational function."""
+    above, below = sp.fraction(sp.cancel(coefficient))
+    return {s for s in coefficient.free_symbols if sp.degree(above, s) > sp.degree(below, s)}
+
+
+def _penalties(inner: Polynomial) -> set[sp.Symbol]:
+    """The symbols in front of single letters, if no other term holds them."""
+    own: set[sp.Symbol] = set()
+    other: set[sp.Symbol] = set()
+    for word, coefficient in inner.items():
+        names = {letter.name for letter in letters_of([(word, coefficient)])}
+        (own if len(word) == 1 == len(names) else other).update(coefficient.free_symbols)
+    return own - other

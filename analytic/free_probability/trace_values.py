@@ -90,7 +90,7 @@ class DeterministicValues:
         """A rectangular matrix has no more singular values than rows or columns."""
         for name, record in model.fixed.items():
             count = len(self.eigenvalues[record.eigenvalue])
-            most = [sizes[d] if d in sizes else d for d in record.symbol.shape]
+            most = [sizes.get(d, d) for d in record.symbol.shape]
             if record.eigenvalue in self.rectangular and count > min(np.min(d) for d in most):
                 raise InputError(
                     f"matrices[{name}]", f"{count} values", "min(rows, columns) of them"
