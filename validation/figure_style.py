@@ -22,11 +22,14 @@ import numpy as np
 from solvable.analytic.errors import InputError
 from solvable.analytic.prose import segments
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F",
+    "#882255",
+)  # fmt: skip
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 STYLES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)),
-    (0, (2, 2)), (0, (10, 1)),
+    (0, (2, 2)), (0, (10, 1)), (0, (4, 1, 1, 1, 1, 1)),
 )  # fmt: skip
 FORMATS = ("pdf", "svg", "png")
 INCH = 25.4  # mm

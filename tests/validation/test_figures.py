@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,6 +115,20 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
 def as_predicted(function, cells, seeds):
     """A sweep that simulates nothing: every observable is missing."""
     return SweepResult([[None] * k for k in seeds], (), 0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "name", [x for x in names() if not load(x).build.__module__.endswith("spectra")]
+)
+def test_no_colour_means_two_things(name, monkeypatch):
+    """No legend has more names than there are colours; the numbers do not matter."""
+    ones = SimpleNamespace(excess_loss=np.ones(99), train_loss=np.ones(99))
+    monkeypatch.setattr("solvable.validation.theory.dynamics", lambda *sizes, **options: ones)
+    experiment = load(name)
+    shown = [curve for curve in experiment.plan(experiment.thorough).curves if curve.shown]
+    listed = {curve.label.removeprefix(f"{curve.panel}, ") for curve in shown}
+    assert len(listed) <= len(COLOURS)
+    assert len({(curve.panel, curve.label) for curve in shown}) == len(shown)
 
 
 @pytest.mark.slow

@@ -127,14 +127,15 @@ def minibatches_of_reused_samples(p: Parameters) -> Items:
     def model(samples: int, rule: Any) -> Cell:
         return Cell(spectrum, p.N, samples, rule, p.steps, noise=p.noise, targets=8)
 
+    line = whole_steps(p.steps, 40)
     for samples in p.T:
+        panel = f"T = {samples}"
         for batch in p.batches:
             for again in (False, True) if batch == p.batches[1] else (False,):
                 cell = model(samples, MinibatchSGD(p.rate, batch, replacement=again))
-                label = f"T = {samples}, B = {batch}" + (", replaced" if again else "")
-                line = whole_steps(p.steps, 40)
-                yield over_time(f"{label}, test", cell, line)
-                yield over_time(f"{label}, training", cell, line, loss="train_loss")
+                label = f"{panel}, B = {batch}" + (", replaced" if again else "")
+                yield over_time(f"{label}, test", cell, line, panel=panel)
+                yield over_time(f"{label}, training", cell, line, loss="train_loss", panel=panel)
 
     def whole() -> float:
         found = theory(model(p.T[0], MinibatchSGD(p.rate, p.T[0])))
@@ -228,12 +229,13 @@ def sgd_schedules_and_memory(p: Parameters) -> Items:
     for name, options in SCHEDULED.items():
         rule = OnePassSGD(p.rate, p.batch, steps=last, **options)
         cell = Cell(spectrum, p.N, p.N, rule, p.steps, noise=p.noise, targets=8)
-        yield over_time(f"{name}, fresh", cell, whole_steps(p.steps, 40))
+        panel = "fresh samples"
+        yield over_time(f"{panel}, {name}", cell, whole_steps(p.steps, 40), panel=panel)
         if "pull" in options:  # its theory grows with the square of the steps on reused samples
             continue
-        again = MinibatchSGD(p.rate, p.batch, steps=last, **options)
+        again, panel = MinibatchSGD(p.rate, p.batch, steps=last, **options), "reused samples"
         cell = Cell(spectrum, p.N, p.T, again, p.steps, noise=p.noise, targets=8)
-        yield over_time(f"{name}, reused", cell, np.array(p.steps))
+        yield over_time(f"{panel}, {name}", cell, np.array(p.steps), panel=panel)
 
 
 @experiment(
