@@ -45,6 +45,8 @@ _TOKEN = re.compile(
 )
 # what may stand between two formulas that are one
 _BETWEEN = re.compile(r"[\s=+\-/(){}\[\]0-9.!·]*$")
+# a number with a power of ten, as a program prints it
+_POWER_OF_TEN = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.]\w)")
 # a minus sign, not a hyphen
 _MINUS = re.compile(r"(?:(?<=[\s(=/])|^)-(?=[\s\dA-Za-zΑ-ω(])")
 
@@ -58,6 +60,8 @@ def escape(text: str, names: Names | None = None) -> str:
     $\\kappa \\geq 0$ \\& $\\lambda_{1}$
     >>> print(escape("for m^{-b} terms"))
     for $m^{-b}$ terms
+    >>> print(escape("σ² = 1e-06 or 2.5e9"))
+    $\\sigma^{2} = 10^{-6}$ or $2.5\\cdot10^{9}$
     """
     return "".join(
         f"${piece}$" if formula else words(piece) for formula, piece in segments(text, names)
@@ -95,6 +99,7 @@ def symbols(text: str) -> Iterator[str]:
 
 def _normal(text: str) -> str:
     """One way of writing: ASCII scripts, composed letters, a minus where one is meant."""
+    text = _POWER_OF_TEN.sub(_power_of_ten, text)
     text = _MINUS.sub("−", text).replace("⋆", "^⋆").replace(" ~ ", " ∼ ")
     kept = (c if c in _TEXT else unicodedata.normalize("NFD", c) for c in text)
     out: list[str] = []
@@ -106,6 +111,12 @@ def _normal(text: str) -> str:
         out.append("-" if mark and plain == "−" else plain)
         kind = mark
     return "".join(out) + "}" * bool(kind)
+
+
+def _power_of_ten(found: re.Match[str]) -> str:
+    """1e-06 is 10^{-6}, 2.5e9 is 2.5·10^{9}."""
+    factor = "" if found[1] == "1" else f"{found[1]}·"
+    return f"{factor}10^{{{int(found[2])}}}"
 
 
 def _tokens(text: str, names: Names) -> Iterator[tuple[bool, str]]:

@@ -33,6 +33,7 @@ STYLES: tuple[Any, ...] = (
 )  # fmt: skip
 FORMATS = ("pdf", "svg", "png")
 INCH = 25.4  # mm
+ROOM = 0.01  # of the width, left of the labels
 COLUMN, PAGE = 86 / INCH, 178 / INCH  #: widths in inches: one column, two columns
 GREY = "#555555"
 STYLE: dict[Any, Any] = {
@@ -87,6 +88,18 @@ def new_panels(width: float, height: float, count: int, rows: int) -> tuple[Any,
         figure.add_axes((left + k * (each + gap), bottom, each, up), sharey=first)
         for k in range(1, count)
     ]
+
+
+def make_room(figure: Any, panels: Sequence[Any]) -> None:
+    """Narrow the panels where the labels of the ordinate would be cut off at the left."""
+    missing = -figure.get_tightbbox(figure.canvas.get_renderer()).x0 / figure.get_size_inches()[0]
+    if missing <= 0:
+        return
+    last = panels[-1].get_position()
+    shrink = 1 - (missing + ROOM) / (last.x1 - panels[0].get_position().x0)
+    for axes in panels:
+        x0, bottom, width, height = axes.get_position().bounds
+        axes.set_position((last.x1 - (last.x1 - x0) * shrink, bottom, width * shrink, height))
 
 
 def tick_logarithms(axis: Any) -> None:

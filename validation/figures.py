@@ -89,6 +89,7 @@ def draw(evidence: Evidence, width: float = style.PAGE) -> Any:
         else:
             figure.legend(entries.values(), entries.keys(), loc="lower center", ncols=columns,
                           columnspacing=1.0, frameon=False)  # fmt: skip
+        style.make_room(figure, found)
     return figure
 
 
@@ -167,9 +168,10 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
     points = [p for s in evidence.series if s.shown for p in s.points]
     points = [p for p in points if np.isfinite(p.simulated.mean)]
     points = [p for p in points if p.simulated.mean > 0 or not logarithmic]
+    largest = max((abs(p.simulated.mean) for p in points), default=0.0)
     means = np.array([
-        p.simulated.mean for p in points
-        if p.limit is not None or 2 * p.simulated.error < UNSURE * abs(p.simulated.mean)
+        p.simulated.mean for p in points if p.limit is not None
+        or 2 * p.simulated.error <= UNSURE * (abs(p.simulated.mean) if logarithmic else largest)
     ])  # fmt: skip
     if not len(means):
         return (0.1, 1.0)

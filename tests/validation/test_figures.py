@@ -145,7 +145,8 @@ def test_the_layout_of_every_experiment(name):
     series = tuple(
         dataclasses.replace(s, points=tuple(
             dataclasses.replace(p, simulated=dataclasses.replace(
-                p.simulated, mean=q.theory if math.isfinite(q.theory) else math.nan, error=0.01,
+                p.simulated, mean=q.theory if math.isfinite(q.theory) else math.nan,
+                error=0.01 * abs(q.theory),
             )) for p, q in zip(s.points, t.marks)
         )) for s, t in zip(found.series, plan.curves)
     )  # fmt: skip

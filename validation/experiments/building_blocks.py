@@ -29,6 +29,7 @@ LOSS_AXES_N = Axes("number of features N", "test loss")
 SMALLEST = 10  # min(N, T) below which the expansion in its inverse is not trusted
 LEAST_TRAINING = 0.05  # of the initial loss: an exponentially small residual is not self-averaging
 POLE_MARGIN = 1.6  # N/T or T/N below which a ridgeless model is too near its pole to be tested
+UNKNOWN = 0.1  # relative error of the theory beyond which its line ends
 ROUNDING_SHARE = 0.01  # of the loss that the simulation's rounding error may be
 
 
@@ -87,7 +88,12 @@ def over_time(
 
 
 def _line(cell: Cell, times: Array, loss: str, stretch: float) -> tuple[Array, Array]:
-    return times * stretch, getattr(theory(cell, times), loss)
+    """The losses as far as they are known: what has faded below its error is left out."""
+    found = theory(cell, times)
+    values = getattr(found, loss)
+    error = found.train_error_estimate if loss == "train_loss" else found.error_estimate
+    known = ~(error > UNKNOWN * values)
+    return times[known] * stretch, values[known]
 
 
 def initial(cell: Cell) -> float:
