@@ -12,9 +12,11 @@ so that the nodes are modes of eigenvalue −z_i and power 2 w_i f(z_i). The con
 the hyperbola of `contour` with the segment [0, x_c] mapped to the negative axis: about a hundred
 nodes for 10⁶ steps, more only as their logarithm. It is narrowed until steps nowhere multiply a
 mode by more than they do on the spectrum, neither on the hyperbola nor on a wider one beside it,
-which is what makes the sum converge: with momentum β, |μ| ≤ 1 holds in an ellipse of half-axes
-1 + β and 1 − β around ηx = 1 + β only. Polynomials of degree n that are bounded on the
-spectrum alone, such as those of modes that oscillate, grow by no more than ρ^n on the ellipse
+which is what makes the sum converge; and where x_c is close to λ_max until the copies of the
+spectrum at 2πi (e^s is periodic) are as far from it as the spectrum itself. With momentum β,
+|μ| ≤ 1 holds in an ellipse of half-axes 1 + β and 1 − β around ηx = 1 + β only. Polynomials of
+degree n that are bounded on the spectrum alone, such as those of modes that oscillate, grow by no
+more than ρ^n on the ellipse
 
     z = −λ_max (w + 1)²/(4w),     |w| = ρ = e^{c/n},
 
@@ -142,11 +144,12 @@ def complex_modes(
     """
     edge = spectral_edge(spectrum, features, samples)
     crossing, slowest, opening = min(2 * edge, math.sqrt(2 * edge / largest)), LEAST, OPENING
-    stable = crossing > edge
+    stable = crossing > NEAR * edge
     if not stable:  # |q| > 1 beyond the spectrum, if not on it: stay close
         crossing, slowest = NEAR * edge, 10 * LEAST
     allowed = max(0.0, growth(np.linspace(0, edge, GRID)).max())
     for _ in range(MOST_TRIALS):
+        opening = min(opening, _free_angle(edge / crossing) / 2)
         s, weights, beside = _hyperbolas(opening, max(2 * crossing * total, slowest))
         if len(s) > MOST_NODES[paired]:
             break
@@ -158,6 +161,14 @@ def complex_modes(
     raise PrecisionError(
         f"steps so near the largest stable one need more than {MOST_NODES[paired]} modes"
     )
+
+
+def _free_angle(share: float) -> float:
+    """The angle, seen from s = 0, between the negative axis and the nearest copy of the spectrum.
+
+    As e^s has the period 2πi, [0, x] for x/x_c = ``share`` lies on [ln(1 − share), 0] + 2πik.
+    """
+    return math.atan2(2 * math.pi, -math.log1p(-share))
 
 
 def _hyperbolas(opening: float, slowest: float) -> tuple[Array, Array, Array]:

@@ -59,8 +59,12 @@ class Modes:
     @property
     def bare(self) -> float:
         """Re Σ y."""
-        summed = self.values if self.values.ndim == 1 else self.values[:, self.read]
-        return float(np.sum(summed.real))
+        return float(np.sum(self.summed.real))
+
+    @property
+    def summed(self) -> Array:
+        """The components that are summed, *(modes,)*."""
+        return self.values if self.values.ndim == 1 else self.values[:, self.read]
 
     def step(self, loss: Array, source: Array, drive: float) -> None:
         """One step with the coefficients 1 − q and s of that step."""
@@ -218,7 +222,7 @@ class _Evolution:
 
     def _note(self, sums: Array) -> None:
         """The sums at the next of the times, and their errors."""
-        sizes = [np.abs(modes.values).sum() for modes in (self.active, *self.passive)]
+        sizes = [np.abs(modes.summed).sum() for modes in (self.active, *self.passive)]
         truncation = self.tail * max(float(np.abs(sums).max()), self.floor)
         self.out[:, self.next] = sums
         self.error[self.next] = truncation + ROUNDING * float(max(sizes))

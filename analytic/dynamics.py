@@ -146,6 +146,8 @@ def dynamics(
         raise InputError("ridges", 0, "ridges > 0 where predictions are averaged")
     hidden = spectrum.irreducible  # acts on training as label noise does, and stays
     total = exact("noise", noise) + exact("irreducible", hidden) if hidden else noise
+    if hidden:
+        spectrum = spectrum.learnable
     if digits is not None:
         digits = arguments.count("digits", digits)
         for name, size in (("features", features), ("samples", samples)):

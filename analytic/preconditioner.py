@@ -33,4 +33,6 @@ def scaled(spectrum: Spectrum, exponent: Any) -> Spectrum:
         )
     values = spectrum.eigenvalues() ** (1 + float(exponent))
     order = np.argsort(-values, kind="stable")
-    return Empirical(values[order], spectrum.target_power()[order])
+    seen, power = list(values[order]), list(spectrum.target_power()[order])
+    hidden = spectrum.irreducible
+    return Empirical(seen + [0.0] * bool(hidden), power + [hidden] * bool(hidden))

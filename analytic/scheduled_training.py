@@ -342,7 +342,7 @@ class _ScheduledProblem:
         def coefficients(n: Array) -> tuple[Array, Array]:
             if all(s.piece(n[0]).constant for s in (*update.schedules, batches)):
                 n = n[:1]
-            noise = self.batch(batches(n))
+            noise = self.batch(batches.continued(n))
             loss, source = update.moments(n, noise.strength, noise.curvature, x, x_prime)
             source = response[:, None, None] * source
             return (loss[..., 0, 0], source[..., 0]) if len(start) == 1 else (loss, source)

@@ -141,6 +141,10 @@ class Schedule:
             out[index == i] = self.pieces[i].value(n[index == i])
         return out
 
+    def continued(self, n: Array) -> Array:
+        """The values at n *(k,)* of the function of the piece of the first, beyond its end too."""
+        return self.piece(n[0]).value(n)
+
     def sampled(self) -> Array:
         """Values at many steps, as many of each smooth piece."""
         return np.concatenate([piece.sampled() for piece in self.pieces])

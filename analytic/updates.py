@@ -38,7 +38,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Update:
-    """``matrices(n)`` gives A₀ *(k, d, d)* and b *(k, d)* of the steps n *(k,)*.
+    """``matrices(n)`` gives A₀ *(k, d, d)* and b *(k, d)* of the steps n *(k,)* of one piece.
 
     ``start`` is the state at the start relative to u₀, ``read`` the component that is scored, and
     ``schedules`` what the coefficients depend on.
@@ -109,11 +109,11 @@ def descent(rates: Schedule, momenta: Schedule, decay: float = 0.0) -> Update:
     size = 1 + heavy + (decay > 0)
 
     def matrices(n: Array) -> tuple[Array, Array]:
-        eta = rates(n)
+        eta = rates.continued(n)
         fixed, push = np.zeros((len(n), size, size)), np.zeros((len(n), size))
         fixed[:, 0, 0], push[:, 0] = 1, -eta
         if heavy:
-            beta = momenta(n)
+            beta = momenta.continued(n)
             fixed[:, 1, 1], fixed[:, 0, 1], push[:, 1] = beta, -beta, eta
         if decay:
             fixed[:, -1, -1] = 1
@@ -135,7 +135,8 @@ def adapted_momentum(rates: Schedule, pulls: Schedule, forgetting: Schedule) -> 
     """
 
     def matrices(n: Array) -> tuple[Array, Array]:
-        step, pull, kept = rates(n), pulls(n), 1 - forgetting(n)
+        step, pull = rates.continued(n), pulls.continued(n)
+        kept = 1 - forgetting.continued(n)
         fixed, push = np.zeros((len(n), 2, 2)), np.zeros((len(n), 2))
         fixed[:, 0, 0], fixed[:, 0, 1], fixed[:, 1, 1] = 1, -pull * kept, kept
         push[:, 0], push[:, 1] = -step - pull, 1
@@ -156,7 +157,7 @@ def averaged(update: Update, weights: Schedule) -> Update:
 
     def matrices(n: Array) -> tuple[Array, Array]:
         fixed, push = update.matrices(n)
-        alpha, last = weights(n), fixed.shape[-1]
+        alpha, last = weights.continued(n), fixed.shape[-1]
         fixed = np.pad(fixed, ((0, 0), (0, 1), (0, 1)))
         fixed[:, last] = alpha[:, None] * fixed[:, 0]
         fixed[:, last, last] = 1 - alpha

@@ -256,6 +256,12 @@ class Empirical(_Listed):
         """The target power of the modes of zero variance."""
         return sum(self.power[self.size :]) if self.power else 0
 
+    @property
+    def learnable(self) -> Empirical:
+        """The modes of the data alone."""
+        power = self.power and self.power[: self.size]
+        return Empirical(self.values[: self.size], power, self.target_variance)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size} eigenvalues)"
 

@@ -155,6 +155,11 @@ class Spectrum(ABC):
         """Σ w² λ over the modes: the loss before training, less the irreducible part."""
         return self.resolvent_sum(mpmath.mpf(0) if mp else 0.0, 1, 0, target=True)
 
+    @property
+    def learnable(self) -> Spectrum:
+        """The spectrum without its modes of zero variance, and without what is irreducible."""
+        return self
+
     def log_sum(self, kappa: np.ndarray) -> np.ndarray:
         """Σ_J ln(1 + λ_J/κ) for an array of κ; finite M."""
         return self._log_sum(kappa, self.eigenvalues(), 1.0)
