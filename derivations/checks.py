@@ -345,11 +345,12 @@ class Asymptotic:
 class Slope:
     """The claimed exponent is ``sign`` × the log–log slope of curves, one at each of some points.
 
-    ``curves`` pairs values of the claim's symbols with a function that gives (x, y). The
-    slope may be off by ``tolerance`` of the exponent, and by no more than 0.01.
+    ``curves`` pairs values of the claim's symbols with a function that gives (x, y), which
+    ``axes`` names. The slope may be off by ``tolerance`` of the exponent, and by no more than 0.01.
     """
 
     curves: Sequence[tuple[Mapping[Any, Any], Callable[[], tuple[Any, Any]]]]
+    axes: tuple[str, str] = field(kw_only=True)
     tolerance: float = 0.004
     sign: int = -1
 
@@ -359,12 +360,14 @@ class Slope:
         for point, curve in self.curves:
             expected = float(claim.rhs.subs(point))
             x, y = curve()
-            drawn.append([expected * self.sign, [[float(u), abs(float(v))] for u, v in zip(x, y)]])
             observed.append(self.sign * float(log_slope(x, [abs(value) for value in y])))
             holds &= abs(observed[-1] - expected) <= min(0.01, self.tolerance * abs(expected))
-            where = "".join(f", {symbol} = {value}" for symbol, value in point.items())
-            words.append(f"{observed[-1]:.4f}, claimed {expected:.4f}{where}")
-        return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed, curves=drawn)
+            where = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
+            drawn.append([expected * self.sign, [[float(u), abs(float(v))] for u, v in zip(x, y)],
+                          where])  # fmt: skip
+            words.append(f"{observed[-1]:.4f}, claimed {expected:.4f}" + (where and f", {where}"))
+        return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed, curves=drawn,
+                         axes=self.axes)  # fmt: skip
 
 
 # ---- simulations -------------------------------------------------------------------------

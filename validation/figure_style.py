@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -36,6 +37,7 @@ INCH = 25.4  # mm
 ROOM = 0.01  # of the width, left of the labels
 COLUMN, PAGE = 86 / INCH, 178 / INCH  #: widths in inches: one column, two columns
 GREY = "#555555"
+LETTER = 0.06  # inches, at most, of a letter of the legend
 STYLE: dict[Any, Any] = {
     "font.size": 8, "axes.labelsize": 8, "legend.fontsize": 6.5, "axes.titlesize": 8,
     "xtick.labelsize": 7, "ytick.labelsize": 7, "lines.linewidth": 1.1, "axes.linewidth": 0.6,
@@ -46,7 +48,7 @@ STYLE: dict[Any, Any] = {
     "font.serif": ["cmr10", "DejaVu Serif"], "axes.formatter.use_mathtext": True,
     "legend.frameon": False, "legend.handlelength": 3.0, "legend.borderpad": 0.2,
 }  # fmt: skip
-#: for a page on a screen: text stays text, in fonts that every system has
+#: for a page on a screen: text stays text, in fonts whose characters have places in Unicode
 LIGHT: dict[Any, Any] = {
     **STYLE, "svg.fonttype": "none", "mathtext.fontset": "dejavuserif",
     "font.serif": ["DejaVu Serif"],
@@ -102,6 +104,18 @@ def make_room(figure: Any, panels: Sequence[Any]) -> None:
         axes.set_position((last.x1 - (last.x1 - x0) * shrink, bottom, width * shrink, height))
 
 
+def legend_columns(labels: Iterable[str], width: float) -> int:
+    """How many of the labels stand beside one another in a legend of this width in inches."""
+    return max(1, int(width / (0.5 + LETTER * max(map(len, labels), default=1))))
+
+
+def panel_above_legend(labels: Sequence[str], width: float, height: float) -> tuple[Any, Any, int]:
+    """A figure, its one panel above room for a legend of these labels, and that one's columns."""
+    columns = legend_columns(labels, width)
+    figure, (axes,) = new_panels(width, height, 1, -(-len(labels) // columns))
+    return figure, axes, columns
+
+
 def tick_logarithms(axis: Any) -> None:
     """Labels of a logarithmic axis, all of one kind.
 
@@ -153,7 +167,7 @@ def up_to_poles(
     x, y = (np.array(values, float) for values in (x, y))
     poles = ~np.isfinite(y)
     if len(y) >= 5:
-        middle, left, right = y[2:-2], y[:-4], y[4:]
+        middle, left, right = np.abs(y[2:-2]), np.abs(y[:-4]), np.abs(y[4:])
         with np.errstate(invalid="ignore"):
             poles[2:-2] |= (middle > jump * left) & (middle > jump * right)
     y[poles] = height
@@ -162,6 +176,7 @@ def up_to_poles(
 
 def mathematics(text: str) -> str:
     """Text for a label, its mathematics in dollars (as it is where it has dollars already)."""
+    text = text.replace("–", "-")  # which fonts of formulas lack
     if "$" in text:
         return text
     code = "".join(f"${piece}$" if formula else piece for formula, piece in segments(text))
@@ -191,14 +206,101 @@ def write_picture(figure: Any, target: Any, kind: str) -> None:
     figure.savefig(target, format=kind, dpi=300, metadata=undated or None)
 
 
+def in_common_fonts(figure: Any) -> None:
+    """Set what is written already in the fonts of `LIGHT`; what is yet to come obeys that."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_fontfamily("DejaVu Serif")
+        text.set_math_fontfamily("dejavuserif")
+
+
 def lightened(svg: bytes) -> str:
-    """SVG without what a page does not need: comments, metadata, names, more than one decimal."""
-    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<\?xml.*?\?>|<!DOCTYPE.*?>", "",
-                  svg.decode(), flags=re.S)  # fmt: skip
-    text = re.sub(r"(\d+\.\d)\d+", r"\1", text)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
-    family = re.search(r"font-family: ([^;\"]*)", text)
-    if family:
-        text = re.sub(r";? ?font-family: [^;\"]*", "", text)
-        text = text.replace("<svg ", f'<svg font-family="{family[1]}" ', 1)
-    return re.sub(r"\s*\n\s*", "\n", text).strip()
+    """SVG as small as a page wants it.
+
+    Groups without a meaning are opened, styles that recur become classes, letters of a line one
+    text, numbers keep a decimal; names are as short as their number allows.
+    """
+    root = ElementTree.fromstring(svg)
+    for parent in root.iter():
+        if not isinstance(parent.tag, str):
+            continue
+        parent.text = (parent.text or "").strip() or None
+        for child in list(parent):
+            child.tail = None
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+                parent.remove(child)
+    _join_letters(root)
+    for parent in list(root.iter()):
+        _open_groups(parent)
+    classes: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            _shorten(element, classes, names)
+    rules = "".join(f".{name}{{{style}}}" for style, name in classes.items())
+    sheet = ElementTree.Element(f"{{{_SVG}}}style")
+    sheet.text = f"*{{stroke-linejoin:round;font-family:{_SERIF}}}{rules}"
+    root.insert(0, sheet)
+    root.attrib.pop("version", None)
+    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+_SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
+_SERIF = "DejaVu Serif,Georgia,serif"
+ElementTree.register_namespace("", _SVG)
+
+
+def _join_letters(root: Any) -> None:
+    """Letters of one style on one line are one text with a place for each."""
+    for text in root.iter(f"{{{_SVG}}}text"):
+        joined: list[Any] = []
+        for span in list(text):
+            last = joined[-1] if joined else None
+            alike = last is not None and all(last.get(k) == span.get(k) for k in ("y", "style"))
+            if alike and " " not in span.get("x", "") and len(span.text or "") == 1:
+                last.set("x", f"{last.get('x')} {span.get('x')}")
+                last.text += span.text
+                text.remove(span)
+            elif span.text:
+                joined.append(span)
+            else:
+                text.remove(span)
+
+
+def _open_groups(parent: Any) -> None:
+    """Children of groups that say nothing stand in their place."""
+    for child in list(parent):
+        _open_groups(child)
+        if child.tag == f"{{{_SVG}}}g" and not set(child.attrib) - {"id"}:
+            place = list(parent).index(child)
+            parent.remove(child)
+            for shift, inner in enumerate(child):
+                parent.insert(place + shift, inner)
+
+
+def _shorten(element: Any, classes: dict[str, str], names: dict[str, str]) -> None:
+    """Short numbers, a class for the style, a short name for the id and what refers to it."""
+
+    def short(name: str) -> str:
+        return names.setdefault(name, f"i{len(names)}")
+
+    style = element.attrib.pop("style", "").replace(": ", ":").replace("; ", ";")
+    style = re.sub(r"(?:;|^)font-family:[^;]*", "", style).lstrip(";")
+    if style:
+        element.set("class", classes.setdefault(style, f"c{len(classes)}"))
+    for key, value in list(element.attrib.items()):
+        if key == "id":
+            element.set(key, short(value))
+        elif key == _LINK:
+            del element.attrib[key]
+            element.set("href", "#" + short(value.lstrip("#")))
+        elif key == "clip-path":
+            element.set(key, f"url(#{short(value[5:-1])})")
+        elif key in ("d", "x", "y", "transform", "points", "viewBox"):
+            value = re.sub(r"(\d+\.\d)\d+", r"\1", " ".join(value.split()))
+            value = re.sub(r"\.0(?!\d)", "", value)
+            if key == "d":
+                value = re.sub(r" ?([MLCQz]) ?", r"\1", value)
+                value = value if set("CQ") & set(value) else value.replace("L", " ")
+            element.set(key, value)

@@ -24,7 +24,6 @@ from .writing import replacing, write_text
 
 GUIDE_STYLES = ((0, (2, 2)), (0, (6, 2, 1, 2)))
 LEGEND_COLUMN = 7  # entries of a legend inside the picture, at most
-LETTER = 0.06  # inches, at most, of a letter of the legend
 UNSURE = 0.5  # relative error of a point beyond which it does not set the scale: beside a pole
 
 
@@ -71,7 +70,7 @@ def draw(evidence: Evidence, width: float = style.PAGE) -> Any:
     guides = [guide.label for guide in evidence.guides if guide.kind != "vertical" and guide.label]
     listed = dict.fromkeys(names + guides)
     inside = len(panels) == 1 and len(listed) <= LEGEND_COLUMN
-    columns = max(1, int(width / (0.5 + LETTER * max(map(len, listed), default=1))))
+    columns = style.legend_columns(listed, width)
     rows = 0 if inside else -(-len(listed) // columns)
     with matplotlib.rc_context(style.STYLE):
         figure, found = style.new_panels(width, width / 1.6, len(panels), rows)

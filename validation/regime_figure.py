@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -12,78 +13,73 @@ import sympy as sp
 from solvable.analytic.asymptotics.regimes import BETWEEN, RegimeMap
 from solvable.analytic.errors import InputError
 
+from . import figure_style as style
+
 if TYPE_CHECKING:
     from solvable.analytic.asymptotics.fan import Fan
 
 FAN_CELLS, FAR = 120, 9.0  # points of the picture; decades of the largest size for exponents
-#: Okabe and Ito's palette, distinguishable with every common colour vision deficiency
+#: Okabe and Ito's palette for areas, distinguishable with every common colour vision deficiency
 PALETTE = (
-    "#0072B2",
-    "#E69F00",
-    "#56B4E9",
-    "#F0E442",
-    "#CC79A7",
-    "#009E73",
-    "#D55E00",
-    "#999999",
+    "#0072B2", "#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#999999",
     "#DDDDDD",
-)
-
+)  # fmt: skip
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxx", "---", "+++", "|||", "oo")  #: tell areas in grey
+HATCHED: dict[Any, Any] = {"hatch.linewidth": 0.3, "axes.grid": False}
+WHITE = "#FFFFFF"
+_EXPONENT = re.compile(r"\^(\d+\.\d+)")
 FORMATS = (".png", ".pdf", ".svg")
 
 
-def draw_map(chart: RegimeMap, path: str | Path, title: str = "") -> Path:
+def draw_map(chart: RegimeMap, path: str | Path) -> Path:
     """Draw the map to a PNG, PDF or SVG file, in colours that colour-blind readers can tell."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    import matplotlib
     from matplotlib.colors import BoundaryNorm, ListedColormap
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
     path = checked_picture(path)
-    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axis = figure.add_subplot()
     present = [i for i in range(len(chart.names)) if np.any(chart.index == i)]
+    relations = [style.mathematics(_EXPONENT.sub(r"^{\1}", b.relation)) for b in chart.borders]
     colours = ListedColormap([_colour(chart, i) for i in range(len(chart.names))])
-    axis.pcolormesh(
-        chart.x,
-        chart.y,
-        chart.index,
-        cmap=colours,
-        shading="nearest",
-        norm=BoundaryNorm(np.arange(len(chart.names) + 1) - 0.5, len(chart.names)),
-    )
-    styles = ("-", "--", "-.", ":")
-    for i, border in enumerate(chart.borders):
-        scattered = "=" in border.relation and border.relation.startswith("σ")
-        axis.plot(
-            border.x,
-            border.y,
-            color="black",
-            lw=1.4,
-            label=border.relation,
-            ls="none" if scattered else styles[i % 4],
-            marker="." if scattered else None,
-        )
-    axis.set(
-        xscale="log",
-        yscale="log",
-        title=title,
-        xlim=(chart.x.min(), chart.x.max()),
-        ylim=(chart.y.min(), chart.y.max()),
-        xlabel=_axis_name(chart.axes[0]),
-        ylabel=_axis_name(chart.axes[1]),
-    )
-    handles = [
-        Patch(facecolor=_colour(chart, i), edgecolor="black", lw=0.5, label=chart.names[i])
-        for i in present
-    ]
-    lines = axis.get_legend_handles_labels()[0]
-    figure.legend(
-        handles=handles + lines, loc="outside lower center", ncols=3, fontsize=9, frameon=False
-    )
-    figure.savefig(path, dpi=150)
+    norm = BoundaryNorm(np.arange(len(chart.names) + 1) - 0.5, len(chart.names))
+    with matplotlib.rc_context(style.STYLE | HATCHED):
+        areas = [_area(_colour(chart, i), _hatch(chart, i), chart.names[i]) for i in present]
+        labels = [*(chart.names[i] for i in present), *(b.relation for b in chart.borders)]
+        figure, axis, columns = style.panel_above_legend(labels, style.COLUMN, style.COLUMN)
+        axis.set(xscale="log", yscale="log")
+        axis.pcolormesh(chart.x, chart.y, chart.index, cmap=colours, shading="nearest", norm=norm,
+                        rasterized=True)  # fmt: skip
+        for i in present:
+            axis.contourf(chart.x, chart.y, chart.index == i, levels=[0.5, 1.5], colors="none",
+                          hatches=[_hatch(chart, i)])  # fmt: skip
+        for i, border in enumerate(chart.borders):
+            scattered = "=" in border.relation and border.relation.startswith("σ")
+            axis.plot(
+                border.x, border.y, color="black", lw=1.1, label=relations[i],
+                ls="none" if scattered else style.STYLES[i % len(style.STYLES)],
+                marker="." if scattered else None,
+            )  # fmt: skip
+        axis.set(
+            xlim=(chart.x.min(), chart.x.max()), ylim=(chart.y.min(), chart.y.max()),
+            xlabel=_axis_name(chart.axes[0]), ylabel=_axis_name(chart.axes[1]),
+        )  # fmt: skip
+        _finish(figure, axis, [*areas, *axis.get_legend_handles_labels()[0]], columns, path)
     return path
+
+
+def _area(colour: str, hatch: str, label: str, alpha: float | None = None) -> Any:
+    """The sign of an area in a legend."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=colour, edgecolor="black", lw=0.4, label=label, alpha=alpha,
+                 hatch=hatch)  # fmt: skip
+
+
+def _finish(figure: Any, axis: Any, handles: Sequence[Any], columns: int, path: Path) -> None:
+    """Ticks, the legend below, and the file."""
+    for one in (axis.xaxis, axis.yaxis):
+        style.tick_logarithms(one)
+    figure.legend(handles=handles, loc="lower center", ncols=columns, columnspacing=1.0)
+    style.write_picture(figure, path, path.suffix[1:].lower())
 
 
 def checked_picture(path: str | Path, name: str = "path") -> Path:
@@ -99,35 +95,33 @@ def draw_fan(fan: Fan, path: str | Path) -> Path:
     The first size of the fan that is left out of the axes is L itself; filled circles have the
     colour of the law whose exponent the exact loss has there, within 0.05, rings have none.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    import matplotlib
 
     path = checked_picture(path)
-    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axis = figure.add_subplot()
     ends = np.linspace(0.02, 2, FAN_CELLS)
     laws = fan.laws
     unit, across, up = _axes(fan)
     points = [(x, y) for y in ends for x in ends]
     place = [laws.index(fan.cell_at(_direction(fan, unit, across, up, p)).lead) for p in points]
     grid = np.reshape(place, (FAN_CELLS, FAN_CELLS))
-    axis.contourf(ends, ends, grid, levels=np.arange(len(laws) + 1) - 0.5,
-                  colors=PALETTE[: len(laws)], alpha=0.5)  # fmt: skip
-    for x, y in [(x, y) for y in np.linspace(0.25, 1.75, 7) for x in np.linspace(0.25, 1.75, 7)]:
-        direction = _direction(fan, unit, across, up, (x, y))
-        measured = local_exponent(fan, direction)
-        near = [abs(float(np.dot(_exponents(fan, law), direction)) - measured) for law in laws]
-        best = int(np.argmin(near))
-        axis.plot(x, y, "o", ms=5, color=PALETTE[best], mec="black", mew=0.5,
-                  fillstyle="full" if near[best] < 0.05 else "none")  # fmt: skip
-    axis.set(xlabel=_growth_label(across, unit), ylabel=_growth_label(up, unit))
-    from matplotlib.patches import Patch
-
-    handles = [Patch(facecolor=PALETTE[i], alpha=0.5, label=f"${sp.latex(_scaling(fan, law))}$")
-               for i, law in enumerate(laws)]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    figure.savefig(path, dpi=150)
+    with matplotlib.rc_context(style.STYLE | HATCHED):
+        areas = [_area(PALETTE[i], HATCHES[i], f"${sp.latex(_scaling(fan, law))}$", 0.5)
+                 for i, law in enumerate(laws)]  # fmt: skip
+        labels = [str(_scaling(fan, law)) for law in laws]
+        figure, axis, columns = style.panel_above_legend(labels, style.COLUMN, style.COLUMN)
+        axis.contourf(ends, ends, grid, levels=np.arange(len(laws) + 1) - 0.5, alpha=0.5,
+                      colors=PALETTE[: len(laws)], hatches=HATCHES[: len(laws)])  # fmt: skip
+        for point in [
+            (x, y) for y in np.linspace(0.25, 1.75, 7) for x in np.linspace(0.25, 1.75, 7)
+        ]:
+            direction = _direction(fan, unit, across, up, point)
+            measured = local_exponent(fan, direction)
+            near = [abs(float(np.dot(_exponents(fan, law), direction)) - measured) for law in laws]
+            best = int(np.argmin(near))
+            axis.plot(*point, "o", ms=4, color=PALETTE[best], mec="black", mew=0.5,
+                      fillstyle="full" if near[best] < 0.05 else "none")  # fmt: skip
+        axis.set(xlabel=_growth_label(across, unit), ylabel=_growth_label(up, unit))
+        _finish(figure, axis, areas, columns, path)
     return path
 
 
@@ -178,13 +172,19 @@ def _scaling(fan: Fan, law: sp.Expr) -> sp.Expr:
 
 def _growth_label(size: sp.Symbol | None, unit: sp.Symbol) -> str:
     if size is None:
-        return f"ln {unit}"
-    return f"ln {size} / ln {unit}" if size.name != "z" else f"−ln z / ln {unit}"
+        return rf"$\ln {unit}$"
+    sign = "-" if size.name == "z" else ""
+    return rf"${sign}\ln {size}/\ln {unit}$"
+
+
+def _hatch(chart: RegimeMap, i: int) -> str:
+    return "" if _colour(chart, i) == WHITE else HATCHES[i % len(HATCHES)]
 
 
 def _colour(chart: RegimeMap, i: int) -> str:
-    return "#FFFFFF" if chart.names[i] in (BETWEEN, "early") else PALETTE[i % len(PALETTE)]
+    return WHITE if chart.names[i] in (BETWEEN, "early") else PALETTE[i % len(PALETTE)]
 
 
 def _axis_name(letter: str) -> str:
-    return {"N": "number of features N", "T": "number of samples T", "t": "training time t"}[letter]
+    names = {"N": "features $N$", "T": "samples $T$", "t": "training time $t$"}
+    return names[letter]

@@ -147,8 +147,8 @@ class Renderer:
 
     def picture(self, one: Record) -> Any:
         """A figure as the address of an image, in which nothing needs escaping."""
-        text = " ".join(one["figure"]["svg"].split())
-        return self.markup("data:image/svg+xml," + quote(text, safe=" =/:;,.-_"))
+        text = one["figure"]["svg"].replace('"', "'")
+        return self.markup("data:image/svg+xml," + quote(text, safe=" =/:;,.-_'()*+{}|"))
 
     def notation(self) -> list[tuple[Any, Any]]:
         """The table of symbols."""

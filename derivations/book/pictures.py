@@ -22,13 +22,16 @@ from solvable.validation import figure_style as style
 from ..checks import Verdict
 from ..derivation import Derivation
 
-LINE, DASHED, POINTS = "line", "dashed", "points"
+LINE, DASHED, POINTS, HISTOGRAM = "line", "dashed", "points", "histogram"
 MOST = 4  # curves from checks in one picture
 
 
 @dataclass(frozen=True)
 class PictureCurve:
-    """Abscissae and ordinates, drawn as a line, dashed, or as points with errors."""
+    """Points (x, y), drawn as a line, dashed, as points with errors, or as a histogram.
+
+    Of a histogram x are the edges of the bins; the last y has no meaning.
+    """
 
     label: str
     x: Sequence[float]
@@ -47,7 +50,7 @@ class Picture:
     caption: str
     scales: tuple[str, str] = ("log", "log")
     limits: tuple[float, float] | None = None
-    lines: tuple[float, ...] = field(default=())  # abscissae of poles
+    lines: tuple[float, ...] = field(default=())  # x of poles
 
     def csv(self) -> str:
         """The data, one row a point."""
@@ -60,26 +63,21 @@ class Picture:
 
 
 def draw(picture: Picture) -> Any:
-    """The matplotlib figure, a column wide."""
+    """The matplotlib figure, a column wide; the legend below where points could be under it."""
     import matplotlib
 
+    labels = [curve.label for curve in picture.curves if curve.label]
+    below = len(labels) > 1 and any(curve.kind == POINTS for curve in picture.curves)
     with matplotlib.rc_context(style.STYLE):
-        figure, axes = style.new_figure()
+        width, height = style.COLUMN, style.COLUMN / 1.4
+        if below:
+            figure, axes, columns = style.panel_above_legend(labels, width, height)
+        else:
+            figure, axes = style.new_figure(width, height)
         axes.set_xscale(picture.scales[0])
         axes.set_yscale(picture.scales[1])
         for index, curve in enumerate(picture.curves):
-            k = index % len(style.COLOURS)
-            colour, label = style.COLOURS[k], style.mathematics(curve.label)
-            if curve.kind == POINTS:
-                axes.errorbar(curve.x, curve.y, curve.error, color=colour, marker=style.MARKERS[k],
-                              linestyle="", markersize=3.5, capsize=2, label=label)  # fmt: skip
-            elif curve.kind == DASHED:
-                axes.plot(curve.x, curve.y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.9,
-                          label=label)  # fmt: skip
-            else:
-                high = 1e6 * picture.limits[1] if picture.limits else math.nan
-                x, y = style.up_to_poles(curve.x, curve.y, high)
-                axes.plot(x, y, color=colour, linestyle=style.STYLES[k], label=label)
+            _draw_curve(axes, curve, index % len(style.COLOURS), picture.limits)
         for pole in picture.lines:
             axes.axvline(pole, color=style.GREY, linewidth=0.6, linestyle=":")
         axes.set_xlabel(style.mathematics(picture.x))
@@ -87,9 +85,29 @@ def draw(picture: Picture) -> Any:
         if picture.limits:
             axes.set_ylim(*picture.limits)
         style.finish(axes)
-        if any(curve.label for curve in picture.curves):
+        style.make_room(figure, [axes])
+        if below:
+            figure.legend(loc="lower center", ncols=columns, columnspacing=1.0)
+        elif labels:
             axes.legend(loc="best")
     return figure
+
+
+def _draw_curve(axes: Any, curve: PictureCurve, k: int, limits: tuple[float, float] | None) -> None:
+    """One curve in the k-th colour, marker and line style."""
+    colour, label = style.COLOURS[k], style.mathematics(curve.label)
+    if curve.kind == POINTS:
+        axes.errorbar(curve.x, curve.y, curve.error, color=colour, marker=style.MARKERS[k],
+                      linestyle="", markersize=3.5, capsize=2, label=label)  # fmt: skip
+    elif curve.kind == HISTOGRAM:
+        axes.stairs(curve.y[:-1], curve.x, fill=True, color="#cccccc", label=label)
+    elif curve.kind == DASHED:
+        axes.plot(curve.x, curve.y, color=style.GREY, linestyle=(0, (4, 2)), linewidth=0.9,
+                  label=label)  # fmt: skip
+    else:
+        high = 1e6 * limits[1] if limits else math.nan
+        x, y = style.up_to_poles(curve.x, curve.y, high)
+        axes.plot(x, y, color=colour, linestyle=style.STYLES[k], label=label)
 
 
 def rendered(found: Picture) -> dict[str, str]:
@@ -102,6 +120,7 @@ def rendered(found: Picture) -> dict[str, str]:
         file = io.BytesIO()
         if kind == "svg":
             figure.axes[0].minorticks_off()
+            style.in_common_fonts(figure)
         with matplotlib.rc_context(changes):
             style.write_picture(figure, file, kind)
         data = file.getvalue()
@@ -138,7 +157,8 @@ def remainders(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Pictu
     curves = []
     for name, found in seen:
         x, y = zip(*found["curve"])
-        curves += [PictureCurve(name, x, y, POINTS), _guide(x, y, found["predicted"])]
+        power = f"{name}, ∝ {_letter(found['variable'])}^{{{found['predicted']:.3g}}}"
+        curves += [PictureCurve(power, x, y, POINTS), _guide(x, y, found["predicted"])]
     variable = variables.pop()
     return Picture(
         _letter(variable), "remainder", tuple(curves),
@@ -156,15 +176,16 @@ def _letter(name: str) -> str:
 def slopes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
     """Measured curves with the claimed exponents."""
     seen = _seen(verdicts, "curves")
+    seen = [(name, found) for name, found in seen if found["axes"] == seen[0][1]["axes"]]
     curves = []
-    for name, found in seen:
-        for index, (slope, points) in enumerate(found["curves"][:2]):
+    for _, found in seen:
+        for slope, points, where in found["curves"]:
             x, y = zip(*points)
-            curves += [PictureCurve(name if not index else "", x, y, POINTS), _guide(x, y, slope)]
+            curves += [PictureCurve(_letter(where), x, y, POINTS), _guide(x, y, slope)]
     if not curves:
         return None
     return Picture(
-        "abscissa", "ordinate", tuple(curves),
+        *seen[0][1]["axes"], tuple(curves),
         "Exact curves (points) from which the exponents were measured; dashed: the claimed slopes.",
     )  # fmt: skip
 
@@ -176,9 +197,9 @@ def growing_sizes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Pi
         x, y = list(map(float, scales)), list(map(float, errors))
         if all(value > 0 and math.isfinite(value) for value in y):
             return Picture(
-                "size", "relative error", (PictureCurve("draws", x, y, POINTS), _guide(x, y, -1.0)),
-                "Relative error of a simulated matrix against its size, in units of the smallest; "
-                f"dashed: 1/size. Measured slope {slope:.2f}.",
+                "s", "relative error", (PictureCurve("draws", x, y, POINTS), _guide(x, y, -1.0)),
+                "Relative error of a draw against the size of the matrices, s times the smallest; "
+                f"dashed: 1/s. Measured slope {slope:.2f}.",
             )  # fmt: skip
     return None
 
@@ -194,7 +215,7 @@ def estimates(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Pictur
                 x.append(float(len(x) + 1))
                 y.append(float(mean / claimed))
                 error.append(abs(float((high - low) / 2 / claimed)))
-    if not x:
+    if len(x) < 2:
         return None
     ends = [0.5, len(x) + 0.5]
     return Picture(

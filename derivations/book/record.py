@@ -15,8 +15,10 @@ from ..derivation import Derivation, Step
 from ..export import printed
 from ..export.display import Display
 from ..relations import Relation
+from . import gallery_training  # noqa: F401  (its figures are in GALLERY)
 from .gallery import GALLERY
 from .pictures import observed, rendered
+from .spectral_figures import spectrum
 
 Record = dict[str, Any]
 
@@ -53,7 +55,8 @@ def record(name: str, names: Mapping[str, str] | None = None) -> Record:
 def _figure(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> dict[str, str] | None:
     """Caption, data and drawing: of the quantity itself, or of what the checks observed."""
     own = GALLERY.get(derivation.name)
-    found = own() if own else observed(derivation, verdicts)
+    found = own() if own else spectrum(derivation.name.removeprefix("matrix-"))
+    found = found or observed(derivation, verdicts)
     return rendered(found) if found else None
 
 

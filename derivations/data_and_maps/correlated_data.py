@@ -66,7 +66,7 @@ def correlated_data() -> Parts:
             "In d dimensions S(k) ∝ k^−(d+2H), and the number of waves below k is ∝ k^d. The slope "
             "of the ranked eigenvalues on a torus of one and of two dimensions, less one.",
             Slope([({hurst: h, space: d}, partial(_ranked, h, d))
-                   for h, d in ((0.3, 1), (0.7, 1), (0.5, 2))]),
+                   for h, d in ((0.3, 1), (0.7, 1), (0.5, 2))], axes=("J", "J λ_J")),
             Reference("talk"),
             (Equality(alpha, 2 * hurst), Equality(alpha, hurst / space)),
         ),

@@ -55,7 +55,7 @@ def extended_spectrum() -> Parts:
             Equality(alpha, falls - 1),
             "λ(k) falls as k⁻⁴ and each k has two eigenvectors, so that ranks are ∝ k: the slope "
             "of the exact eigenvalues at large k, less one.",
-            Slope([({}, _circle_curve)]),
+            Slope([({}, _circle_curve)], axes=("J", "J λ_J")),
             wrong=(Equality(alpha, 2),),
         ),
         Step(
@@ -65,7 +65,7 @@ def extended_spectrum() -> Parts:
             "k^(d−1) of them have at most this degree. The slope of the exact Funk–Hecke "
             "eigenvalues for d = 3 and 4.",
             Slope([({dimension: d}, partial(_sphere_curve, d)) for d in (3, 4)],
-                  tolerance=0.02),
+                  axes=("J", "J λ_J"), tolerance=0.02),
             wrong=(Equality(alpha, 3 / dimension),),
         ),
         Step(

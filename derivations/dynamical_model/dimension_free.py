@@ -66,7 +66,8 @@ def dimension_free() -> Parts:
         Step("approach", equation(r_dimension, sp.Min(a - 1, b - 1)),
              "|L(M) − L(∞)| falls as M^{-r_M}: slope at t = 100, N = 40, T = 70, "
              "over M = 10⁶ … 10¹⁰.",
-             Slope([_distance((1.3, 1.8)), _distance((2, 1.4))]), Reference("dimension-free"),
+             Slope([_distance((1.3, 1.8)), _distance((2, 1.4))],
+                   axes=("M", "|L(M) − L(∞)|")), Reference("dimension-free"),
              (equation(r_dimension, b - 1), equation(r_dimension, a - 1))),
         Step("unit-of-time", equation(scaled, unit * loss(unit * t, 1)),
              "L(t, s) is the loss with all λ multiplied by s; here s = 3, t = 10, without noise.",

@@ -86,7 +86,7 @@ def functional_scaling_law() -> Parts:
         Step("error", equation(error_power, 1),
              "The exact noise of a constant rate less ∫Kη dv, relative to it, at the intrinsic "
              "time 50 and b = 3/2: first order in the rate.",
-             Slope([({}, _errors)], sign=1), None,
+             Slope([({}, _errors)], sign=1, axes=("η", "relative error")), None,
              (equation(error_power, 2), equation(error_power, sp.Rational(1, 2)))),
         _noise_exponents(),
         Step("annealing", equation(best, annealed),
@@ -105,7 +105,7 @@ def functional_scaling_law() -> Parts:
         Step("budget", equation(budget_power, (a - 1) / a),
              "The loss of L steps at the best intrinsic time, E(τ) + S²/L, falls as L^{−r_L}, "
              "if a > b (else the time is limited by the largest rate).",
-             Slope([_budget(3, 1.5), _budget(2.5, 2)]), None,
+             Slope([_budget(3, 1.5), _budget(2.5, 2)], axes=("L", "loss")), None,
              (equation(budget_power, (a - 1) / b), equation(budget_power, 1 - 1 / b))),
         Step("collapse", equation(best_time, N**b),
              "The times along which curves of all sizes are one: L(xt*)/L(t*) at x = 10⁻³, 10⁻², "
@@ -146,7 +146,8 @@ def _noise_exponents() -> Step:
         "noise-exponent", claim,
         "Rates that end as (1 − n/L)^p: near the end η = (v/L)^{p/(p+1)}, and ∫K η dv converges "
         "there, or else is ∫K over the whole run. Exact recursions of 10⁷ to 10⁸ steps.",
-        Slope([({p: q, b: s}, cache(lambda q=q, s=s: curve(q, s))) for q, s in points]),
+        Slope([({p: q, b: s}, cache(lambda q=q, s=s: curve(q, s))) for q, s in points],
+              axes=("L", "V")),
         None, (equation(noise_power, p / (p + 1)), equation(noise_power, 1 - 1 / b)),
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def derive_time_law() -> Parts:
              (Equivalent(loss, value * 2 ** ((a - 1) / b)), Equivalent(loss, value * b))),
         Step("exponent", equation(r_time, law.powers[0]),
              "L falls as t^{-r_t}: slope over four decades.",
-             Slope([case(curve, (1.5, 1.25), np.geomspace(1e3, 1e7, 9))]),
+             Slope([case(curve, (1.5, 1.25), np.geomspace(1e3, 1e7, 9))], axes=("t", "L")),
              Reference(PAPER, "13"), (equation(r_time, a - 1), equation(r_time, a / b))),
     ]  # fmt: skip
     return Parts(steps, steps[0].claim, ("a > 1, b > 1, M = ∞, gradient flow, t → ∞",))
@@ -158,11 +158,11 @@ def _exponent_steps() -> list[Step]:
     return [
         Step("model-exponent", equation(r_size, model),
              "@feature-loss falls as N^{-r_N}: slope of the exact loss over N = 10⁴ … 10⁸.",
-             Slope([case(by_features, point, sizes) for point in tasks]),
+             Slope([case(by_features, point, sizes) for point in tasks], axes=("N", "L")),
              Reference(PAPER, "17"), (equation(r_size, samples), equation(r_size, b))),
         Step("data-exponent", equation(r_data, samples),
              "@data-loss falls as T^{-r_T}: slope of the exact loss over T = 10⁴ … 10⁸.",
-             Slope([case(by_data, point, sizes) for point in tasks]),
+             Slope([case(by_data, point, sizes) for point in tasks], axes=("T", "L")),
              Reference(PAPER, "13"), (equation(r_data, b), equation(r_data, a - 1))),
     ]  # fmt: skip
 
@@ -220,7 +220,8 @@ def compute_optimal_allocation() -> Parts:
     frontier = Step(
         "frontier", equation(r_loss, exponent),
         "Exact loss minimised over N, C = 10¹⁰ … 10¹⁴, for a hard and an easy task.",
-        Slope([_minimised((1.5, 1.25)), _minimised((4, 2))]), Reference(PAPER, "14"),
+        Slope([_minimised((1.5, 1.25)), _minimised((4, 2))], axes=("C", "L")),
+        Reference(PAPER, "14"),
         tuple(equation(r_loss, other) for other in wrong),
     )  # fmt: skip
     steps = [

@@ -56,7 +56,8 @@ def _bottleneck(resource: str, wrong: sp.Expr, source: Reference, note: str) -> 
              f"L falls as {size}^{{-r}}: κ ∝ n^{{-b}} turns each Mellin pole of the target sum "
              "into a power of n. The ζ pole is the tail of the target beyond mode n, the first Γ "
              "pole the remainder of the modes that are learnt; the slower one wins.",
-             Slope(cases, tolerance=0.001), source, (equation(EXPONENT, wrong),)),
+             Slope(cases, axes=(str(size), "L"), tolerance=0.001), source,
+             (equation(EXPONENT, wrong),)),
         *[
             Step(
                 f"{name}-task",
@@ -191,6 +192,7 @@ def four_scaling_regimes() -> Parts:
                 "loss between 10¹² and 10¹³.",
                 Slope(
                     [({b: spectrum.exponent}, _plateau(kind, regime.limited_by, spectrum))],
+                    axes=(str(regime.resource), one_line(regime.quantity)),
                     tolerance=0.001,
                 ),
                 Reference("explaining"),

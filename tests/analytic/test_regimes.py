@@ -85,7 +85,7 @@ def test_time_map_shows_laws_of_the_exact_loss_only():
 def test_data_and_picture(chart, tmp_path):
     data = chart.as_data()
     assert data["axes"] == ["N", "T"] and len(data["index"]) == len(GRID)
-    path = draw_map(chart, tmp_path / "map.png", "map")
+    path = draw_map(chart, tmp_path / "map.png")
     assert path.stat().st_size > 10000
     with pytest.raises(InputError, match="ends in"):
         draw_map(chart, tmp_path / "map.txt")
