@@ -433,10 +433,11 @@ def certificate() -> Picture:
     margin = [
         float(equations.solve({**numbers.dimensions, "z": d - edge}, {}).margin) for d in distance
     ]
+    root = margin[0] * np.sqrt(distance / distance[0])
     return Picture(
         "d", "1 − ρ",
         (curve("1 − ρ", distance, np.array(margin)),
-         curve(r"$\propto\sqrt{d}$", distance, margin[0] * np.sqrt(distance / distance[0]), DASHED)),
+         curve(r"$\propto\sqrt{d}$", distance, root, DASHED)),
         "What certifies the physical root: the spectral radius ρ stays below one off the spectrum "
         "and reaches it at the edge as 1 − √d, d the distance; Marchenko–Pastur, M/T = 2/3.",
     )  # fmt: skip
