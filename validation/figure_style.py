@@ -256,7 +256,7 @@ def _join_letters(root: Any) -> None:
     for text in root.iter(f"{{{_SVG}}}text"):
         joined: list[Any] = []
         for span in list(text):
-            last = joined[-1] if joined else None
+            last: Any = joined[-1] if joined else None
             alike = last is not None and all(last.get(k) == span.get(k) for k in ("y", "style"))
             if alike and " " not in span.get("x", "") and len(span.text or "") == 1:
                 last.set("x", f"{last.get('x')} {span.get('x')}")

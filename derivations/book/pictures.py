@@ -184,8 +184,9 @@ def slopes(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture |
             curves += [PictureCurve(_letter(where), x, y, POINTS), _guide(x, y, slope)]
     if not curves:
         return None
+    across, up = seen[0][1]["axes"]
     return Picture(
-        *seen[0][1]["axes"], tuple(curves),
+        across, up, tuple(curves),
         "Exact curves (points) from which the exponents were measured; dashed: the claimed slopes.",
     )  # fmt: skip
 
