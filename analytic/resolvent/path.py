@@ -154,10 +154,10 @@ def _follow(
 
     def advance(k: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
         p, slope = at(k)
-        k = k * (there / here) ** (p / slope)
+        k = k * (there / here) ** _share(p, slope)
         for _ in range(CORRECTIONS):
             p, slope = at(k)
-            k = k - (k * p - there) / slope
+            k = k - _share(k * p - there, slope)
         return k
 
     radius, angle = np.abs(z[..., 0]), np.angle(z[..., 0])
@@ -169,6 +169,11 @@ def _follow(
             k = advance(k, here, there)
             found.append(k)
     return np.stack(found[steps - 1 :], axis=-1)
+
+
+def _share(change: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """change/slope; 0 where R₁ = R₃ = 0 to rounding (N = T), and κ does not depend on z."""
+    return np.where(slope == 0, 0, change / np.where(slope == 0, 1, slope))
 
 
 def _real_start(sums: Sums, n: np.ndarray, t: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -194,7 +199,7 @@ def _polish(
         for _ in range(POLISHING_STEPS):
             d1, r3, r1 = brackets(spectrum, k, n, t)
             p, slope = product_and_slope(r3, r1, k * spectrum.resolvent_sum(k, 1, 2), n, t)
-            step = (k * p - z) / slope
+            step = _share(k * p - z, slope)
             k = k - step
             if np.all(np.abs(step) <= CONVERGED * np.sqrt(np.abs(slope)) * np.abs(k)):
                 break

@@ -33,6 +33,15 @@ exponents = st.sampled_from([1.001, 1.01, 1.5, 3.0, 8.0])
 sizes = st.one_of(st.just(INF), st.floats(0.7, 18).map(lambda x: 10.0**x))
 
 
+@pytest.mark.parametrize("b", [1.0001, 1.001, 1.5])
+def test_at_the_pole_the_loss_rises_as_the_root_of_time(b):
+    """N = T: R₁ = R₃ = √(z/κ), less than the rounding of 1 − D₁/N."""
+    law = PowerLaw(exponent=b, target_exponent=2)
+    times = np.array([1e20, 1e31, 1e32, 1e40, 1e60])
+    found = dynamics(law, 100, 100, times).excess_loss / np.sqrt(times)
+    assert found == pytest.approx(np.full(5, found[0]), rel=1e-9)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rule=st.sampled_from(RULES), b=exponents, a=exponents, latent=st.sampled_from([50, 10**6, INF]),
