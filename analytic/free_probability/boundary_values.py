@@ -148,10 +148,40 @@ class RealAxis:
 
     def _certified(self, z: np.ndarray, unknowns: np.ndarray) -> np.ndarray:
         """Which points have a root of the Dyson equation with ρ < 1 at these reduced unknowns."""
+        margin, residual = self._judged(z, unknowns)
+        return (margin > MARGIN) & (residual < 1e-8)
+
+    def _judged(self, z: np.ndarray, unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """1 − ρ at these reduced unknowns, and how far they are from a root."""
         flat = self.at(z)
         known = block_unknowns(ReducedProblem(self.equations, flat, self.given), unknowns)
-        margin, residual = components_at(self.equations, flat, self.given).judged(known)
-        return (margin > MARGIN) & (residual < 1e-8)
+        return components_at(self.equations, flat, self.given).judged(known)
+
+    def root(self, x: float) -> np.ndarray | None:
+        """The certified real reduced unknowns at a point outside the support; None inside."""
+        point = np.array([x])
+        for quick in (True, False):
+            if not quick and not self.resolvent(point)[1][0]:
+                break
+            with np.errstate(all="ignore"):
+                parts, root = physical_root(
+                    self.equations, self.at(-point), self.given, quick=quick
+                )
+            if root.certified[0]:
+                return read_out(self.problem(-point), parts, root)[0]
+        return None
+
+    def followed(self, x: float, near: np.ndarray) -> tuple[np.ndarray, float]:
+        """The real root at x from the one at a point nearby, and its 1 − ρ; −∞ inside.
+
+        Close to an edge the residual of a point inside is small as well: its distance to the edge,
+        like (1 − ρ)². A residual well below that leaves room for a root (Kantorovich).
+        """
+        z = np.array([-x])
+        unknowns, _ = self.problem(z).newton(near)
+        (margin,), (residual,) = self._judged(z, unknowns)
+        margin = float(np.nan_to_num(margin, nan=1.0, posinf=1.0))
+        return unknowns, margin if residual < 0.01 * margin**2 else -np.inf
 
     def _carefully(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same, certified at falling heights; what cannot be certified is refused."""

@@ -183,17 +183,20 @@ def block_solution(
 
 
 def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:
-    """The z of an expression tr (B + z)^{-1}, or `OutsideTheoryError`."""
+    """The z of an expression tr (B + z)^{-1}, or `OutsideTheoryError`; B may hold c I."""
     inverses = [m for _, m in equations.targets if isinstance(m, sp.matrices.expressions.Inverse)]
-    if len(equations.targets) == 1 and inverses and len(equations.spectral) == 1:
+    if len(equations.targets) == 1 and inverses and equations.constant == 0:
         weight, matrix = equations.targets[0]
-        symbol = equations.spectral[0]
         body = matrix.arg
         terms = body.args if isinstance(body, sp.MatAdd) else (body,)
-        shift = [t for t in terms if t.has(symbol)]
-        unit = shift == [symbol * sp.Identity(matrix.rows)]
-        if unit and sp.cancel(weight * matrix.rows - 1) == 0 and equations.constant == 0:
-            return symbol
+        unit = sp.Identity(matrix.rows)
+        scaled = [(t, *t.as_coeff_mmul()) for t in terms]
+        shift = sp.expand(sp.Add(*(c for _, c, m in scaled if m.doit() == unit)))
+        others = sp.Tuple(*(t for t, _, m in scaled if m.doit() != unit))
+        found = [s for s in equations.spectral if shift.diff(s) == 1 and not others.has(s)]
+        found = [s for s in found if s.name == "z"] or found
+        if len(found) == 1 and sp.cancel(weight * matrix.rows - 1) == 0:
+            return found[0]
     raise OutsideTheoryError(
         "a density belongs to one resolvent tr(inv(B + z*I)); this expression is not of that form"
     )

@@ -29,7 +29,8 @@ from .trace_values import DeterministicValues
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
-DECADES = 7  # below the size of the spectrum in which edges are sought
+DECADES = 5  # below the size of the spectrum with points in each
+TINY = 1e-12  # of the size of the spectrum: an edge this close to zero is at zero
 APART = 0.2  # of the width of the bulk: the least gap that makes an eigenvalue a spike
 
 
@@ -85,23 +86,33 @@ def support_of(
     grid = _grid(bulk, points)
     outside = np.concatenate([bulk.resolvent(part)[1] for part in _by_size(grid)])
     changes = np.flatnonzero(outside[1:] != outside[:-1])
-    pairs = [(grid[i], grid[i + 1])[:: 1 if outside[i] else -1] for i in changes]
-    edges = [_edge(bulk, out, inner) for out, inner in pairs]
-    least = 1e-12 * max(map(abs, edges), default=0.0)
+    ends = [(float(grid[i]), float(grid[i + 1])) for i in changes]
+    pairs = [(a, b) if outside[i] else (b, a) for i, (a, b) in zip(changes, ends)]
+    tiny = TINY * float(grid[-1])
+    pairs = [(a, b) if a * b > 0 else _near_zero(bulk, a, b, tiny) for a, b in pairs]
+    edges = [_edge(bulk, out, inner) if out != inner else out for out, inner in pairs]
+    least = 1e-11 * max(map(abs, edges), default=0.0)
     edges = [edge if abs(edge) > least else 0.0 for edge in edges]  # a hard edge
     intervals = tuple((float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=False))
     outliers = _outliers(whole, bulk, spikes, intervals) if spikes.size else ()
-    return Support(intervals, _atoms(bulk, grid), outliers)
+    return Support(intervals, _atoms(bulk, grid, intervals), outliers)
 
 
 def _size(bulk: RealAxis) -> float:
-    """The size of the spectrum: where z g(z) leaves 1, up the imaginary axis."""
-    z = -1j * np.geomspace(1e-8, 1e12, 81)
-    parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
-    unknowns, _, _ = read_out(bulk.problem(z), parts, root)
-    far = np.abs(z * bulk.problem(z).value(unknowns) - 1) < 0.05
-    near = np.flatnonzero(~(far & root.certified))
-    return float(abs(z[min(near[-1] + 1, len(z) - 1)])) if near.size else float(abs(z[0]))
+    """The height η from which on η² ∫ x²/(x² + η²) ρ dx, which grows to ∫ x² ρ dx, is settled."""
+    seen: list[tuple[float, float]] = []  # from above, with what is beyond rounding
+    for top in range(12, -8, -1):
+        heights = 10.0 ** (top - np.arange(8) / 8)
+        z = -1j * heights
+        parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
+        unknowns, _, _ = read_out(bulk.problem(z), parts, root)
+        above = 1 - (z * bulk.problem(z).value(unknowns)).real
+        good = root.certified & (above > 1e-9)
+        seen += zip(heights[good], (heights**2 * above)[good])
+        most = max((grown for _, grown in seen), default=0.0)
+        if seen and seen[-1][1] < 0.5 * most:
+            break
+    return float(min((height for height, grown in seen if grown >= 0.95 * most), default=1e-8))
 
 
 def _grid(bulk: RealAxis, points: int) -> np.ndarray:
@@ -126,43 +137,74 @@ def _by_size(grid: np.ndarray) -> list[np.ndarray]:
     return np.split(grid[order], np.flatnonzero(np.diff(key[order])) + 1)
 
 
-def _edge(bulk: RealAxis, out: float, inner: float) -> float:
-    """The end of the support between a point outside and one inside."""
+def _near_zero(bulk: RealAxis, out: float, inner: float, tiny: float) -> tuple[float, float]:
+    """Closer points around an edge between points of different sign; (0, 0) for a hard edge.
 
-    def square(x: float) -> float:
-        """(1 − ρ)² of a certified real root (1 where there is no ρ), negative inside."""
-        with np.errstate(all="ignore"):
-            _, root = physical_root(bulk.equations, bulk.at(np.array([-x])), bulk.given, quick=True)
-        margin = float(np.nan_to_num(root.margin[0], nan=1.0))
-        return margin**2 if root.certified[0] else -1.0
-
-    before = out
-    last = square(out)
-    for _ in range(60):
-        middle = (out + inner) / 2
-        if abs(out - inner) < 1e-13 * abs(out) or middle in (out, inner):
-            break
-        value = square(middle)
-        if value < 0:
-            inner = middle
-        else:
-            before, out, last, older = out, middle, value, last
-            predicted = out - last * (out - before) / (last - older) if last != older else out
-            closer = predicted + 0.02 * (out - predicted)
-            if min(out, inner) < closer < max(out, inner):
-                found = square(closer)
-                if found < 0:
-                    inner = closer
+    A gap around an atom at zero ends between its smallest points and the one inside.
+    """
+    for sign in np.sign([inner, out]):
+        within = not bulk.resolvent(np.array([sign * tiny]))[1][0]
+        if within and sign == np.sign(out):
+            return out, sign * tiny
+        if not within and sign == np.sign(inner):
+            low, high = tiny, abs(inner)
+            while high > 10 * low:
+                middle = np.sqrt(low * high)
+                if bulk.resolvent(np.array([sign * middle]))[1][0]:
+                    low = middle
                 else:
-                    before, out, last, older = out, closer, found, last
-                    predicted = out - last * (out - before) / (last - older)
-            if last < 1e-10 and min(out, inner) <= predicted <= max(out, inner):
+                    high = middle
+            return sign * low, sign * high
+    return 0.0, 0.0
+
+
+def _edge(bulk: RealAxis, out: float, inner: float) -> float:
+    """The end of the support between a point outside and one inside.
+
+    The real root is followed from outside; it ends where (1 − ρ)², linear there, is zero.
+    """
+    near = bulk.root(out)
+    if near is None:  # outside by its density alone
+        return (out + inner) / 2
+    near, margin = bulk.followed(out, near)
+    seen = [(out, margin**2)]
+    for k in range(80):
+        out, last = seen[-1]
+        if abs(out - inner) < 1e-14 * max(abs(out), abs(inner)):
+            break
+        place = (out + inner) / 2
+        if len(seen) > 1 and k % 2:
+            (older, above), drop = seen[-2], seen[-2][1] - last
+            predicted = out - last * (out - older) / (last - above) if drop else place
+            place = predicted + 0.1 * (out - predicted)  # within reach of Newton
+            if last < 1e-13 and min(out, inner) <= predicted <= max(out, inner):
                 return float(predicted)
+            if not min(out, inner) < place < max(out, inner):
+                place = (out + inner) / 2
+        if place in (out, inner):
+            break
+        found, margin = bulk.followed(place, near)
+        if margin < 0:  # once more in small steps
+            found = near
+            for x in np.linspace(out, place, 9)[1:]:
+                found, margin = bulk.followed(float(x), found)
+                if margin < 0:
+                    break
+        if margin > 0:
+            near = found
+            seen.append((place, margin**2))
+        else:
+            inner = place
     return (out + inner) / 2
 
 
-def _atoms(bulk: RealAxis, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """Masses lim z g(z) at zero and at repeated eigenvalues of deterministic matrices."""
+def _atoms(
+    bulk: RealAxis, grid: np.ndarray, intervals: tuple[tuple[float, float], ...]
+) -> tuple[tuple[float, float], ...]:
+    """Masses lim z g(z) at zero and at repeated eigenvalues of deterministic matrices.
+
+    The limit is read well inside the gap around the place, where z g is even in its distance.
+    """
     places = [0.0]
     for letter, values in bulk.given.eigenvalues.items():
         if bulk.given.is_diagonal([letter]):
@@ -170,16 +212,19 @@ def _atoms(bulk: RealAxis, grid: np.ndarray) -> tuple[tuple[float, float], ...]:
             places += [float(v) for v in repeated[counts > 0.01 * len(values) + 1] if v != 0]
     found = []
     for place in places:
-        heights = 1e-6 * np.abs(grid).max() * np.array([1.0, 0.1])
+        gap = min((abs(edge - place) for ends in intervals for edge in ends), default=np.inf)
+        height = min(1e-6 * np.abs(grid).max(), 1e-3 * gap or np.inf)
+        heights = height * np.array([1.0, 0.1])
         z = -place - 1j * heights
         parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
         if not root.certified.all():
             continue
         unknowns, _, _ = read_out(bulk.problem(z), parts, root)
         masses = (-1j * heights * bulk.problem(z).value(unknowns)).real
-        mass = float(masses[1])
-        if abs(masses[1] - masses[0]) < 0.05 * abs(mass) and mass > 1e-5:
-            found.append((place, round(mass, 9)))
+        mass, change = float(masses[1]), abs(float(masses[1] - masses[0]))
+        if change < 0.05 * abs(mass) and mass > 1e-5:
+            agreed = int(-np.log10(change + 1e-12)) - 1  # decimals of the two heights
+            found.append((place, round(mass, max(agreed, 2))))
     return tuple(sorted(found))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.typesetting import one_line
+from solvable.analytic.typesetting import as_mathematics, one_line
 
 from ..export.plain import pretty
 from ..relations import Equivalent, equation
@@ -150,7 +150,8 @@ def _print_text(
     if equations.unknowns:
         print("unknowns")
     for unknown in equations.unknowns:
-        print(output.paragraph(f"{one_line(unknown.symbol)}: {unknown.meaning}", 2))
+        meaning = as_mathematics(unknown.meaning)
+        print(output.paragraph(f"{one_line(unknown.symbol)}: {meaning}", 2))
     if any("[Q^-1]" in unknown.meaning for unknown in equations.unknowns):
         print("  ([Q^-1]_{i,j}: a block of the inverse of the pencil, see --show-pencil)")
     if equations.reduction.shortened:

@@ -101,7 +101,7 @@ def _simulated(
     from solvable.validation.matrix_expressions import Instance, sample
 
     names = {str(d) for d in equations.model.dimensions()}
-    sizes = {k: round(_float(v).real) for k, v in values.items() if k in names}
+    sizes = {k: _whole(k, v) for k, v in values.items() if k in names}
     for name, vector in matrices.items():
         sizes.setdefault(str(equations.model.fixed[name].symbol.rows), len(vector))
     if max(sizes.values(), default=0) > 3000:
@@ -111,6 +111,13 @@ def _simulated(
     drawn = sample(equations, Instance(sizes, scalars, arrays), 1, DRAWS, 0)
     error = float(np.std(drawn, ddof=1) / np.sqrt(DRAWS))
     return {"mean": _plain(complex(np.mean(drawn))), "standard_error": error, "draws": DRAWS}
+
+
+def _whole(name: str, text: str) -> int:
+    number = _float(text)
+    if number.imag or number.real % 1:
+        raise InputError("--simulate", f"{name} = {text}", "whole sizes")
+    return int(number.real)
 
 
 def _plain(value: Any) -> Any:
@@ -174,19 +181,20 @@ def _points(text: str) -> Any:
 
 def print_numbers(found: dict[str, Any]) -> None:
     """The numbers as text."""
-    for name in (
-        "value",
-        "residual",
-        "margin",
-        "certified_by",
-        "simulation",
-        "support",
-        "atoms",
-        "outliers",
-    ):
+    labels = {"margin": "1 − ρ", "certified_by": "certified by"}
+    for name in ("value", "residual", "margin", "certified_by"):
         if found.get(name) is not None:
-            label = {"margin": "1 − ρ", "certified_by": "certified by"}.get(name, name)
-            print(f"{label}: {found[name]}")
+            print(f"{labels.get(name, name)}: {found[name]}")
+    if drawn := found.get("simulation"):
+        mean, error = drawn["mean"], drawn["standard_error"]
+        mean = f"{complex(mean):.6g}" if isinstance(mean, str) else f"{mean:.6g}"
+        print(f"simulation: {mean} ± {error:.1e} ({drawn['draws']} draws at these sizes)")
+    if "support" in found:
+        print("support:", " ∪ ".join(f"[{a:.12g}, {b:.12g}]" for a, b in found["support"]))
+        for place, weight in found["atoms"]:
+            print(f"atom: weight {weight:.12g} at {place:.12g}")
+        for place in found["outliers"]:
+            print(f"outlier: {place:.12g}")
     if "at" in found:
         for name, value in found["at"].items():
             print(f"  {one_line(sp.Symbol(name))} = {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import textwrap
@@ -144,11 +145,12 @@ def _looks_numeric(cell: Any) -> bool:
 
 
 def console(stderr: bool = False) -> Console:
-    """A rich console; without a terminal it is wide enough not to fold tables."""
+    """A rich console: as wide as the terminal or COLUMNS says, else too wide to fold tables."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 140, highlight=False)
+    width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else 140
+    return Console(file=stream, width=width, highlight=False)
 
 
 @contextmanager
