@@ -23,7 +23,7 @@ import numpy as np
 import sympy as sp
 
 from .entries import Word
-from .mode_blocks import Diagonal, Whole
+from .mode_blocks import Diagonal, Link, Whole
 from .pencil_numbers import Numbers, Term, letters_of, times, transposed
 
 Key = tuple[Any, ...]
@@ -210,18 +210,20 @@ class BlockEquation:
     ) -> np.ndarray:
         """Σ_modes w_a w_b G_{j i} G_{l k}, or with a conjugate for T: (points, a, b)."""
         result = np.zeros((len(at), len(of), len(of)), complex)
-        for a, (j, k, weight) in enumerate(of):
-            own = _rows(weight, at)
-            for b, row, column, other in enter:
-                if not (self.same(j, row) and self.same(k, column)):
-                    continue
-                modes = self.on[self.spaces[j]]
-                if adjoint:
-                    first = modes.adjoint(self.entry(green, row, j))
-                else:
-                    first = self.entry(green, j, row)
-                factors = (own, first, _rows(other, at), self.entry(green, column, k))
-                result[:, a, b] += modes.trace(*factors)
+        for name, (modes, blocks) in self.groups.items():
+            members, place = set(blocks), self.place
+            rows = [
+                Link(a, place[j], place[k], _rows(weight, at))
+                for a, (j, k, weight) in enumerate(of)
+                if j in members and k in members
+            ]
+            columns = [
+                Link(b, place[i], place[k], _rows(weight, at))
+                for b, i, k, weight in enter
+                if i in members and k in members
+            ]
+            if rows and columns:
+                modes.add_pairs(green[name], rows, columns, result, adjoint)
         return result
 
     def jacobian(self, green: dict[int, Any], at: np.ndarray, scale: float = 1.0) -> np.ndarray:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
+from ..errors import OutsideTheoryError
 from .physical_root import ComponentCertificate, PhysicalRoot
 from .reduced_problem import ReducedProblem
 from .tape import Tape
@@ -43,6 +44,15 @@ class FollowedRoot(PhysicalRoot):
             "two paths from infinity through the upper half plane that end at the same root "
             "(rotations: no contraction is known that proves it)"
         )
+
+    def refuse(self) -> None:
+        """`OutsideTheoryError` where the two paths are lost or end apart."""
+        if not self.certified.all():
+            raise OutsideTheoryError(
+                "no root could be followed from infinity along two paths (rotations): the point "
+                "lies on the spectrum, or an inverse has no symbol times the identity inside "
+                "that could be made large: write z*I, and give z its number afterwards"
+            )
 
 
 class _Path:

@@ -7,7 +7,7 @@ commute, blocks are whole matrices over points.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -15,6 +15,18 @@ import sympy as sp
 from ..errors import OutsideTheoryError
 from .entries import FixedInverse, Word, word_value
 from .pencil_numbers import Numbers
+
+MANY = 4_096  # numbers in a block from which blocks are multiplied one by one
+TOGETHER = 100_000  # numbers in one array of products
+
+
+class Link(NamedTuple):
+    """An unknown, the blocks (row, column) that it belongs to or enters, and its weight."""
+
+    unknown: int
+    row: int
+    column: int
+    weight: np.ndarray
 
 
 class Diagonal:
@@ -88,6 +100,33 @@ class Diagonal:
 
     adjoint = staticmethod(np.conj)
 
+    def add_pairs(
+        self, blocks: list[list[Any]], of: list[Link], enter: list[Link], result: np.ndarray,
+        adjoint: bool,
+    ) -> None:  # fmt: skip
+        """Add Σ_modes w_a w_b G_{j i} G_{l k} (G_{i j}* for ``adjoint``) to result[:, a, b]."""
+        if len(result) * self.length > MANY:
+            for a, j, k, own in of:
+                for b, i, m, other in enter:
+                    first = np.conj(blocks[i][j]) if adjoint else blocks[j][i]
+                    result[:, a, b] += self.trace(own, first, other, blocks[m][k])
+            return
+        green = _joined([block for row in blocks for block in row])
+        green = green.reshape(len(blocks), len(blocks), *green.shape[1:])
+        own = _joined([link.weight for link in of])[:, None]
+        other = _joined([link.weight for link in enter])
+        j, k = (np.array([link[i] for link in of])[:, None] for i in (1, 2))
+        i, m = (np.array([link[i] for link in enter]) for i in (1, 2))
+        sums = np.zeros((len(enter), result.shape[2]))
+        sums[np.arange(len(enter)), [link.unknown for link in enter]] = 1.0
+        each = max(TOGETHER // (len(enter) * len(result) * self.length), 1)
+        for start in range(0, len(of), each):
+            part = slice(start, start + each)
+            first = np.conj(green[i, j[part]]) if adjoint else green[j[part], i]
+            product = np.sum(own[part] * first * other * green[m, k[part]], axis=3)
+            places = [link.unknown for link in of[part]]
+            result[:, places] += np.moveaxis(product, 2, 0) @ sums
+
 
 class Whole:
     """A space on which deterministic matrices do not commute: blocks are whole matrices."""
@@ -109,7 +148,7 @@ class Whole:
                 whole = np.diag(values) if basis is None else (basis * values) @ basis.T
             self.matrices[name] = whole
         self.sizes = {s: int(np.max(numbers.scalar(s).real)) for s in spaces}
-        self.blocks: list[sp.Expr] = []
+        self.edges: list[int] = []
         self.length = max(self.sizes.values()) ** 2
 
     def word(self, word: Word, space: sp.Expr) -> np.ndarray:
@@ -130,8 +169,7 @@ class Whole:
 
     def inverse(self, n: int, points: int, parts: list[Any], spaces: list[sp.Expr]) -> np.ndarray:
         """The inverse of the block matrix with (row, column, block)."""
-        self.blocks = spaces
-        edges = self._edges()
+        self.edges = edges = [0, *np.cumsum([self.sizes[s] for s in spaces]).tolist()]
         matrix = np.zeros((points, edges[-1], edges[-1]), complex)
         for i, j, block in parts:
             matrix[:, edges[i] : edges[i + 1], edges[j] : edges[j + 1]] += block
@@ -142,16 +180,13 @@ class Whole:
         """The whole matrix, over points."""
         return matrix
 
-    def _edges(self) -> list[int]:
-        return [0, *np.cumsum([self.sizes[s] for s in self.blocks]).tolist()]
-
     def _space(self, matrix: np.ndarray) -> sp.Expr:
         """A space of the size of the columns of a matrix."""
         return next(s for s, size in self.sizes.items() if size == matrix.shape[-1])
 
     def entry(self, matrix: np.ndarray, row: int, column: int, spaces: Any) -> np.ndarray:
         """One block."""
-        edges = self._edges()
+        edges = self.edges
         return matrix[:, edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
 
     def trace(self, *factors: np.ndarray) -> np.ndarray:
@@ -165,6 +200,33 @@ class Whole:
     def adjoint(matrix: np.ndarray) -> np.ndarray:
         """The adjoint of a block."""
         return np.conj(np.swapaxes(matrix, -1, -2))
+
+    def add_pairs(
+        self, green: np.ndarray, of: list[Link], enter: list[Link], result: np.ndarray,
+        adjoint: bool,
+    ) -> None:  # fmt: skip
+        """Add Tr(w_a G_{j i} w_b G_{l k}) (G_{i j}* for ``adjoint``) to result[:, a, b]."""
+        right: dict[Any, np.ndarray] = {}
+        for a, j, k, own in of:
+            left: dict[int, np.ndarray] = {}
+            for b, i, m, other in enter:
+                if i not in left:
+                    first = (
+                        self.entry(green, i, j, None) if adjoint else self.entry(green, j, i, None)
+                    )
+                    left[i] = own @ (self.adjoint(first) if adjoint else first)
+                if (key := (id(other), m, k)) not in right:
+                    right[key] = np.swapaxes(other @ self.entry(green, m, k, None), -1, -2)
+                result[:, a, b] += np.einsum("pij,pij->p", left[i], right[key])
+
+
+def _joined(blocks: list[np.ndarray]) -> np.ndarray:
+    """Arrays that broadcast to one shape, as one array."""
+    shape = np.broadcast_shapes(*{block.shape for block in blocks})
+    result = np.empty((len(blocks), *shape), complex)
+    for place, block in zip(result, blocks, strict=True):
+        place[...] = block
+    return result
 
 
 def inverse_blocks(blocks: list[list[Any]]) -> list[list[Any]]:

@@ -33,7 +33,7 @@ from .deterministic import Algebra, Factor, merge
 from .dyson import DysonSystem, Traced
 from .effort import go_on, readable
 from .spectral_trace import spectral_trace
-from .sum_inverse import SumInverse, has_sum_inverse, sorted_terms
+from .sum_inverse import SumInverse, flattened, has_sum_inverse, sorted_terms
 
 Powers = tuple[int, ...]
 Term = tuple[sp.Expr, sp.Expr]  # coefficient, function of letters
@@ -111,7 +111,7 @@ class TraceExpansion:
         for word, coefficient in self.algebra.sums[number].terms.items():
             for combination in cartesian(*map(self.as_it_stands, word)):
                 scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
-                terms.append((scalar, tuple(f for _, f in combination if f != 1)))
+                terms.append((scalar, tuple(flattened(f for _, f in combination if f != 1))))
         return self.powers(factor.value, number, sp.S.One, SumInverse(*sorted_terms(terms)))
 
     def powers(self, value: Fraction, number: int, scale: sp.Expr, inverse: sp.Expr) -> list[Term]:
@@ -128,9 +128,10 @@ class TraceExpansion:
             for word, coefficient in self.algebra.sums[number].terms.items():
                 for combination in cartesian(*(self.expanded(f, 3) for f in word)):
                     scalar = sp.Mul(coefficient.as_expr(), *(c for c, _ in combination))
-                    functions = tuple(f for _, f in combination if f != 1)
+                    functions = tuple(flattened(f for _, f in combination if f != 1))
                     collected[functions] = collected.get(functions, sp.S.Zero) + scalar
-            rows = sorted_terms((c, functions) for functions, c in collected.items())
+            cancelled = {functions: sp.cancel(c) for functions, c in collected.items()}
+            rows = sorted_terms((c, functions) for functions, c in cancelled.items() if c != 0)
             first = rows[0][0]
             terms = [sp.Tuple(self.table.ratio(row[0], first), *row[1:]) for row in rows]
             self.inverses[number] = (1 / first, SumInverse(*terms))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import mpmath
@@ -38,7 +38,7 @@ class DeterministicValues:
     bases: dict[sp.Symbol, np.ndarray | None]
     dimensions: dict[sp.Symbol, int]
     rectangular: frozenset[sp.Symbol]
-    exact: dict[sp.Symbol, list[Any]]  # vectors as given, so that mpmath numbers keep their digits
+    given: dict[sp.Symbol, Any]  # vectors as given, so that mpmath numbers keep their digits
     sides: dict[sp.Symbol, dict[Any, np.ndarray]]  # rectangular: singular vectors by dimension
     memory: dict[Any, Any] = field(default_factory=dict, compare=False)  # shared by traces
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False)  # traces, as functions
@@ -50,7 +50,7 @@ class DeterministicValues:
         named = {name: _real_array(f"matrices[{name}]", v) for name, v in named.items()}
         raw = {getattr(key, "name", key): v for key, v in given.items() if np.ndim(v) == 1}
         exact = {
-            model.fixed[name].eigenvalue: [mpmath.mpmathify(x) for x in vector]
+            model.fixed[name].eigenvalue: vector
             for name, vector in raw.items()
             if name in model.fixed
         }
@@ -85,6 +85,11 @@ class DeterministicValues:
                 if dimensions.setdefault(dimension, size) != size:
                     raise InputError(f"matrices[{name}]", size, f"size {dimensions[dimension]}")
         return cls(values, bases, dimensions, frozenset(rectangular), exact, sides)
+
+    @cached_property
+    def exact(self) -> dict[sp.Symbol, list[Any]]:
+        """The vectors as mpmath numbers."""
+        return {x: [mpmath.mpmathify(v) for v in vector] for x, vector in self.given.items()}
 
     def check_lengths(self, model: MatrixModel, sizes: Values) -> None:
         """A rectangular matrix has no more singular values than rows or columns."""
@@ -136,16 +141,17 @@ def finite_numbers(name: str, value: Any) -> np.ndarray:
     >>> finite_numbers("z", 2)
     array(2.+0.j)
     """
-    array, shown, allowed = np.asarray(value), textwrap.shorten(repr(value), 60), "finite numbers"
+    array, allowed = np.asarray(value), "finite numbers"
     odd = array.dtype.kind not in "iufcO"
     if odd or any(isinstance(x, bool | str | bytes | None) for x in _objects(array)):
-        raise InputError(name, shown, allowed)
+        raise InputError(name, textwrap.shorten(repr(value), 60), allowed)
     try:
         numbers = array.astype(complex)
     except (TypeError, ValueError, OverflowError) as problem:
-        raise InputError(name, shown, allowed + " within the range of float64") from problem
+        allowed += " within the range of float64"
+        raise InputError(name, textwrap.shorten(repr(value), 60), allowed) from problem
     if not np.all(np.isfinite(numbers)):
-        raise InputError(name, shown, allowed)
+        raise InputError(name, textwrap.shorten(repr(value), 60), allowed)
     return numbers
 
 
