@@ -115,15 +115,17 @@ class Diagonal:
         green = green.reshape(len(blocks), len(blocks), *green.shape[1:])
         own = _joined([link.weight for link in of])[:, None]
         other = _joined([link.weight for link in enter])
-        j, k = (np.array([link[i] for link in of])[:, None] for i in (1, 2))
-        i, m = (np.array([link[i] for link in enter]) for i in (1, 2))
+        ends = np.array([(link.row, link.column) for link in of])[:, :, None]
+        inside = np.array([(link.row, link.column) for link in enter])
         sums = np.zeros((len(enter), result.shape[2]))
         sums[np.arange(len(enter)), [link.unknown for link in enter]] = 1.0
         each = max(TOGETHER // (len(enter) * len(result) * self.length), 1)
         for start in range(0, len(of), each):
             part = slice(start, start + each)
-            first = np.conj(green[i, j[part]]) if adjoint else green[j[part], i]
-            product = np.sum(own[part] * first * other * green[m, k[part]], axis=3)
+            before, after = ends[part, 0], ends[part, 1]
+            rows, columns = inside[:, 0], inside[:, 1]
+            first = np.conj(green[rows, before]) if adjoint else green[before, rows]
+            product = np.sum(own[part] * first * other * green[columns, after], axis=3)
             places = [link.unknown for link in of[part]]
             result[:, places] += np.moveaxis(product, 2, 0) @ sums
 
