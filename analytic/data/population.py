@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..equality import Comparable
 from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
 from ..spectrum import Atoms
+from .held_out import disagreement
 from .rank_curve import FREE, CurveEstimate, RankCurve
 from .ray_statistics import LinearStatistics
 from .sample_spectrum import SampleSpectrum
@@ -39,6 +41,7 @@ SMOOTH = 0.03  # scatter of eigenvalues one by one above which no smooth curve i
 SCATTER = (0.2, 0.05, 0.02, 0.0)  # of single ln λ about the curve, tried
 MISFIT = 0.01  # probability of a χ² as large, below which there is more scatter
 ROUNDS, BIAS_RANKS = 3, 40
+MOST_CHECKED = 20_000  # modes, for which rows are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,18 @@ class PopulationSpectrum(Comparable):
         error = np.sqrt(np.einsum("ij,jk,ik->i", hats, self.covariance, hats))
         factor, value = np.exp(deviations * error), self.eigenvalue(np.atleast_1d(rank))
         return value / factor, value * factor
+
+    @cached_property
+    def contradiction(self) -> str | None:
+        """What speaks against it: outliers, dependent rows, what held-out rows show; or None."""
+        if self.sample.doubt is not None:
+            return self.sample.doubt
+        if self.sample.held_out is None or self.size > MOST_CHECKED:
+            return None
+        every = np.arange(1.0, self.size + 1)
+        hats = self.curve.hats(every)
+        error = np.sqrt(np.einsum("ij,jk,ik->i", hats, self.covariance, hats, optimize=True))
+        return disagreement(self.sample.held_out, np.asarray(self.eigenvalue(every)), error)
 
     def atoms(self) -> Atoms:
         """The spectrum as atoms, for everything that takes a `Spectrum`."""
@@ -137,13 +152,19 @@ def _by_statistics(
     free, scatter, curve = None, scatters[0], statistics.curve
     for tried in scatters:  # from a problem that is nearly linear to the sharpest that fits
         found = statistics.fit(theta, FREE, tried)
-        if free and chi2.sf(found.chi_squared, found.degrees) < MISFIT:
-            break
+        if free and not _fits(found):
+            found = statistics.fit(statistics.flat(), FREE, tried)
+            if not _fits(found):
+                break
         theta, free, scatter = found.theta, found, tried
     assert free is not None
     roughness = curve.roughness(free)
     best = statistics.fit(free.theta, roughness, scatter)
     return _found(statistics.sample, curve, free, best, roughness, scatter)
+
+
+def _fits(found: CurveEstimate) -> bool:
+    return bool(chi2.sf(found.chi_squared, found.degrees) > MISFIT)
 
 
 def _found(

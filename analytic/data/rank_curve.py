@@ -1,8 +1,9 @@
 r"""A curve of ln λ against ln J: straight between some ranks, rough to a stated degree.
 
 A power law is represented exactly. The prior makes the slope d ln λ/d ln J a random walk of
-variance s² per unit of ln J, so that power laws cost nothing; s, the roughness, is the value of the
-greatest evidence.
+variance s² per unit of ln J about a mean slope of deviation `STEEP`, so that power laws cost next
+to nothing; s, the roughness, is the value of the greatest evidence. The mean slope matters where
+all eigenvalues are alike, and their order, to first order, shows in nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..equality import Comparable
 FIRST_RANKS = (1, 2, 3, 4, 6)
 NEAR, BLOCK, NODES = 64, 0.35, 3  # modes one by one; then blocks in ln J of Gauss nodes each
 FREE, ROUGHNESS = 3.0, (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # nearly unconstrained, and those tried
+STEEP = 5.0
 LEAST_LENGTH = 0.4  # of ln J over which the slope may wander as much as over this length
 
 
@@ -87,10 +89,11 @@ class RankCurve:
         """The precision of ln λ at the ranks."""
         gaps = np.diff(np.log(self.ranks))
         lengths = np.maximum(gaps, LEAST_LENGTH)
-        bends = np.zeros((len(gaps) - 1, len(self.ranks)))
+        bends = np.zeros((len(gaps), len(self.ranks)))
         for i, (left, right) in enumerate(zip(gaps, gaps[1:])):
             bends[i, i : i + 3] = (1 / left, -1 / left - 1 / right, 1 / right)
             bends[i] /= roughness * math.sqrt((lengths[i] + lengths[i + 1]) / 2)
+        bends[-1, [0, -1]] = np.array([-1, 1]) / (gaps.sum() * STEEP)
         return bends.T @ bends
 
     def covariance(self, estimate: CurveEstimate, roughness: float) -> np.ndarray:

@@ -27,7 +27,8 @@ ABOVE = 3.0  # times the largest eigenvalue, where the ray begins
 NEGLECTED = 0.1  # /n², the variance relative to the largest below which a direction is left out
 BENT = 0.3  # the same per squared scatter, whose second order the mean neglects
 FLOOR = 1e-10
-STEPS, HALVINGS, CONVERGED, LARGEST_STEP = 40, 8, 1e-4, 1.0
+STEPS, HALVINGS, LARGEST_STEP = 40, 8, 1.0
+SETTLED = 1e-3  # of the weighted square, which is a χ²
 SEEN = 0.6  # of the eigenvalues give the start, where the end of the spectrum is not seen
 DEEPEST = 60.0  # ln of the range of eigenvalues that an estimate may span
 
@@ -84,15 +85,20 @@ class LinearStatistics:
                 new = np.maximum(theta + step, theta.max() - DEEPEST)
                 mean, covariance, slope = self.model(new, scatter)
                 residual = white @ (self.statistics - mean)
-                if residual @ residual + new @ prior @ new <= square * (1 + 1e-9):
+                gained = square - residual @ residual - new @ prior @ new
+                if gained >= 0:
                     break
                 step = step / 2
             theta = new
-            if np.abs(step).max() < CONVERGED:
+            if gained < SETTLED:
                 break
         return CurveEstimate(
             theta, information, gradient, float(residual @ residual), len(residual)
         )
+
+    def flat(self) -> np.ndarray:
+        """ln λ of equal eigenvalues."""
+        return np.full(len(self.curve.ranks), np.log(self.values.sum() / self.curve.size))
 
     def start(self) -> np.ndarray:
         """ln l at ranks that the sample resolves, continued with the last slope."""

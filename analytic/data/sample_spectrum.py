@@ -27,13 +27,18 @@ from .. import arguments
 from ..equality import Comparable
 from ..errors import InputError
 from .arrays import Samples, as_samples
+from .held_out import HeldOutVariance, held_out
 
 MOST_SQUARE = 20_000  # rows of a matrix whose eigenvalues are computed
 KEPT_ROWS = 2048  # for leverages and unbiased moments
+SMALLEST = 1e-50  # variance of a row, and one over the largest: its sixth power is a float
 ZERO = 1e-13  # relative to the largest eigenvalue and per row: rounding
 SAME = 1e-12  # relative difference of the marks of equal rows
 LEVELS = 12  # values of z at which leverages are compared
 LARGEST_LEVERAGE = 0.9
+BY_CHANCE = 10.0  # times the probability that rows agree, from which equal rows are copies
+LARGEST_ROW = 50.0  # times the mean square of rows: beyond all Gaussian ones
+SERIAL = 0.5  # correlation of consecutive rows
 SIGNIFICANT = 2.0  # standard errors by which the excess must differ from 1
 
 
@@ -44,8 +49,9 @@ class SampleSpectrum(Comparable):
     ``eigenvalues`` descend; ``samples`` is the number n of degrees of freedom (T, T − 1 if
     centred); ``inputs`` the number of modes that the population can have (None: unknown, as for
     a kernel). ``excess`` holds ln z and the excess there, ``own_excess`` that of the variance of
-    each eigenvalue; ``moments`` unbiased estimates of
-    Tr Λ^k with their standard errors, k = 1, 2, 3; ``notes`` what a reader should know of the data.
+    each eigenvalue; ``moments`` unbiased estimates of Tr Λ^k with their standard errors,
+    k = 1, 2, 3; ``held_out`` variances along directions of other rows; ``doubt`` what speaks
+    against independent rows that are alike; ``notes`` what a reader should know of the data.
     """
 
     eigenvalues: np.ndarray
@@ -54,6 +60,8 @@ class SampleSpectrum(Comparable):
     excess: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     own_excess: np.ndarray | None = field(default=None, repr=False)
     moments: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    held_out: HeldOutVariance | None = field(default=None, repr=False)
+    doubt: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -112,8 +120,9 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
         raise InputError(samples.argument, f"{samples.source} ({rows} × {width})", "at most "
                          f"{MOST_SQUARE} rows or columns: draw a part of them")  # fmt: skip
     gathered = _Gathered(width, rows)
-    matrix = (_gram if rows < width else _covariance)(samples, gathered, centred)
-    gathered.check(samples)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # said by `check`
+        matrix = (_gram if rows < width else _covariance)(samples, gathered, centred)
+    gathered.check(samples, float(np.trace(matrix)) / rows)
     degrees, weight, notes = gathered.degrees(centred)
     values, vectors = _eigh(matrix / weight)
     spectrum = from_eigenvalues(values[::-1], degrees, notes=notes)
@@ -125,6 +134,7 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
         scores = (kept @ vectors) ** 2
     return replace(
         spectrum, inputs=inputs, notes=notes + more, moments=unbiased_moments(kept),
+        held_out=held_out(gathered.different(kept)), doubt=_doubt(kept),
         excess=_excess(values, scores, degrees),
         own_excess=_own_excess(scores[:, ::-1][:, : len(spectrum.eigenvalues)]),
     )  # fmt: skip
@@ -163,6 +173,7 @@ class _Gathered:
         self.rows: list[np.ndarray] = []
         self.marks: list[np.ndarray] = []
         self.directions = np.random.default_rng(0).normal(size=(width, 2))
+        self.copied = False  # whether rows that are equal count as copies
 
     def shifted(self, block: np.ndarray) -> np.ndarray:
         """The block less the first row of all, in C order."""
@@ -189,31 +200,59 @@ class _Gathered:
         rows = np.concatenate(self.rows)
         return rows - self.mean() if centred else rows + self.pivot
 
+    def different(self, rows: np.ndarray) -> np.ndarray:
+        """The kept rows without those that are copies."""
+        if not self.copied:
+            return rows
+        marks = np.concatenate(self.marks)[self.kept_places(), 0]
+        _, first = np.unique(np.round(marks / (SAME * np.abs(marks).max())), return_index=True)
+        return rows[np.sort(first)]
+
     def kept_places(self) -> np.ndarray:
         """Where the kept rows were."""
         return np.arange(0, self.count, self.stride)
 
-    def check(self, samples: Samples) -> None:
-        """`InputError` where all rows are equal."""
+    def check(self, samples: Samples, trace: float) -> None:
+        """`InputError` where all rows are equal, or squares leave the range of float64."""
         if not self.varies.any():
             raise InputError(samples.argument, f"{samples.source} ({self.count} equal rows)",
                              "samples that differ")  # fmt: skip
+        if not SMALLEST < trace < 1 / SMALLEST:
+            raise InputError(samples.argument, f"{samples.source} (variance {trace:.3g})",
+                             f"a variance from {SMALLEST:g} to {1 / SMALLEST:g}: change the unit")
 
     def degrees(self, centred: bool) -> tuple[float, float, tuple[str, ...]]:
         """n, and the number W that makes the products over W unbiased.
 
-        Rows that are copies count as T² / Σ m² for their multiplicities m.
+        Rows that are copies count as T² / Σ m² for their multiplicities m; where columns have so
+        few values that rows agree by chance, equal rows are no copies.
         """
         copies = _multiplicities(np.concatenate(self.marks))
-        effective = float(self.count**2 / np.sum(copies.astype(float) ** 2))
-        notes: tuple[str, ...] = ()
+        squares = float(np.sum(copies.astype(float) ** 2))
+        effective, notes = float(self.count), ()  # type: float, tuple[str, ...]
         if len(copies) < self.count:
-            notes = (f"{self.count - len(copies)} of {self.count} rows are copies of others: "
-                     f"counted as {effective:.4g} independent samples",)  # fmt: skip
+            equal = f"{self.count - len(copies)} of {self.count} rows are "
+            self.copied = (squares - self.count) / self.count**2 > BY_CHANCE * self._chance()
+            if self.copied:
+                effective = self.count**2 / squares
+                notes = (f"{equal}copies of others: counted as {effective:.4g} independent "
+                         "samples",)  # fmt: skip
+            else:
+                notes = (f"{equal}equal to others, as is likely where columns have few values: "
+                         "counted as independent",)  # fmt: skip
         if effective < 3:
             raise InputError("samples", f"{effective:.3g} independent rows", "at least three")
         lost = 1.0 if centred else 0.0
         return effective - lost, self.count * (1 - lost / effective), notes
+
+    def _chance(self) -> float:
+        """The probability that two rows agree if columns are independent."""
+        rows, log = np.sort(np.concatenate(self.rows), axis=0), 0.0
+        for column in rows.T[self.varies]:
+            starts = np.flatnonzero(np.r_[True, np.diff(column) != 0])
+            counts = np.diff(np.r_[starts, len(column)])
+            log += np.log(np.sum((counts / len(column)) ** 2))
+        return float(np.exp(log))
 
     def modes(self, rank: int, degrees: float, centred: bool) -> tuple[int, tuple[str, ...]]:
         """How many modes the population can have, and what is said of it."""
@@ -272,6 +311,18 @@ def _gram(samples: Samples, gathered: _Gathered, centred: bool) -> np.ndarray:
         mean = products.mean(axis=0)
         products = products - mean - mean[:, None] + mean.mean()
     return products
+
+
+def _doubt(rows: np.ndarray) -> str | None:
+    """What speaks against independent rows that are alike, or None."""
+    squares = np.sum(rows**2, axis=1)
+    largest = float(squares.max() / squares.mean())
+    serial = float(np.sum(rows[1:] * rows[:-1]) / squares.sum())
+    if largest > LARGEST_ROW:
+        return f"one row has {largest:.3g} times the mean square of all: an outlier, or heavy tails"
+    if serial > SERIAL and len(rows) >= KEPT_ROWS // 100:
+        return f"consecutive rows correlate by {serial:.2f}: they are no independent samples"
+    return None
 
 
 def unbiased_moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 r"""A power law in a population spectrum, or the reason why it is none.
 
-Four laws of ln λ against the rank J are fitted to the nearly unconstrained estimate y of the
+Five laws of ln λ against the rank J are fitted to the nearly unconstrained estimate y of the
 population, whose covariance is V, by generalised least squares:
 
     power law        a − b ln J
@@ -10,12 +10,14 @@ population, whose covariance is V, by generalised least squares:
 
 **Criterion.** Each law is given the longest range J₁ … J₂ (in ln J) that it describes within
 `TOLERANCE`: P(χ²) ≥ `ACCEPTED` with V + TOLERANCE² on the diagonal. The power law is refused where
-its range is below a factor `SHORTEST`, where another law describes a range longer by `LONGER`, where
-another law is better on the same range (BIC lower by `BETTER`), and where it does not decay.
+its range is below a factor `SHORTEST` in J (or, for α < 0, in λ), where another law describes a
+range longer by `LONGER` (equal eigenvalues, the simpler law: a range as long), where another law is
+better on the same range (BIC lower by `BETTER`), and where rows that were held out contradict the
+population (`held_out`), depend on one another or are dominated by one.
 
 The interval of α = b − 1 is that of generalised least squares on the range; where V alone does not
 explain the scatter, the least common variance that does is added and Student's law is used.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,6 @@ ACCEPTED = 0.05
 SHORTEST = 10.0  # J₂/J₁
 LONGER = 1.25  # in ln J
 BETTER = 6.0
-LEAST_DECAY = 0.25  # of b: white data, wrongly fitted, come near 0.2
 FEWEST = 5  # ranks of a range
 SIZES = (1.0, 2.0, 8.0, 64.0)  # M′ over M
 
@@ -99,7 +100,7 @@ class TailFit(Comparable):
 
 
 def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFit:
-    """Fit the four laws; α with its interval, or the reason for which it is refused.
+    """Fit the laws; α with its interval, or the reason for which it is refused.
 
     ``confidence`` is that of the interval; errors: `InputError` for one outside 0 … 1. The
     exponent is that of λ_J = λ₊ J^-(1+α), as in arXiv:2210.16859. Source of the criterion: this
@@ -124,7 +125,7 @@ def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFi
     alpha = _interval(population, rows, confidence)
     fits = {name: _with_bic(fit, population, rows) for name, fit in fits.items()}
     power = _with_bic(power, population, rows)
-    reason = _reason(alpha, power, list(fits.values()))
+    reason = _reason(alpha, power, list(fits.values())) or population.contradiction
     return TailFit(
         None if reason else alpha, reason, power, tuple(fits.values()), population, confidence
     )
@@ -148,6 +149,10 @@ def _cutoff(rank: np.ndarray, size: float) -> np.ndarray:
     return np.stack([np.ones_like(rank), -np.log(rank), -rank], 1)
 
 
+def _white(rank: np.ndarray, size: float) -> np.ndarray:
+    return np.ones((len(rank), 1))
+
+
 def _log_normal(rank: np.ndarray, size: float) -> np.ndarray:
     return np.stack([np.ones_like(rank), norm.isf((rank - 0.5) / size)], 1)
 
@@ -158,6 +163,7 @@ LAWS: dict[str, tuple[_Columns, tuple[str, ...], tuple[float, ...]]] = {
     "exponential": (_exponential, ("rate",), (1.0,)),
     "cutoff": (_cutoff, ("b", "rate"), (1.0,)),
     "log-normal": (_log_normal, ("deviation",), SIZES),
+    "white": (_white, (), (1.0,)),
 }
 
 
@@ -258,14 +264,15 @@ def _interval(population: PopulationSpectrum, rows: np.ndarray, confidence: floa
 
 def _reason(alpha: Interval, power: LawFit, others: list[LawFit]) -> str | None:
     """Why there is no α, or None."""
-    if alpha.low <= -1 or alpha.value < LEAST_DECAY - 1:
-        return "the eigenvalues hardly decay"
     winner = max(others, key=lambda fit: fit.extent)
-    described = f"{_said(winner)} describes ranks {winner.first:g} to {winner.last:g}"
-    own = "a power law "
-    own += f"ranks {power.first:g} to {power.last:g}" if power.extent else "no range"
-    if winner.extent > LONGER * power.extent and winner.extent > 0:
-        return f"{described}, {own}"
+    flat = winner.law == "white" and winner.extent >= power.extent
+    if not flat and winner.extent > LONGER * power.extent:
+        own = f"ranks {power.first:g} to {power.last:g}" if power.extent else "no range"
+        return f"{_said(winner)} describes ranks {winner.first:g} to {winner.last:g}, " \
+               f"a power law {own}"  # fmt: skip
+    fall = (1 + alpha.value) * power.extent / math.log(SHORTEST)
+    if flat or alpha.low <= -1 or (power.extent and alpha.value < 0 and fall < 1):
+        return "the eigenvalues hardly decay"
     if power.extent < math.log(SHORTEST) * (1 - 1e-9):
         return f"the longest range within {TOLERANCE:.0%} of a power law is {power.first:g} to " \
                f"{power.last:g}, less than a factor {SHORTEST:g}"  # fmt: skip

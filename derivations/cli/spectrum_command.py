@@ -5,10 +5,11 @@ kernel matrix or a list of eigenvalues; the population spectrum behind them, thr
 of the sample covariance; α of λ_J = λ₊ J^-(1+α) with its interval, or the reason why the spectrum
 is no power law. Files are read in blocks and may be larger than memory.
 
-Criterion: each of four laws (power, exponential, power with cutoff, log-normal) is given the
+Criterion: each of five laws (power, exponential, power with cutoff, log-normal, white) is given the
 longest range of ranks that it describes within 10 % (P(χ²) ≥ 0.05). The power law is refused where
 its range is below a factor 10, where another law's range is longer by a quarter (in ln J), or where
-another law is better on the same range (BIC lower by 6).
+another law is better on the same range (BIC lower by 6), and where rows that are held out do not
+vary as the population says.
 """
 
 from __future__ import annotations
@@ -130,8 +131,14 @@ def _data(population: Any, tail: Any, structure: Any) -> dict[str, Any]:
         "moments": _moments(population),
         "bulk": {"upper_edge": structure.upper_edge, "lower_edge": structure.lower_edge,
                  "separated": structure.separated, "outliers": list(structure.outliers)},
-        "notes": list(sample.notes),
+        "notes": _notes(population),
     }  # fmt: skip
+
+
+def _notes(population: Any) -> list[str]:
+    """What a reader should know of the data, and what contradicts the population."""
+    against = population.contradiction
+    return [*population.sample.notes, *([f"doubtful population: {against}"] if against else [])]
 
 
 def _moments(population: Any) -> list[dict[str, Any]]:
@@ -153,7 +160,7 @@ def _print(population: Any, tail: Any, structure: Any) -> None:
     sample = population.sample
     print(f"{len(sample.eigenvalues)} eigenvalues of {sample.samples:.6g} degrees of freedom, "
           f"{population.size} modes, trace {sample.trace:.6g}")  # fmt: skip
-    for note in sample.notes:
+    for note in _notes(population):
         print(f"note: {note}")
     if tail.alpha:
         a = tail.alpha
