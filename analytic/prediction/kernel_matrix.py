@@ -32,6 +32,7 @@ from ..features.dual_kernels import arc_cosine, tangent_kernel
 
 KERNELS = ("rbf", "laplace", "ntk", "linear", "relu")
 WITH_LENGTH = ("rbf", "laplace")
+LARGEST = 1e140  # whose square is a float
 PAIRS = 2_000_000  # of which the median distance is taken
 
 
@@ -72,6 +73,10 @@ def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> Kernel
         arguments.positive("length", length)
         if kernel not in WITH_LENGTH:
             raise InputError("length", length, f"nothing for the kernel {kernel}")
+    largest = float(np.abs(inputs).max(initial=0))
+    if largest > LARGEST or 0 < largest < 1 / LARGEST:
+        raise InputError("data", f"numbers up to {largest:.3g}", f"sizes from {1 / LARGEST:g} to "
+                         f"{LARGEST:g}: change the unit")  # fmt: skip
     scale = float(np.sqrt(np.mean(np.sum(inputs**2, axis=1))))
     if scale == 0:
         raise InputError("data", "all zero", "inputs of which some are not zero")

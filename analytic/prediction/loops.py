@@ -80,7 +80,10 @@ def _loops(kernel: np.ndarray, start: Medium, leak: float) -> float:
         (share**2, drawn, drawn), (2 * share * (1 - share), drawn, left),
         ((1 - share) ** 2, left, left),
     ):  # fmt: skip
-        pairs += probability * float(np.sum(np.log1p(-np.outer(one, other) * squared)))
+        scattered = np.outer(one, other) * squared
+        if scattered.max() >= 1:  # copies that know of one another
+            raise PrecisionError("two sites determine one another here", 0)
+        pairs += probability * float(np.sum(np.log1p(-scattered)))
     root = np.sqrt(share * drawn**2 + (1 - share) * left**2)
     return pairs / 4 + _rings(squared * root * root[:, None])
 
