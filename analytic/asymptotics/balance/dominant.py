@@ -423,11 +423,16 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     inverse = functions[1] ** -1
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]
-    for _ in range(MAX_PASSES):
+    step = delta.order or scales.depth  # every pass makes so much more of δ right
+    for count in range(1, MAX_PASSES):
+        limit = (count + 2) * step if step > 0 else None
         total, power_of = -factors[0], delta
         for factor in factors[2:]:
-            power_of = power_of * delta
+            power_of = (power_of * delta).known_to(limit)
+            if not power_of.terms and limit is not None and limit < scales.depth:
+                break
             total = total - factor * power_of
+        total = total.known_to(limit)
         if total.terms == delta.terms and total.cut == delta.cut:
             return total
         delta = total

@@ -21,12 +21,13 @@ import sympy as sp
 
 from ... import precision
 from ...errors import InputError, OutsideTheoryError, SolvableError
-from ...notation import a, b, lambda_plus
+from ...notation import N, T, a, b, lambda_plus
 from ...power_sums import power_sum
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import exact_number
 from .dominant import BEYOND
 from .limiting_form import LimitingForm, Problem, number_of
+from .time_domain import Clock
 from .traces import compiled
 from .unknowns import blocks
 
@@ -60,6 +61,10 @@ def exact_value(
         problem = problem if form.unbounded else problem.at_infinity(form.regime.infinite)
         known = _numbers(problem, form, values)
         modes = known | dict.fromkeys(form.regime.infinite, mpmath.inf)
+        if problem.clock is not None:
+            spectrum = mode_law(problem, modes, values)
+            value = _trained(problem.clock, modes, spectrum, digits)
+            return ExactValue(value, {}, "contours of the two-point function", spectrum)
         mode_sum = _mode_sum(problem, modes, values)
         certified = _certified(problem, known, values)
         unknowns = dict(certified or {})
@@ -74,6 +79,23 @@ def exact_value(
         value = output({**known, **unknowns}, mode_sum)
     words = "the certified solution" if certified else "the root that the series points to"
     return ExactValue(value, unknowns, words, spectrum)
+
+
+def _trained(
+    clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Any, digits: int
+) -> Any:
+    """The loss of training itself at numbers."""
+    from ...dynamics import dynamics
+    from ...learners import GradientFlow, OnePassSGD
+
+    rule: Any = GradientFlow()
+    if clock.descent is not None:
+        rule = OnePassSGD(known[clock.descent.step], int(known[clock.descent.batch]))
+    found = dynamics(
+        spectrum, known.get(N, mpmath.inf), known.get(T, mpmath.inf), known[clock.time],
+        learner=rule, digits=digits,
+    )  # fmt: skip
+    return found.train_loss if clock.kept == "flow-train-loss" else found.excess_loss
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,12 @@ from .multiseries import Scales, Series, TooShallow
 from .places import Implicit, place_symbol
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
+from .time_domain import Clock, loss_in_time, readable
 from .traces import evaluate, read_trace, spectral_number, traces_of
 from .unknowns import solve_unknowns
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
-SHALLOW, DEEP, DEEPER = Rational(1, 40), 160, Rational(8, 5)
+SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
 STEADY, ENOUGH = (
     6,
     8,
@@ -48,7 +49,9 @@ class Problem:
     ``size`` is the number of modes, a symbol, or a number where ``spectrum`` is given (else every
     deterministic matrix has the power law); ``isotropic`` says a = b; ``spaces`` gives the number
     of modes of the traces at an unknown where it is another; ``source`` are the matrix equations,
-    ``names`` the names that symbols have there, ``targets`` the letters of targets.
+    ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
+    ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
+    of parameters at the representative point where one would not do.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Problem:
     source: Any = None
     names: Mapping[sp.Symbol, str] = field(default_factory=dict)
     targets: frozenset[sp.Symbol] = frozenset()
+    clock: Clock | None = None
+    typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
 
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
         """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""
@@ -88,7 +93,10 @@ class Problem:
         for symbol in infinite:
             pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
             output = _at_infinity(output, symbol)
-        return replace(self, equations=pairs, output=output)
+        clock = self.clock
+        for symbol in infinite if clock is not None else ():
+            clock = clock.each(lambda e, s=symbol: _at_infinity(e, s))
+        return replace(self, equations=pairs, output=output, clock=clock)
 
     def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
         size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
@@ -102,6 +110,8 @@ class Problem:
         unknown = {u for u, _ in self.equations}
         found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
         found |= self.size.free_symbols if self.size is not None else set()
+        if self.clock is not None:
+            found = found - self.clock.hidden | {self.clock.time}
         return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
 
 
@@ -272,7 +282,8 @@ def _deepened(
         steady = counts[-STEADY:] == counts[-1:] * STEADY and depth > largest * ENOUGH
         if found is not None and (complete or steady):
             return found  # complete, or a sum that ends: nothing more over many depths
-        depth = depth * DEEPER
+        near = found is not None and depth > largest  # the next term is not far, and depth dear
+        depth = depth * (NEARER if near else DEEPER)
     raise OutsideTheoryError(f"no leading terms in this regime, or it is infinite there: {last}")
 
 
@@ -286,14 +297,18 @@ def _at_depth(
         size = regime.applied(problem.size)
     found = solve_unknowns(problem, regime, scales, size)
     images, notes = found.images, found.notes
-    output = evaluate(regime.applied(problem.output), images, found.corners)
+    if problem.clock is None:
+        output = evaluate(regime.applied(problem.output), images, found.corners)
+    else:
+        output = loss_in_time(problem.clock, scales, found, size, regime.applied,
+                              problem.isotropic, order + 2)  # fmt: skip
     terms = _terms(scales, output, regime)
     if not terms:
         raise TooShallow("all terms cancel to the order that was computed")
     complete = len(terms) > order or output.cut is None
     kept, rest = terms[:order], terms[order:]
     _check_finite(kept, regime)
-    conditions = _conditions(scales, kept, rest, regime)
+    conditions = _conditions(scales, kept, rest, regime, problem)
     where: dict[sp.Expr, Any] = dict(regime.substitutions) | notes
     if any(t.expression.has(c) for t in kept):
         where[c] = PREFACTOR
@@ -301,7 +316,7 @@ def _at_depth(
     leading = {u: scales.expression(x.items[0][2]) * scales.monomial(x.items[0][1])
                for u, x in images.items() if x.terms}  # fmt: skip
     form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
-                        _cell(scales, [*kept, *rest[:1]], regime), _gap(terms, order, output.cut),
+                        _cell(scales, [*kept, *rest[:1]], regime, problem), _gap(terms, order, output.cut),
                         problem)  # fmt: skip
     return form, complete
 
@@ -319,12 +334,16 @@ def _scales(
 ) -> Scales:
     growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
+    values.update(problem.typical)
     values.update(regime.values)
     values.update(point)
     values[c] = sp.N(PREFACTOR.subs(values), DIGITS)
     places = [place_symbol(u) for u, _ in problem.equations]
     parameters = [*problem.parameters, *regime.parameters, *places]
     scales = Scales(growth, values, depth, [s for s in parameters if s not in growth])
+    if problem.clock is not None:
+        rate = problem.clock.growth(scales.growth, scales.value, regime.applied)
+        scales.growth[problem.clock.frequency] = rate
     scales.spectrum, scales.listed = problem.spectrum, problem.spectrum is not None
     if problem.size is not None and not scales.listed:
         scales.spectrum = _law(values, values.get(problem.size, math.inf))
@@ -348,7 +367,7 @@ def _terms(scales: Scales, output: Series, regime: Regime) -> list[LimitTerm]:
     found = []
     if place is None:
         for weight, vector, coefficient in output.items:
-            written = scales.expression(coefficient)
+            written = readable(scales.expression(coefficient))
             for part, extra in _ranked(written, regime):
                 found.append(LimitTerm(part, scales.exponents(vector), weight + extra))
     else:
@@ -391,11 +410,12 @@ def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
 
 
 def _cell(
-    scales: Scales, shown: list[LimitTerm], regime: Regime
+    scales: Scales, shown: list[LimitTerm], regime: Regime, problem: Problem
 ) -> tuple[dict[sp.Symbol, sp.Expr], ...]:
     """The exponents of the monomials that vanish where these terms are the first ones."""
     ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
-    ratios += [scales.exponents(vector) for vector in scales.comparisons]
+    ratios += [_in_sizes(scales.exponents(vector), problem, regime)
+               for vector in scales.comparisons]  # fmt: skip
     sizes = [s for s, p in regime.growth.items() if p != 0]
     beyond = {s for s in sizes if abs(scales.growth[s]) >= BEYOND}
     rows: dict[Any, dict[sp.Symbol, sp.Expr]] = {}
@@ -406,15 +426,28 @@ def _cell(
     return tuple(rows.values())
 
 
+def _in_sizes(
+    exponents: dict[sp.Expr, sp.Expr], problem: Problem, regime: Regime
+) -> dict[sp.Expr, sp.Expr]:
+    """A monomial with the frequency as 1/(rate · time)."""
+    clock = problem.clock
+    if clock is None or clock.frequency not in exponents:
+        return exponents
+    power = exponents.pop(clock.frequency)
+    for scale, e in regime.applied(clock.rate * clock.time).as_powers_dict().items():
+        exponents[scale] = sp.expand(exponents.get(scale, sp.S.Zero) - e * power)
+    return exponents
+
+
 def _conditions(
-    scales: Scales, kept: list[LimitTerm], rest: list[LimitTerm], regime: Regime
+    scales: Scales, kept: list[LimitTerm], rest: list[LimitTerm], regime: Regime, problem: Problem
 ) -> tuple[sp.Basic, ...]:
     """What must hold beyond the statement: inequalities of exponents, and ratios that vanish."""
     sizes = [s for s, p in regime.growth.items() if p != 0 and abs(p) < BEYOND]
     ranges = Ordering({}, {s: (1, sp.oo) if scales.point.get(s, 2) > 1 else (0, 1) for s in (a, b)})
     single: set[sp.Basic] = set()
     several: dict[tuple[Rational, ...], sp.Expr] = {}
-    for moving in _cell(scales, [*kept, *rest[:1]], regime):
+    for moving in _cell(scales, [*kept, *rest[:1]], regime, problem):
         if len(moving) == 1:
             ((symbol, exponent),) = moving.items()
             difference = sp.expand(-exponent * sp.sign(regime.growth[symbol]))

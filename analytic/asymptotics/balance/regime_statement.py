@@ -319,11 +319,15 @@ def _growth(
     )
     if not found.success or found.x[-1] < 1e-9:
         raise InputError("regime", repr(text), "orderings that do not contradict one another")
-    growth = {}
-    for k, (s, p) in enumerate(zip(moving, found.x)):
-        nudge = 1 + Fraction(3 * k, 11)  # off the walls between equal powers
-        growth[s] = Fraction(float(p)).limit_denominator(DENOMINATOR) * 2 * nudge
-    return growth
+    for denominator in (DENOMINATOR, DENOMINATOR**3):
+        middle = [2 * Fraction(float(p)).limit_denominator(denominator) for p in found.x[:-1]]
+        for halvings in range(6):  # off the walls between equal powers, but inside the cone
+            spread = Fraction(3, 11 * 2**halvings)
+            growth = [p * (1 + k * spread) for k, p in enumerate(middle)]
+            rates = [sum(r * p for r, p in zip(row, growth)) for row in rows]
+            if all(rate < -float(found.x[-1]) for rate in rates):
+                return dict(zip(moving, growth))
+    return dict(zip(moving, middle))
 
 
 def _rates(

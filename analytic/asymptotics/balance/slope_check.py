@@ -44,14 +44,15 @@ def sizes_at(
     problem: Problem, form: LimitingForm, point: Mapping[sp.Symbol, Any], scale: Any
 ) -> dict[sp.Symbol, Any]:
     """Every size, share and exponent where L = ``scale``."""
-    regime = form.regime
+    regime, clock = form.regime, problem.clock.time if problem.clock else None
     values: dict[sp.Symbol, Any] = {s: sp.nsimplify(v) for s, v in point.items()}
-    values |= dict.fromkeys(problem.parameters, sp.S.One) | dict(regime.values)
+    values |= dict.fromkeys(problem.parameters, sp.S.One) | dict(problem.typical)
+    values |= dict(regime.values)
     digits = mpmath.mp.dps
     for symbol, growth in regime.growth.items():
         if abs(growth) < BEYOND:
             size = scale ** (mpmath.mpf(growth.numerator) / growth.denominator)
-            whole = symbol == problem.size or symbol in problem.spaces.values()
+            whole = symbol in (problem.size, clock) or symbol in problem.spaces.values()
             values[symbol] = sp.Integer(int(size)) if whole else sp.Float(size, digits)
     for symbol, growth in regime.ranked.items():
         power = mpmath.mpf(growth.numerator) / growth.denominator / MUCH

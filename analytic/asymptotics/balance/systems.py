@@ -9,10 +9,11 @@ import sympy as sp
 
 from ...errors import InputError
 from ...loss import excess_loss_formula
-from ...notation import M, N, T, a, b, kappa, sigma_eps, sigma_w
-from ...spectral_functions import DegreesOfFreedom
+from ...notation import M, N, T, a, b, kappa, sigma_eps, sigma_w, t
+from ...spectral_functions import DegreesOfFreedom, TargetSum
 from .corner_sums import c
 from .limiting_form import Problem
+from .time_domain import Clock, Descent
 from .traces import read_trace, traces_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ...spectrum import Spectrum
 
 ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positive here
+eta, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
 
 
 @cache
@@ -40,6 +42,41 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
     equation = ridge_z - kappa * (1 - first / N) * (1 - first / T)
     output = sp.cancel(outputs[quantity]) if quantity == "noise" else outputs[quantity]
     return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,))
+
+
+@cache
+def training_problem(quantity: str, isotropic: bool = False) -> Problem:
+    """A loss at time t: of gradient flow, "flow-loss" and "flow-train-loss", or of t steps of
+    one-pass SGD, "sgd-loss", with step η = eta and batch B.  The labels have no noise.
+    """
+    first, target = DegreesOfFreedom(1, kappa), TargetSum(1, kappa)
+    r1, r3 = 1 - first / T, 1 - first / N
+    if quantity == "sgd-loss":
+        clock = _descent_clock(first, target)
+        equation = ridge_z - kappa * r3
+    else:
+        by_features = (r1 * kappa * target / ridge_z, 1 / r1)
+        by_data = (target / r3, kappa * r3 / ridge_z)
+        frames = (by_features, by_data)
+        if quantity == "flow-train-loss":
+            frames = tuple((f, None) for f, _ in frames)
+        clock = Clock(ridge_z, t, sp.Integer(2), frames, quantity)
+        equation = ridge_z - kappa * r1 * r3
+    parameters = (sigma_w,) if clock.descent is None else (sigma_w, eta, batch)
+    return Problem(quantity, ((kappa, equation),), clock.frames[0][0], M, isotropic, parameters,
+                   clock=clock, typical={eta: sp.Rational(1, 10)})  # fmt: skip
+
+
+def _descent_clock(first: sp.Expr, target: sp.Expr) -> Clock:
+    """The generating function of one-pass SGD on the contour of z."""
+    outer = sp.Symbol("kappa_-")
+    first_outer, target_outer = (f.subs(kappa, outer) for f in (first, target))
+    descent = Descent(eta, batch, outer, 1 - first_outer / N)
+    beyond = descent.centre - ridge_z
+    forcing = kappa * target / ridge_z - outer * target_outer / beyond
+    kernel = beyond * first_outer - ridge_z * first
+    noise = eta * kernel / (2 * batch * (1 + descent.curvature * eta * ridge_z))
+    return Clock(ridge_z, t, 2 * eta, ((forcing / (1 - noise), None),), "sgd-loss", descent)
 
 
 def matrix_problem(

@@ -117,9 +117,13 @@ def spectral_number(
         else:
             order, place = atom.args
             where = mpmath.mpmathify(sp.N(place.subs(point), digits + 5))
+            beyond = where < 0  # right of the spectrum: real on the axis, up to the square of a height
+            if beyond:
+                where = mpmath.mpc(where, -where * mpmath.mpf(10) ** (-digits))
             degrees = isinstance(atom, DegreesOfFreedom)
             family = spectrum.degrees_of_freedom if degrees else spectrum.target_sum
             value = family(where, int(order))
+            value = value.real if beyond else value
         return sp.Float(value, digits)
 
 
