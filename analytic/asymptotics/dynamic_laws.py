@@ -1,22 +1,22 @@
 r"""Laws of the dynamics: what limits the loss at time t with N features and T samples.
 
 For λ_k = k^{-b}, w_k²λ_k = k^{-a}, M = ∞, no label noise, every bottleneck contributes a power
-law c · t^{-p} N^{-q} T^{-s}, possibly times a logarithm:
+law c · t^{-p} N^{-q} T^{-s}, possibly times a logarithm.  All of them are first or second terms of
+limits in time (`balance.time_domain`):
 
-    time                 Σ k^{-a} e^{−2tk^{-b}}                 t^{-(a−1)/b}
-    features             κh₁, D₁(κ) = N                         N^{-min(a−1, b)}
-    data                 κ²h₂/(1 − D₂/T), D₁(κ) = T             T^{-min(a−1, 2b)}
-    feature embedding    (1/N) Σ_k w_k² Σ_j λ_j e^{−2λ_jt}      N^{-1} t^{-(b−1)/b}       a − 1 > b
-    data reuse           (1/T) Σ_k w_k²/λ_k Σ_j λ_j² e^{−2λ_jt} T^{-1} t^{-(2b−1)/b}      a − 1 > 2b
-    batch noise (SGD)    (η²/B)/(1−q) Σ_n L_n Σ_j λ_j² e^{−2ηλ_jn}  n^{-(2b−1)/b}      a − 1 > b
+    time                 N, T = ∞                              t^{-(a−1)/b}
+    features             t, T = ∞                              N^{-min(a−1, b)}
+    data                 t, N = ∞                              T^{-min(a−1, 2b)}
+    feature embedding    the first correction in 1/N           N^{-1} t^{-(b−1)/b}       a − 1 > b
+    data reuse           the first correction in 1/T           T^{-1} t^{-(2b−1)/b}      a − 1 > 2b
+    batch noise          of one-pass SGD, at N = ∞             t^{-(2b−1)/b}             a − 1 > b
 
-Time, features and data are the leading Mellin poles of the exact sums (`expansion`, `laws`), so
-that min(…) and the logarithm where two poles meet are found, not written. The embedding, reuse and
-noise terms are the universal first corrections in 1/N, 1/T, η/B at late times: fast modes k are
-learned, w_k²λ_k²λ_j g_kj² → w_k²λ_j e^{−2λ_jt}, and the sum over k converges for easy tasks only.
+The first correction is a law of its own where it is not t^{1/b}/N times the time law, which only
+says that κ ~ 1/t is followed by κ ~ N^{-b}.
 
-Compute C = N t. The loss is max_i C^{−p_i x − q_i (1−x)} on t = C^x, N = C^{1−x}, a concave problem
-in x whose optimum is where two terms cross: `compute_optimal`. Minimising their sum,
+Compute C = N t.  Along t = C^x, N = C^{1−x} the loss falls as the law of the cell of the fan
+(`fan`) that this direction is in, fastest where two laws balance: `compute_optimal`.  Minimising
+their sum,
 
     c₁ C^{−q₁} t^{q₁−p₁} + c₂ C^{−q₂} t^{q₂−p₂} → min,
 
@@ -24,7 +24,7 @@ in x whose optimum is where two terms cross: `compute_optimal`. Minimising their
 
 gives prefactors, exact at C → ∞ for easy tasks; there time is balanced against embedding, and the
 loss exponent is (a−1)/a. For hard tasks (a − 1 < b) time and features cross at t ~ N^b, where the
-loss is a scaling function N^{-(a−1)} Φ(t/N^b), not a sum: the exponents stand, the prefactor comes
+loss is a scaling function N^{-(a-1)} Φ(t/N^b), not a sum: the exponents stand, the prefactor comes
 from `compute_frontier`, which minimises the exact loss over N.
 
 Sources: dynamical paper, eqs. (13), (14), (153)–(156), appendix N; 2405.15074 for the phases.
@@ -36,7 +36,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,12 @@ from ..notation import N, T, a, b, lambda_plus, sigma_w, t
 from ..optimum import lowest, minimum
 from ..slopes import log_slope
 from ..spectrum import Spectrum
-from .expansion import Ordering, decay_sum, exact_number
-from .static_laws import bottleneck_law
+from .balance.corner_sums import PREFACTOR, c
+from .balance.limiting_form import LimitTerm, limiting_form
+from .balance.regime_statement import parse_regime
+from .balance.systems import named_problem
+from .expansion import exact_number
+from .fan import allocate_on, regime_fan
 
 __all__ = [
     "BottleneckLaw",
@@ -63,10 +66,7 @@ __all__ = [
     "time_law",
 ]
 
-step, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
 compute = sp.Symbol("C", positive=True)  #: N t
-total_loss = sp.Symbol("Lambda", positive=True)  #: Σ_n L_n of one-pass SGD
-repetition = sp.Symbol("q", positive=True)  #: (η/B) Σ λ/(2 − (1 + 1/B)ηλ), < 1 if stable
 
 
 @dataclass(frozen=True)
@@ -126,72 +126,80 @@ def _point(target_exponent: Any, exponent: Any) -> dict[sp.Symbol, Any]:
     return {a: target, b: power}
 
 
+def _terms(point: dict[sp.Symbol, Any], statement: str, quantity: str, terms: int) -> Any:
+    """The first terms of a loss in training."""
+    problem = named_problem(quantity)
+    regime = parse_regime(statement, problem.sizes, point, keep=problem.size)
+    return limiting_form(problem, regime, point, terms, remainder=False).terms
+
+
+def _as_law(name: str, term: LimitTerm, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
+    """A term of a limiting form at λ₊ = σ_w = 1, of its logarithms the highest power."""
+    sizes = (t, N, T)
+    p, q, s = (-sp.sympify(term.exponents.get(size, 0)) for size in sizes)
+    others = sp.Mul(*(x**e for x, e in term.exponents.items() if x not in sizes))
+    coefficient, log = term.coefficient, 0
+    for size in sizes:
+        if coefficient.has(sp.log(size)):
+            symbol = sp.Dummy("log")
+            poly = sp.Poly(sp.expand(coefficient).subs(sp.log(size), symbol), symbol)
+            coefficient, log = sp.factor(poly.LC()), log + poly.degree()
+    coefficient = (coefficient * others).subs({lambda_plus: 1, sigma_w: 1, c: PREFACTOR})
+    return BottleneckLaw(name, coefficient, (p, q, s), log, point)
+
+
 @cache
+def _lead(name: str, statement: str, target_exponent: Any, exponent: Any) -> BottleneckLaw:
+    point = _point(target_exponent, exponent)
+    return _as_law(name, _terms(point, statement, "flow-loss", 1)[0], point)
+
+
 def time_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     """N, T → ∞: Σ k^{-a} e^{−2tk^{-b}} at late times, up to terms smaller than any power.
 
     >>> print(time_law(1.5, 1.25).expression)
-    gamma(a/b - 1/b)/(2**((a - 1)/b)*b*t**((a - 1)/b))
+    2**(-a/b + 1/b)*t**(-a/b + 1/b)*gamma(a/b + 1 - 1/b)/(a - 1)
     """
-    point = _point(target_exponent, exponent)
-    ordering = Ordering({b: point[b], a: point[a]}, {a: (1, sp.oo), b: (1, sp.oo)})
-    lead = decay_sum(a, b, ordering=ordering).lead
-    power = sp.simplify(-lead.power)
-    coefficient = lead.coefficient * 2 ** (-power)
-    return BottleneckLaw("time", coefficient, (power, sp.Integer(0), sp.Integer(0)), 0, point)
+    return _lead("time", "1 << t, N = inf, T = inf, M = inf", target_exponent, exponent)
 
 
-@cache
 def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     """t, T → ∞: the static loss at N features, leading term.
 
     >>> feature_law(3.4, 1.2).exponents[1]  # b, where the dynamical paper prints min(a − 1, 2b)
     6/5
     """
-    return _static("features", 1, _point(target_exponent, exponent))
+    return _lead("features", "1 << N, t = inf, T = inf, M = inf", target_exponent, exponent)
 
 
-@cache
 def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     """t, N → ∞: the static loss at T samples, leading term.
 
     >>> data_law(1.5, 1.25).exponents[2]  # at a − 1 = 2b a logarithm stands beside T^{-2b}
     1/2
     """
-    return _static("data", 2, _point(target_exponent, exponent))
+    return _lead("data", "1 << T, t = inf, N = inf, M = inf", target_exponent, exponent)
 
 
-def _static(resource: str, index: int, point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    """The winning pole of `static_laws.bottleneck_law`, at λ₊ = σ_w = 1."""
-    law = bottleneck_law(resource, point[b], point[a], terms=1)
-    powers = [sp.Integer(0)] * 3
-    powers[index] = law.exponent
-    coefficient = sp.factor(law.prefactor.subs({lambda_plus: 1, sigma_w: 1}))
-    return BottleneckLaw(resource, coefficient, tuple(powers), law.log, point)  # type: ignore[arg-type]
+def _correction(name: str, size: sp.Symbol, point: dict[sp.Symbol, Any]) -> list[BottleneckLaw]:
+    """The first correction in 1/size, where it is not t^{1/b}/size times the time law."""
+    other = T if size == N else N
+    statement = f"1 << t << {size}, {other} = inf, M = inf"
+    first, second = _terms(point, statement, "flow-loss", 2)
+    same = sp.expand(first.exponents[t] - second.exponents[t] + 1 / b).subs(point) == 0
+    return [] if same else [_as_law(name, second, point)]
 
 
-def _decay(power: sp.Expr, rate: sp.Expr) -> sp.Expr:
-    """Coefficient of τ^{-(s−1)/b} in Σ_j j^{-s} e^{−2·rate·τ·j^{-b}}, for s = power."""
-    late = (power - 1) / b
-    return sp.gamma(late) / b * (2 * rate) ** (-late)
+def _batch_noise(point: dict[sp.Symbol, Any]) -> list[BottleneckLaw]:
+    """Of the first two terms of one-pass SGD at N = ∞ the one that is not the time law."""
+    terms = _terms(point, "1 << t, N = inf, M = inf", "sgd-loss", 2)
+    noise = [x for x in terms if not _falls_with_time(x, point)]
+    return [_as_law("batch noise", noise[0], point)] if noise else []
 
 
-def _embedding(point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    coefficient = sp.zeta(a - b) * _decay(b, sp.Integer(1))
-    powers = ((b - 1) / b, sp.Integer(1), sp.Integer(0))
-    return BottleneckLaw("feature embedding", coefficient, powers, 0, point)
-
-
-def _reuse(point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    coefficient = sp.zeta(a - 2 * b) * _decay(2 * b, sp.Integer(1))
-    powers = ((2 * b - 1) / b, sp.Integer(0), sp.Integer(1))
-    return BottleneckLaw("data reuse", coefficient, powers, 0, point)
-
-
-def _batch_noise(point: dict[sp.Symbol, Any]) -> BottleneckLaw:
-    coefficient = step**2 / batch * total_loss / (1 - repetition) * _decay(2 * b, step)
-    powers = ((2 * b - 1) / b, sp.Integer(0), sp.Integer(0))
-    return BottleneckLaw("batch noise", coefficient, powers, 0, point)
+def _falls_with_time(term: LimitTerm, point: dict[sp.Symbol, Any]) -> bool:
+    """Whether a term has the exponent of the time law."""
+    return bool((term.exponents.get(t, 0) + (a - 1) / b).subs(point) == 0)
 
 
 @cache
@@ -206,25 +214,18 @@ def bottleneck_laws(
     a power of one size, of the excess loss for λ_k = k^{-b}, w²λ_k = k^{-a}. Raises `InputError`
     for exponents ≤ 1. Source: dynamical paper, eqs. (13), (14); arXiv:2405.15074 for the phases.
 
-    >>> sorted(bottleneck_laws(4, 2, one_pass=True))
+    >>> sorted(bottleneck_laws(4, 1.5, one_pass=True))
     ['batch noise', 'feature embedding', 'features', 'time']
     """
     point = _point(target_exponent, exponent)
-    laws = _unlimited_data(target_exponent, exponent, one_pass)
-    if not one_pass:
-        laws.append(data_law(target_exponent, exponent))
-        laws += [_reuse(point)] if point[a] - 1 > 2 * point[b] else []
-    return {law.name: law for law in laws}
-
-
-def _unlimited_data(target_exponent: Any, exponent: Any, one_pass: bool) -> list[BottleneckLaw]:
-    """The laws at T = ∞."""
-    point = _point(target_exponent, exponent)
     laws = [time_law(target_exponent, exponent), feature_law(target_exponent, exponent)]
-    if point[a] - 1 > point[b]:
-        laws.append(_embedding(point))
-        laws += [_batch_noise(point)] if one_pass else []
-    return laws
+    laws += _correction("feature embedding", N, point)
+    if one_pass:
+        laws += _batch_noise(point) if point[a] - 1 > point[b] else []
+    else:
+        laws.append(data_law(target_exponent, exponent))
+        laws += _correction("data reuse", T, point)
+    return {law.name: law for law in laws}
 
 
 @dataclass(frozen=True)
@@ -267,39 +268,34 @@ def compute_optimal(
     >>> easy.balance, easy.loss
     (('time', 'feature embedding'), 3/4)
     """
-    laws = _unlimited_data(target_exponent, exponent, one_pass)
-    share = _best_share([law.exponents[:2] for law in laws])
-    worth = [p * share + q * (1 - share) for p, q, _ in (law.exponents for law in laws)]
-    loss = min(worth)
-    tight = [law for law, value in zip(laws, worth, strict=True) if value == loss]
-    first, second = _opposed(tight)
-    if first.log or second.log:
+    point = _point(target_exponent, exponent)
+    if point[a] - 1 == point[b]:
         raise OutsideTheoryError(
-            f"a − 1 = b = {first.point[b]}: a logarithm stands at the optimum; the exponents hold "
+            f"a − 1 = b = {point[b]}: a logarithm stands at the optimum; the exponents hold "
             "up to powers of ln C, which compute_frontier shows"
         )
+    fan = regime_fan(
+        ("N", "t"), exponent=point[b], target_exponent=point[a],
+        quantity="sgd-loss" if one_pass else "flow-loss",
+    )  # fmt: skip
+    best = allocate_on(fan, {"N": 1, "t": 1})
+    meeting = [_as_law(_name(term, point), term, point) for term in best.terms]
+    first = max(meeting, key=lambda law: law.exponents[0] - law.exponents[1])
+    second = min(meeting, key=lambda law: law.exponents[0] - law.exponents[1])
+    names = (first.name, second.name)
     return ComputeOptimal(
-        (first.name, second.name), share, 1 - share, loss, _split(first, second),
-        len(tight) == 2 and "features" not in (first.name, second.name),
+        names, best.shares[t], best.shares[N], best.loss, _split(first, second),
+        len(meeting) == 2 and "features" not in names,
     )  # fmt: skip
 
 
-def _best_share(terms: Sequence[tuple[Any, Any]]) -> Any:
-    """x in [0, 1] that maximises min_i (p_i x + q_i (1 − x)): an end or a crossing."""
-    candidates = [sp.Integer(0), sp.Integer(1)]
-    for (p1, q1), (p2, q2) in combinations(terms, 2):
-        slope = (p1 - q1) - (p2 - q2)
-        if slope != 0 and 0 <= (q2 - q1) / slope <= 1:
-            candidates.append((q2 - q1) / slope)
-    return max(candidates, key=lambda x: min(p * x + q * (1 - x) for p, q in terms))
-
-
-def _opposed(tight: Sequence[BottleneckLaw]) -> tuple[BottleneckLaw, BottleneckLaw]:
-    """Of the laws equal at the optimum, one that wants more time and one that wants size."""
-    gains = {law.name: law.exponents[0] - law.exponents[1] for law in tight}
-    first = max(tight, key=lambda law: gains[law.name])
-    second = min(tight, key=lambda law: gains[law.name])
-    return first, second
+def _name(term: LimitTerm, point: dict[sp.Symbol, Any]) -> str:
+    """What a leading term of the fan in N and t means."""
+    if term.exponents.get(t, 0) == 0:
+        return "features"
+    if term.exponents.get(N, 0) != 0:
+        return "feature embedding"
+    return "time" if _falls_with_time(term, point) else "batch noise"
 
 
 def _split(first: BottleneckLaw, second: BottleneckLaw) -> tuple[sp.Expr, sp.Expr, sp.Expr]:

@@ -28,10 +28,11 @@ import sympy as sp
 
 from .. import arguments
 from ..errors import InputError, OutsideTheoryError
-from ..notation import M, N, T, a, b
-from .balance.limiting_form import LimitingForm, Problem, limiting_form, number_of
+from ..notation import M, N, T, a, b, t
+from .balance.limiting_form import LimitingForm, LimitTerm, limiting_form, number_of
+from .balance.problem import Problem
 from .balance.regime_statement import Regime
-from .balance.systems import ridge_z, static_problem
+from .balance.systems import named_problem, ridge_z
 from .expansion import exact_number
 
 __all__ = ["Fan", "FanAllocation", "FanCell", "allocate_on", "regime_fan"]
@@ -40,8 +41,8 @@ NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
 STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
 MAX_CELLS, ATTEMPTS = 60, 4
 DENOMINATOR = 120
-SIZES = {"N": N, "T": T, "M": M, "z": ridge_z}
-SIGNS = {N: 1, T: 1, M: 1, ridge_z: -1}
+SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t}
+SIGNS = {N: 1, T: 1, M: 1, ridge_z: -1, t: 1}
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,11 @@ def regime_fan(
     target_exponent: Any = None,
     quantity: str = "loss",
 ) -> Fan:
-    """The fan of the static loss (or "kappa", "noise") in two or three free powers.
+    """The fan of a loss in two or three free powers.
 
-    ``sizes`` among N, T, M and z; what is left out is taken first: z = 0, M = ∞, and N or T = ∞.
-    N, T and M grow, z falls; M stays above N and T.
+    ``quantity``: "loss", "kappa" or "noise" of the static model, "flow-loss", "flow-train-loss" or
+    "sgd-loss" in training. ``sizes`` among N, T, M, and z or the time t; what is left out is taken
+    first: z = 0, M = ∞, and N, T or t = ∞. All grow, z falls; M stays above N and T.
     Raises `InputError` for other names, `OutsideTheoryError` where a law has no series.
 
     >>> fan = regime_fan(("N", "T"), exponent=1.5)
@@ -155,7 +157,11 @@ def regime_fan(
     for name, symbol in (("exponent", b), ("target_exponent", a)):
         if M not in symbols and symbol in point and not point[symbol] > 1:
             raise InputError(name, point[symbol], "a number > 1 at M = ∞; or M among the sizes")
-    problem = static_problem(quantity, target_exponent is None)
+    problem = named_problem(quantity, target_exponent is None)
+    foreign = [s for s in sizes if SIZES[s] not in problem.sizes]
+    if foreign:
+        own = ", ".join(str(s) for s in problem.sizes)
+        raise InputError("sizes", ",".join(foreign), f"sizes that the {quantity} has: {own}")
     return _walk(problem, symbols, point, quantity)
 
 
@@ -241,11 +247,12 @@ def _cell(
         rival = _rival(problem, cell, point, region)
         if rival is None:
             return cell
-        ratio = sp.powsimp(rival.terms[0].monomial / law.terms[0].monomial)
+        ours, theirs = law.terms[0].exponents, rival.terms[0].exponents
+        ratio = sp.Mul(*(s ** sp.expand(theirs.get(s, 0) - ours.get(s, 0)) for s in sizes))
         row = tuple(y - x for x, y in zip(cell.exponent(point), _exponents(rival, sizes, point)))
         if not any(abs(x) > 1e-12 for x in row):
             return cell
-        rows, ratios = [*rows, row], [*ratios, _moving(ratio, sizes)]
+        rows, ratios = [*rows, row], [*ratios, ratio]
         walls, kept = _irredundant(rows, ratios, region)
         cell = FanCell(law, sizes, walls, inside, kept)
     return cell
@@ -256,11 +263,6 @@ def _exponents(
 ) -> tuple[float, ...]:
     exponents = law.terms[0].exponents
     return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
-
-
-def _moving(ratio: sp.Expr, sizes: Sequence[sp.Symbol]) -> sp.Expr:
-    powers = ratio.as_powers_dict()
-    return sp.Mul(*(s ** powers[s] for s in sizes if powers.get(s, 0) != 0))
 
 
 def _rival(
@@ -302,17 +304,18 @@ def _law(
         moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 40) for k, p in enumerate(exact))
         growth = dict(zip(sizes, moved))
         try:
-            return moved, limiting_form(problem, _regime(growth), point, 1)
+            regime = _regime(growth, problem)
+            return moved, limiting_form(problem, regime, point, 1, remainder=False)
         except OutsideTheoryError as error:
             last = error
     raise last
 
 
-def _regime(growth: Mapping[sp.Symbol, Fraction]) -> Regime:
+def _regime(growth: Mapping[sp.Symbol, Fraction], problem: Problem) -> Regime:
     """Sizes that grow so, everything else taken first."""
     from .balance.dominant import BEYOND
 
-    rest = {s: BEYOND * SIGNS[s] for s in SIGNS if s not in growth}
+    rest = {s: BEYOND * SIGNS[s] for s in problem.sizes if s not in growth}
     text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
     infinite = frozenset(s for s, p in rest.items() if p > 0)
     return Regime(text, {}, {**growth, **rest}, {}, {}, infinite)
@@ -348,12 +351,18 @@ def _irredundant(
 class FanAllocation:
     """How a budget is spent by the laws: sizes ~ C^{share}, loss ~ C^{−loss}; exact exponents.
 
-    ``balance`` are the laws that meet at the optimum (one, where it is inside a cell's edge).
+    ``terms`` lead in the cells that meet at the optimum (one, where it is inside a cell's edge),
+    and ``balance`` are these laws.
     """
 
     shares: Mapping[sp.Symbol, Any]
     loss: Any
-    balance: tuple[sp.Expr, ...]
+    terms: tuple[LimitTerm, ...]
+
+    @property
+    def balance(self) -> tuple[sp.Expr, ...]:
+        """The laws that meet."""
+        return tuple(term.expression for term in self.terms)
 
 
 def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
@@ -389,9 +398,9 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
             best = (float(found.fun), found.x, cell)
     assert best is not None
     value, direction, _ = best
-    meeting = [c.lead for c in fan.cells if c.holds(direction, 1e-9)]
+    meeting = {c.lead: c.law.terms[0] for c in fan.cells if c.holds(direction, 1e-9)}
     shares = {s: _rational(x) for s, x in zip(fan.sizes, direction)}
-    return FanAllocation(shares, _rational(-value), tuple(dict.fromkeys(meeting)))
+    return FanAllocation(shares, _rational(-value), tuple(meeting.values()))
 
 
 def _rational(value: float) -> sp.Rational:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from solvable.analytic.asymptotics.balance.systems import TRAINING
 from solvable.analytic.asymptotics.limits import REGIMES
 from solvable.analytic.errors import InputError
 
@@ -23,6 +24,8 @@ SERIES = {
     "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
     # the derivations of the same quantities
     "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
+    # in training, with statements
+    **{name: name for name in TRAINING},
 }  # fmt: skip
 #: coefficients are symbolic in α; the order of the terms is that at one α
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
@@ -54,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Compute the limit and print it."""
     from solvable.analytic.asymptotics.limits import limit, regime_name
 
-    if arguments.name not in SERIES or regime_name(arguments.regime) is None:
+    named = arguments.name in SERIES and arguments.name not in TRAINING
+    if not named or regime_name(arguments.regime) is None:
         return _run_statement(arguments)
     _take_sizes(arguments)
     default = arguments.alpha is None and arguments.b is None
@@ -140,13 +144,12 @@ def _run_statement(arguments: argparse.Namespace) -> int:
         print(form.latex())
         return 0
     rows = [(str(t.coefficient), str(t.monomial)) for t in form.terms]
-    remainder = "none" if form.remainder is None else f"O({form.remainder.monomial})"
     where = {str(k): str(v) for k, v in form.where.items()}
     if arguments.format == "json":
         output.print_json({
             "name": arguments.name, "regime": arguments.regime,
             "terms": [{"coefficient": c, "monomial": m} for c, m in rows],
-            "remainder": remainder, "latex": form.latex(),
+            "remainder": form.rest(), "latex": form.latex(),
             "conditions": [str(c) for c in form.conditions], "where": where,
             "comparison": [dict(zip(("terms", "value", "relative_error"), row))
                            for row in table or ()],
@@ -157,8 +160,7 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     print(f"{arguments.name} in the regime {arguments.regime}\n")
     shown = [(one_line(t.coefficient), one_line(t.monomial)) for t in form.terms]
     output.print_table(("coefficient", "monomial"), shown)
-    print("remainder: none" if form.remainder is None
-          else f"remainder: O({one_line(form.remainder.monomial)})")  # fmt: skip
+    print(f"remainder: {form.rest(one_line)}")
     for condition in form.conditions:
         print(f"this order of terms needs {one_line(condition).replace(' < 1', ' << 1')}")
     for symbol, value in form.where.items():

@@ -26,7 +26,8 @@ from ...power_sums import power_sum
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import exact_number
 from .dominant import BEYOND
-from .limiting_form import LimitingForm, Problem, number_of
+from .limiting_form import LimitingForm, number_of
+from .problem import Problem
 from .time_domain import Clock
 from .traces import compiled
 from .unknowns import blocks
@@ -81,9 +82,7 @@ def exact_value(
     return ExactValue(value, unknowns, words, spectrum)
 
 
-def _trained(
-    clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Any, digits: int
-) -> Any:
+def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Any, digits: int) -> Any:
     """The loss of training itself at numbers."""
     from ...dynamics import dynamics
     from ...learners import GradientFlow, OnePassSGD
@@ -127,7 +126,8 @@ def compare(form: LimitingForm, values: Mapping[str, Any], digits: int = 30) -> 
     unknown = sorted(set(values) - set(symbols))
     if unknown:
         raise InputError("at", ", ".join(unknown), f"among {', '.join(sorted(symbols))}")
-    given = {symbols[name]: sp.oo if v == math.inf else exact_number(v)
+    typical = {s: problem.typical.get(s, sp.S.One) for s in problem.parameters}
+    given = typical | {symbols[name]: sp.oo if v == math.inf else exact_number(v)
              for name, v in values.items()}  # fmt: skip
     with precision.workdps(digits + GUARD):
         found = exact_value(problem, form, given, digits)

@@ -9,8 +9,8 @@ until that next term is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction as Rational
 from functools import cached_property
 from typing import Any
@@ -21,16 +21,17 @@ import sympy as sp
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
-from ...spectrum import Flat, PowerLaw, Spectrum
+from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
 from .multiseries import Scales, Series, TooShallow
 from .places import Implicit, place_symbol
+from .problem import Problem
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
-from .time_domain import Clock, loss_in_time, readable
-from .traces import evaluate, read_trace, spectral_number, traces_of
+from .time_domain import loss_in_time, readable
+from .traces import evaluate, spectral_number
 from .unknowns import solve_unknowns
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
@@ -40,92 +41,6 @@ STEADY, ENOUGH = (
     8,
 )  # depths that give the same terms, and how deep they must be, for a sum to end
 DIGITS = 30
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A quantity in unknowns: one equation for each, and the ``output`` they are put into.
-
-    ``size`` is the number of modes, a symbol, or a number where ``spectrum`` is given (else every
-    deterministic matrix has the power law); ``isotropic`` says a = b; ``spaces`` gives the number
-    of modes of the traces at an unknown where it is another; ``source`` are the matrix equations,
-    ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
-    ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
-    of parameters at the representative point where one would not do.
-    """
-
-    name: str
-    equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
-    output: sp.Expr
-    size: sp.Expr | None = None
-    isotropic: bool = False
-    parameters: tuple[sp.Symbol, ...] = ()
-    spectrum: Spectrum | None = None
-    spaces: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
-    source: Any = None
-    names: Mapping[sp.Symbol, str] = field(default_factory=dict)
-    targets: frozenset[sp.Symbol] = frozenset()
-    clock: Clock | None = None
-    typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
-
-    def with_spectrum(self, spectrum: Spectrum) -> Problem:
-        """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""
-        if isinstance(spectrum, PowerLaw):
-            return self
-        everything = [self.output, *(e for _, e in self.equations)]
-        if isinstance(spectrum, Flat):
-            put = {t: self._white(t, spectrum) for e in everything for t in traces_of(e)}
-            size = None
-        else:
-            finite = self.size is not None and spectrum.size != math.inf
-            put = {self.size: sp.Integer(spectrum.size)} if finite else {}
-            size = sp.Integer(spectrum.size) if finite else self.size
-        output, *equations = (e.subs(put) if size else e.xreplace(put) for e in everything)
-        pairs = tuple((u, e) for (u, _), e in zip(self.equations, equations))
-        kept = None if isinstance(spectrum, Flat) else spectrum
-        spaces = {u: s.subs(put) for u, s in self.spaces.items()}
-        return replace(self, equations=pairs, output=output, size=size, spectrum=kept,
-                       spaces=spaces, isotropic=self.isotropic and kept is None)  # fmt: skip
-
-    def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
-        """The same where these sizes are infinite, as far as that is a limit."""
-        pairs, output = self.equations, self.output
-        for symbol in infinite:
-            pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
-            output = _at_infinity(output, symbol)
-        clock = self.clock
-        for symbol in infinite if clock is not None else ():
-            clock = clock.each(lambda e, s=symbol: _at_infinity(e, s))
-        return replace(self, equations=pairs, output=output, clock=clock)
-
-    def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
-        size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
-        weight = sp.sympify(spectrum.target_variance)
-        return sp.Add(*(p.coefficient * size * scale**p.i * weight**p.j / (scale + p.kappa) ** p.q
-                        for p in read_trace(trace)))  # fmt: skip
-
-    @property
-    def sizes(self) -> list[sp.Symbol]:
-        """Everything that a regime has to say something about."""
-        unknown = {u for u, _ in self.equations}
-        found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
-        found |= self.size.free_symbols if self.size is not None else set()
-        if self.clock is not None:
-            found = found - self.clock.hidden | {self.clock.time}
-        return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
-
-
-def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """The limit of a rational function, where it is neither zero nor infinite."""
-    names = {t: sp.Dummy("trace") for t in traces_of(expression)}
-    parts = sp.fraction(sp.together(expression.xreplace(names)))
-    if not any(p.has(symbol) for p in parts):
-        return expression
-    above, below = (sp.Poly(sp.expand(p), symbol) for p in parts)
-    if above.degree() != below.degree():
-        return expression
-    limit = sp.factor(above.LC() / below.LC())
-    return limit.xreplace({name: t for t, name in names.items()})
 
 
 @dataclass(frozen=True)
@@ -185,6 +100,13 @@ class LimitingForm:
         if self.remainder is None:
             return body
         return rf"{body} + O\!\left({sp.latex(self.remainder.monomial)}\right)"
+
+    def rest(self, shown: Callable[[Any], str] = str) -> str:
+        """What is left, in words."""
+        if self.remainder is not None:
+            return f"O({shown(self.remainder.monomial)})"
+        clock = self.problem.clock if self.problem is not None else None
+        return "none" if clock is None else f"smaller than any power of {clock.time}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
@@ -246,33 +168,36 @@ def _exact(value: Any, digits: int) -> sp.Expr:
 
 
 def limiting_form(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int = 3
-) -> LimitingForm:
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int = 3,
+    *, remainder: bool = True,
+) -> LimitingForm:  # fmt: skip
     """The first ``order`` non-zero terms of the problem's output in the regime.
 
-    ``point`` gives b (and a) and the parameters where the terms are ordered.
+    ``point`` gives b (and a) and the parameters where the terms are ordered.  Without
+    ``remainder`` the term behind the last one is not looked for.
     Raises `OutsideTheoryError` on a wall between two regimes and for what has no series.
     """
     if order < 1:
         raise InputError("order", order, "an integer ≥ 1")
     infinite = regime.infinite - set(regime.substitutions)
     reduced = problem.at_infinity(infinite)
-    found = _deepened(reduced, regime, point, order)
+    wanted = order + remainder
+    found = _deepened(reduced, regime, point, order, wanted)
     if reduced != problem and found.unbounded:  # κ ~ M is not fixed as M → ∞
-        return _deepened(problem, regime, point, order)
+        return _deepened(problem, regime, point, order, wanted)
     return found
 
 
 def _deepened(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int, wanted: int
 ) -> LimitingForm:
-    """The terms at the first depth that shows the one behind the last one wanted."""
+    """The terms at the first depth that shows as many as are wanted."""
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
     largest = largest or Rational(1)
     depth, counts = largest * SHALLOW, []
     while depth < largest * DEEP:
         try:
-            found, complete = _at_depth(problem, regime, point, depth, order)
+            found, complete = _at_depth(problem, regime, point, depth, order, wanted)
             counts.append(len(found.terms))
         except TooShallow as error:
             found, complete, last = None, False, error
@@ -288,9 +213,10 @@ def _deepened(
 
 
 def _at_depth(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int
-) -> tuple[LimitingForm, bool]:
-    """The form at one depth, and whether the term behind the last one wanted is known."""
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int,
+    wanted: int,
+) -> tuple[LimitingForm, bool]:  # fmt: skip
+    """The form at one depth, and whether as many terms as are wanted are known."""
     scales = _scales(problem, regime, point, depth)
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
@@ -305,7 +231,7 @@ def _at_depth(
     terms = _terms(scales, output, regime)
     if not terms:
         raise TooShallow("all terms cancel to the order that was computed")
-    complete = len(terms) > order or output.cut is None
+    complete = len(terms) >= wanted or output.cut is None
     kept, rest = terms[:order], terms[order:]
     _check_finite(kept, regime)
     conditions = _conditions(scales, kept, rest, regime, problem)
@@ -316,8 +242,8 @@ def _at_depth(
     leading = {u: scales.expression(x.items[0][2]) * scales.monomial(x.items[0][1])
                for u, x in images.items() if x.terms}  # fmt: skip
     form = LimitingForm(problem.name, regime, tuple(kept), remainder, conditions, where, leading,
-                        _cell(scales, [*kept, *rest[:1]], regime, problem), _gap(terms, order, output.cut),
-                        problem)  # fmt: skip
+                        _cell(scales, [*kept, *rest[:1]], regime, problem),
+                        _gap(terms, order, output.cut), problem)  # fmt: skip
     return form, complete
 
 

@@ -31,7 +31,7 @@ from .traces import spectral_number
 
 Vector = tuple[Any, ...]
 WIDTH = 28  # coordinates: (scale, kind of exponent)
-ATOMS = 28  # named numbers in the field
+ATOMS = 48  # named numbers in the field
 MAX_POWERS = 400
 MAX_TERMS = 600
 MAX_MULTIPLIED = 4  # whole powers that need no leading term

@@ -17,7 +17,8 @@ import sympy as sp
 from ... import precision
 from .dominant import BEYOND
 from .exact_value import exact_value
-from .limiting_form import LimitingForm, Problem
+from .limiting_form import LimitingForm
+from .problem import Problem
 from .regime_statement import MUCH
 
 LOGARITHMS = (18, 20)  #: log₁₀ L at which the difference is taken, at least

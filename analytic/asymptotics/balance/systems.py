@@ -12,7 +12,7 @@ from ...loss import excess_loss_formula
 from ...notation import M, N, T, a, b, kappa, sigma_eps, sigma_w, t
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from .corner_sums import c
-from .limiting_form import Problem
+from .problem import Problem
 from .time_domain import Clock, Descent
 from .traces import read_trace, traces_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positive here
 eta, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
+TRAINING = ("flow-loss", "flow-train-loss", "sgd-loss")
 
 
 @cache
@@ -37,11 +38,17 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
         "with noise": formula,
     }
     if quantity not in outputs:
-        raise InputError("quantity", quantity, f"one of {', '.join(outputs)}")
+        raise InputError("quantity", quantity, f"one of {', '.join((*outputs, *TRAINING))}")
     first = DegreesOfFreedom(1, kappa)
     equation = ridge_z - kappa * (1 - first / N) * (1 - first / T)
     output = sp.cancel(outputs[quantity]) if quantity == "noise" else outputs[quantity]
     return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,))
+
+
+def named_problem(quantity: str, isotropic: bool = False) -> Problem:
+    """The static loss and its parts, or a loss in training."""
+    make = training_problem if quantity in TRAINING else static_problem
+    return make(quantity, isotropic)
 
 
 @cache
@@ -62,9 +69,10 @@ def training_problem(quantity: str, isotropic: bool = False) -> Problem:
             frames = tuple((f, None) for f, _ in frames)
         clock = Clock(ridge_z, t, sp.Integer(2), frames, quantity)
         equation = ridge_z - kappa * r1 * r3
-    parameters = (sigma_w,) if clock.descent is None else (sigma_w, eta, batch)
+    typical = {} if clock.descent is None else {eta: sp.Rational(1, 10), batch: sp.S.One}
+    parameters = (sigma_w, *typical)
     return Problem(quantity, ((kappa, equation),), clock.frames[0][0], M, isotropic, parameters,
-                   clock=clock, typical={eta: sp.Rational(1, 10)})  # fmt: skip
+                   clock=clock, typical=typical)  # fmt: skip
 
 
 def _descent_clock(first: sp.Expr, target: sp.Expr) -> Clock:

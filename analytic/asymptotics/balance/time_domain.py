@@ -13,7 +13,7 @@ f[z,z'] is that of f at the sum of both times, z^e contributes
 whole powers, analytic at z = 0, leave nothing behind, and what is left beside the powers of t is
 smaller than all of them.  With z^p of 1/R₁ and z'^q of 1/R₁' (T finite)
 
-    z^p z'^q (z^e)[z,z']  →  (2t)^{−p−q−e−1} [I(p+e, q) − I(p, q+e)],                 `PairTransform`
+    z^p z'^q (z^e)[z,z']  →  (2t)^{−p−q−e−1} [I(p+e, q) − I(p, q+e)],        (`PairTransform`)
     I(α, β) = B_{1/2}(−β, −α)/(Γ(−α)Γ(−β)),
 
 from 1/(z'−z) = ∫₀^∞ e^{−u(z'−z)} du with z' right of z, B the incomplete beta function.

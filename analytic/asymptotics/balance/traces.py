@@ -117,7 +117,7 @@ def spectral_number(
         else:
             order, place = atom.args
             where = mpmath.mpmathify(sp.N(place.subs(point), digits + 5))
-            beyond = where < 0  # right of the spectrum: real on the axis, up to the square of a height
+            beyond = where < 0  # a real sum there, up to the square of a height
             if beyond:
                 where = mpmath.mpc(where, -where * mpmath.mpf(10) ** (-digits))
             degrees = isinstance(atom, DegreesOfFreedom)

@@ -23,7 +23,7 @@ from .multiseries import Scales, Series
 from .traces import traces_of
 
 if TYPE_CHECKING:
-    from .limiting_form import Problem
+    from .problem import Problem
     from .regime_statement import Regime
 
 LARGEST = 10**10  # size at which solutions are told apart

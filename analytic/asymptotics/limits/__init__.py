@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...errors import InputError
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.regime_statement import parse_regime
-from ..balance.systems import matrix_problem, static_problem
+from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
 from . import regularised_noise, scaling, stated
 from .limit import Comparison, Limit, Setting, ratio
@@ -53,8 +54,9 @@ def limit(
 
     Parameters
     ----------
-    quantity: with ``regime``, what the limit is of: "loss", "kappa", "noise" (of the static
-        model), or derived equations; alone, a name in `REGIMES`.
+    quantity: with ``regime``, what the limit is of: "loss", "kappa", "noise" of the static
+        model, "flow-loss", "flow-train-loss", "sgd-loss" at time t of training, or derived
+        equations; alone, a name in `REGIMES`.
     regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
@@ -72,6 +74,9 @@ def limit(
     >>> print(limit("N<<T", alpha=0.5).kappa)
     c**b*lambda_+*N**(-b) - b*c**b*lambda_+/2*N**(-b - 1) + b*c**b*lambda_+*(b + 1)/8*N**(-b - 2) \
 + O(N**(-2*b - 1))
+    >>> print(limit("flow-loss", "1 << t, N = inf, T = inf, M = inf", alpha=0.5, target_exponent=2))
+    2**(-a/b + 1/b)*lambda_+**(-a/b + 1 + 1/b)*sigma_w**2*t**(-a/b + 1/b)*gamma(a/b + 1 - 1/b)\
+/(a - 1)
     >>> form = limit("loss", "1 << N << T, M = inf, z = 0", alpha=0.5, terms=2)
     >>> print(form.terms[0].expression, form.conditions)
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
@@ -130,12 +135,15 @@ def _stated(
         target = None if spectrum.isotropic else spectrum.target_exponent
     point = _point(alpha, exponent, target)
     problem = (
-        static_problem(quantity, target is None)
+        named_problem(quantity, target is None)
         if isinstance(quantity, str)
         else matrix_problem(quantity, target is None)
     )
     if spectrum is not None:
         problem = problem.with_spectrum(spectrum)
+    own = {s.name: s for s in problem.typical}
+    chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
+    problem = replace(problem, typical={**problem.typical, **chosen})
     names = {s.name: s for s in problem.sizes}
     near = {names[k]: exact_number(v) for k, v in at.items() if k in names and 0 < v < math.inf}
     statement = parse_regime(regime, problem.sizes, point, near, problem.size)

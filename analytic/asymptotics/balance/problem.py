@@ -1,0 +1,104 @@
+"""A quantity that a limit is taken of: equations for its unknowns, and what they are put into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy as sp
+
+from ...notation import a, b, lambda_plus
+from ...spectrum import Flat, PowerLaw, Spectrum
+from .time_domain import Clock
+from .traces import read_trace, traces_of
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A quantity in unknowns: one equation for each, and the ``output`` they are put into.
+
+    ``size`` is the number of modes, a symbol, or a number where ``spectrum`` is given (else every
+    deterministic matrix has the power law); ``isotropic`` says a = b; ``spaces`` gives the number
+    of modes of the traces at an unknown where it is another; ``source`` are the matrix equations,
+    ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
+    ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
+    of parameters at the representative point where one would not do.
+    """
+
+    name: str
+    equations: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    output: sp.Expr
+    size: sp.Expr | None = None
+    isotropic: bool = False
+    parameters: tuple[sp.Symbol, ...] = ()
+    spectrum: Spectrum | None = None
+    spaces: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    source: Any = None
+    names: Mapping[sp.Symbol, str] = field(default_factory=dict)
+    targets: frozenset[sp.Symbol] = frozenset()
+    clock: Clock | None = None
+    typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+
+    def with_spectrum(self, spectrum: Spectrum) -> Problem:
+        """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""
+        if isinstance(spectrum, PowerLaw):
+            return self
+        everything = [self.output, *(e for _, e in self.equations)]
+        if isinstance(spectrum, Flat):
+            put = {t: self._white(t, spectrum) for e in everything for t in traces_of(e)}
+            size = None
+        else:
+            finite = self.size is not None and spectrum.size != math.inf
+            put = {self.size: sp.Integer(spectrum.size)} if finite else {}
+            size = sp.Integer(spectrum.size) if finite else self.size
+        output, *equations = (e.subs(put) if size else e.xreplace(put) for e in everything)
+        pairs = tuple((u, e) for (u, _), e in zip(self.equations, equations))
+        kept = None if isinstance(spectrum, Flat) else spectrum
+        spaces = {u: s.subs(put) for u, s in self.spaces.items()}
+        return replace(self, equations=pairs, output=output, size=size, spectrum=kept,
+                       spaces=spaces, isotropic=self.isotropic and kept is None)  # fmt: skip
+
+    def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
+        """The same where these sizes are infinite, as far as that is a limit."""
+        pairs, output = self.equations, self.output
+        for symbol in infinite:
+            pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
+            output = _at_infinity(output, symbol)
+        clock = self.clock
+        for symbol in infinite if clock is not None else ():
+            clock = clock.each(lambda e, s=symbol: _at_infinity(e, s))
+        return replace(self, equations=pairs, output=output, clock=clock)
+
+    def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
+        size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
+        weight = sp.sympify(spectrum.target_variance)
+        return sp.Add(*(p.coefficient * size * scale**p.i * weight**p.j / (scale + p.kappa) ** p.q
+                        for p in read_trace(trace)))  # fmt: skip
+
+    @property
+    def sizes(self) -> list[sp.Symbol]:
+        """Everything that a regime has to say something about."""
+        unknown = {u for u, _ in self.equations}
+        found = self.output.free_symbols.union(*(e.free_symbols for _, e in self.equations))
+        found |= self.size.free_symbols if self.size is not None else set()
+        if self.clock is not None:
+            found = found - self.clock.hidden | {self.clock.time}
+        return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
+
+
+def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The limit of a rational function, where it is neither zero nor infinite."""
+    names = {t: sp.Dummy("trace") for t in traces_of(expression)}
+    parts = sp.fraction(sp.together(expression.xreplace(names)))
+    if not any(p.has(symbol) for p in parts):
+        return expression
+    above, below = (sp.Poly(sp.expand(p), symbol) for p in parts)
+    if above.degree() != below.degree():
+        return expression
+    limit = sp.factor(above.LC() / below.LC())
+    return limit.xreplace({name: t for t, name in names.items()})
+
+
+__all__ = ["Problem"]
