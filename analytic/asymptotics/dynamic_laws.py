@@ -149,9 +149,11 @@ def _as_law(name: str, term: LimitTerm, point: dict[sp.Symbol, Any]) -> Bottlene
 
 
 @cache
-def _lead(name: str, statement: str, target_exponent: Any, exponent: Any) -> BottleneckLaw:
+def _lead(
+    name: str, statement: str, quantity: str, target_exponent: Any, exponent: Any
+) -> BottleneckLaw:
     point = _point(target_exponent, exponent)
-    return _as_law(name, _terms(point, statement, "flow-loss", 1)[0], point)
+    return _as_law(name, _terms(point, statement, quantity, 1)[0], point)
 
 
 def time_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
@@ -160,7 +162,8 @@ def time_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     >>> print(time_law(1.5, 1.25).expression)
     2**(-a/b + 1/b)*t**(-a/b + 1/b)*gamma(a/b + 1 - 1/b)/(a - 1)
     """
-    return _lead("time", "1 << t, N = inf, T = inf, M = inf", target_exponent, exponent)
+    statement = "1 << t, N = inf, T = inf, M = inf"
+    return _lead("time", statement, "flow-loss", target_exponent, exponent)
 
 
 def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
@@ -169,7 +172,7 @@ def feature_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     >>> feature_law(3.4, 1.2).exponents[1]  # b, where the dynamical paper prints min(a − 1, 2b)
     6/5
     """
-    return _lead("features", "1 << N, t = inf, T = inf, M = inf", target_exponent, exponent)
+    return _lead("features", "1 << N, T = inf, M = inf, z = 0", "loss", target_exponent, exponent)
 
 
 def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
@@ -178,7 +181,7 @@ def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
     >>> data_law(1.5, 1.25).exponents[2]  # at a − 1 = 2b a logarithm stands beside T^{-2b}
     1/2
     """
-    return _lead("data", "1 << T, t = inf, N = inf, M = inf", target_exponent, exponent)
+    return _lead("data", "1 << T, N = inf, M = inf, z = 0", "loss", target_exponent, exponent)
 
 
 def _correction(name: str, size: sp.Symbol, point: dict[sp.Symbol, Any]) -> list[BottleneckLaw]:

@@ -299,7 +299,7 @@ def _simulated_embedding() -> Step:
     """A wide model at moderate time: time law + embedding against time law + static bottleneck."""
     cell = sampled.task(400, 1, 500, b=2.0, a=4.0)
     time = 60.0
-    laws = bottleneck_laws(4, 2, one_pass=True)
+    laws = bottleneck_laws(4, 2)
     sums = {
         name: laws["time"].expression + laws[name].expression
         for name in ("feature embedding", "features")

@@ -179,6 +179,9 @@ def limiting_form(
     """
     if order < 1:
         raise InputError("order", order, "an integer ≥ 1")
+    if problem.clock is not None and problem.clock.time in regime.infinite:
+        raise InputError("regime", f"{problem.clock.time} = inf", "a time that grows: the loss "
+                         "after infinite time is the static loss at z = 0")  # fmt: skip
     infinite = regime.infinite - set(regime.substitutions)
     reduced = problem.at_infinity(infinite)
     wanted = order + remainder

@@ -1,0 +1,117 @@
+"""Limits of losses in training: the remainder falls as claimed, at random exponents."""
+
+import math
+import random
+
+import mpmath
+import pytest
+import sympy as sp
+
+from solvable.analytic.asymptotics.balance.limiting_form import limiting_form
+from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
+from solvable.analytic.asymptotics.balance.slope_check import measured_slope
+from solvable.analytic.asymptotics.balance.systems import TRAINING, training_problem
+from solvable.analytic.asymptotics.balance.time_domain import pair_transform
+from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
+from solvable.analytic.asymptotics.limits import limit
+from solvable.analytic.dynamics import dynamics
+from solvable.analytic.errors import InputError
+from solvable.analytic.notation import a, b, t
+from solvable.analytic.spectrum import PowerLaw
+
+STATEMENTS = {
+    "flow-loss": (
+        "1 << t << N, T = inf, M = inf", "1 << t << T, N = inf, M = inf",
+        "1 << N, N^b << t, T = inf, M = inf", "1 << T, T^b << t, N = inf, M = inf",
+        "1 << t, t^2 << T << N, M = inf", "1 << T, N = T, T^b << t, M = inf",
+    ),
+    "flow-train-loss": ("1 << t << T, N = inf, M = inf", "1 << T, N = T, T^b << t, M = inf"),
+    "sgd-loss": ("1 << t, N = inf, M = inf", "1 << t << N, M = inf"),
+}  # fmt: skip
+
+
+def found(quantity, statement, point, terms=1, wrong=1, logarithms=(6, 7)):
+    problem = training_problem(quantity)
+    regime = parse_regime(statement, problem.sizes, point, keep=problem.size)
+    form = limiting_form(problem, regime, point, terms)
+    return form, measured_slope(problem, form, point, logarithms, wrong)
+
+
+def drawn(rng):
+    return {b: 1 + sp.Rational(rng.randint(2, 9), 8), a: 1 + sp.Rational(rng.randint(2, 27), 9)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_remainders_fall_as_claimed(seed):
+    rng = random.Random(seed)
+    quantity = TRAINING[seed % 3]
+    statement = rng.choice(STATEMENTS[quantity])
+    form, slope = found(quantity, statement, drawn(rng))
+    assert slope.holds(0.1), (quantity, statement, form.terms[0].monomial, slope)
+
+
+@pytest.mark.slow
+def test_a_wrong_prefactor_is_noticed():
+    point = {b: sp.Rational(3, 2), a: sp.Integer(2)}
+    statement = "1 << t << N, T = inf, M = inf"
+    assert found("flow-loss", statement, point, 2)[1].holds()
+    assert not found("flow-loss", statement, point, 2, sp.Rational(9, 8))[1].holds()
+
+
+def test_the_time_law_is_exact_up_to_less_than_any_power():
+    form = limit("flow-loss", "1 << t, N = inf, T = inf, M = inf", exponent=1.5, target_exponent=2,
+                 terms=3)  # fmt: skip
+    assert len(form.terms) == 1 and form.remainder is None
+    assert form.rest() == "smaller than any power of t"
+    exact = dynamics(PowerLaw(exponent=1.5, target_exponent=2), math.inf, math.inf, 1e4).excess_loss
+    assert float(form.partial_sums({b: 1.5, a: 2, t: 1e4})[0]) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_the_peak_grows_as_the_root_of_time():
+    point = {b: sp.Rational(3, 2), a: sp.Integer(2)}
+    form, slope = found("flow-loss", "1 << T, N = T, T^b << t, M = inf", point)
+    assert form.terms[0].exponents[t] == sp.Rational(1, 2)
+    assert slope.holds(0.05), slope
+
+
+@pytest.mark.parametrize("powers", [(-0.5, -0.5, -0.5), (0.3, -0.7, -1.2), (0, -0.4, 0.6)])
+def test_pairs_of_powers_transform_as_their_double_integral(powers):
+    """Bromwich contours of z^p z'^q (z^e)[z, z'], by Talbot's rule in both frequencies."""
+    p, q, e = powers
+    nodes = 48
+    angle = [(-math.pi + (2 * k + 1) * math.pi / nodes) for k in range(nodes)]
+    half = mpmath.mpf(1) / 2
+    z = [nodes / half * mpmath.mpc(0.5017 * x * mpmath.cot(0.6407 * x) - 0.6122, 0.2645 * x)
+         for x in angle]  # fmt: skip
+    slope = [nodes / half * mpmath.mpc(
+        0.5017 * mpmath.cot(0.6407 * x) - 0.5017 * 0.6407 * x / mpmath.sin(0.6407 * x) ** 2, 0.2645)
+        for x in angle]  # fmt: skip
+    weight = [mpmath.exp(x / 2) * s / (1j * nodes) for x, s in zip(z, slope)]
+    total = mpmath.mpf(0)
+    for x, u in zip(z, weight):
+        for y, v in zip(z, weight):
+            quotient = -e * x ** (e - 1) if x == y else (x**e - y**e) / (y - x)
+            total += u * v * x**p * y**q * quotient
+    assert complex(total).real == pytest.approx(float(pair_transform(p, q, e)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "exponents", "loss"),
+    [("flow-loss", (1.25, 1.5), "2/9"), ("sgd-loss", (1.5, 4), "2/3"),
+     pytest.param("flow-loss", (2, 4), "3/4", marks=pytest.mark.slow),
+     pytest.param("sgd-loss", (1.5, 2.8), "9/14", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_phases_are_cells_of_a_fan(quantity, exponents, loss):
+    fan = regime_fan(
+        ("N", "t"), exponent=exponents[0], target_exponent=exponents[1], quantity=quantity
+    )
+    assert str(allocate_on(fan, {"N": 1, "t": 1}).loss) == loss
+
+
+def test_what_has_no_law_in_time_is_refused():
+    with pytest.raises(InputError, match="a time that grows"):
+        limit("flow-loss", "1 << N, t = inf, T = inf, M = inf", exponent=1.5)
+    with pytest.raises(InputError, match="sizes that the flow-loss has"):
+        regime_fan(("N", "z"), exponent=1.5, quantity="flow-loss")
