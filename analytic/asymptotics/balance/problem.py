@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -62,13 +63,12 @@ class Problem:
 
     def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
         """The same where these sizes are infinite, as far as that is a limit."""
-        pairs, output = self.equations, self.output
+        pairs, output, clock = self.equations, self.output, self.clock
         for symbol in infinite:
             pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
             output = _at_infinity(output, symbol)
-        clock = self.clock
-        for symbol in infinite if clock is not None else ():
-            clock = clock.each(lambda e, s=symbol: _at_infinity(e, s))
+            if clock is not None:
+                clock = clock.each(partial(_at_infinity, symbol=symbol))
         return replace(self, equations=pairs, output=output, clock=clock)
 
     def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:

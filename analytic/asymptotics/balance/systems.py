@@ -64,9 +64,8 @@ def training_problem(quantity: str, isotropic: bool = False) -> Problem:
     else:
         by_features = (r1 * kappa * target / ridge_z, 1 / r1)
         by_data = (target / r3, kappa * r3 / ridge_z)
-        frames = (by_features, by_data)
-        if quantity == "flow-train-loss":
-            frames = tuple((f, None) for f, _ in frames)
+        train = quantity == "flow-train-loss"
+        frames = tuple((f, None if train else factor) for f, factor in (by_features, by_data))
         clock = Clock(ridge_z, t, sp.Integer(2), frames, quantity)
         equation = ridge_z - kappa * r1 * r3
     typical = {} if clock.descent is None else {eta: sp.Rational(1, 10), batch: sp.S.One}
