@@ -23,10 +23,13 @@ MAGNITUDES = {
     **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
     **dict.fromkeys(("exponent", "alpha", "target_exponent", "rate", "target_rate"), (1e-9, 1e3)),
     **dict.fromkeys(("ensemble", "bags", "batch", "digits", "terms"), (1, 1e18)),
-    **dict.fromkeys(("time", "times", "step", "steps", "z"), (5e-324, 1e300)),
+    **dict.fromkeys(("time", "times", "steps", "z"), (5e-324, 1e300)),
+    "step": (1e-100, 1e100),
+    "schedule": (5e-324, 1e100),
     "ridge": (5e-324, 1.79e308),
 }
 ORDINARY = (5e-324, 1e150)
+ROUNDING = 1e-15  # of these ends, beside exact numbers
 
 
 def _all(condition: Any) -> bool:
@@ -49,7 +52,8 @@ def _in_range(name: str, value: Any) -> Any:
     narrow = isinstance(value, np.ndarray | np.generic)  # a short type overflows
     size = np.abs(np.asarray(value, dtype=float)) if narrow else abs(value)
     infinite = size == float("inf")
-    if not _all((size == 0) | infinite | (size >= low) & (size <= high)):
+    inside = (size >= low * (1 - ROUNDING)) & (size <= high * (1 + ROUNDING))
+    if not _all((size == 0) | infinite | inside):
         raise InputError(name, _show(value), f"a magnitude from {low:g} to {high:g}")
     return value
 

@@ -159,7 +159,8 @@ def complex_modes(
         opening *= NARROWER
         crossing = crossing if stable else edge + NARROWER * (crossing - edge)
     raise PrecisionError(
-        f"steps so near the largest stable one need more than {MOST_NODES[paired]} modes"
+        "steps near the largest stable one, or far beyond it, need more than "
+        f"{MOST_NODES[paired]} modes"
     )
 
 

@@ -264,7 +264,9 @@ class _Model:
         if len(later):
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
             losses[..., later] = np.maximum(fine[0], 0)
-            errors[..., later] = np.abs(fine[0] - coarse[0]) + fine[1]
+            known = np.isfinite(fine[0])
+            spread = np.abs(np.where(known, fine[0], 0) - np.where(known, coarse[0], 0))
+            errors[..., later] = np.where(known, spread + fine[1], np.inf)
         parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
         return self._result(given.reshape(shape)[()], parts, critical, diverges)
 

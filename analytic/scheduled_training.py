@@ -53,6 +53,7 @@ Array = np.ndarray
 PerStep = float | Schedule | Sequence[float] | Array
 
 LONGEST = 2.0**53  # steps
+FEWEST = "1, or at least 2, with batches of them"  # samples
 RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and with a memory
 SMALLEST = 1e-300  # of a factor of growth
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
@@ -209,8 +210,10 @@ def _checked(
     sizes = found["batch"].sampled()  # type: ignore[union-attr]
     if not np.all(sizes >= 1):
         raise InputError("batch", sizes.min(), "at least one sample")
+    if np.any(sizes < math.inf) and samples < 2 and samples != 1:
+        raise InputError("samples", samples, FEWEST)
     if not replacement and np.any((sizes > samples) & (sizes < math.inf)):
-        raise InputError("batch", sizes.max(), f"at most the {samples} samples")
+        raise InputError("batch", sizes.max(), f"at most the {samples:g} samples")
     if found["pull"] is not None and np.any(found["momentum"].sampled() > 0):  # type: ignore[union-attr]
         raise InputError("momentum", "more than 0", "0 with dimension-adapted momentum (pull)")
     return moments
@@ -301,8 +304,11 @@ class _ScheduledProblem:
         """ln of the growth of E|u|² at complex x, if all steps are the largest and as long."""
         steps = self.given["step"].total(self.last) / rate if rate else 0.0
         update = descent(flat_schedule("step", rate), flat_schedule("momentum", beta), self.decay)
-        loss, _ = update.moments(np.zeros(1), np.zeros(1), np.array([curvature]), x, np.conj(x))
-        radius = np.abs(1 - np.linalg.eigvals(loss[:, 0])).max(axis=-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            one = update.moments(np.zeros(1), np.zeros(1), np.array([curvature]), x, np.conj(x))[0]
+        known = np.isfinite(one).all(axis=(1, 2, 3))
+        radius = np.full(len(x), math.inf)  # beyond any number
+        radius[known] = np.abs(1 - np.linalg.eigvals(one[known, 0])).max(axis=-1)
         return steps * np.log(np.maximum(radius, SMALLEST))
 
     def resolution(self) -> float:

@@ -36,6 +36,7 @@ SAMPLED = 257  # points at which a piece is looked at for its largest rate
 FIT = 1e-13  # of the largest value, to which a polynomial gives the values of a smooth stretch
 DEGREE, POINTS = 15, 64  # of that polynomial; points at which it is fitted
 SHORT = 128  # steps: shorter stretches that are no polynomial are taken step by step
+NOTHING = 1e-100  # a rate
 KINK = 10.0  # second difference, relative to those beside it, at which a smooth function breaks
 
 
@@ -214,7 +215,7 @@ def _steps(
     ends = np.linspace(first, last, arguments.count("parts", parts) + 1).round().astype(int)
     arguments.positive("factor", factor)
     return [
-        flat(int(a), int(b), rate * factor**k)
+        flat(int(a), int(b), float(rate * np.float64(factor) ** k))
         for k, (a, b) in enumerate(zip(ends, ends[1:])) if b > a
     ]  # fmt: skip
 
@@ -256,7 +257,12 @@ def schedule(
     known = sorted((make.__kwdefaults__ or {}).keys())
     for option in options:
         arguments.choice(f"option of the schedule {name}", option, known)
-    return Schedule(name, (*rise, *make(rate, first, steps, **options)))
+    with np.errstate(over="ignore", under="ignore"):
+        made = Schedule(name, (*rise, *make(rate, first, steps, **options)))
+        if not made.sampled().max() < math.inf:
+            given = ", ".join(f"{option} = {value:g}" for option, value in options.items())
+            raise InputError(f"schedule {name}", given, "options of finite rates")
+    return made
 
 
 def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule:
@@ -271,6 +277,8 @@ def from_values(values: Sequence[float] | Array, name: str = "step") -> Schedule
     values = np.asarray(values)
     if values.ndim != 1 or not values.size:
         raise InputError(name, f"an array of shape {values.shape}", "one value a step")
+    if values.dtype.kind in "iuf":  # rates that change nothing are none
+        values = np.where((values > 0) & (values < NOTHING), 0, values)
     values = np.asarray(arguments.nonnegative(name, values), float)
     if not np.all(np.isfinite(values)):
         raise InputError(name, values[~np.isfinite(values)][0], "finite values")
@@ -416,7 +424,7 @@ def read_values(path: str | Path) -> tuple[float, ...]:
     """The numbers in a CSV file, one finite one ≥ 0 a line (a heading is allowed)."""
     values: list[float] = []
     try:
-        with open(path, newline="") as lines:
+        with open(path, newline="", encoding="utf-8-sig") as lines:
             for number, row in enumerate(csv.reader(lines), start=1):
                 if row and not (number == 1 and not _is_number(row[0])):
                     if len(row) != 1 or not _is_number(row[0]) or not 0 <= float(row[0]) < math.inf:

@@ -91,13 +91,17 @@ def batch_noise(
     BatchNoise(step=0.5, curvature=1.25, strength=0.0625)
     >>> batch_noise(0.5, 4, 4, replacement=False).curvature  # gradient descent
     1.0
+    >>> batch_noise(0.5, 1, 1).strength
+    0.0
     """
     inverse = 1 / samples
     fraction = 1
-    if not replacement and inverse != 0:  # of one sample only batches of one
-        fraction = (1 - batch * inverse) / (1 - inverse) if samples != 1 else 0
+    if samples == 1:  # which is all of them, whether it is drawn once or often
+        fraction = 0
+    elif not replacement and inverse != 0:
+        fraction = (1 - batch * inverse) / (1 - inverse)
     share = fraction / (batch * (1 + 2 * inverse))
-    return BatchNoise(step, 1 + (1 - 2 * inverse) * share, step**2 * share)
+    return BatchNoise(step, 1 + (1 - 2 * inverse) * share, step * step * share)
 
 
 def one_point_functions(

@@ -22,7 +22,7 @@ import numpy as np
 from . import arguments
 from .errors import InputError, PrecisionError
 from .reshuffled_epochs import reshuffled_epochs
-from .scheduled_training import ScheduledLoss, scheduled_dynamics
+from .scheduled_training import FEWEST, ScheduledLoss, scheduled_dynamics
 from .schedules import averaging, fractions, given_schedule
 from .spectrum import Spectrum
 from .stability import critical_sgd_step
@@ -151,9 +151,10 @@ class OnePassSGD(Learner):
         """Whether the loss is a quotient of generating functions."""
         return self.memoryless
 
-    def noise(self, samples: Any, *, mp: bool = False) -> BatchNoise:
-        """Curvature and strength of the noise of the gradients."""
-        return batch_noise(_number(self.step, mp), _number(self.batch, mp))
+    def noise(self, samples: Any, *, mp: bool = False, step: Any = None) -> BatchNoise:
+        """Curvature and strength of the noise of the gradients, at the rule's step or another."""
+        step = self.step if step is None else step
+        return batch_noise(_number(step, mp), _number(self.batch, mp))
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the noise of the gradients amplifies itself.
@@ -163,7 +164,7 @@ class OnePassSGD(Learner):
         if not self.steady or self.decay:
             return math.inf
         beta = float(self.momentum)
-        one, more = self.noise(samples), (1 + beta) / (1 - beta)
+        one, more = self.noise(samples, step=1), (1 + beta) / (1 - beta)
         noise = BatchNoise(one.step, 1 + (one.curvature - 1) * more, one.strength * more)
         found = critical_sgd_step(spectrum, features, samples, noise.curvature, noise.degrees)
         return (1 + beta) * found
@@ -232,8 +233,8 @@ class OnePassSGD(Learner):
         """The same on complex modes."""
         if model.mp:
             raise PrecisionError(
-                "batches that are used again, schedules and memory are evaluated in float64 only: "
-                "no digits beyond", 15
+                "batches that are used again, schedules and memory are evaluated in float64 only, "
+                "to 8 digits or more: no digits can be asked for", 8
             )  # fmt: skip
         sizes = np.broadcast_arrays(model.features, model.samples)
         found = [
@@ -289,17 +290,22 @@ class MinibatchSGD(OnePassSGD):
         """Never: all of it is followed on complex modes."""
         return False
 
-    def noise(self, samples: Any, *, mp: bool = False) -> BatchNoise:
-        """Curvature and strength of the noise of the gradients."""
+    def noise(self, samples: Any, *, mp: bool = False, step: Any = None) -> BatchNoise:
+        """Curvature and strength of the noise of the gradients, at the rule's step or another."""
+        step = self.step if step is None else step
         sizes = np.asarray(samples, float)
         if not self.replacement and self.batch != math.inf and np.any(sizes < self.batch):
-            raise InputError("batch", self.batch, f"at most the {samples} samples")
+            raise InputError("batch", self.batch, f"at most the {np.min(sizes):g} samples")
         if self.in_epochs(samples) and np.any(sizes % float(self.batch) != 0):
-            raise InputError("batch", self.batch, f"a divisor of the {samples} samples, reshuffled")
+            raise InputError(
+                "batch", self.batch, f"a divisor of the {np.min(sizes):g} samples, reshuffled"
+            )
         if self.batch == math.inf:
-            return BatchNoise(_number(self.step, mp), 1.0, 0.0)
+            return BatchNoise(_number(step, mp), 1.0, 0.0)
+        if np.any((sizes < 2) & (sizes != 1)):
+            raise InputError("samples", samples, FEWEST)
         return batch_noise(
-            _number(self.step, mp), _number(self.batch, mp), samples, replacement=self.replacement
+            _number(step, mp), _number(self.batch, mp), samples, replacement=self.replacement
         )
 
     def in_epochs(self, samples: Any) -> bool:

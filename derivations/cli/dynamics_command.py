@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,11 +155,13 @@ def _read_files(known: Any, given: dict[str, Any]) -> None:
             if given[parameter] is None:
                 raise InputError(parameter, "(absent)", f"the largest value of the schedule {text}")
             continue
+        if not Path(text).exists():
+            raise InputError(name, text, f"one of {', '.join(SCHEDULES)}, or a CSV file")
         if given[parameter] is not None and given[parameter] != math.inf:
             raise InputError(parameter, given[parameter], "nothing where values are in a file")
         given[name] = read_values(text)
-        if max(given[name]) > 0:
-            given[parameter] = max(given[name])
+        if max(given[name]) > 0 or parameter == "step":
+            given[parameter] = max(given[name]) or 1  # which plays no part beside its values
 
 
 def _size(option: str, ridge: Any, arguments: argparse.Namespace) -> Any:
@@ -211,9 +214,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _decomposed(
-    arguments: argparse.Namespace, spectrum: Any, learner: Learner, times: Any
-) -> int:
+def _decomposed(arguments: argparse.Namespace, spectrum: Any, learner: Learner, times: Any) -> int:
     """Print the loss by source."""
     parts = decompose(
         spectrum, float(arguments.features), float(arguments.samples),
@@ -251,10 +252,10 @@ def _print_scheduled(
         return
     rows = [
         (f"{float(t):.6g}", output.decimal(a, output.FLOAT_DIGITS), f"{float(e):.0e}",
-         output.decimal(b, output.FLOAT_DIGITS))
+         output.decimal(b, output.FLOAT_DIGITS), f"{float(e):.0e}")
         for t, a, e, b in zip(arguments.times, *columns)
     ]  # fmt: skip
-    output.print_table(("steps", "excess loss", "±", "training loss"), rows)
+    output.print_table(("steps", "excess loss", "±", "training loss", "±"), rows)
     if result.exceeded is not None:
         print(
             output.paragraph(

@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import OnePassSGD, PreconditionedDescent
+from solvable.analytic.errors import InputError
+from solvable.analytic.learners import (
+    GradientDescent,
+    MinibatchSGD,
+    OnePassSGD,
+    PreconditionedDescent,
+)
+from solvable.analytic.schedules import from_values, read_values, schedule
 from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
 
 INF = math.inf
@@ -159,3 +166,47 @@ def test_what_no_mode_holds_is_noise_and_loss_once():
         found = dynamics(held, 20, samples, [0, 9], learner=rule, noise=0.3)
         assert found.excess_loss == pytest.approx(without.excess_loss + 2, rel=1e-12)
         assert found.train_loss == pytest.approx(without.train_loss, rel=1e-12)
+
+
+def test_one_sample_is_all_samples_however_often_it_is_drawn():
+    """And between one and two samples no batch is drawn."""
+    rule = MinibatchSGD(0.1, 1, replacement=True)
+    found = dynamics(SPECTRA[0], 20, 1, [0, 1, 5], learner=rule, noise=0.3)
+    descent = dynamics(SPECTRA[0], 20, 1, [0, 1, 5], learner=GradientDescent(0.1), noise=0.3)
+    assert found.excess_loss == pytest.approx(descent.excess_loss, rel=1e-9)
+    assert found.train_loss == pytest.approx(descent.train_loss, rel=1e-9)
+    heavy = MinibatchSGD(0.1, 1, replacement=True, momentum=0.999)
+    assert dynamics(SPECTRA[0], 20, 1, [3], learner=heavy).critical_step < INF
+    with pytest.raises(InputError, match="samples"):
+        dynamics(SPECTRA[0], 20, 1.5, [3], learner=rule)
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("steps", {"parts": 2000, "factor": 2.0}), ("power", {"exponent": -1e300}),
+])  # fmt: skip
+def test_rates_beyond_numbers_are_refused(name, options):
+    with pytest.raises(InputError, match=f"schedule {name}"):
+        schedule(name, 0.1, 3000, **options)
+
+
+def test_files_may_begin_with_a_byte_order_mark(tmp_path):
+    """Its first line is a rate and no heading."""
+    path = tmp_path / "rates.csv"
+    path.write_bytes("\ufeff0.1\r\n0.2\r\n".encode())
+    assert read_values(path) == (0.1, 0.2)
+
+
+def test_rates_that_change_nothing_are_none():
+    assert from_values([0.1, 1e-310, 0]).pieces[-1].last == 3
+    found = dynamics(Flat(3), INF, INF, [3], learner=OnePassSGD(1, schedule=(0.0, 0.0, 1e-200)))
+    assert found.excess_loss == pytest.approx([3], rel=1e-10)
+
+
+@pytest.mark.parametrize("step", [1e-100, 1e20, 1e100])
+@pytest.mark.parametrize("memory", [{}, {"momentum": 0.5}, {"average": "polyak"}])
+def test_any_size_of_step_is_a_result(step, memory):
+    """Nothing moves, or all is infinite from the step at which it passes the bound."""
+    found = dynamics(SPECTRA[0], 30, INF, [0, 1, 3, 200], learner=OnePassSGD(step, 4, **memory))
+    start, *later = found.excess_loss
+    assert not np.any(np.isnan(found.excess_loss))
+    assert np.all(np.abs(np.array(later) / start - 1) < 1e-7) or found.excess_loss[-1] == INF
