@@ -34,12 +34,14 @@ _MATHEMATICAL = "".join(c for c in SYMBOLS if c not in "ϕϵ∂ℓ½¼")
 _ONE_SCRIPT = re.compile(r"([_^])(\{[^{}]*\}|\([^()]*\)|[-−]?\d+|[-−][A-Za-z]|.)")
 _SCRIPTS = r"(?:[_^](?:\{[^{}]*\}|\([^()]*\)|[-−]?[A-Za-zα-ωΑ-Ω⋆∞+−*](?![a-z])|-?\d+))"
 # a letter with scripts or primes; scripts of a bracket or a number; a letter on its own ("a", "A"
-# and "I" are words); a Greek letter; a mathematical sign
+# and "I" are words); a product of letters that hangs on a formula; a Greek letter; a sign
 _TOKEN = re.compile(
     rf"(?P<scripted>(?:{_LETTER}[\u0300-\u036f]?|(?<![\d.])\d+|[)\]])'*{_SCRIPTS}+'*)"
     rf"|(?P<accented>{_LETTER}[\u0300-\u036f]'*)"
     rf"|(?P<variable>(?<![A-Za-z\\'’\-])(?:[B-HJ-Zb-hj-z]|E(?=\[)|(?<=\}})A|A(?=\^)|[aA](?=\s*[=−><≥≤+≪≫→/]))'*(?![A-Za-z'’\-]))"
     rf"|(?P<operator>\b(?:(?:min|max)(?=[(])|(?:Tr|ln|Im)(?=[\s(\[](?!of|for|is|the))))"
+    rf"|(?P<product>(?<=[}}∫−α-ωΑ-Ω])(?!th|st|nd|rd)(?:[A-Za-z](?![_^])){{1,3}}['′]*(?![A-Za-z'’\-^_]|$)"
+    rf"|(?<=[}}∫−α-ωΑ-Ω])[A-Za-z]{{1,3}}(?=[A-Za-z][_^]))"
     rf"|(?P<greek>[α-ωΑ-Ωϕϵ∂ℓ]['′″]*)"
     rf"|(?P<sign>[½¼{re.escape(_MATHEMATICAL)}<>|])"
 )
@@ -62,6 +64,8 @@ def escape(text: str, names: Names | None = None) -> str:
     for $m^{-b}$ terms
     >>> print(escape("σ² = 1e-06 or 2.5e9"))
     $\\sigma^{2} = 10^{-6}$ or $2.5\\cdot10^{9}$
+    >>> print(escape("R₀ = −Tq of ΛKG, the 2nd κth"))
+    $R_{0} = -T q$ of $\\Lambda K G$, the 2nd $\\kappa$th
     """
     return "".join(
         f"${piece}$" if formula else words(piece) for formula, piece in segments(text, names)
@@ -137,6 +141,8 @@ def _formula(kind: str, token: str, names: Names) -> str:
     if kind == "sign":
         return _plain(token)
     primes = "'" * len(re.findall("['′]", token)) + "''" * token.count("″")
+    if kind == "product":
+        return " ".join(names.get(c) or c for c in token if c.isalpha()) + primes
     letter, *scripts = _parts(token)
     name = "_".join([_word(letter), *(_word(body) for mark, body in scripts if mark == "_")])
     code = names.get(name)

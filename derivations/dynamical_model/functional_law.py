@@ -90,8 +90,8 @@ def functional_scaling_law() -> Parts:
              (equation(error_power, 2), equation(error_power, sp.Rational(1, 2)))),
         _noise_exponents(),
         Step("annealing", equation(best, annealed),
-             "The least ∫Kη dv of L steps, ∫dv/η = L, is that of K = μ/η²; μ is fixed by L, with "
-             "S = ∫√K dv.",
+             "The least ∫dv Kη of L steps, ∫dv/η = L, is that of K = μ/η²; μ is fixed by L, with "
+             "S = ∫dv √K.",
              Exact(residual=_euler_lagrange), None,
              (equation(best, integral / (length * kernel)), equation(best, annealed * 2))),
         Step("least-noise", Equivalent(cost, integral**2 / length),
