@@ -18,7 +18,7 @@ sizes are proportional, N = r T^p, which is a regime of its own with r in its la
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -31,8 +31,8 @@ from ..errors import InputError, OutsideTheoryError
 from ..notation import M, N, T, a, b, t
 from .balance.limiting_form import LimitingForm, LimitTerm, limiting_form, number_of
 from .balance.problem import Problem
-from .balance.regime_statement import Regime
-from .balance.systems import named_problem, ridge_z
+from .balance.regime_statement import Regime, parse_regime
+from .balance.systems import eta, named_problem, ridge_z
 from .expansion import exact_number
 
 __all__ = ["Fan", "FanAllocation", "FanCell", "allocate_on", "regime_fan"]
@@ -41,8 +41,8 @@ NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
 STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
 MAX_CELLS, ATTEMPTS = 60, 4
 DENOMINATOR = 120
-SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t}
-SIGNS = {N: 1, T: 1, M: 1, ridge_z: -1, t: 1}
+SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t, "eta": eta}
+SIGNS = {N: 1, T: 1, M: 1, ridge_z: -1, t: 1, eta: -1}
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,14 @@ def regime_fan(
     exponent: Any,
     target_exponent: Any = None,
     quantity: str = "loss",
+    where: str = "",
 ) -> Fan:
     """The fan of a loss in two or three free powers.
 
     ``quantity``: "loss", "kappa" or "noise" of the static model, "flow-loss", "flow-train-loss" or
     "sgd-loss" in training. ``sizes`` among N, T, M, and z or the time t; what is left out is taken
-    first: z = 0, M = ∞, and N, T or t = ∞. All grow, z falls; M stays above N and T.
+    first: z = 0, M = ∞, and N or T = ∞, but what ``where`` ties to the sizes ("N = M/2"). All
+    grow, z and the step eta of SGD fall, 1/t ≪ η ≪ 1/Tr λ; M stays above N and T.
     Raises `InputError` for other names, `OutsideTheoryError` where a law has no series.
 
     >>> fan = regime_fan(("N", "T"), exponent=1.5)
@@ -158,17 +160,23 @@ def regime_fan(
         if M not in symbols and symbol in point and not point[symbol] > 1:
             raise InputError(name, point[symbol], "a number > 1 at M = ∞; or M among the sizes")
     problem = named_problem(quantity, target_exponent is None)
-    foreign = [s for s in sizes if SIZES[s] not in problem.sizes]
+    foreign = [s for s in sizes if SIZES[s] not in (*problem.sizes, *problem.typical)]
     if foreign:
         own = ", ".join(str(s) for s in problem.sizes)
         raise InputError("sizes", ",".join(foreign), f"sizes that the {quantity} has: {own}")
-    return _walk(problem, symbols, point, quantity)
+    left = [s for s in problem.sizes if s not in symbols]
+    tied = [part for part in where.split(",") if part.strip()]
+    taken = {part.split("=")[0].split("/")[0].strip() for part in tied}
+    relations = [f"{s} << 1" if SIGNS[s] < 0 else f"1 << {s}" for s in symbols] + tied
+    relations += [f"{s} = {'0' if SIGNS[s] < 0 else 'inf'}" for s in left if s.name not in taken]
+    base = parse_regime(", ".join(relations), problem.sizes, point, keep=problem.size)
+    return _walk(problem, symbols, point, base)
 
 
 def _walk(
-    problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any], quantity: str
+    problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any], base: Regime
 ) -> Fan:
-    region = _region(sizes)
+    region = _region(sizes, point)
     cells: list[FanCell] = []
     queue: list[Any] = [_middle(region)]
     while queue:
@@ -177,7 +185,7 @@ def _walk(
             continue
         if any(cell.holds(direction, -1e-9) for cell in cells):
             continue
-        cell = _cell(problem, sizes, point, direction, region)
+        cell = _cell(problem, sizes, point, direction, region, base)
         if len(cells) == MAX_CELLS:
             raise OutsideTheoryError(f"more than {MAX_CELLS} cells")
         cells.append(cell)
@@ -185,11 +193,13 @@ def _walk(
             on_wall = _facet_point(cell.walls + region, row)
             if on_wall is not None:
                 queue.append(on_wall + STEP * np.array(row) / np.linalg.norm(row))
-    return Fan(quantity, sizes, point, tuple(cells), region)
+    return Fan(problem.name, sizes, point, tuple(cells), region)
 
 
-def _region(sizes: tuple[sp.Symbol, ...]) -> tuple[tuple[float, ...], ...]:
-    """Rows e with e·p < 0 where every size grows or falls as it may, and M is the largest."""
+def _region(
+    sizes: tuple[sp.Symbol, ...], point: Mapping[sp.Symbol, Any]
+) -> tuple[tuple[float, ...], ...]:
+    """Rows e with e·p < 0 where sizes grow or fall as they may, M the largest, η Tr λ small."""
     rows = []
     for k, s in enumerate(sizes):
         rows.append(tuple(-float(SIGNS[s]) if i == k else 0.0 for i in range(len(sizes))))
@@ -198,6 +208,11 @@ def _region(sizes: tuple[sp.Symbol, ...]) -> tuple[tuple[float, ...], ...]:
                 if other in sizes:
                     i = sizes.index(other)
                     rows.append(tuple(float(j == i) - float(j == k) for j in range(len(sizes))))
+        if s == eta and M in sizes and point[b] < 1:
+            trace = float(1 - point[b])
+            rows.append(tuple(float(x == eta) + trace * float(x == M) for x in sizes))
+        if s == eta and t in sizes:  # something is learnt
+            rows.append(tuple(-float(x in (eta, t)) for x in sizes))
     return tuple(rows)
 
 
@@ -236,15 +251,15 @@ def _parallel(first: Sequence[float], second: Sequence[float]) -> bool:
 
 def _cell(
     problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any],
-    direction: np.ndarray, region: tuple[tuple[float, ...], ...],
+    direction: np.ndarray, region: tuple[tuple[float, ...], ...], base: Regime,
 ) -> FanCell:  # fmt: skip
     """The cell around a direction, its corners probed."""
-    inside, law = _law(problem, sizes, point, direction)
+    inside, law = _law(problem, sizes, point, direction, base)
     rows, ratios = _rows(law, sizes, point)
     walls, kept = _irredundant(rows, ratios, region)
     cell = FanCell(law, sizes, walls, inside, kept)
     for _ in range(ATTEMPTS):
-        rival = _rival(problem, cell, point, region)
+        rival = _rival(problem, cell, point, region, base)
         if rival is None:
             return cell
         ours, theirs = law.terms[0].exponents, rival.terms[0].exponents
@@ -267,14 +282,14 @@ def _exponents(
 
 def _rival(
     problem: Problem, cell: FanCell, point: dict[sp.Symbol, Any],
-    region: tuple[tuple[float, ...], ...],
+    region: tuple[tuple[float, ...], ...], base: Regime,
 ) -> LimitingForm | None:  # fmt: skip
     """The law close to a corner of the cell, if it is another one."""
     rows = [*cell.walls, *region]
     middle = np.array([float(x) for x in cell.inside])
     for corner in _corners(rows, len(cell.sizes)):
         near = (1 - CORNER) * corner + CORNER * middle / np.linalg.norm(middle)
-        _, law = _law(problem, cell.sizes, point, near)
+        _, law = _law(problem, cell.sizes, point, near, base)
         if _exponents(law, cell.sizes, point) != cell.exponent(point):
             return law
     return None
@@ -295,8 +310,9 @@ def _corners(rows: Sequence[Sequence[float]], size: int) -> list[np.ndarray]:
 
 
 def _law(
-    problem: Problem, sizes: Sequence[sp.Symbol], point: dict[sp.Symbol, Any], direction: Any
-) -> tuple[tuple[Fraction, ...], LimitingForm]:
+    problem: Problem, sizes: Sequence[sp.Symbol], point: dict[sp.Symbol, Any], direction: Any,
+    base: Regime,
+) -> tuple[tuple[Fraction, ...], LimitingForm]:  # fmt: skip
     """The leading term along a direction, moved a little where it lies on a wall."""
     scale = max(abs(x) for x in direction) / 2
     exact = [Fraction(float(x / scale)).limit_denominator(DENOMINATOR) for x in direction]
@@ -304,21 +320,12 @@ def _law(
         moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 40) for k, p in enumerate(exact))
         growth = dict(zip(sizes, moved))
         try:
-            regime = _regime(growth, problem)
+            text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
+            regime = replace(base, text=text, growth={**base.growth, **growth}, orderings=())
             return moved, limiting_form(problem, regime, point, 1, remainder=False)
         except OutsideTheoryError as error:
             last = error
     raise last
-
-
-def _regime(growth: Mapping[sp.Symbol, Fraction], problem: Problem) -> Regime:
-    """Sizes that grow so, everything else taken first."""
-    from .balance.dominant import BEYOND
-
-    rest = {s: BEYOND * SIGNS[s] for s in problem.sizes if s not in growth}
-    text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
-    infinite = frozenset(s for s, p in rest.items() if p > 0)
-    return Regime(text, {}, {**growth, **rest}, {}, {}, infinite)
 
 
 def _rows(
@@ -369,7 +376,7 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     """The growth of the sizes under Π s^{powers_s} = C at which the law falls fastest.
 
     A linear programme in every cell; the optimum is at a wall, where two laws balance, or at the
-    edge of the region. ``powers`` by size, all > 0.
+    edge of the region. ``powers`` by size, all > 0; a step η costs nothing.
 
     >>> fan = regime_fan(("N", "T"), exponent=1.5, target_exponent=3.1)
     >>> best = allocate_on(fan, {"N": 1, "T": 1})
@@ -379,11 +386,11 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     from scipy.optimize import linprog
 
     names = {s.name: s for s in fan.sizes}
-    if set(powers) != set(names):
+    if set(powers) | {eta.name} != set(names) | {eta.name}:
         raise InputError("powers", sorted(powers), f"one for each of {', '.join(names)}")
     for name, value in powers.items():
         arguments.positive(name, value)
-    budget = [float(powers[s.name]) for s in fan.sizes]
+    budget = [float(powers.get(s.name, 0)) for s in fan.sizes]
     best: tuple[float, Any, FanCell] | None = None
     for cell in fan.cells:
         rows = [*cell.walls, *fan.region]

@@ -115,3 +115,30 @@ def test_what_has_no_law_in_time_is_refused():
         limit("flow-loss", "1 << N, t = inf, T = inf, M = inf", exponent=1.5)
     with pytest.raises(InputError, match="sizes that the flow-loss has"):
         regime_fan(("N", "z"), exponent=1.5, quantity="flow-loss")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.35), (0.4, 0.7)])
+def test_phases_below_a_summable_spectrum(alpha, beta):
+    """Steps of 1/Tr λ, M/N fixed: the four terms of 2405.15074, in its α and β."""
+    b_value, a_value = round(2 * alpha, 6), round(2 * alpha + 2 * beta, 6)
+    fan = regime_fan(
+        ("M", "t", "eta"), exponent=b_value, target_exponent=a_value, quantity="sgd-loss",
+        where="N = M/2",
+    )  # fmt: skip
+    best = 0.0
+    for share in (0.3, 0.45, 0.5, 0.55, 0.7):
+        step = (b_value - 1) * share
+        learnt = 1 - share + step
+        terms = [
+            b_value * share - max(0, 1 - 2 * beta) * share,
+            (a_value - 1) / b_value * learnt,
+            -step + (2 - 1 / b_value) * learnt if alpha > 0.25 else math.inf,
+        ]
+        if beta < 0.5:
+            terms = terms[:2]
+        direction = (share, 1 - share, step - 1e-9)
+        falls = -sum(x * y for x, y in zip(fan.cell_at(direction).exponent(fan.point), direction))
+        assert falls == pytest.approx(min(terms), abs=1e-6), share
+        best = max(best, falls)
+    assert float(allocate_on(fan, {"M": 1, "t": 1}).loss) >= best - 1e-9

@@ -25,14 +25,14 @@ from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
-from .multiseries import Scales, Series, TooShallow
+from .multiseries import Scales, Series, Tie, TooShallow
 from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
 from .time_domain import loss_in_time, readable
 from .traces import evaluate, spectral_number
-from .unknowns import solve_unknowns
+from .unknowns import Unknowns, solve_unknowns
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
 SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
@@ -224,7 +224,7 @@ def _at_depth(
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
-    found = solve_unknowns(problem, regime, scales, size)
+    found = _solved(problem, regime, scales, size)
     images, notes = found.images, found.notes
     if problem.clock is None:
         output = evaluate(regime.applied(problem.output), images, found.corners)
@@ -248,6 +248,21 @@ def _at_depth(
                         _cell(scales, [*kept, *rest[:1]], regime, problem),
                         _gap(terms, order, output.cut), problem)  # fmt: skip
     return form, complete
+
+
+def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> Unknowns:
+    """The unknowns; where the time is tied to a size, the reason why there is no law in powers."""
+    try:
+        return solve_unknowns(problem, regime, scales, size)
+    except (TooShallow, Tie):
+        raise
+    except OutsideTheoryError as error:
+        if problem.clock is None:
+            raise
+        raise OutsideTheoryError(
+            f"no powers of {problem.clock.time}: where the time and a size balance (t ~ N^b) the "
+            f"loss is a power of the size times a scaling function of their ratio ({error})"
+        ) from error
 
 
 def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational | None:

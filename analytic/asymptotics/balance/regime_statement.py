@@ -30,6 +30,8 @@ TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
 FIXED = (50, 120, 300, 700, 1500)  # representative values of sizes that stay
 DENOMINATOR = 12
 MUCH = 8  # a ratio that is small is read as smaller than the first powers of the sizes
+TYPED = {"≪": "<<", "≫": ">>", "→": "->", "∞": "inf", "∼": "~", "≃": "~", "−": "-", "·": "*",
+         "×": "*", "η": "eta", "κ": "kappa"}  # fmt: skip
 FORMS = ("an ordering (1 << N), a limit (z -> 0), a ratio (N/T = r), a distance (M - N = m), "
          "a power (z ~ T^-b), or a value (z = 0, N = inf)")  # fmt: skip
 
@@ -224,12 +226,12 @@ def parse_regime(
     """
     sizes = list(sizes)
     reader = _Reader(sizes, point, keep)
-    for relation in re.split(r"[,;]", text):
+    for relation in re.split(r"[,;]", "".join(TYPED.get(x, x) for x in text)):
         reader.read(relation)
     substitutions = _closed(reader.substitutions)
     left = [s for s in (*sizes, *reader.new) if s not in substitutions]
     numbers = [s for chain in reader.fixed for s in chain]
-    small = [m.subs(substitutions) for m in reader.small]
+    small = [sp.expand_power_base(m.subs(substitutions), force=True) for m in reader.small]
     ranked = {s for m in small for s in m.free_symbols if s in reader.new and _is_ratio(s, reader)}
     moving = {s for m in small for s in m.free_symbols} - {a, b}
     staying = [s for s in left if s in numbers or (s in reader.new and s not in moving)]

@@ -16,7 +16,7 @@ import sympy as sp
 
 from ... import arguments
 from ... import notation as symbols
-from ...errors import InputError
+from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.regime_statement import parse_regime
@@ -162,6 +162,9 @@ def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
     value = value if alpha is None else 1 + exact_number(alpha)
     if not value > 0:
         raise InputError("exponent", value, "b = 1 + α > 0")
+    if value == 1:
+        raise OutsideTheoryError("b = 1: Σ 1/J is a logarithm of M, and the sums are no series in "
+                                 "powers; take b above or below 1")  # fmt: skip
     return {symbols.b: value} | ({} if target is None else {symbols.a: exact_number(target)})
 
 
