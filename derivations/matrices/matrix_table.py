@@ -1,4 +1,4 @@
-"""The table of the README: every matrix expression, its equation, the proofs, and the time it took.
+"""The table of docs/matrix-table.md: every matrix expression, its equation, proofs and times.
 
 Times are processor seconds of one process, measured while the table is made.
 """
