@@ -14,8 +14,9 @@ connected component of the pencil; between components the equations are linear.
 Proposals, in turn, each only for the points that have no certified root yet:
 
 * iterate u ← f(u) from 0 at the target, then Newton's method;
-* the Hermitian double, ε from large to 0, each step kept only while Im 𝐆 > 0;
-* the variances times t, t → 1, extrapolating log u, every step certified.
+* the variances times t, t → 1, extrapolating log u, every step certified;
+* the Hermitian double, ε from large to 0, each step kept only while Im 𝐆 > 0 (four times as many
+  unknowns, so the last).
 """
 
 from __future__ import annotations
@@ -117,9 +118,9 @@ class _Search:
         if quick:
             return
         if self.open.size and self.equation.size:
-            self.from_double(self.open)
-        if self.open.size and self.equation.size:
             self.from_variances(self.open)
+        if self.open.size and self.equation.size:
+            self.from_double(self.open)
 
     def propose(self, u: np.ndarray, at: np.ndarray, stage: int, polish: bool = True) -> np.ndarray:
         """Newton's method from u and the certificate; which points it settles."""

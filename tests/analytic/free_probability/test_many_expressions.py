@@ -338,3 +338,16 @@ def test_the_comparison_finds_a_wrong_value():
     c, z = 100 / 150, 0.3
     wrong = (-(z + 1 - c) - ((z + 1 - c) ** 2 + 4 * c * z) ** 0.5) / (2 * c * z)
     assert abs(wrong / other - 1) > 1
+
+
+@mark.slow
+def test_a_root_that_the_iteration_does_not_reach():
+    """Inverses nested twice around matrices that share a small ridge: variances are raised."""
+    rng = np.random.default_rng((2026, 613))
+    text = Maker(rng, 2).text()
+    equations = derive(text, parse_declarations(**MODEL), seconds=1.0)
+    numbers, matrices = drawn_numbers(rng, equations)
+    solution = equations.solve(numbers, matrices)
+    assert "variances raised" in solution.certified_by
+    mean, error = simulated(equations, text, numbers, matrices, rng, draws=2)
+    assert abs(mean - solution.value) < within(solution.value, error)
