@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from solvable.analytic.prediction.feature_sites import random_features
 from solvable.analytic.prediction.kernel_matrix import KernelMatrix
 
 
@@ -121,27 +122,3 @@ def measure_flow(
                 errors[i, j, k] = np.sum(left**2, axis=1).mean()
     error = errors.std(axis=2, ddof=1) if repetitions > 1 else np.full(errors.shape[:2], np.nan)
     return errors.mean(axis=2), error / np.sqrt(repetitions)
-
-
-def random_features(kernel: KernelMatrix, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` random features of every sample, shape (P, N), whose φφᵀ/N averages to K.
-
-    >>> from solvable.analytic.prediction.kernel_matrix import KERNELS, kernel_matrix
-    >>> x, rng = np.random.default_rng(1).normal(size=(6, 3)), np.random.default_rng(0)
-    >>> for name in KERNELS:
-    ...     phi, exact = random_features(k := kernel_matrix(x, name), 40000, rng), k.matrix
-    ...     assert np.abs(phi @ phi.T / 40000 - exact).max() < 0.06, name
-    """
-    x = kernel.inputs / kernel.scale
-    w = rng.standard_normal((x.shape[1], count))
-    if kernel.length is not None:
-        length = kernel.length / kernel.scale
-        if kernel.kernel == "laplace":  # the Cauchy law: a Gaussian over an independent |Gaussian|
-            w = w / np.abs(rng.standard_normal(count))
-        return np.sqrt(2) * np.cos(x @ w / length + 2 * np.pi * rng.random(count))
-    field = x @ w
-    if kernel.kernel == "linear":
-        return field
-    if kernel.kernel == "relu":
-        return np.sqrt(2) * np.maximum(field, 0)
-    return np.maximum(field, 0) + (field > 0) * (x @ rng.standard_normal(w.shape))

@@ -15,6 +15,7 @@ from .. import arguments
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from .compression import free_compression
+from .feature_sites import feature_effect
 from .kernel_matrix import KernelMatrix
 from .loops import bounded, loop_correction
 from .sites import Medium, medium, site_errors
@@ -25,7 +26,8 @@ LEVEL = 0.95
 ROUTES = ("loops", "sites", "compression")
 SITE_ACCURACY, SITE_FLOOR = 0.03, 0.003  # relative, without loops and with them
 LOOP_ACCURACY, NO_LOOPS = 0.25, 0.3  # of the correction x by loops, beside x²; where they diverge
-FEATURE_ACCURACY = 0.015  # of random features, which are not Gaussian
+FEATURE_ACCURACY, FEATURE_RATIO = 0.02, 0.5  # of random features, and of what tells them apart
+UNKNOWN_FEATURES = 0.15  # where their law is not looked at
 MOST_POINTS = 8000
 
 
@@ -75,7 +77,8 @@ def predict(
     ridge: r > 0 in (K + r)⁻¹, or in (φᵀφ/N + r)⁻¹ for N ``features`` of kernel K.
     noise: the variance of noise added to the labels, those of the test points included.
     route: "loops", the site formula and the first loops beyond it; "sites", the formula alone;
-        "compression", which takes eigenvalues only and knows no spread.
+        "compression", which takes eigenvalues only and knows no spread. The N features of a
+        `KernelMatrix` are taken as they are (`feature_sites`), those of a plain K as Gaussian.
 
     The error is the squared distance to the targets, summed over columns, on the points that were
     not drawn. Raises `InputError` for a kernel that is no symmetric positive
@@ -108,6 +111,8 @@ def predict(
         return Prediction(sizes, free.test, unknown, free.train, unknown, unknown, unknown,
                           level, others)  # fmt: skip
     rows = _sites(matrix, y, sizes, ridge, features, noise, route)
+    if np.isfinite(features) and isinstance(kernel, KernelMatrix):
+        _as_they_are(rows, kernel, y, sizes, ridge, features, noise)
     mean, accuracy, train, deviation, site = rows.T
     low, high = interval(mean, np.hypot(deviation, accuracy), level)
     others = {"site-formula": site} | others
@@ -134,6 +139,25 @@ def _sites(
         mean = errors.test * factor
         rows[i] = mean, (SITE_FLOOR + left_out) * mean, errors.train, deviation, errors.test
     return rows
+
+
+def _as_they_are(
+    rows: np.ndarray, kernel: KernelMatrix, y: np.ndarray, sizes: np.ndarray, ridge: float,
+    features: float, noise: float,
+) -> None:  # fmt: skip
+    """Put the law of the features into mean, accuracy and spread of every size."""
+    for row, size in zip(rows, sizes):
+        found = feature_effect(kernel, y, float(size), ridge, features, noise)
+        if found is None:
+            row[1] = np.hypot(row[1], UNKNOWN_FEATURES * min(1.0, 4 * size / features) * row[0])
+            continue
+        loops = row[0] / row[4] - 1  # of the points: right where these are few among features
+        taken = loops * max(0.0, 1 - size / features)
+        mean = row[4] * found.ratio * (1 + taken)
+        row[3] = mean * np.hypot(row[3] / row[0], found.spread)
+        left_out = FEATURE_ACCURACY + FEATURE_RATIO * abs(found.ratio - 1)
+        row[1] = (left_out + LOOP_ACCURACY * abs(taken) + abs(loops - taken)) * mean
+        row[0] = mean
 
 
 def _loops(

@@ -266,3 +266,18 @@ def test_bad_arguments_of_training_time_are_refused(change, said):
     plain = {"kernel": kernel_matrix(x, "rbf"), "targets": y, "samples": [9], "times": [1.0]}
     with pytest.raises(InputError, match=said):
         flow_errors(**plain | change)
+
+
+def test_features_that_are_not_gaussian_are_taken_as_they_are():
+    """Clusters away from the origin: many features are off or linear, and count for little."""
+    rng = np.random.default_rng(3)
+    x = 1.5 + 0.4 * rng.normal(size=(160, 12)) + rng.normal(size=(4, 12))[rng.integers(0, 4, 160)]
+    k, y = kernel_matrix(x, "relu"), np.sign(x[:, :1] - 1.5) + 0.3 * x[:, 1:2]
+    trained = measure(k, y, [20], 1e-3, 300, features=40)
+    mean, error = trained.mean[0], trained.standard_error[0]
+    as_they_are = predict(k, y, [20], 1e-3, features=40)
+    gaussian = predict(k.matrix, y, [20], 1e-3, features=40)
+    off = np.hypot(as_they_are.accuracy[0], error)
+    assert abs(as_they_are.predicted[0] - mean) < 3 * off
+    assert abs(gaussian.predicted[0] - mean) > 1.4 * abs(as_they_are.predicted[0] - mean) > 0
+    assert as_they_are.spread[0] > 1.05 * gaussian.spread[0]
