@@ -77,7 +77,9 @@ def least_noise(spectrum: Spectrum, total: float, steps: float) -> float:
 
 
 def optimal_annealing(spectrum: Spectrum, total: float, steps: int) -> Schedule:
-    """The rates of least noise: L steps that cover the intrinsic time ``total``.
+    """The rates of least noise: L steps that cover the intrinsic time ``total``, a `schedule`.
+
+    ``total`` is Σ η, rates are in units of 1/λ.
 
     Raises `InputError` where a rate would be beyond that of instability, 1/λ₁. Source:
     arXiv:2602.06797 for a power law, here for any spectrum.
@@ -86,17 +88,14 @@ def optimal_annealing(spectrum: Spectrum, total: float, steps: int) -> Schedule:
     >>> bool(abs(rates(np.arange(10_000)).sum() / 200 - 1) < 1e-2)
     True
     """
-    from scipy.interpolate import CubicSpline
-
     spectrum, length = as_spectrum(spectrum), arguments.count("steps", steps)
     _, root, integral = roots(spectrum, float(arguments.positive("total", total)))
     rates = integral[-1] / (length * root)
     if rates.max() * float(spectrum.eigenvalue(1)) > 1:
         raise InputError("total", total, f"less intrinsic time in {length} steps: rates above 1/λ₁")
     left = length * integral / integral[-1]  # steps left at the intrinsic time v before the end
-    log_rate = CubicSpline(np.log1p(left), np.log(rates))
     return Schedule("step", (
-        Piece(0, length, Value(_annealed, length, log_rate)),
+        Piece(0, length, Value(_annealed, length, np.log1p(left), np.log(rates))),
     ))  # fmt: skip
 
 
@@ -111,8 +110,11 @@ def polynomial_decay(rate: float, steps: int, power: float) -> Schedule:
     ))  # fmt: skip
 
 
-def _annealed(n: Array, length: int, log_rate: Callable[[Array], Array]) -> Array:
-    return np.exp(log_rate(np.log1p(length - 0.5 - n)))
+def _annealed(n: Array, length: int, log_left: Array, log_rate: Array) -> Array:
+    """A cubic spline through ln η against ln(1 + steps left)."""
+    from scipy.interpolate import CubicSpline
+
+    return np.exp(CubicSpline(log_left, log_rate)(np.log1p(length - 0.5 - n)))
 
 
 def _power_of_the_rest(n: Array, rate: float, steps: int, power: float) -> Array:

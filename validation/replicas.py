@@ -26,7 +26,7 @@ from .stochastic import gaussian_batches, iterate, last_step, sgd
 
 Array = np.ndarray
 
-SAMPLES_A_STEP = 256  # of all runs side by side
+SAMPLES_A_STEP, LEAST_RUNS = 256, 16  # of all runs side by side, and of these
 CONTROLS = 64  # further draws of the features
 ENTRIES = 1 << 21  # of their kernels, at most
 
@@ -45,7 +45,7 @@ def simulate_replicas(cell: Cell, seed: Seed) -> dict[str, float]:
     ['excess_loss[step=1]', 'excess_loss[step=3]']
     """
     streams = Streams.of(seed)
-    runs = losses_of_runs(cell, seed, max(2, SAMPLES_A_STEP // int(sgd(cell).batch)))
+    runs = losses_of_runs(cell, seed, max(LEAST_RUNS, SAMPLES_A_STEP // int(sgd(cell).batch)))
     mean = runs.mean(axis=0)
     if cell.weights == cell.features and sgd(cell).memoryless:
         known = expected_losses(cell, streams)

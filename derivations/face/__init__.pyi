@@ -1,3 +1,5 @@
+from .analytic.annealing import least_noise as least_noise
+from .analytic.annealing import optimal_annealing as optimal_annealing
 from .analytic.asymptotics.allocation import Allocation as Allocation
 from .analytic.asymptotics.allocation import TimeAllocation as TimeAllocation
 from .analytic.asymptotics.allocation import allocate as allocate

@@ -26,6 +26,7 @@ from .facts import Measured, above, below, near
 
 STEPS_AXES = Axes("steps", "loss")
 SHARE = 0.3  # of the critical step
+DECAYS = 8.0  # of an exponential spectrum: −ln of its last eigenvalue, as its modes are more
 
 
 def _spectra(size: int) -> dict[str, Spectrum]:
@@ -33,7 +34,7 @@ def _spectra(size: int) -> dict[str, Spectrum]:
     return {
         "b = 1.25, a = 1.5": task(1.5, 1.25, size),
         "b = 2, a = 1.8": task(1.8, 2.0, size),
-        "exponential": ExponentialDecay(rate=0.1, size=size),
+        "exponential": ExponentialDecay(rate=DECAYS / size, size=size),  # the same at any size
     }
 
 
