@@ -49,9 +49,9 @@ def data(evidence: Evidence) -> str:
             tested = "no" if p.limit is None else "yes"
             error = 2 * p.simulated.error
             rows.append((series.label, "point", p.x, p.theory, p.simulated.mean, error, tested))
-        if series.line is not None:
+        if series.drawn is not None:
             rows += [(series.label, "line", float(x), float(y), "", "", "")
-                     for x, y in zip(*series.line)]  # fmt: skip
+                     for x, y in zip(*series.drawn)]  # fmt: skip
     columns = ("series", "kind", "x", "theory", "simulation", "two standard errors", "tested")
     return style.as_csv(columns, rows)
 
@@ -100,7 +100,7 @@ def _plot(axes: Any, evidence: Evidence, panel: str, names: Sequence[str]) -> No
     labels = [guide.label for guide in evidence.guides if guide.kind == "curve" and guide.label]
     for guide in evidence.guides:
         order = labels.index(guide.label) if guide.label in labels else 0
-        _guide(axes, guide, GUIDE_STYLES[order % len(GUIDE_STYLES)])
+        _guide(axes, guide.drawn(), GUIDE_STYLES[order % len(GUIDE_STYLES)])
     shown = [series for series in evidence.series if series.shown and series.panel == panel]
     limits = _limits(evidence)
     for series in shown:
@@ -130,8 +130,8 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float
                 x[chosen], y[chosen], error[chosen], marker=marker, markerfacecolor=face,
                 zorder=3, **common,
             )  # fmt: skip
-    if series.line is not None:
-        line_x, line_y = style.up_to_poles(*series.line, height=1e6 * abs(top))
+    if series.drawn is not None:
+        line_x, line_y = style.up_to_poles(*series.drawn, height=1e6 * abs(top))
         good = np.isfinite(line_y) & ((line_y > 0) | (scale == "linear"))
         axes.plot(
             line_x[good], line_y[good], color=colour, linestyle=STYLES[k], linewidth=1.1, zorder=2

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,13 +60,18 @@ class MarkEvidence:
 
 @dataclass(frozen=True)
 class CurveEvidence:
-    """A curve with its evidence; ``line`` is the theory line of the plan at scale s."""
+    """A curve with its evidence; ``line`` computes the theory line of the plan at scale s."""
 
     label: str
     points: tuple[MarkEvidence, ...]
-    line: tuple[Any, Any] | None
+    line: Callable[[], tuple[Any, Any]] | None
     shown: bool
     panel: str = ""
+
+    @cached_property
+    def drawn(self) -> tuple[Any, Any] | None:
+        """The theory line, computed when it is drawn: verdicts do not wait for it."""
+        return None if self.line is None else self.line()
 
     @property
     def name(self) -> str:
@@ -198,7 +204,7 @@ def evaluate(
         experiment, outcome, message, judgement, scale, experiment.parameters(budget).describe(),
         root_seed, (min(large_counts), max(large_counts)),
         tuple(_curves(small, large, runs, ratios, judgement)), facts,
-        tuple(guide.drawn() for guide in large.guides),
+        large.guides,
         tuple(_describe(failure, list(cells.values())) for failure in result.failures),
         len(cells), result.computed, result.resumed, time.perf_counter() - started,
     )  # fmt: skip
@@ -254,8 +260,9 @@ def _curves(
                 untested = smaller or "too few repetitions"
             points.append(MarkEvidence(mark.x, mark.theory, simulated, len(finite), limit, interval,
                                        score, untested))  # fmt: skip
-        found.append(CurveEvidence(curve.label, tuple(points), curve.line and curve.line(),
-                                   curve.shown, curve.panel))  # fmt: skip
+        found.append(
+            CurveEvidence(curve.label, tuple(points), curve.line, curve.shown, curve.panel)
+        )
     return found
 
 
