@@ -32,7 +32,7 @@ _COMMANDS = {
     "Big": 0.6, "langle": 0.39, "rangle": 0.39,
 }  # fmt: skip
 _BINARY = {"+", "-", r"\cdot", r"\times", r"\pm", "*"}
-_RELATIONS = {
+RELATIONS = {
     "=", "<", ">", ":=", r"\leq", r"\geq", r"\ll", r"\gg", r"\simeq", r"\sim", r"\approx", r"\to",
     r"\propto", r"\equiv", r"\in", r"\neq",
 }  # fmt: skip
@@ -94,7 +94,7 @@ class _FormulaReader:
                 continue
             scripts = 0.0
             space = 0.0 if level > 1 else 0.22
-            if token in _RELATIONS:
+            if token in RELATIONS:
                 total += FormulaBox(0.78 + 2.5 * space)
             elif token in _BINARY:
                 mark = 0.28 if token == r"\cdot" else 0.5 if token == "*" else 0.78

@@ -6,10 +6,12 @@ takes forty times as long and lets unknown commands pass as letters.)
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.formula_width import RELATIONS, width
 
 
 @cache
@@ -38,3 +40,36 @@ def mathml(code: str, block: bool = False) -> str:
     except Exception as error:
         raise ValueError(f"no MathML for {code}: {error}") from error
     return found
+
+
+LONG = 9.0  #: ems of a formula in a line beyond which the line may end inside it
+_TOKENS = re.compile(r"\\[A-Za-z]+|\\.|.", re.S)
+_BREAKS = RELATIONS | {"+", "-", r"\pm", r"\cdot", r"\times", "/"}
+
+
+def in_a_line(code: str) -> str:
+    """The formula as MathML in a line of text, in pieces between which the line may end.
+
+    Browsers never end a line inside a formula; a long one is written as several, each of which
+    begins with its relation, + or −, or with what follows a comma.
+
+    >>> in_a_line("x").count("<math>"), in_a_line("x = " + " + ".join("abcdefgh")).count("<math>")
+    (1, 9)
+    """
+    if width(code) <= LONG:
+        return mathml(code)
+    return "<wbr>".join(mathml(piece) for piece in _pieces(code))
+
+
+def _pieces(code: str) -> list[str]:
+    pieces, depth, last = [""], 0, ""
+    for token in _TOKENS.findall(code):
+        operand = last.strip() and last not in _BREAKS and last not in ("(", "[", "^", "_", ",")
+        if not depth and token in _BREAKS and operand and pieces[-1].strip():
+            pieces.append("{}")
+        depth += (token in ("{", r"\left")) - (token in ("}", r"\right"))
+        pieces[-1] += token
+        if not depth and token == ",":
+            pieces.append("")
+        last = token if token.strip() else last
+    return [piece for piece in pieces if piece.strip()]

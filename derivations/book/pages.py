@@ -21,7 +21,7 @@ from ..export.display import arranged
 from ..export.symbol_table import CONVENTIONS, meanings
 from .assembly import Book
 from .chapters import INTRODUCTION
-from .mathml import mathml
+from .mathml import in_a_line, mathml
 from .record import Record
 
 KINDS = {
@@ -96,7 +96,7 @@ class Renderer:
 
     def _plain(self, text: str) -> str:
         pieces = segments(text, self.book.names)
-        return "".join(mathml(p) if formula else html.escape(p) for formula, p in pieces)
+        return "".join(in_a_line(p) if formula else html.escape(p) for formula, p in pieces)
 
     def link(self, name: str, step: str) -> Any:
         """A link to the place where the claim of a step is displayed."""
