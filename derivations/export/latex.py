@@ -45,6 +45,9 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \numberwithin{equation}{section}
 \allowdisplaybreaks
 \emergencystretch=3em
+\makeatletter  % room for numbers of three figures in the table of contents
+\renewcommand{\numberline}[1]{\hb@xt@2.2em{#1\hfil}}
+\makeatother
 """
 
 
