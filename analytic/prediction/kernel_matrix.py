@@ -50,7 +50,7 @@ class KernelMatrix(Comparable):
 def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> KernelMatrix:
     """The kernel matrix, shape (P, P), of the rows of ``data``, shape (P, inputs).
 
-    ``kernel`` is one of `KERNELS`: rbf exp(−|x − x′|²/(2ℓ²)), laplace exp(−|x − x′|/ℓ), linear,
+    ``kernel`` is one of `KERNELS`: rbf exp(−r²/(2ℓ²)), laplace exp(−r/ℓ) at distance r, linear,
     relu and ntk; inputs are first divided by their root mean square norm, and ``length`` is ℓ in
     the units of the data (default: the median distance). Raises `InputError` for data that are
     no finite numbers, all zero, or have no median distance.

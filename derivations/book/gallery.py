@@ -11,14 +11,12 @@ import sympy as sp
 
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.features.dual_kernels import arc_cosine, erf_formula, tangent_kernel
-from solvable.analytic.free_probability.models import EXPRESSIONS
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.resolvent import eigenvalue_density, expected_eigenvalues, solve
 from solvable.analytic.spectrum import PowerLaw
-from solvable.validation.matrix_expressions import instance
 
-from .pictures import DASHED, POINTS, Picture, PictureCurve
+from .pictures import DASHED, Picture, PictureCurve
 
 GALLERY: dict[str, Callable[[], Picture]] = {}
 HALF = PowerLaw(alpha=Fraction(1, 2), size=1000)
@@ -213,6 +211,7 @@ def gap() -> Picture:
         (curve("test, L", t, found.excess_loss), curve("training, L̂", t, found.train_loss)),
         "Gradient flow with N = 200, T = 100, b = 5/4, a = 3/2: training loss goes on "
         "falling when the data have been used up.",
+        limits=(1e-6, 10.0),
     )
 
 
@@ -357,89 +356,33 @@ def kernels() -> Picture:
     )  # fmt: skip
 
 
-@shows("classical-laws")
-def classical() -> Picture:
-    """Densities from the derived equations."""
-    curves = []
-    for name, label, ends in (
-        ("marchenko-pastur", "Marchenko–Pastur", (0.01, 3.4)),
-        ("semicircle", "semicircle", (-2.05, 2.05)),
-        ("kesten-mckay", "Kesten–McKay", (-3.6, 3.6)),
-    ):
-        equations, numbers = EXPRESSIONS[name].derive(), instance(name)
-        x = np.linspace(*ends, 200)
-        given = {n: v for n, v in numbers.scalars.items() if n != "z"}
-        density = equations.density(x, {**numbers.dimensions, **given}, numbers.matrices)
-        curves.append(curve(label, x, density))
+@shows("feature-exponent")
+def few_features() -> Picture:
+    """min(a − 1, b) is ½ and 1.2."""
+    return _bottleneck("N", (0.5, 1.2), "a finite number of features")
+
+
+@shows("data-exponent")
+def few_samples() -> Picture:
+    """min(a − 1, 2b) is ½ and 2.4."""
+    return _bottleneck("T", (0.5, 2.4), "a finite number of samples")
+
+
+@shows("equiparameterisation")
+def split() -> Picture:
+    """One budget N T, split otherwise."""
+    ratio, budget, curves = logarithmic(1e-2, 1e2, 81), 1e4, []
+    n, t = np.sqrt(budget * ratio), np.sqrt(budget / ratio)
+    for alpha in (Fraction(1, 2), Fraction(1), Fraction(2)):
+        law = PowerLaw(alpha=alpha, size=math.inf)
+        best = optimal_ridge(law, n, t).excess_loss
+        curves.append(curve(f"α = {float(alpha):g}", ratio, best / best.min()))
+    free = static_loss(law, n, t).excess_loss
     return Picture(
-        "x", "ρ(x)", tuple(curves),
-        "Three classical densities, each from the derived equation of its resolvent.",
-        ("linear", "linear"), (0.0, 1.0),
-    )  # fmt: skip
-
-
-@shows("linear-statistics")
-def log_determinants() -> Picture:
-    """The variance of log det S, claimed and drawn."""
-    rng, size, draws = np.random.default_rng(0), 40, 600
-    ratio = np.linspace(0.05, 0.9, 8)
-    seen = []
-    for x in ratio:
-        logs = [
-            np.linalg.slogdet(np.cov(rng.standard_normal((size, round(size / x))), bias=True))[1]
-            for _ in range(draws)
-        ]
-        seen.append(float(np.var(logs)))
-    x = np.linspace(0.01, 0.95, 100)
-    error = [value * math.sqrt(2 / draws) * 2 for value in seen]
-    return Picture(
-        "M/T", "variance of log det S",
-        (PictureCurve(f"{draws} draws, M = {size}", list(ratio), seen, POINTS, error),
-         curve("−2 log(1 − M/T)", x, -2 * np.log1p(-x))),
-        "The variance of log det S does not grow with the size of the matrix; points: simulation, "
-        "± 2 standard errors.",
-        ("linear", "linear"), (0.0, 6.0),
-    )  # fmt: skip
-
-
-@shows("population-map")
-def outliers() -> Picture:
-    """Where a large eigenvalue of the population appears in the sample."""
-    rng, size, samples = np.random.default_rng(0), 200, 400
-    ratio = size / samples
-    spikes, seen = np.array([1.2, 1.5, 2.0, 2.5, 3.0, 4.0]), []
-    for spike in spikes:
-        data = rng.standard_normal((size, samples))
-        data[0] *= math.sqrt(spike)
-        seen.append(float(np.linalg.eigvalsh(data @ data.T / samples)[-1]))
-    edge, x = 1 + math.sqrt(ratio), np.linspace(1 + math.sqrt(ratio), 4, 80)
-    return Picture(
-        "λ", "largest eigenvalue",
-        (curve("ψ(λ)", x, x * (1 + ratio / (x - 1))), curve("λ", x, x, DASHED),
-         curve("edge of the bulk", np.array([1.0, edge]), np.full(2, edge**2)),
-         curve("one draw", spikes, np.array(seen), POINTS)),
-        "One eigenvalue λ of the population above white noise, and the largest of the sample: "
-        "beyond 1 + √(M/T) it leaves the bulk and stands at ψ(λ) > λ. M = 200, T = 400.",
-        ("linear", "linear"),
-    )  # fmt: skip
-
-
-@shows("matrix-physical-root")
-def certificate() -> Picture:
-    """The spectral radius against the distance to the spectrum."""
-    equations, numbers = EXPRESSIONS["marchenko-pastur"].derive(), instance("marchenko-pastur")
-    edge = (1 - math.sqrt(numbers.dimensions["M"] / numbers.dimensions["T"])) ** 2
-    distance = logarithmic(1e-8, 10, 40)
-    margin = [
-        float(equations.solve({**numbers.dimensions, "z": d - edge}, {}).margin) for d in distance
-    ]
-    root = margin[0] * np.sqrt(distance / distance[0])
-    return Picture(
-        "d", "1 − ρ",
-        (curve("1 − ρ", distance, np.array(margin)),
-         curve(r"$\propto\sqrt{d}$", distance, root, DASHED)),
-        "What certifies the physical root: the spectral radius ρ stays below one off the spectrum "
-        "and reaches it at the edge as 1 − √d, d the distance; Marchenko–Pastur, M/T = 2/3.",
+        "N/T", "L/min L", (*curves, curve("α = 2, no ridge", ratio, free / best.min(), DASHED)),
+        "The loss at the optimal ridge along N T = 10⁴: least at N = T whatever the spectrum; "
+        "without a ridge (dashed) the peak at N = T is avoided.",
+        limits=(0.5, 1e3),
     )  # fmt: skip
 
 
@@ -449,6 +392,27 @@ UNDRAWN = {
     "dynamical-response": "its equation is that of the resolvent, which is drawn there",
     "two-point-equivalents": "equalities of two-point functions, which are drawn through their "
     "losses",
+    "generalised-cross-validation": "two quantities that are equal: one curve",
     "free-compression": "identities of sums over a given pool",
     "site-formula": "sums over a given pool; `solvable predict` draws learning curves of data",
 }
+
+
+def _bottleneck(size: str, powers: tuple[float, float], source: str) -> Picture:
+    """The ridgeless loss with one finite resource, for a hard and an easy task, and its powers."""
+    n, curves = logarithmic(10, 1e5, 60), []
+    tasks = ((Fraction(3, 2), Fraction(5, 4)), (Fraction(5), Fraction(6, 5)))
+    for (target, exponent), power in zip(tasks, powers):
+        law = PowerLaw(exponent=exponent, target_exponent=target, size=math.inf)
+        pair = (n, math.inf) if size == "N" else (math.inf, n)
+        loss = static_loss(law, *pair).excess_loss
+        label = f"a = {float(target):g}, b = {float(exponent):g}"
+        curves += [
+            curve(label, n, loss),
+            curve(f"∝ {size}^{{-{power:g}}}", n, loss[-1] * (n / n[-1]) ** -power, DASHED),
+        ]
+    return Picture(
+        size, "L", tuple(curves),
+        f"The loss that {source} leaves, for a hard and an easy task, and the powers (dashed) of "
+        "the pole that wins.",
+    )  # fmt: skip

@@ -157,7 +157,7 @@ def remainders(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Pictu
     curves = []
     for name, found in seen:
         x, y = zip(*found["curve"])
-        power = f"{name}, ∝ {_letter(found['variable'])}^{{{found['predicted']:.3g}}}"
+        power = f"{_letter(name)}, ∝ {_letter(found['variable'])}^{{{found['predicted']:.3g}}}"
         curves += [PictureCurve(power, x, y, POINTS), _guide(x, y, found["predicted"])]
     variable = variables.pop()
     return Picture(

@@ -15,7 +15,7 @@ from ..derivation import Derivation, Step
 from ..export import printed
 from ..export.display import Display
 from ..relations import Relation
-from . import gallery_training  # noqa: F401  (its figures are in GALLERY)
+from . import gallery_matrices, gallery_training  # noqa: F401  (their figures are in GALLERY)
 from .gallery import GALLERY
 from .pictures import observed, rendered
 from .spectral_figures import spectrum
