@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from solvable.analytic.dynamics import dynamics
@@ -22,8 +23,12 @@ from solvable.derivations.book import assembly, printed
 from solvable.derivations.book.assembly import build
 from solvable.derivations.book.chapters import chapters
 from solvable.derivations.book.fingerprint import closure, fingerprint
-from solvable.derivations.book.mathml import mathml
+from solvable.derivations.book.gallery import UNDRAWN
+from solvable.derivations.book.mathml import in_a_line, mathml
 from solvable.derivations.book.pages import asset, page
+from solvable.derivations.book.pictures import rendered
+from solvable.derivations.book.record import GALLERY
+from solvable.derivations.book.spectral_figures import spectrum
 from solvable.derivations.cli import main
 from solvable.validation.executors import SerialExecutor
 from solvable.validation.report import page_css
@@ -234,6 +239,37 @@ def test_every_derivation_has_a_place():
     placed = [name for chapter in chapters(rooms) for name in chapter.names]
     assert sorted(placed) == sorted(rooms)
     assert "a-new-one" in {n for c in chapters({"a-new-one": "relatives"}) for n in c.names}
+
+
+def test_what_is_not_drawn_says_why():
+    known = set(catalogue.names())
+    assert known >= set(UNDRAWN) | set(GALLERY) and not set(UNDRAWN) & set(GALLERY)
+    assert all(UNDRAWN.values())
+
+
+def test_a_spectrum_is_drawn_of_resolvents_alone():
+    found = spectrum("semicircle")
+    histogram, density = found.curves
+    assert found.x == "x" and spectrum("ridge-bias") is None and spectrum("no-such") is None
+    x, y = np.array(density.x), np.array(density.y)
+    right = np.sqrt(np.maximum(4 - x**2, 0)) / (2 * np.pi)
+    assert np.max(np.abs(y - right)) < 1e-6
+    area = np.sum(np.diff(histogram.x) * histogram.y[:-1])
+    assert abs(area - 1) < 1e-9
+
+
+def test_letters_of_pictures_are_those_of_the_numbers():
+    code = rendered(spectrum("semicircle"))["svg"]
+    letters = re.findall(r"<tspan[^>]*>([^<]*)</tspan>", code)
+    assert "0.20" in letters and not set("".join(letters)) & set(":;¡")
+    assert ElementTree.fromstring(code).get("viewBox") and len(code) < 9000
+
+
+def test_a_long_formula_in_a_line_can_be_broken():
+    code = r"\rho = -2 (a + b \left(c - d\right)) - e_{x + y} + x^{-1}, y \to \infty"
+    found = in_a_line(code)
+    assert found.count("<wbr>") == found.count("<math>") - 1 == 6
+    assert in_a_line("x = y").count("<math>") == 1
 
 
 def test_unknown_commands_are_not_let_pass():
