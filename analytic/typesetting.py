@@ -152,6 +152,9 @@ class _Line(_PositiveFirst, StrPrinter):
     def _print_Trace(self, expr: sp.Trace) -> str:
         return f"Tr[{self._print(expr.arg)}]"
 
+    def _print_gamma(self, expr: sp.gamma) -> str:
+        return f"Γ({self._print(expr.args[0])})"
+
 
 def latex(expression: sp.Basic, names: Mapping[str, str] | None = None) -> str:
     r"""The expression as LaTeX that pdflatex takes: symbols may have Greek letters in their names.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from solvable.analytic.arguments import meant
 from solvable.analytic.asymptotics.balance.systems import TRAINING
 from solvable.analytic.asymptotics.limits import REGIMES
 from solvable.analytic.errors import InputError
@@ -112,8 +113,12 @@ def _quantity(arguments: argparse.Namespace) -> Any:
     if arguments.name in EXPRESSIONS:
         return EXPRESSIONS[arguments.name].derive()
     if not any(declared.values()):
-        raise InputError("NAME", arguments.name, f"one of {', '.join((*SERIES, *EXPRESSIONS))}, "
-                         "or an expression with declared matrices")  # fmt: skip
+        close = meant(arguments.name, (*SERIES, *EXPRESSIONS))
+        allowed = (
+            f"one of {', '.join(SERIES)}, a row of `solvable derive --all`, "
+            f"or an expression with declared matrices{close}"
+        )
+        raise InputError("NAME", arguments.name, allowed)
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     return derive(arguments.name, model)
 
