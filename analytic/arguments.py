@@ -2,26 +2,36 @@
 
 Values may be Python numbers, mpmath numbers or numpy arrays; NaN is never allowed. Products of two
 values must not overflow in float64, so every argument has a range of magnitudes, by its name,
-outside of which only 0 and infinity are allowed. Multi-precision numbers have no such range.
+outside of which only 0 and infinity are allowed. Multi-precision numbers have no such range,
+but where they are exponents.
+
+What a public function asks of its arguments is read from the annotations of its signature
+(`checked`); what its mathematics asks beyond that, it checks itself.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, TypeVar
 
 import mpmath
 import numpy as np
+import sympy as sp
 
 from .errors import InputError
 
 MAX_SHOWN = 60
 #: least and largest magnitude of an argument; `ORDINARY` for one that is not listed
+EXPONENTS = ("exponent", "alpha", "target_exponent", "rate", "target_rate", "features_power",
+             "samples_power")  # fmt: skip
 MAGNITUDES = {
     **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
-    **dict.fromkeys(("exponent", "alpha", "target_exponent", "rate", "target_rate"), (1e-9, 1e3)),
+    **dict.fromkeys(EXPONENTS, (1e-9, 1e3)),
     **dict.fromkeys(("ensemble", "bags", "batch", "digits", "terms"), (1, 1e18)),
     **dict.fromkeys(("time", "times", "steps", "z"), (5e-324, 1e300)),
     "step": (1e-100, 1e100),
@@ -30,6 +40,7 @@ MAGNITUDES = {
 }
 ORDINARY = (5e-324, 1e150)
 ROUNDING = 1e-15  # of these ends, beside exact numbers
+Number = Any  #: annotation of one real number of any type, which is kept
 
 
 def _all(condition: Any) -> bool:
@@ -46,7 +57,7 @@ def _show(value: Any) -> str:
 
 def _in_range(name: str, value: Any) -> Any:
     """The value (array: each entry) where 0, infinite, or of a magnitude that is allowed."""
-    if isinstance(value, mpmath.mpf):
+    if isinstance(value, mpmath.mpf) and name not in EXPONENTS:
         return value
     low, high = MAGNITUDES.get(name, ORDINARY)
     narrow = isinstance(value, np.ndarray | np.generic)  # a short type overflows
@@ -58,6 +69,44 @@ def _in_range(name: str, value: Any) -> Any:
     return value
 
 
+def plain(name: str, value: Any, allowed: str = "a real number") -> Any:
+    """A numpy or sympy number as the Python or mpmath number that it is, a list as an array.
+
+    >>> plain("N", np.int8(10)), plain("alpha", sp.Rational(1, 3)), plain("M", sp.oo)
+    (10, Fraction(1, 3), inf)
+    """
+    if isinstance(value, list | tuple | range):
+        try:
+            value = np.asarray(value)
+        except ValueError:  # lists of different lengths
+            raise InputError(name, _show(value), allowed) from None
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.generic) and not isinstance(value, np.bool_):
+        return float(value) if isinstance(value, np.floating) else value.item()
+    if isinstance(value, sp.Basic):
+        if isinstance(value, sp.Rational):
+            return int(value.p) if value.q == 1 else Fraction(int(value.p), int(value.q))
+        if value in (sp.oo, -sp.oo):
+            return math.inf if value == sp.oo else -math.inf
+        if isinstance(value, sp.Float):
+            return mpmath.make_mpf(value._mpf_)
+        raise InputError(name, _show(value), f"{allowed}, a rational one or one with its digits")
+    return value
+
+
+def one(name: str, value: Any, allowed: str = "one number") -> Any:
+    """A value that is no collection of values.
+
+    >>> one("momentum", np.float32(0.5))
+    0.5
+    """
+    found = plain(name, value, allowed)
+    if isinstance(found, np.ndarray | set | frozenset | dict):
+        raise InputError(name, _show(value), allowed)
+    return found
+
+
 def number(name: str, value: Any, allowed: str = "a real number") -> Any:
     """A real number, finite or infinite, or an array of them.
 
@@ -66,8 +115,7 @@ def number(name: str, value: Any, allowed: str = "a real number") -> Any:
     """
     if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
         raise InputError(name, repr(value), allowed)
-    if isinstance(value, list | tuple):
-        value = np.asarray(value)
+    value = plain(name, value, allowed)
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "iuf" or value.size == 0 or not _all(value == value):
             raise InputError(name, _show(value), allowed)
@@ -129,7 +177,7 @@ def exactly(name: str, value: Any) -> Any:
     solvable.analytic.errors.InputError: z = 1, 2 is not allowed: expected one number with digits
     """
     if np.ndim(value) == 0:
-        return mpmath.mpmathify(value.item() if isinstance(value, np.ndarray) else value)
+        return mpmath.mpmathify(plain(name, value))
     raise InputError(name, _show(", ".join(map(str, np.ravel(value)))), "one number with digits")
 
 
@@ -137,7 +185,7 @@ def count(name: str, value: Any, at_least: int = 1) -> int:
     """An integer ≥ ``at_least`` (a float with an integer value is accepted)."""
     allowed = f"an integer ≥ {at_least}"
     value = number(name, value, allowed)
-    if isinstance(value, np.ndarray) or value == float("inf") or value != int(value):
+    if isinstance(value, np.ndarray) or abs(value) == float("inf") or value != int(value):
         raise InputError(name, _show(value), allowed)
     if value < at_least:
         raise InputError(name, _show(value), allowed)
@@ -157,6 +205,92 @@ def meant(value: str, options: Iterable[str], most: int = 3) -> str:
 def choice(name: str, value: Any, options: Iterable[str]) -> str:
     """One of the named options."""
     options = list(options)
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         raise InputError(name, _show(repr(value)), "one of " + ", ".join(options))
     return value
+
+
+def text(name: str, value: Any) -> str:
+    """Text, a numpy string too."""
+    if not isinstance(value, str):
+        raise InputError(name, _show(repr(value)), "text")
+    return str(value)
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or false, or 1 or 0 for them."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise InputError(name, _show(repr(value)), "true or false")
+    return bool(value)
+
+
+def real(name: str, value: Any) -> Any:
+    """One real number, finite or infinite."""
+    return number(name, one(name, value, "one real number"), "one real number")
+
+
+def whole(name: str, value: Any) -> int:
+    """One integer."""
+    allowed = "an integer"
+    value = number(name, one(name, value, allowed), allowed)
+    if abs(value) == float("inf") or value != int(value):
+        raise InputError(name, _show(value), allowed)
+    return int(value)
+
+
+def row(name: str, value: Any) -> Any:
+    """One number or an array of them, as float64."""
+    found = number(name, value)
+    try:
+        return np.asarray(found, float)[()]
+    except OverflowError:
+        raise InputError(name, _show(value), "a number that float64 holds") from None
+
+
+#: what an annotation asks of an argument
+ANNOTATIONS: dict[str, Callable[[str, Any], Any]] = {
+    "float": real, "Number": real, "int": whole, "str": text, "bool": truth, "ArrayLike": row,
+    "Sequence[float] | np.ndarray": row,
+}  # fmt: skip
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def checked(function: Function) -> Function:
+    """The function with arguments of the types that its annotations name, or an `InputError`.
+
+    >>> @checked
+    ... def twice(size: "int") -> "int":
+    ...     return 2 * size
+    >>> twice(np.int8(100))
+    200
+    >>> twice([1, 2])
+    Traceback (most recent call last):
+    ...
+    solvable.analytic.errors.InputError: size = [1, 2] is not allowed: expected an integer
+    """
+    known = signature(function)
+    checks = [
+        (name, ANNOTATIONS[kind], parameter.kind is Parameter.VAR_KEYWORD, optional)
+        for name, parameter in known.parameters.items()
+        for kind, optional in [_kind(str(parameter.annotation))] if kind in ANNOTATIONS
+    ]  # fmt: skip
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        given = known.bind(*arguments, **options)
+        for name, check, named, optional in checks:
+            if name not in given.arguments:
+                continue
+            value = given.arguments[name]
+            if named:
+                given.arguments[name] = {key: check(key, x) for key, x in value.items()}
+            elif not (optional and value is None):
+                given.arguments[name] = check(name, value)
+        return function(*given.args, **given.kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def _kind(annotation: str) -> tuple[str, bool]:
+    """What an annotation asks for, and whether None is allowed too."""
+    return annotation.removesuffix(" | None"), annotation.endswith(" | None")

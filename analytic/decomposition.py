@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked
 from .dynamics import SETTLED, dynamics
 from .equality import Comparable
 from .errors import InputError
@@ -69,6 +70,7 @@ class Decomposition(Comparable):
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
+@checked
 def decompose(
     spectrum: Spectrum, features: float, samples: float, times: Any, *,
     learner: Learner | None = None, noise: float = 0.0,

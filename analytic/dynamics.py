@@ -41,6 +41,7 @@ import mpmath
 import numpy as np
 
 from . import arguments, precision
+from .arguments import checked
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
@@ -105,6 +106,7 @@ class DynamicLoss(Comparable):
             return self.excess_loss + self.noise - self.train_loss
 
 
+@checked
 def dynamics(
     spectrum: Spectrum, features: Any, samples: Any, times: Any, *, learner: Learner | None = None,
     noise: Any = 0, ensemble: int = 1, bags: int = 1, digits: int | None = None,

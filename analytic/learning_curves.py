@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments
+from .arguments import checked
 from .dynamics import ACCURACY
 from .errors import InputError
 from .learners import GradientFlow
@@ -36,6 +37,7 @@ ARC_HALVINGS = 34  # of the angle to the cut
 """The cut is approached to the angle π 2^{-34}, where κ differs from its limit by rounding."""
 
 
+@checked
 def mode_learning_curve(
     spectrum: Spectrum, features: float, samples: float, modes: Any, times: Any, *,
     learner: Filter | None = None,
@@ -78,6 +80,7 @@ def _modes(spectrum: Spectrum, modes: Any) -> np.ndarray:
     return index
 
 
+@checked
 def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -> np.ndarray:
     """H_k(∞) = κ₀/(λ_k + κ₀), the weight of the point mass of the density at u = 0.
 
@@ -94,6 +97,7 @@ def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -
     return rest / (rate + rest)
 
 
+@checked
 def time_scale_density(
     spectrum: Spectrum, features: float, samples: float, modes: Any, rates: Any
 ) -> np.ndarray:

@@ -33,6 +33,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments, precision
+from .arguments import checked
 from .equality import Comparable
 from .errors import InputError, PrecisionError
 from .formula import Formula, Rounded, is_mp
@@ -204,6 +205,7 @@ def _displayed(value: Any) -> sp.Basic:
     return sp.Float(str(value), digits)
 
 
+@checked
 def static_loss(
     spectrum: Spectrum, features: Any, samples: Any, *, ridge: Any = 0, noise: Any = 0,
     feature_variance: Any = 1, normalisation: str | None = None, digits: int | None = None,

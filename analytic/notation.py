@@ -11,6 +11,7 @@ import re
 from sympy import IndexedBase, Symbol, symbols
 from sympy.printing.printer import Printer
 
+from .arguments import checked
 from .errors import InputError
 
 
@@ -113,6 +114,7 @@ MEANINGS |= {
 }
 
 
+@checked
 def symbol(name: str) -> Symbol:
     """The symbol of this name that the formulas of this package are written in.
 

@@ -27,6 +27,7 @@ import numpy as np
 import sympy as sp
 
 from . import arguments, precision
+from .arguments import checked
 from .formula import Formula, is_mp
 from .loss import (
     GUARD_DIGITS,
@@ -143,6 +144,7 @@ class _Table:
         return self.resolvent_sum(kappa, 1, order, True)
 
 
+@checked
 def optimal_ridge(
     spectrum: Spectrum, features: Any, samples: Any, *, noise: Any = 0, feature_variance: Any = 1,
     digits: int | None = None,

@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments
+from .arguments import checked
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
 from .difference_equation import Modes, evolve
 from .equality import Comparable
@@ -85,6 +86,7 @@ class ScheduledLoss(Comparable):
     exceeded: int | None
 
 
+@checked
 def scheduled_dynamics(
     spectrum: Spectrum,
     features: float,

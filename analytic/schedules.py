@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments
+from .arguments import checked
 from .equality import same
 from .errors import InputError
 
@@ -226,6 +227,7 @@ SCHEDULES: dict[str, Callable[..., list[Piece]]] = {
 }  # fmt: skip
 
 
+@checked
 def schedule(
     name: str, rate: float, steps: int, *, warmup: float = 0.0, **options: float
 ) -> Schedule:

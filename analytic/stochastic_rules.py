@@ -34,9 +34,7 @@ EPOCH_ACCURACY = 1e-11  # relative, of the fixed point on the grid of steps
 
 
 def _truth(name: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise InputError(name, value, "true or false")
-    return bool(value)
+    return arguments.truth(name, value)
 
 
 def _batch(name: str, value: Any) -> Any:
@@ -75,7 +73,7 @@ def _average(name: str, value: Any) -> Any:
 
 def _changes(of: str) -> dict[str, Any]:
     text = f"how the {of} changes: NAME[:OPTION=X,…], or one value a step"
-    return about(changing, text, as_text_or_list)
+    return about(changing, text, as_text_or_list, listed=True)
 
 
 @dataclass(frozen=True)

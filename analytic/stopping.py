@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked
 from .dynamics import dynamics
 from .learners import GradientFlow
 from .loss import static_loss
@@ -46,6 +47,7 @@ class Stopping:
         return 1 - self.excess_loss / self.final if self.final < math.inf else 1.0
 
 
+@checked
 def optimal_stopping(
     spectrum: Spectrum, features: float, samples: float, *, learner: Learner | None = None,
     noise: float = 0.0, ensemble: int = 1, bags: int = 1,

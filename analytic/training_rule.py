@@ -25,9 +25,14 @@ from .spectrum import Spectrum
 RULES: dict[str, type[Learner]] = {}  #: every rule by its name
 
 
-def about(check: Any, text: str, plain: Callable[[Any], Any] = float) -> dict[str, Any]:
-    """Of a parameter of a rule: ``check(name, value)``, what it is, and its type in JSON."""
-    return {"check": check, "help": text, "plain": plain}
+def about(
+    check: Any, text: str, plain: Callable[[Any], Any] = float, *, listed: bool = False
+) -> dict[str, Any]:
+    """Of a parameter of a rule: ``check(name, value)``, what it is, and its type in JSON.
+
+    Where it is ``listed`` it may be several values, one for each step.
+    """
+    return {"check": check, "help": text, "plain": plain, "listed": listed}
 
 
 def below_one(name: str, value: Any) -> Any:
@@ -76,7 +81,11 @@ class Learner:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            item.metadata["check"](item.name, getattr(self, item.name))
+            value = getattr(self, item.name)
+            if not item.metadata["listed"]:
+                value = arguments.one(item.name, value)
+                object.__setattr__(self, item.name, value)
+            item.metadata["check"](item.name, value)
 
     @property
     def discrete(self) -> bool:

@@ -38,6 +38,7 @@ import numpy as np
 import sympy as sp
 
 from .. import arguments, precision
+from ..arguments import Number, checked
 from ..errors import InputError, PrecisionError
 from ..loss import StaticLoss, static_loss
 from ..notation import N, T, alpha, t
@@ -137,8 +138,9 @@ class Allocation:
         return tuple(f * c**e for f, e in (self.features, self.samples, self.loss))  # type: ignore[return-value]
 
 
+@checked
 def allocate(
-    exponent: Any, features_power: Any = 1, samples_power: Any = 1, ridge: str = "optimal"
+    exponent: Number, features_power: Number = 1, samples_power: Number = 1, ridge: str = "optimal"
 ) -> Allocation:
     """The best split of N^p T^q = C between features and samples, at the current mp precision.
 

@@ -42,6 +42,7 @@ import numpy as np
 import sympy as sp
 
 from .. import arguments
+from ..arguments import Number, checked
 from ..errors import InputError, OutsideTheoryError
 from ..notation import N, T, a, b, lambda_plus, sigma_w, t
 from ..optimum import lowest, minimum
@@ -205,9 +206,10 @@ def _falls_with_time(term: LimitTerm, point: dict[sp.Symbol, Any]) -> bool:
     return bool((term.exponents.get(t, 0) + (a - 1) / b).subs(point) == 0)
 
 
+@checked
 @cache
 def bottleneck_laws(
-    target_exponent: Any, exponent: Any, *, one_pass: bool = False
+    target_exponent: Number, exponent: Number, *, one_pass: bool = False
 ) -> dict[str, BottleneckLaw]:
     """Every law that holds at (a, b), by name; ``one_pass`` adds the noise of the batches.
 
@@ -254,9 +256,10 @@ class ComputeOptimal:
         return moment, size, loss
 
 
+@checked
 @cache
 def compute_optimal(
-    target_exponent: Any, exponent: Any, *, one_pass: bool = False
+    target_exponent: Number, exponent: Number, *, one_pass: bool = False
 ) -> ComputeOptimal:
     """The best split of C = N t between time and model size, with unlimited data.
 
@@ -336,6 +339,7 @@ class Frontier:
         return time, size, -loss
 
 
+@checked
 def compute_frontier(
     spectrum: Spectrum,
     budgets: Sequence[float] | np.ndarray,
@@ -358,9 +362,10 @@ def compute_frontier(
     >>> bool(100 < frontier.features[0] * frontier.times[0] < 1.01e4)
     True
     """
-    amounts = np.atleast_1d(np.asarray(budgets, dtype=float))
+    amounts = np.atleast_1d(budgets)
     if np.any(~(amounts > 1)):
         raise InputError("budgets", budgets, "numbers > 1")
+    arguments.positive("budget", amounts)
     arguments.positive_or_infinite("samples", samples)
     from ..dynamics import dynamics
 

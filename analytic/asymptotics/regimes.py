@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
@@ -110,6 +111,7 @@ class _Candidate:
     domain: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@checked
 def size_map(
     spectrum: PowerLaw,
     features: ArrayLike,
@@ -322,6 +324,7 @@ def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: fl
     return np.where(np.isfinite(value), value, np.nan)
 
 
+@checked
 def time_map(
     exponent: Any, target_exponent: Any, features: ArrayLike, times: ArrayLike,
     *, tolerance: float = 0.25,

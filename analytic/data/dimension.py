@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..slopes import slope_weights
@@ -61,6 +62,7 @@ class Dimension(Comparable):
     notes: tuple[str, ...] = ()
 
 
+@checked
 def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: int = 0) -> Dimension:
     """The dimensions of the rows of ``data``.
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from .arrays import Samples, as_samples
@@ -101,6 +102,7 @@ def from_eigenvalues(
     return SampleSpectrum(kept, float(samples), inputs, notes=notes)
 
 
+@checked
 def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
     """The spectrum of the rows of ``data``, an array of shape (T, N_in) or `Samples`.
 

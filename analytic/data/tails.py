@@ -30,6 +30,7 @@ import numpy as np
 from scipy.stats import chi2, norm, t
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from .population import PopulationSpectrum
@@ -99,6 +100,7 @@ class TailFit(Comparable):
         return self.power_law.parameters["scale"]
 
 
+@checked
 def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFit:
     """Fit the laws; α with its interval, or the reason for which it is refused.
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..data.arrays import as_samples
 from ..equality import Comparable
 from ..errors import InputError
@@ -72,6 +73,7 @@ class MapSpectrum(Comparable):
         return len(self.features) / len(self.linear)
 
 
+@checked
 def map_spectrum(
     data: Any, function: str | Activation, width: int, *, seed: int = 0
 ) -> MapSpectrum:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from .exact_form import COORDINATES, ExactForm
@@ -93,6 +94,7 @@ class Fit(Comparable):
         return value[0], jacobian[0]
 
 
+@checked
 def fit(
     table: LossTable,
     form: str = "chinchilla",

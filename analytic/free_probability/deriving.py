@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
+from ..arguments import checked
 from . import equations, unreduced
 from .block_profile import derive_blocks, has_blocks
 from .declarations import Internal, MatrixModel, free_stem
@@ -31,6 +32,7 @@ Reduced = SelfConsistentEquations | FunctionEquations
 Derived = Reduced | UnreducedEquations
 
 
+@checked
 def derive(
     expression: Any,
     model: MatrixModel,

@@ -21,6 +21,7 @@ from typing import Any
 
 import mpmath
 
+from ..arguments import checked
 from .exponents import Exponents, count, exponents
 
 __all__ = ["enclosure", "power_sum", "power_sum_with_error"]
@@ -76,6 +77,7 @@ def power_sum_with_error(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.in
     return power_sum_array(exps, kappa, size)
 
 
+@checked
 def enclosure(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.inf, digits: int = 30) -> Any:
     """A python-flint ball, `arb` or `acb`, that holds P(s, b, q; κ, M) for certain.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from .compression import free_compression
@@ -57,6 +58,7 @@ class Prediction(Comparable):
     others: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+@checked
 def predict(
     kernel: KernelMatrix | Any,
     targets: Any,

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..features.dual_kernels import arc_cosine, tangent_kernel
@@ -47,6 +48,7 @@ class KernelMatrix(Comparable):
     scale: float
 
 
+@checked
 def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> KernelMatrix:
     """The kernel matrix, shape (P, P), of the rows of ``data``, shape (P, inputs).
 

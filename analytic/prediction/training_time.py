@@ -24,6 +24,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from .. import arguments
+from ..arguments import checked
 from ..contour import window_hyperbola, windows
 from ..errors import InputError, PrecisionError
 from .kernel_matrix import KernelMatrix
@@ -34,6 +35,7 @@ STEPS, SETTLED = 60, 1e-9
 MOST_POINTS = 3000
 
 
+@checked
 def flow_errors(
     kernel: KernelMatrix | Any,
     targets: Any,

@@ -53,8 +53,8 @@ LEADING_MODES = 64  # else so many of its modes
 
 
 def _size(value: Any) -> Any:
-    infinite = np.ndim(value) == 0 and value == math.inf  # whatever its type
-    return math.inf if infinite else parameter(arguments.count, "size", value)
+    value = value if isinstance(value, sp.Expr) else arguments.one("size", value)
+    return math.inf if value == math.inf else parameter(arguments.count, "size", value)
 
 
 @dataclass(frozen=True, init=False)

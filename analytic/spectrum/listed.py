@@ -24,11 +24,12 @@ from ..errors import InputError
 from ..formula import is_mp
 from ..notation import J
 from .laws import PowerLaw
-from .protocol import CHUNK, MODE, Spectrum, parameter
+from .protocol import CHUNK, MODE, MOST_LISTED, Spectrum, parameter
 
 #: eigenvalues, multiplicities, weights
 _Modes = tuple[Sequence[Any] | np.ndarray, Sequence[Any] | np.ndarray, Sequence[Any] | np.ndarray]
 
+UNDERFLOW = 746  # cutoffs after which a mode is zero in float64
 ROUNDING = 8 * np.finfo(float).eps  # of an eigenvalue solver, per mode and largest eigenvalue
 
 
@@ -298,6 +299,11 @@ class CutoffPowerLaw(_Listed):
         for name in ("alpha", "target_exponent", "scale", "target_variance"):
             self._set(**{name: getattr(law, name)})
         self._set(cutoff=parameter(arguments.positive, "cutoff", self.cutoff))
+        if self.free_symbols:
+            raise InputError("parameters", tuple(self.free_symbols), "numbers in a cut off law")
+        self._set(size=min(self.size, int(UNDERFLOW * self.cutoff) + 2))
+        if self.size > MOST_LISTED:
+            raise InputError("size", self.size, f"at most {MOST_LISTED} modes: they are listed")
         self._set(size=int(np.count_nonzero(self._modes(False)[0])))
 
     @classmethod
@@ -347,10 +353,9 @@ def _entries(name: str, given: Any) -> list[Any]:
     if array.ndim != 1 or not array.size:
         allowed = "a list of at least one number"
         raise InputError(name, f"an array of shape {array.shape}" if array.size else "[]", allowed)
-    entries = [x.item() if isinstance(x, np.generic) else x for x in given]
-    for value in entries:
-        arguments.number(name, value)
-    return entries
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iuf":
+        return list(arguments.number(name, given).tolist())
+    return [arguments.real(name, x) for x in given]
 
 
 def _clipped(values: list[Any]) -> list[Any]:

@@ -39,7 +39,7 @@ from ..power_sums.exponents import exact
 from ..spectral_functions import KINDS, DegreesOfFreedom, SpectrumTerm, TargetSum
 
 CHUNK = 1 << 21  # modes × values of κ that one step of a direct sum holds
-MOST_LISTED = 10**9
+MOST_LISTED = 5 * 10**7  # 400 MB an array
 MODE, WEIGHT = sp.Symbol("lambda_J", positive=True), sp.Symbol("w_J")
 
 
@@ -49,22 +49,12 @@ def parameter(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
     >>> parameter(arguments.positive, "scale", sp.Rational(1, 3))
     Fraction(1, 3)
     """
-    if np.ndim(value):
-        raise InputError(name, value, "one number")
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.item()
-    if isinstance(value, sp.Expr):
-        if value.free_symbols:
-            wrong = (
-                value.is_nonpositive if check is arguments.positive else not value.is_commutative
-            )
-            if value.is_extended_real is False or wrong:
-                raise InputError(name, value, "an expression that can be such a number")
-            return value
-        if value is sp.oo:
-            return check(name, math.inf)
-        value = Fraction(int(value.p), int(value.q)) if value.is_Rational else mpmath.mpf(value)
-    return check(name, value)
+    if isinstance(value, sp.Expr) and value.free_symbols:
+        wrong = value.is_nonpositive if check is arguments.positive else not value.is_commutative
+        if value.is_extended_real is False or wrong:
+            raise InputError(name, value, "an expression that can be such a number")
+        return value
+    return check(name, arguments.one(name, value))
 
 
 def never(condition: Any) -> bool:

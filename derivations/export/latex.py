@@ -17,6 +17,7 @@ from typing import Any
 
 import sympy as sp
 
+from solvable.analytic.arguments import checked
 from solvable.analytic.errors import InputError
 from solvable.analytic.formula_width import LINE
 from solvable.analytic.prose import escape, words
@@ -105,6 +106,7 @@ def equation(claim: Relation, label: str, style: Style | None = None) -> str:
     return style.short(labelled(*Display(style.names).rows(claim), label))
 
 
+@checked
 def to_latex(
     thing: Any, form: str = "formula", *, rename: Mapping[str, str] | None = None,
     label: str = "result",

@@ -17,6 +17,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from solvable.analytic.arguments import checked
 from solvable.analytic.errors import InputError
 from solvable.analytic.free_probability.spectral_trace import SpectralTrace
 from solvable.analytic.free_probability.sum_inverse import SumInverse
@@ -93,6 +94,7 @@ def words_of(expression: sp.Basic, names: Mapping[str, str] | None = None) -> Vo
     return Vocabulary(leaves, heads)
 
 
+@checked
 def read_latex(code: str) -> Any:
     r"""The expression that LaTeX in the notation of this package stands for.
 

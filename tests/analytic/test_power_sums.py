@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.power_sums import enclosure, power_sum, power_sum_with_error
+from solvable.analytic.power_sums.certified import Summand
+from solvable.analytic.power_sums.exponents import Exponents
+from solvable.analytic.precision import ball_precision
 
 S = [Fraction(0), Fraction(1), Fraction(-1, 2), Fraction(5, 2), Fraction(1, 3), Fraction(-2)]
 B = [Fraction(1), Fraction(5, 4), Fraction(3, 2), Fraction(2), Fraction(7, 3), Fraction(1, 2)]
@@ -199,6 +202,62 @@ def test_an_enclosure_rejects_wrong_values():
         assert not ball.overlaps(exact * (1 + arb(10) ** -28))
         last = 1 / (1 + arb(0.01) * arb(400) ** 1.5)
         assert not ball.overlaps(exact - last / 2)  # trapezoidal end term forgotten
+
+
+def random_summand(rng):
+    """A summand whose infinite sum converges, with a start and an order of its remainder."""
+    b, q = Fraction(int(rng.integers(2, 12)), 4), Fraction(int(rng.integers(1, 4)))
+    s = Fraction(int(rng.integers(-4, 20)), 4)
+    s = max(s, Fraction(5, 4) - b * q)
+    size, angle = 10 ** rng.uniform(-4, 4), math.pi * rng.choice([0, 0, rng.uniform(-0.8, 0.8)])
+    kappa = acb(size * math.cos(angle), size * math.sin(angle)) if angle else arb(size)
+    if rng.random() < 0.25:
+        s, kappa = s + 2, arb(0)
+    return Exponents(s, b, q), kappa, int(rng.integers(1, 6)), int(rng.choice([4, 6, 8, 12, 20]))
+
+
+def cauchy_majorant(summand, zones, n):
+    """2ζ(n)/(2π)^n ∫ n! (θx)^-n max |f(z)| dx, the largest on circles |z − x| = θx by trying."""
+    s, b, q = float(summand.s), float(summand.b), float(summand.q)
+    kappa, total = complex(summand.kappa), 0.0
+    around = np.exp(1j * np.linspace(0, 2 * math.pi, 97))
+    ends = [*(float(zone.start) for zone in zones[1:]), math.inf]
+    for (theta, _, start, _), end in zip(zones, ends):
+        theta, start = float(theta), float(start)
+        y = np.linspace(0, min(math.log(end / start), 60 / n), 2001)  # x = start · e^y
+        z = start * np.exp(y)[:, None] * (1 + theta * around)
+        largest = np.abs(z**-s * (1 + kappa * z**b) ** -q).max(axis=1)
+        terms = (theta * start) ** -n * np.exp((1 - n) * y) * start * largest
+        total += (terms[1:] + terms[:-1]) @ np.diff(y) / 2
+    return 2 * float(mpmath.zeta(n)) * math.factorial(n) / (2 * math.pi) ** n * total
+
+
+def test_the_remainder_majorises_the_estimate_that_proves_it():
+    """What Cauchy's estimate gives on the circles of the proof, and close above it."""
+    rng, ratios = np.random.default_rng(8), []
+    for _ in range(60):
+        exps, kappa, start, n = random_summand(rng)
+        with ball_precision(200):
+            summand = Summand(exps, kappa)
+            if zones := summand.zones(start):
+                bound = float(summand.remainder(zones, n))
+                ratios.append(bound / cauchy_majorant(summand, zones, n))
+    assert min(ratios) > 0.999, min(ratios)
+    assert np.quantile(ratios, 0.25) < 16, ratios  # a sixteenth of it is no bound
+
+
+def test_the_remainder_holds_what_the_expansion_leaves_out():
+    rng = np.random.default_rng(9)
+    for _ in range(60):
+        exps, kappa, start, n = random_summand(rng)
+        exact = enclosure(*exps, kappa, math.inf, digits=45)
+        with ball_precision(300):
+            summand = Summand(exps, kappa)
+            if zones := summand.zones(start):
+                value, derivatives = summand.boundary(start, n)
+                found = summand.terms(1, start) + value / 2 - derivatives
+                found += summand.integral(start, math.inf)
+                assert abs(exact - found) <= summand.remainder(zones, n)
 
 
 def test_the_sum_is_not_its_integral():

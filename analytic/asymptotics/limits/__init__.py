@@ -16,6 +16,7 @@ import sympy as sp
 
 from ... import arguments
 from ... import notation as symbols
+from ...arguments import checked
 from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 
+@checked
 def limit(
     quantity: Any,
     regime: str | None = None,
