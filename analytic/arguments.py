@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import wraps
@@ -32,8 +33,10 @@ EXPONENTS = ("exponent", "alpha", "target_exponent", "rate", "target_rate", "fea
 MAGNITUDES = {
     **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
     **dict.fromkeys(EXPONENTS, (1e-9, 1e3)),
-    **dict.fromkeys(("ensemble", "bags", "batch", "digits", "terms"), (1, 1e18)),
+    **dict.fromkeys(("ensemble", "bags", "batch"), (1, 1e18)),
     **dict.fromkeys(("time", "times", "steps", "z"), (5e-324, 1e300)),
+    "digits": (1, 5000),
+    "terms": (1, 500),
     "step": (1e-100, 1e100),
     "schedule": (5e-324, 1e100),
     "ridge": (5e-324, 1.79e308),
@@ -225,8 +228,16 @@ def truth(name: str, value: Any) -> bool:
 
 
 def real(name: str, value: Any) -> Any:
-    """One real number, finite or infinite."""
+    """One real number, finite or infinite, of its own type."""
     return number(name, one(name, value, "one real number"), "one real number")
+
+
+def floating(name: str, value: Any) -> float:
+    """One real number, finite or infinite, in float64."""
+    found = real(name, value)
+    if abs(found) > sys.float_info.max and abs(found) != float("inf"):
+        raise InputError(name, _show(value), "a number that float64 holds")
+    return float(found)
 
 
 def whole(name: str, value: Any) -> int:
@@ -241,15 +252,12 @@ def whole(name: str, value: Any) -> int:
 def row(name: str, value: Any) -> Any:
     """One number or an array of them, as float64."""
     found = number(name, value)
-    try:
-        return np.asarray(found, float)[()]
-    except OverflowError:
-        raise InputError(name, _show(value), "a number that float64 holds") from None
+    return np.asarray(found, float) if isinstance(found, np.ndarray) else floating(name, found)
 
 
 #: what an annotation asks of an argument
 ANNOTATIONS: dict[str, Callable[[str, Any], Any]] = {
-    "float": real, "Number": real, "int": whole, "str": text, "bool": truth, "ArrayLike": row,
+    "float": floating, "Number": real, "int": whole, "str": text, "bool": truth, "ArrayLike": row,
     "Sequence[float] | np.ndarray": row,
 }  # fmt: skip
 Function = TypeVar("Function", bound=Callable[..., Any])

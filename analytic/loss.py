@@ -242,6 +242,9 @@ def static_loss(
     """
     spectrum = as_spectrum(spectrum)
     sizes = (features, samples, ridge, noise, feature_variance)  # `SIZES`
+    for name, size in zip(SIZES, sizes):
+        if isinstance(size, sp.Basic) and (size is sp.nan or size.is_extended_real is False):
+            raise InputError(name, size, "a real number or an expression of one")
     if spectrum.free_symbols or any(isinstance(size, sp.Basic) for size in sizes):
         return _symbolic_loss(spectrum, normalisation, *map(sp.sympify, sizes))
     arguments.positive_or_infinite("features", features)

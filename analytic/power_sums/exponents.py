@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 
+from .. import arguments
 from ..errors import InputError
 
 
@@ -23,23 +24,26 @@ def exact(name: str, value: Any) -> Fraction:
     >>> exact("b", 1.5)
     Fraction(3, 2)
     """
+    allowed = "a finite real number"
+    value = arguments.one(name, value, allowed)
     if isinstance(value, bool | str | bytes | complex | mpmath.mpc):
-        raise InputError(name, repr(value), "a finite real number")
+        raise InputError(name, repr(value), allowed)
     try:
         if isinstance(value, mpmath.mpf):
             numerator, exponent = int(value.man), value.exp
             if numerator == 0 and exponent != 0:  # inf and nan have no mantissa
                 raise ValueError
             return int(mpmath.sign(value)) * Fraction(numerator) * Fraction(2) ** exponent
-        if getattr(value, "is_Rational", False):  # sympy
-            return Fraction(int(value.p), int(value.q))
         return Fraction(value)
     except (TypeError, ValueError, OverflowError):
         pass
     try:
         return Fraction(float(value))
     except (TypeError, ValueError, OverflowError):
-        raise InputError(name, value, "a finite real number") from None
+        raise InputError(name, value, allowed) from None
+
+
+LARGEST = 10**4  # exponent: J^-s must be a number of a magnitude that can be held
 
 
 class Exponents(NamedTuple):
@@ -85,6 +89,9 @@ def exponents(s: Any, b: Any, q: Any) -> Exponents:
 @lru_cache(maxsize=256)
 def _exponents(s: Any, b: Any, q: Any) -> Exponents:
     result = Exponents(exact("s", s), exact("b", b), exact("q", q))
+    for name, value, given in zip(result._fields, result, (s, b, q)):
+        if abs(value) > LARGEST:
+            raise InputError(name, given, f"a number of magnitude up to {LARGEST}")
     if result.b <= 0:
         raise InputError("b", b, "a number > 0")
     if result.q < 0:
