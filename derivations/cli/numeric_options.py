@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--at", metavar="NAME=VALUE,…", help='evaluate, for instance "N=400,T=600,z=0.3"')
     add("--eigenvalues", action="append", default=[], metavar="L=V,V,…",
         help="eigenvalues of a deterministic matrix, for --at")  # fmt: skip
-    add("--digits", type=types.count, help="digits of the value (default: float64)")
+    add("--digits", type=types.digits, help="digits of the value (default: float64)")
     add("--density", metavar="FROM:TO:POINTS", help="spectral density of a resolvent")
     add("--support", action="store_true", help="edges, gaps, atoms and outliers of the spectrum")
     add("--simulate", action="store_true", help=f"compare with {DRAWS} draws at these sizes")
