@@ -10,7 +10,7 @@ they judge the tests run on the tree as it is: they must pass, and give the orde
 first) and the processor time, four times which is the most that a mutant gets.
 
 Every mutant is one line of the file: caught, endless or lives; those that stand there are not run
-again. Survivors that change nothing of what is promised are in `EQUIVALENT`, each with its reason.
+again. Survivors that change nothing of what is promised are in `EXPLAINED`, each behind its reason.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+EXPLAINED = ROOT / "tests" / "equivalent_mutants.txt"
 SEEN = 4  # processor time that a mutant gets, in that of the tests as they are
 ROOM = 30  # and so many seconds more
 IMPORTED = ("numpy", "scipy.special", "scipy.stats", "scipy.optimize", "scipy.integrate", "sympy",
@@ -91,8 +92,6 @@ TESTS = {
     "analytic/spectrum/listed.py": _tests("spectrum", "power_sums"),
     "validation/statistics.py": ["tests/validation/test_statistics.py"],
 }
-#: (module, line as it stands, what it became): why nothing that is promised changes
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
 #: changes that tests once let live, each with the tests that must notice it
 NAMED = [
     ("validation/statistics.py", "share = level / 2 if number else level", "share = level",
@@ -272,6 +271,7 @@ def survey(tree: Tree, modules: list[str], number: int, seed: int, to: Path) -> 
     every = [(module, *place) for module in modules for place in places(sources[module])]
     sample = random.Random(seed).sample(every, min(number, len(every)))
     done = dict(_recorded(line) for line in to.read_text().splitlines()) if to.exists() else {}
+    reasons = dict(_recorded(line, whole=True) for line in EXPLAINED.read_text().splitlines())
     counts: Counter[str] = Counter()
     for module, line, became, *place in sample:
         stands = sources[module].splitlines()[line - 1].strip()
@@ -283,7 +283,7 @@ def survey(tree: Tree, modules: list[str], number: int, seed: int, to: Path) -> 
                 file.write(f"{done[what]} {tree.used:.0f} s\t{what}\n")
         verdict = done[what]
         if verdict == "lives":
-            reason = EQUIVALENT.get((module, stands, became))
+            reason = reasons.get(f"{module}: {stands} → {became}")
             verdict = "explained" if reason else verdict
             print(f"{verdict}: {what}" + (f": {reason}" if reason else ""), flush=True)
         counts[verdict] += 1
@@ -291,9 +291,9 @@ def survey(tree: Tree, modules: list[str], number: int, seed: int, to: Path) -> 
     return len(sample), counts["lives"]
 
 
-def _recorded(line: str) -> tuple[str, str]:
+def _recorded(line: str, whole: bool = False) -> tuple[str, str]:
     verdict, _, what = line.partition("\t")
-    return what, verdict.split()[0]
+    return what, verdict if whole else verdict.split()[0]
 
 
 def main() -> int:

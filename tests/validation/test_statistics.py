@@ -18,6 +18,7 @@ from solvable.validation.statistics import (
     fitted_rate,
     normality,
     percent,
+    tail_probability,
     verdict,
 )
 
@@ -306,3 +307,33 @@ def test_bad_input_is_named():
     ):  # fmt: skip
         with pytest.raises(InputError):
             call()
+
+
+@given(st.floats(-5, 5), st.floats(0.01, 3), st.floats(0.1, 9), st.sampled_from([-1, 1]))
+def test_an_estimate_is_scaled_and_bracketed(mean, error, factor, sign):
+    scaled = Estimate(mean, error, 7) / (sign * factor)
+    assert scaled.mean == pytest.approx(sign * mean / factor)
+    assert scaled.error == pytest.approx(error / factor) and scaled.degrees == 7
+    low, high = Estimate(mean, error, 7).interval()
+    assert (low, high) == pytest.approx(stats.t(7, mean, error).interval(0.99))
+
+
+def test_tails_of_student_and_of_the_normal_law():
+    t, degrees = np.array([-2.0, 0.5, 3.0, 1.5]), np.array([4.0, math.inf, 9.0, math.inf])
+    expected = [
+        2 * (stats.norm.sf(abs(x)) if math.isinf(d) else stats.t.sf(abs(x), d))
+        for x, d in zip(t, degrees, strict=True)
+    ]
+    assert tail_probability(t, degrees) == pytest.approx(expected)
+
+
+def test_a_next_term_that_is_allowed_for_is_the_next_power():
+    sizes = [1, 2, 3, 5]
+    exact = [Estimate(1 + 2 / s + 3 / s**2, 1e-6) for s in sizes]
+    assert extrapolate(sizes, exact, remainder=1e3).limit.mean == pytest.approx(1, abs=1e-4)
+    other = [Estimate(1 + 2 / s + 3 / s**3, 1e-6) for s in sizes]
+    assert abs(extrapolate(sizes, other, remainder=1e3).limit.mean - 1) > 1e-3
+
+
+def test_a_confidence_has_as_many_digits_as_tell_it_from_one():
+    assert percent(0.9) == "90 %" and percent(1 - 1e-6) == "99.9999 %"
