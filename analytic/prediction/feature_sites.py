@@ -34,7 +34,8 @@ from .kernel_matrix import KernelMatrix
 from .sites import inverse, medium, site_errors, solve_ladder, unexplained
 
 POOL, FEWEST = 640, 200  # points of the pool on which features are looked at
-PER_POINT, PER_DRAWN, LARGEST = 4, 4, 6_000_000  # features of their pool, and its entries
+PER_POINT, PER_DRAWN, LEAST = 12, 8, 2  # features of their pool
+LARGEST = 6_000_000  # entries of it
 STEPS, TOLERANCE = 300, 1e-8
 SOURCE, LEAK = 1e-2, 3e-3  # relative sizes of s and ε
 JITTER = 1e-11
@@ -68,10 +69,9 @@ def feature_effect(
     True
     """
     size = min(len(targets), max(2 * int(samples), FEWEST))
-    count = max(PER_POINT * size, PER_DRAWN * features)
-    if size > POOL or samples > size - 1 or count * size > LARGEST:
+    count = int(min(max(PER_POINT * size, PER_DRAWN * features), LARGEST // size))
+    if size > POOL or samples > size - 1 or count < LEAST * features:
         return None
-    count = int(count)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     part = rng.permutation(len(targets))[:size]
     matrix, y = kernel.matrix[np.ix_(part, part)], targets[part]
