@@ -195,7 +195,8 @@ def as_mathematics(text: str) -> str:
     'z/(u₁₀ u₄)'
     """
     text = text.replace("**(-1)", "^{-1}").replace("**", "^").replace("*", " ")
-    text = _WORD.sub(lambda m: _WORDS[m[1]], text.replace(".T", "ᵀ"))
+    text = re.sub(r"(?<![A-Za-z])gamma\(", "Γ(", text.replace(".T", "ᵀ"))
+    text = _WORD.sub(lambda m: _WORDS[m[1]], text)
     return _SUBSCRIPT.sub(lambda m: m[1].translate(_SUBSCRIPTS), text)
 
 

@@ -62,15 +62,34 @@ def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
 def _exact(arguments: argparse.Namespace) -> dict[str, Any]:
     from solvable.analytic.asymptotics.allocation import allocate_exactly
 
-    best = allocate_exactly(
-        types.spectrum_of(arguments), arguments.budget, arguments.features_power or 1,
-        arguments.samples_power or 1, arguments.ridge or "optimal",
-    )  # fmt: skip
+    spectrum, powers = types.spectrum_of(arguments), _powers(arguments)
+    ridge = arguments.ridge or "optimal"
+    best = allocate_exactly(spectrum, arguments.budget, powers["N"], powers["T"], ridge)
+    laws = _laws(spectrum, powers) if ridge == "zero" else {}
     return {
         "what": f"features and samples, exact loss, ridge {arguments.ridge or 'optimal'}",
         "N": best.features, "T": best.samples, "N_over_T": best.features / best.samples,
-        "excess_loss": best.excess_loss, "ridge": best.ridge,
+        "excess_loss": best.excess_loss, "ridge": best.ridge, **laws,
     }  # fmt: skip
+
+
+def _powers(arguments: argparse.Namespace) -> dict[str, Any]:
+    """p and q of the budget N^p T^q."""
+    return {"N": arguments.features_power or 1, "T": arguments.samples_power or 1}
+
+
+def _laws(spectrum: Any, powers: dict[str, Any]) -> dict[str, str]:
+    """How N, T and the ridgeless loss of a power law, M = ∞, grow with C: from the fan."""
+    from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
+    from solvable.analytic.spectrum import PowerLaw
+
+    if not isinstance(spectrum, PowerLaw) or spectrum.size < math.inf:
+        return {}
+    target = None if spectrum.isotropic else spectrum.target_exponent
+    fan = regime_fan(("N", "T"), exponent=spectrum.exponent, target_exponent=target)
+    best = allocate_on(fan, powers)
+    found = {f"{s}_exponent": str(share) for s, share in best.shares.items()}
+    return found | {"loss_exponent": str(-best.loss)}
 
 
 def _power(prefactor: Any, power: Any, digits: int = 8) -> str:
@@ -84,7 +103,7 @@ def _samples(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from solvable.analytic.asymptotics.allocation import allocate
 
-    p, q = arguments.features_power or 1, arguments.samples_power or 1
+    p, q = _powers(arguments).values()
     ridge = arguments.ridge or "optimal"
     with mpmath.workdps(DIGITS + 5):
         best = allocate(arguments.alpha, p, q, ridge)

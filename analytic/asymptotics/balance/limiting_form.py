@@ -347,9 +347,13 @@ def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
             first = [
                 s for s, p in regime.growth.items() if abs(p) >= BEYOND and s in term.exponents
             ]
+            place = ", ".join(f"{s} = {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
+            if term.weight > 0:
+                gives = ", ".join(f"{s} -> {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
+                raise OutsideTheoryError(f"the limit is zero at {place}: it falls as "
+                                         f"{term.monomial}; {gives} gives its law")  # fmt: skip
             raise OutsideTheoryError(
-                f"the limit does not exist: a term {term.monomial} is infinite or zero at "
-                + ", ".join(f"{s} = {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
+                f"the limit does not exist: a term {term.monomial} is infinite at {place}"
             )
 
 

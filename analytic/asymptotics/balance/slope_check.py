@@ -85,7 +85,8 @@ def measured_slope(
     logarithms = far_enough(form, logarithms)
     claimed = -float(rest.weight) if rest is not None else -float("inf")
     depth = abs(claimed) if rest is not None else abs(float(form.terms[-1].weight)) + 2
-    digits = 25 + int(max(logarithms) * (depth + abs(float(form.terms[0].weight))))
+    spare = 25 if problem.clock is None else 12  # contours cost the square of the digits
+    digits = spare + int(max(logarithms) * (depth + abs(float(form.terms[0].weight))))
     left, whole = [], []
     with precision.workdps(digits):
         for power in logarithms:
@@ -102,7 +103,8 @@ def measured_slope(
                 return -float("inf")
             return float(mpmath.log(pair[1] / pair[0]) / step)
 
-        nothing = max(x / y for x, y in zip(left, whole) if y) < mpmath.mpf(10) ** (15 - digits)
+        share = max(x / y for x, y in zip(left, whole) if y)
+        nothing = share < mpmath.mpf(10) ** (spare - 10 - digits)
         lead = -float(form.terms[0].weight)
         return RemainderSlope(slope(left), claimed, slope(whole), lead, rest is None and nothing)
 

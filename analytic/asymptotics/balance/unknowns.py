@@ -90,7 +90,10 @@ def _alone(
     chosen = next(solutions, None) if spectral else _physical(
         list(solutions), equation, problem, regime, scales)  # fmt: skip
     if chosen is None:
-        raise OutsideTheoryError("the equation has no solution that grows or falls as a power here")
+        raise OutsideTheoryError(
+            f"no real {equation.unknown} in powers of the sizes solves the equation here: it is "
+            "complex, as where z lies inside the spectrum, or has no power"
+        )
     found.images[equation.unknown], found.corners[equation.unknown] = chosen.series, chosen.corner
     found.notes.update(chosen.lead.known or {})
     if chosen.lead.implicit is not None:
