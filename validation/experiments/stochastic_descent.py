@@ -26,6 +26,7 @@ from .facts import Measured, above, below, near
 
 STEPS_AXES = Axes("steps", "loss")
 SHARE = 0.3  # of the critical step
+SLOW = 0.1  # decay of an exponential spectrum from mode to mode, at any size
 DECAYS = 8.0  # of an exponential spectrum: −ln of its last eigenvalue, as its modes are more
 
 
@@ -84,6 +85,8 @@ def sgd_at_every_batch(p: Parameters) -> Items:
                 size = "∞" if width == UNLIMITED else str(width)
                 label = f"{name}, N = {size}, B = {batch}"
                 yield over_time(label, cell, whole_steps(p.steps, 40), panel=name)
+        if not isinstance(spectrum, PowerLaw):
+            spectrum = ExponentialDecay(rate=SLOW, size=p.M)  # in which none leads
         for share in p.shares:
             heavy = share > SHARE and isinstance(spectrum, PowerLaw)  # a few modes lead
             fact = above if heavy else below
