@@ -229,9 +229,9 @@ SCHEDULES: dict[str, Callable[..., list[Piece]]] = {
 
 @checked
 def schedule(
-    name: str, rate: float, steps: int, *, warmup: float = 0.0, **options: float
+    name: str, rate: float | int, steps: int, *, warmup: float = 0.0, **options: float
 ) -> Schedule:
-    """A named schedule of ``steps`` steps with the largest rate ``rate``.
+    """A named schedule of ``steps`` steps with the largest rate (or batch) ``rate``.
 
     Parameters
     ----------

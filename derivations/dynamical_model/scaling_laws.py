@@ -208,7 +208,7 @@ def compute_optimal_allocation() -> Parts:
     is flatter: C^{-(a−1)/a}. Both are compared with the exact loss minimised over N."""
     balance = p * coefficient_time / (q * coefficient_size)
     time = balance ** (1 / (p + q)) * compute ** (q / (p + q))
-    hard, easy = compute_optimal("3/2", "5/4"), compute_optimal(4, 2)
+    hard, easy = compute_optimal(sp.Rational(3, 2), sp.Rational(5, 4)), compute_optimal(4, 2)
     printed = (a - 1) * sp.Min(a - 1, 2 * b) / (a - 1 + b * sp.Min(a - 1, 2 * b))
     two_terms = p * q / (p + q)
     exponent = sp.Piecewise(((a - 1) / (b + 1), a - 1 < b), ((a - 1) / a, True))
