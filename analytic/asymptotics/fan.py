@@ -39,6 +39,7 @@ __all__ = ["Fan", "FanAllocation", "FanCell", "allocate_on", "regime_fan"]
 
 NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
 STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
+EDGE = 0.02  # the same, from a corner at the edge of the region
 MAX_CELLS, ATTEMPTS = 60, 4
 DENOMINATOR = 120
 SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t, "eta": eta}
@@ -287,11 +288,19 @@ def _rival(
     """The law close to a corner of the cell, if it is another one."""
     rows = [*cell.walls, *region]
     middle = np.array([float(x) for x in cell.inside])
+    middle /= np.linalg.norm(middle)
     for corner in _corners(rows, len(cell.sizes)):
-        near = (1 - CORNER) * corner + CORNER * middle / np.linalg.norm(middle)
-        _, law = _law(problem, cell.sizes, point, near, base)
-        if _exponents(law, cell.sizes, point) != cell.exponent(point):
-            return law
+        at_edge = any(np.dot(row, corner) > -1e-9 for row in region)
+        for part in (CORNER, EDGE) if at_edge and len(corner) == 2 else (CORNER,):
+            near = (1 - part) * corner + part * middle
+            try:
+                _, law = _law(problem, cell.sizes, point, near, base)
+            except OutsideTheoryError:  # too many terms compete that close to the edge
+                if part == CORNER:
+                    raise
+                continue
+            if _exponents(law, cell.sizes, point) != cell.exponent(point):
+                return law
     return None
 
 
@@ -315,7 +324,7 @@ def _law(
 ) -> tuple[tuple[Fraction, ...], LimitingForm]:  # fmt: skip
     """The leading term along a direction, moved a little where it lies on a wall."""
     scale = max(abs(x) for x in direction) / 2
-    exact = [Fraction(float(x / scale)).limit_denominator(DENOMINATOR) for x in direction]
+    exact = [_simple(float(x / scale)) for x in direction]
     for attempt in range(ATTEMPTS):
         moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 40) for k, p in enumerate(exact))
         growth = dict(zip(sizes, moved))
@@ -326,6 +335,13 @@ def _law(
         except OutsideTheoryError as error:
             last = error
     raise last
+
+
+def _simple(x: float) -> Fraction:
+    """A fraction of few digits near x, of its sign however small it is."""
+    if x and abs(x) < 12 / DENOMINATOR:
+        return Fraction(1 if x > 0 else -1, round(1 / abs(x)))
+    return Fraction(x).limit_denominator(DENOMINATOR)
 
 
 def _rows(
@@ -407,6 +423,11 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     value, direction, _ = best
     meeting = {c.lead: c.law.terms[0] for c in fan.cells if c.holds(direction, 1e-9)}
     shares = {s: _rational(x) for s, x in zip(fan.sizes, direction)}
+    if fixed := [s.name for s in fan.sizes if s != eta and shares[s] == 0]:
+        raise OutsideTheoryError(
+            f"the loss falls fastest where {', '.join(fixed)} grows so little that no cell of the "
+            "fan resolves it; minimise the exact loss instead"
+        )
     return FanAllocation(shares, _rational(-value), tuple(meeting.values()))
 
 

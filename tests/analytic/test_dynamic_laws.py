@@ -178,3 +178,16 @@ def test_logarithms_are_said():
 def test_bad_input_is_named(call):
     with pytest.raises(InputError):
         call()
+
+
+@pytest.mark.parametrize(("a", "b"), [(4, 2), (30, 2), (12, 1.5), (2.1, 1.05)])
+def test_easy_tasks_are_split_by_their_own_exponent(a, b):
+    """(a − 1)/a where a − 1 > b, however thin the cell of the time is; refused beyond."""
+    found = compute_optimal(a, b)
+    assert float(found.loss) == pytest.approx((a - 1) / a, abs=1e-6)
+    assert found.balance == ("time", "feature embedding")
+
+
+def test_a_split_that_no_cell_resolves_is_refused():
+    with pytest.raises(OutsideTheoryError, match="t grows so little"):
+        compute_optimal(200, 2)

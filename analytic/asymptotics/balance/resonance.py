@@ -19,6 +19,7 @@ import sympy as sp
 from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import a, b
+from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from .multiseries import Scales, Series, TooShallow, used_symbols
 
 ORDER = 3  # powers of ε beyond the poles
@@ -99,11 +100,11 @@ def _vanishes(value: sp.Expr, scales: Scales) -> bool:
     value = sp.expand(value)
     if value == 0:
         return True
-    free = {
-        s: sp.Rational(17 + 5 * k, 7) for k, s in enumerate(sorted(value.free_symbols, key=str))
-    }
-    number = sp.N(value.subs({**free, **{s: v for s, v in scales.point.items() if s in free}}), 30)
-    size = max(abs(sp.N(t.subs({**free, **scales.point}), 30)) for t in sp.Add.make_args(value))
+    free = value.atoms(DegreesOfFreedom, TargetSum, Moment) | value.free_symbols
+    generic = {s: sp.Rational(17 + 5 * k, 7) for k, s in enumerate(sorted(free, key=str))}
+    generic |= {s: v for s, v in scales.point.items() if s in generic}
+    terms = [sp.N(term.xreplace(generic), 30) for term in sp.Add.make_args(value)]
+    number, size = sp.Add(*terms), max(map(abs, terms))
     return bool(abs(number) < 1e-20 * size)
 
 
