@@ -248,6 +248,8 @@ def schedule(
     """
     make = SCHEDULES[arguments.choice("schedule", name, SCHEDULES)]
     rate, steps = float(arguments.positive("step", rate)), arguments.count("steps", steps)
+    if steps > 2**53:
+        raise InputError("steps", steps, "at most 2^53 steps, which float64 counts")
     arguments.nonnegative("warmup", warmup)
     if not warmup < 1:
         raise InputError("warmup", warmup, "a fraction in [0, 1)")

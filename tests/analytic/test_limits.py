@@ -297,3 +297,12 @@ def test_every_regime_says_when_it_holds_and_prints():
         assert law.latex().startswith("L = ") and law._repr_latex_()
     assert kappa_0 in limit("ridge->0").meaning
     assert limit("N ≪ T", alpha=0.5) is limit("n<<t", alpha=0.5)
+
+
+@pytest.mark.parametrize("name", ["alpha", "exponent", "target_exponent"])
+@pytest.mark.parametrize("value", [float("nan"), sp.Symbol("q"), "x", 1 + 2j, float("inf")])
+def test_an_exponent_that_is_no_number_is_named(name, value):
+    statement = "1 << N << T, M = inf, z = 0"
+    given = {"exponent": None if name == "alpha" else 1.5, name: value}
+    with pytest.raises(InputError, match=f"^{name} = "):
+        limit("loss", statement, **given)

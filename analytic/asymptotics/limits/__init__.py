@@ -94,7 +94,7 @@ def limit(
         raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; "
                          "a statement needs a quantity first")  # fmt: skip
     b_value = _exponent(name, alpha, exponent)
-    a_value = None if target_exponent is None else exact_number(target_exponent)
+    a_value = None if target_exponent is None else exact_number(target_exponent, "target_exponent")
     if a_value is not None and not a_value > 1:
         raise InputError(
             "target_exponent", target_exponent, "a > 1, else the target power diverges"
@@ -113,7 +113,9 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
                 f"alpha or exponent: the order of terms in the regime {name} depends on it",
             )
         return None
-    value = exact_number(exponent) if alpha is None else 1 + exact_number(alpha)
+    value = (
+        exact_number(exponent, "exponent") if alpha is None else 1 + exact_number(alpha, "alpha")
+    )
     if not value > 1:
         raise InputError(
             "alpha",
@@ -160,14 +162,16 @@ def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
     """b and a, for which the terms are ordered."""
     if alpha is not None and exponent is not None:
         raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
-    value = sp.Rational(3, 2) if exponent is None else exact_number(exponent)
-    value = value if alpha is None else 1 + exact_number(alpha)
+    value = sp.Rational(3, 2) if exponent is None else exact_number(exponent, "exponent")
+    value = value if alpha is None else 1 + exact_number(alpha, "alpha")
     if not value > 0:
         raise InputError("exponent", value, "b = 1 + α > 0")
     if value == 1:
         raise OutsideTheoryError("b = 1: Σ 1/J is a logarithm of M, and the sums are no series in "
                                  "powers; take b above or below 1")  # fmt: skip
-    return {symbols.b: value} | ({} if target is None else {symbols.a: exact_number(target)})
+    return {symbols.b: value} | (
+        {} if target is None else {symbols.a: exact_number(target, "target_exponent")}
+    )
 
 
 def _check_sums(point: Mapping[sp.Symbol, Any], infinite: frozenset[sp.Symbol], size: Any) -> None:
