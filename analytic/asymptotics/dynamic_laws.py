@@ -189,9 +189,10 @@ def _correction(name: str, size: sp.Symbol, point: dict[sp.Symbol, Any]) -> list
     """The first correction in 1/size, where it is not t^{1/b}/size times the time law."""
     other = T if size == N else N
     statement = f"1 << t << {size}, {other} = inf, M = inf"
-    first, second = _terms(point, statement, "flow-loss", 2)
-    same = sp.expand(first.exponents[t] - second.exponents[t] + 1 / b).subs(point) == 0
-    return [] if same else [_as_law(name, second, point)]
+    terms = _terms(point, statement, "flow-loss", 2)  # of which either may lead
+    term = next(x for x in terms if x.exponents.get(size, 0) != 0)
+    same = sp.expand(term.exponents.get(t, 0) + (a - 2) / b).subs(point) == 0
+    return [] if same else [_as_law(name, term, point)]
 
 
 def _batch_noise(point: dict[sp.Symbol, Any]) -> list[BottleneckLaw]:

@@ -166,7 +166,7 @@ def _is_optimal(name: str, quantity: str) -> Exact:
         out = []
         for point in POINTS[name]:
             numbers = dict(zip((alpha, beta), map(sp.Rational, point), strict=True))
-            values = [str(sp.sympify(x).subs(numbers)) for x in (a, b)]
+            values = [sp.sympify(x).subs(numbers) for x in (a, b)]
             found = getattr(compute_optimal(*values, one_pass=True), quantity)
             out.append(found - claim.rhs.subs(numbers))
         return out
