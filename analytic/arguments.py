@@ -280,7 +280,7 @@ def checked(function: Function) -> Function:
     checks = [
         (name, ANNOTATIONS[kind], parameter.kind is Parameter.VAR_KEYWORD, optional)
         for name, parameter in known.parameters.items()
-        for kind, optional in [_kind(str(parameter.annotation))] if kind in ANNOTATIONS
+        for kind, optional in [_kind(str(parameter.annotation).strip("'\""))] if kind in ANNOTATIONS
     ]  # fmt: skip
 
     @wraps(function)

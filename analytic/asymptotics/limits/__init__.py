@@ -77,7 +77,7 @@ def limit(
     c**b*lambda_+*N**(-b) - b*c**b*lambda_+/2*N**(-b - 1) + b*c**b*lambda_+*(b + 1)/8*N**(-b - 2) \
 + O(N**(-2*b - 1))
     >>> limit("flow-loss", "1 << t << N, T = inf, M = inf", alpha=0.5, terms=1).remainder.monomial
-    2**(-1 + 2/b)*c*lambda_+**(2/b)*t**(-1 + 2/b)/N
+    2**(-1 + 2/b)*c**2*lambda_+**(2/b)*t**(-1 + 2/b)/N
     >>> form = limit("loss", "1 << N << T, M = inf, z = 0", alpha=0.5, terms=2)
     >>> print(form.terms[0].expression, form.conditions)
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
