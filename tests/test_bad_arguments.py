@@ -15,7 +15,6 @@ import inspect
 import io
 import math
 import random
-import signal
 import warnings
 from fractions import Fraction
 
@@ -26,6 +25,7 @@ import sympy as sp
 
 import solvable as sv
 from solvable.analytic.errors import InputError, SolvableError
+from tests.processor_time import Endless, bounded
 
 SECONDS = 20  # of processor time for one call
 #: public names whose every argument has been tried with all values below
@@ -54,26 +54,6 @@ VALUES = {
     "array of text": np.array(["a"]), "objects": np.array([object()]), "object": object(),
     "function": len, "type": int, "module": math,
 }  # fmt: skip
-
-
-class Endless(BaseException):
-    """The processor time of one call is over."""
-
-
-@contextlib.contextmanager
-def bounded():
-    """`Endless` once the processor time is over."""
-
-    def stop(number, frame):
-        raise Endless
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def example_calls(name):
@@ -131,7 +111,7 @@ def has_nan(value, depth=4):
 
 def fault(name, arguments, options):
     """What is wrong with how the call is answered, or None."""
-    with warnings.catch_warnings(), bounded():
+    with warnings.catch_warnings(), bounded(SECONDS):
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "eigenvalues sorted")  # which is said on purpose
         try:

@@ -81,6 +81,13 @@ class RealAxis:
             _, root = physical_root(self.equations, self.at(-x), self.given, quick=True)
         return root.certified
 
+    def beside(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """g at spectral parameters off the real axis, and which values are certified."""
+        problem = self.problem(z)
+        parts, root = physical_root(self.equations, self.at(z), self.given)
+        unknowns, _, _ = read_out(problem, parts, root)
+        return problem.value(unknowns), root.certified
+
     def resolvent(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """g(−x − i0) at every point, and which points are certified to lie outside the support."""
         x = np.asarray(x, float)

@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 
 from ..errors import InputError, OutsideTheoryError
 from .boundary_values import RealAxis
-from .certified_root import components_at, physical_root, read_out
+from .certified_root import components_at, physical_root
 from .physical_root import MARGIN
 from .trace_values import DeterministicValues
 
@@ -104,10 +104,9 @@ def _size(bulk: RealAxis) -> float:
     for top in range(12, -8, -1):
         heights = 10.0 ** (top - np.arange(8) / 8)
         z = -1j * heights
-        parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
-        unknowns, _, _ = read_out(bulk.problem(z), parts, root)
-        above = 1 - (z * bulk.problem(z).value(unknowns)).real
-        good = root.certified & (above > 1e-9)
+        value, certified = bulk.beside(z)
+        above = 1 - (z * value).real
+        good = certified & (above > 1e-9)
         seen += zip(heights[good], (heights**2 * above)[good])
         most = max((grown for _, grown in seen), default=0.0)
         if seen and seen[-1][1] < 0.5 * most:
@@ -216,11 +215,10 @@ def _atoms(
         height = min(1e-6 * np.abs(grid).max(), 1e-3 * gap or np.inf)
         heights = height * np.array([1.0, 0.1])
         z = -place - 1j * heights
-        parts, root = physical_root(bulk.equations, bulk.at(z), bulk.given)
-        if not root.certified.all():
+        value, certified = bulk.beside(z)
+        if not certified.all():
             continue
-        unknowns, _, _ = read_out(bulk.problem(z), parts, root)
-        masses = (-1j * heights * bulk.problem(z).value(unknowns)).real
+        masses = (-1j * heights * value).real
         mass, change = float(masses[1]), abs(float(masses[1] - masses[0]))
         if change < 0.05 * abs(mass) and mass > 1e-5:
             agreed = int(-np.log10(change + 1e-12)) - 1  # decimals of the two heights

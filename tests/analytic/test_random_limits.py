@@ -6,10 +6,8 @@ not be shallower than claimed, and the quantity must fall as its first term does
 """
 
 import random
-import signal
 import zlib
 from collections import Counter
-from contextlib import contextmanager
 
 import pytest
 import sympy as sp
@@ -21,6 +19,7 @@ from solvable.analytic.asymptotics.balance.systems import matrix_problem, static
 from solvable.analytic.errors import SolvableError
 from solvable.analytic.free_probability.models import expression
 from solvable.analytic.notation import a, b
+from tests.processor_time import Endless, bounded
 
 STATIC = ("loss", "kappa", "noise")
 ROWS = ("ridge-bias", "ridge-variance", "gram-matrix", "degrees-of-freedom", "sample-covariance",
@@ -71,22 +70,6 @@ def draw(seed):
     return name, problem, regime(rng, {s.name for s in problem.sizes}), point
 
 
-@contextmanager
-def bounded(seconds):
-    """A TimeoutError after so many seconds of this process."""
-
-    def stop(*_):
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
 def outcome(seed, wrong=1):
     """("right" | "wrong" | "refused" | "late", what was found)."""
     name, problem, statement, point = draw(seed)
@@ -98,7 +81,7 @@ def outcome(seed, wrong=1):
             found = measured_slope(problem, form, point, LOGARITHMS, wrong)
     except SolvableError as error:
         return "refused", f"{where}: {error}"
-    except TimeoutError:
+    except Endless:
         return "late", where
     logs = (
         4
