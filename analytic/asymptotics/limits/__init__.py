@@ -102,10 +102,18 @@ def limit(
     return _limit(name, b_value, a_value, smaller, terms)
 
 
-def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
+def _given(alpha: Any, exponent: Any) -> sp.Expr | None:
+    """b, from one of the two."""
     if alpha is not None and exponent is not None:
         raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
-    if alpha is None and exponent is None:
+    if alpha is not None:
+        return 1 + exact_number(alpha, "alpha")
+    return None if exponent is None else exact_number(exponent, "exponent")
+
+
+def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
+    value = _given(alpha, exponent)
+    if value is None:
         if name in SCALING:
             raise InputError(
                 "alpha",
@@ -160,10 +168,8 @@ def _stated(
 
 def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
     """b and a, for which the terms are ordered."""
-    if alpha is not None and exponent is not None:
-        raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
-    value = sp.Rational(3, 2) if exponent is None else exact_number(exponent, "exponent")
-    value = value if alpha is None else 1 + exact_number(alpha, "alpha")
+    value = _given(alpha, exponent)
+    value = sp.Rational(3, 2) if value is None else value
     if not value > 0:
         raise InputError("exponent", value, "b = 1 + α > 0")
     if value == 1:
