@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import wraps
@@ -24,6 +25,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from . import precision
 from .errors import InputError
 
 MAX_SHOWN = 60
@@ -182,6 +184,34 @@ def exactly(name: str, value: Any) -> Any:
     if np.ndim(value) == 0:
         return mpmath.mpmathify(plain(name, value))
     raise InputError(name, _show(", ".join(map(str, np.ravel(value)))), "one number with digits")
+
+
+def fraction(name: str, value: Any) -> sp.Rational:
+    """One finite number as the fraction that is meant: the shortest decimal that rounds to it.
+
+    >>> fraction("alpha", 0.1), fraction("alpha", mpmath.mpf(1) / 8), fraction("alpha", "2/3")
+    (1/10, 1/8, 2/3)
+    """
+    allowed = "a real number"
+    if isinstance(value, bool | np.bool_) or value is None:
+        raise InputError(name, repr(value), allowed)
+    found = value if isinstance(value, np.floating) else one(name, value, allowed)
+    digits = {float: repr, mpmath.mpf: _shortest}.get(type(found), str)
+    try:
+        return sp.Rational(digits(found))
+    except (TypeError, ValueError):
+        raise InputError(name, _show(value), allowed) from None
+
+
+def _shortest(value: mpmath.mpf) -> str:
+    """The decimal of fewest digits that is the number once rounded to its bits."""
+    if not mpmath.isnormal(value) or mpmath.isint(value):
+        return str(int(value) if mpmath.isfinite(value) else value)
+    bits = max(53, value._mpf_[3])
+    with precision.workprec(bits):
+        digits = range(1, math.ceil(bits * math.log10(2)) + 2)
+        enough = bisect_left(digits, True, key=lambda n: mpmath.mpf(mpmath.nstr(value, n)) == value)
+    return mpmath.nstr(value, enough + 1)
 
 
 def count(name: str, value: Any, at_least: int = 1) -> int:

@@ -45,7 +45,7 @@ def arbitrated(
     return complex(value), np.array(rounded, complex), float(residual)
 
 
-def exact_number(value: Any) -> Any:
+def multiprecision(value: Any) -> Any:
     """Any number as an mpmath number: integers and fractions exactly."""
     if isinstance(value, (np.integer, np.floating, np.complexfloating)):
         value = value.item()

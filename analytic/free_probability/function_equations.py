@@ -20,12 +20,13 @@ import numpy as np
 import sympy as sp
 from sympy.matrices.expressions import Identity, MatMul, MatPow, MatrixExpr, Trace
 
+from ..arguments import fraction
 from ..errors import InputError, OutsideTheoryError
 from ..typesetting import aligned
 from .boundary_values import RealAxis
 from .declarations import Internal, MatrixModel, free_stem
 from .equations import NamedUnknown, SelfConsistentEquations, derive
-from .exact_solution import exact_number
+from .exact_solution import multiprecision
 from .log_determinant import NoClosedFormError, log_determinant
 from .matrix_function import Function, only_function, split_traces
 from .numerics import NumericalSolution
@@ -226,7 +227,7 @@ def _exponent(exponent: sp.Expr, values: Mapping[str, Any]) -> Any:
         raise InputError("parameters", sorted(values), "also " + ", ".join(missing))
     if not _is_exact(values):
         return float(exponent.subs(named))
-    return exact_number(exponent.subs({s: sp.Rational(str(v)) for s, v in named.items()}))
+    return multiprecision(exponent.subs({s: fraction(s.name, v) for s, v in named.items()}))
 
 
 def _interval(
@@ -405,7 +406,7 @@ class FunctionEquations:
     def _values(self, named: dict[str, Any], matrices: Mapping[Any, Any]) -> tuple[Any, Any]:
         """φ of the traces, and the largest of their uncertainties."""
         exact = _is_exact(named)
-        named = {k: exact_number(v) if exact else floating(v)[()] for k, v in named.items()}
+        named = {k: multiprecision(v) if exact else floating(v)[()] for k, v in named.items()}
         found: list[Any] = []
         for part in self.parts:
             if not isinstance(part, SelfConsistentEquations):

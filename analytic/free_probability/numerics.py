@@ -31,7 +31,7 @@ from .certified_root import (
     read_out,
     read_parameters,
 )
-from .exact_solution import arbitrated, exact_number, exactly
+from .exact_solution import arbitrated, exactly, multiprecision
 from .pencil_numbers import floating
 from .physical_root import Components, PhysicalRoot
 from .reduced_problem import ReducedProblem
@@ -204,7 +204,7 @@ def _solve_exactly(
         raise InputError("parameters", "an array", "single numbers beside mpmath numbers")
     _, root = physical_root(equations, flat, given)
     root.refuse()
-    numbers = {s: exact_number(v) for s, v in values.items()}
+    numbers = {s: multiprecision(v) for s, v in values.items()}
     start = {u: r[0] for u, r in root.unknowns.items()}
     value, unknowns, residual = exactly(equations, numbers, given, start)
     by, margin = root.describe(), float(root.margin[0]) if root.certificates else 1.0

@@ -111,7 +111,7 @@ def _quantity(arguments: argparse.Namespace) -> Any:
 
     declared = {kind: getattr(arguments, kind) for kind in KINDS}
     if arguments.name in EXPRESSIONS:
-        return EXPRESSIONS[arguments.name].derive()
+        return str(arguments.name)
     if not any(declared.values()):
         close = meant(arguments.name, (*SERIES, *EXPRESSIONS))
         allowed = (

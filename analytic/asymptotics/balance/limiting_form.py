@@ -18,6 +18,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ...arguments import fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
@@ -164,7 +165,7 @@ def _exact(value: Any, digits: int) -> sp.Expr:
         return value
     if isinstance(value, mpmath.mpf):
         return sp.Float(value, digits)
-    return sp.Rational(repr(value)) if isinstance(value, float) else sp.Rational(str(value))
+    return fraction("value", value)
 
 
 def limiting_form(

@@ -23,16 +23,16 @@ from typing import Any
 
 import sympy as sp
 
+from ...arguments import fraction
 from ...errors import InputError
 
 __all__ = ["Ordering", "exact_number"]
 
 
 def exact_number(value: Any, name: str = "") -> sp.Expr:
-    """Turn an int, float, string, mpf or sympy number into an exact sympy number.
+    """A number of any type as an exact sympy number, floats by their shortest decimal form.
 
-    With the ``name`` of an argument it has to be one real number without symbols. Floats are read
-    by their shortest decimal form: ``0.1`` becomes 1/10.
+    With the ``name`` of an argument it has to be one real number without symbols.
 
     >>> exact_number(1.25)
     5/4
@@ -40,13 +40,8 @@ def exact_number(value: Any, name: str = "") -> sp.Expr:
     if isinstance(value, sp.Expr):
         if name and not (value.is_number and value.is_real):
             raise InputError(name, value, "a real number without symbols")
-        if value.has(sp.Float):
-            return value.replace(lambda e: isinstance(e, sp.Float), lambda e: sp.Rational(str(e)))
-        return value
-    try:
-        return sp.Rational(repr(value) if isinstance(value, float) else str(value))
-    except (TypeError, ValueError) as error:
-        raise InputError(name or "value", value, "a real number") from error
+        return value.xreplace({x: fraction(name or "value", x) for x in value.atoms(sp.Float)})
+    return fraction(name or "value", value)
 
 
 class Ordering:

@@ -20,6 +20,7 @@ from ...arguments import checked
 from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
+from ..balance.problem import Problem
 from ..balance.regime_statement import parse_regime
 from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
@@ -56,9 +57,9 @@ def limit(
 
     Parameters
     ----------
-    quantity: with ``regime``, what the limit is of: "loss", "kappa", "noise" of the static
-        model, "flow-loss", "flow-train-loss", "sgd-loss" at time t of training, or derived
-        equations; alone, a name in `REGIMES`.
+    quantity: with ``regime``, what the limit is of: "static-loss" (or "loss"), "kappa", "noise" of
+        the static model, "flow-loss", "flow-train-loss", "sgd-loss" at time t of training, the
+        name of a row of the matrix table, or derived equations; alone, a name in `REGIMES`.
     regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
@@ -145,11 +146,7 @@ def _stated(
         exponent = spectrum.exponent
         target = None if spectrum.isotropic else spectrum.target_exponent
     point = _point(alpha, exponent, target)
-    problem = (
-        named_problem(quantity, target is None)
-        if isinstance(quantity, str)
-        else matrix_problem(quantity, target is None)
-    )
+    problem = _problem(quantity, target is None)
     if spectrum is not None:
         problem = problem.with_spectrum(spectrum)
     own = {s.name: s for s in problem.typical}
@@ -164,6 +161,17 @@ def _stated(
         raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
     _check_sums(point, statement.infinite, problem.size)
     return limiting_form(problem, statement, point, terms)
+
+
+def _problem(quantity: Any, isotropic: bool) -> Problem:
+    """The equations of a quantity by its name, of a row of the matrix table, or those given."""
+    if not isinstance(quantity, str):
+        return matrix_problem(quantity, isotropic)
+    from ...free_probability.models import EXPRESSIONS
+
+    if quantity in EXPRESSIONS:
+        return matrix_problem(EXPRESSIONS[quantity].derive(), isotropic)
+    return named_problem(quantity.removeprefix("static-"), isotropic)
 
 
 def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:

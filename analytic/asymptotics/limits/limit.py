@@ -18,6 +18,7 @@ import sympy as sp
 from ... import loss as static
 from ... import notation as symbols
 from ... import precision
+from ...arguments import fraction
 from ...errors import InputError
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
@@ -270,4 +271,4 @@ def _exact(value: Any, digits: int) -> sp.Expr:
         return sp.oo if value == mpmath.inf else sp.Float(value, digits)
     if value == float("inf"):
         return sp.oo
-    return sp.Rational(value) if not isinstance(value, float) else sp.Rational(repr(value))
+    return fraction("value", value)
