@@ -15,13 +15,16 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.prose import segments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F",
@@ -149,7 +152,7 @@ def tick_logarithms(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(label))
 
 
-def finish(axes: Any) -> None:
+def finish(axes: Axes) -> None:
     """Ticks and a light grid, once everything is drawn."""
     for axis in (axes.xaxis, axes.yaxis):
         tick_logarithms(axis)

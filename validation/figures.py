@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .experiments.evaluate import CurveEvidence, Evidence
 from .experiments.experiment import Guide
 from .figure_style import COLOURS, FORMATS, MARKERS, STYLES
 from .writing import replacing, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GUIDE_STYLES = ((0, (2, 2)), (0, (6, 2, 1, 2)))
 LEGEND_COLUMN = 7  # entries of a legend inside the picture, at most
@@ -92,7 +95,7 @@ def draw(evidence: Evidence, width: float = style.PAGE) -> Any:
     return figure
 
 
-def _plot(axes: Any, evidence: Evidence, panel: str, names: Sequence[str]) -> None:
+def _plot(axes: Axes, evidence: Evidence, panel: str, names: Sequence[str]) -> None:
     """One panel; colours follow the order of ``names``."""
     experiment = evidence.experiment
     axes.set_xscale(experiment.axes.x_scale)
@@ -112,7 +115,7 @@ def _plot(axes: Any, evidence: Evidence, panel: str, names: Sequence[str]) -> No
     style.finish(axes)
 
 
-def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float) -> None:
+def _series(axes: Axes, series: CurveEvidence, index: int, scale: str, top: float) -> None:
     """Line, error bars, and the untested points hollow; a pole of the line leaves the picture."""
     k = index % len(COLOURS)
     colour, marker = COLOURS[k], MARKERS[k]
@@ -123,7 +126,9 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float
     visible = np.isfinite(y) & ((y > 0) | (scale == "linear"))
     if scale == "log":  # a bar that reaches zero ends at the edge of the picture
         error = np.minimum(error, 0.999 * np.abs(y))
-    common = {"color": colour, "markersize": 3.5, "capsize": 2, "elinewidth": 0.8, "linestyle": ""}
+    common: dict[str, Any] = {
+        "color": colour, "markersize": 3.5, "capsize": 2, "elinewidth": 0.8, "linestyle": "",
+    }  # fmt: skip
     for chosen, face in ((visible & tested, colour), (visible & ~tested, "white")):
         if chosen.any():
             axes.errorbar(
@@ -141,7 +146,7 @@ def _series(axes: Any, series: CurveEvidence, index: int, scale: str, top: float
               label=style.mathematics(series.name))  # fmt: skip
 
 
-def _guide(axes: Any, guide: Guide, dashes: Any) -> None:
+def _guide(axes: Axes, guide: Guide, dashes: Any) -> None:
     label = style.mathematics(guide.label) or None
     if guide.kind == "vertical":
         axes.axvline(guide.x, color="#555555", linewidth=0.8, linestyle=":", zorder=1)

@@ -10,7 +10,7 @@ so that a formula in κ(N, T, z) has the total derivatives, which one in the sym
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy.printing.printer import Printer
@@ -19,6 +19,9 @@ from ..notation import N, T, kappa
 from ..spectral_functions import SpectrumTerm, evaluated, with_spectrum
 from .equation import self_consistent_equation
 from .solver import solve
+
+if TYPE_CHECKING:
+    from ..spectrum import Spectrum
 
 
 @cache
@@ -58,7 +61,7 @@ class RenormalisedRidge(sp.Function):
         return slope.subs({kappa: self, N: n, T: t}, simultaneous=True)
 
     @staticmethod
-    def _imp_(n: Any, t: Any, z: Any, spectrum: Any = None) -> Any:
+    def _imp_(n: Any, t: Any, z: Any, spectrum: Spectrum | None = None) -> Any:
         from ..spectrum import as_spectrum
 
         return solve(as_spectrum(spectrum), n, t, z).value

@@ -13,7 +13,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from solvable.validation import figure_style as style
 
 from ..checks import Verdict
 from ..derivation import Derivation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LINE, DASHED, POINTS, HISTOGRAM = "line", "dashed", "points", "histogram"
 MOST = 4  # curves from checks in one picture
@@ -93,7 +96,9 @@ def draw(picture: Picture) -> Any:
     return figure
 
 
-def _draw_curve(axes: Any, curve: PictureCurve, k: int, limits: tuple[float, float] | None) -> None:
+def _draw_curve(
+    axes: Axes, curve: PictureCurve, k: int, limits: tuple[float, float] | None
+) -> None:
     """One curve in the k-th colour, marker and line style."""
     colour, label = style.COLOURS[k], style.mathematics(curve.label)
     if curve.kind == POINTS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -17,6 +17,9 @@ from solvable.analytic.typesetting import one_line
 
 from . import options as types
 from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.spectrum import Spectrum
 
 DIGITS = 15
 
@@ -78,7 +81,7 @@ def _powers(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"N": arguments.features_power or 1, "T": arguments.samples_power or 1}
 
 
-def _laws(spectrum: Any, powers: dict[str, Any]) -> dict[str, str]:
+def _laws(spectrum: Spectrum, powers: dict[str, Any]) -> dict[str, str]:
     """How N, T and the ridgeless loss of a power law, M = ∞, grow with C: from the fan."""
     from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
     from solvable.analytic.spectrum import PowerLaw

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solvable.analytic.errors import InputError
 
 from . import options as types
 from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.data.population import PopulationSpectrum
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +87,7 @@ def _of_samples(arguments: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _degrees_of_freedom(population: Any, ridge: float) -> dict[str, float]:
+def _degrees_of_freedom(population: PopulationSpectrum, ridge: float) -> dict[str, float]:
     """D₁ at a ridge, with what the ends of the population's interval give."""
     nodes, counts = population.curve.nodes
     own, low, high = (
@@ -136,7 +139,7 @@ def _plain(interval: Any) -> dict[str, Any]:
     return _ends(interval.value, interval.low, interval.high)
 
 
-def _modes(sample: Any, population: Any) -> dict[str, Any]:
+def _modes(sample: Any, population: PopulationSpectrum) -> dict[str, Any]:
     """M, where samples outnumber the columns and so show the end of the spectrum."""
     seen = sample.samples > len(sample.eigenvalues) >= population.size
     return {"value": population.size if seen else None, "at_least": len(sample.eigenvalues),

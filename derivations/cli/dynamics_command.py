@@ -10,7 +10,7 @@ import argparse
 import math
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from solvable.analytic.training_rule import RULES, Learner
 
 from . import options as types
 from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.spectrum import Spectrum
 
 FLOAT_RELIABLE = 11  # digits that float64 is asked for before mpmath is
 #: rules that are minibatches of all samples where they are given what only those have
@@ -85,7 +88,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def scheduled(
-    arguments: argparse.Namespace, spectrum: Any, learner: OnePassSGD
+    arguments: argparse.Namespace, spectrum: Spectrum, learner: OnePassSGD
 ) -> ScheduledLoss:  # fmt: skip
     """The losses of a rule whose steps are not alike, or have a memory."""
     for option in ("digits", "ridge"):
@@ -214,7 +217,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _decomposed(arguments: argparse.Namespace, spectrum: Any, learner: Learner, times: Any) -> int:
+def _decomposed(
+    arguments: argparse.Namespace, spectrum: Spectrum, learner: Learner, times: Any
+) -> int:
     """Print the loss by source."""
     parts = decompose(
         spectrum, float(arguments.features), float(arguments.samples),
@@ -225,7 +230,7 @@ def _decomposed(arguments: argparse.Namespace, spectrum: Any, learner: Learner, 
 
 
 def _passed(
-    arguments: argparse.Namespace, spectrum: Any, learner: Learner, result: DynamicLoss
+    arguments: argparse.Namespace, spectrum: Spectrum, learner: Learner, result: DynamicLoss
 ) -> int | None:
     """The step at which a rule that diverges passes the bound."""
     if not result.diverges or arguments.ensemble * arguments.bags > 1:
@@ -292,7 +297,7 @@ def _print_parts(arguments: argparse.Namespace, found: Decomposition) -> None:
     output.print_table(("source", *columns), rows)
 
 
-def simulate_runs(arguments: argparse.Namespace, spectrum: Any, learner: Learner) -> Any:
+def simulate_runs(arguments: argparse.Namespace, spectrum: Spectrum, learner: Learner) -> Any:
     """Runs of the same model, drawn and trained."""
     from solvable.validation.cells import Cell
     from solvable.validation.typical import runs

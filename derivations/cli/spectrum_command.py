@@ -15,12 +15,15 @@ vary as the population says.
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solvable.analytic.errors import InputError
 
 from . import options as types
 from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.data.population import PopulationSpectrum
 
 SHOWN = 12  # rows of the table of the population
 
@@ -105,7 +108,7 @@ def _sample(arguments: argparse.Namespace) -> Any:
     return replace(sample, inputs=arguments.modes)
 
 
-def _data(population: Any, tail: Any, structure: Any) -> dict[str, Any]:
+def _data(population: PopulationSpectrum, tail: Any, structure: Any) -> dict[str, Any]:
     sample = population.sample
     low, high = population.interval(population.ranks)
     return {
@@ -135,13 +138,13 @@ def _data(population: Any, tail: Any, structure: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(population: Any) -> list[str]:
+def _notes(population: PopulationSpectrum) -> list[str]:
     """What a reader should know of the data, and what contradicts the population."""
     against = population.contradiction
     return [*population.sample.notes, *([f"doubtful population: {against}"] if against else [])]
 
 
-def _moments(population: Any) -> list[dict[str, Any]]:
+def _moments(population: PopulationSpectrum) -> list[dict[str, Any]]:
     """Tr Λ^k of the estimate beside the unbiased estimate of the samples."""
     import math
 
@@ -156,7 +159,7 @@ def _moments(population: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _print(population: Any, tail: Any, structure: Any) -> None:
+def _print(population: PopulationSpectrum, tail: Any, structure: Any) -> None:
     sample = population.sample
     print(f"{len(sample.eigenvalues)} eigenvalues of {sample.samples:.6g} degrees of freedom, "
           f"{population.size} modes, trace {sample.trace:.6g}")  # fmt: skip

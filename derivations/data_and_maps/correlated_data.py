@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -15,6 +15,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Slope
 from ..derivation import Step
 from ..relations import Equality, Equivalent
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 wave = sp.Symbol("k", positive=True)  # wave number
 hurst = sp.Symbol("H", positive=True)  # C(0) − C(r) ∝ r^{2H}
@@ -149,7 +152,7 @@ def _ranked(h: float, d: int) -> tuple[np.ndarray, np.ndarray]:
     return ranks, np.array(smooth) * ranks
 
 
-def _brownian_residual(claim: Any) -> list[sp.Expr]:
+def _brownian_residual(claim: Relation) -> list[sp.Expr]:
     """∫ min(s, t) f(t) dt − λ f(s) for the first eigenfunctions."""
     right = claim.rhs
     x, y = sp.symbols("x y", positive=True)

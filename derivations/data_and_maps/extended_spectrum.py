@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -16,6 +16,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Inequality, Slope
 from ..derivation import Step
 from ..relations import Equality, Less
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 theta = sp.Symbol("theta", real=True)
 dimension = sp.Symbol("d", positive=True, integer=True)  # of the inputs, on a sphere
@@ -129,12 +132,12 @@ def _ranks(linear: bool) -> list[float]:
     return found
 
 
-def _counted(claim: Any) -> list[float]:
+def _counted(claim: Relation) -> list[float]:
     right = claim.rhs
     return [float(right.subs({inputs: RANK[0], T: a, N: b})) for a, b in ((40, 60), (60, 30))]
 
 
-def _integrated(claim: Any) -> list[sp.Expr]:
+def _integrated(claim: Relation) -> list[sp.Expr]:
     """The claim less the integral at single k, done exactly."""
     right = claim.rhs
     kernel = (sp.sin(theta) + (sp.pi - theta) * sp.cos(theta)) / sp.pi**2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
@@ -17,6 +17,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Asymptotic, Exact, Statistical
 from ..derivation import Step
 from ..relations import Equality, Equivalent, Expectation
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 r, volume = sp.symbols("r v", positive=True)
 dimension = sp.Symbol("d", positive=True)
@@ -109,7 +112,7 @@ def _simulation(mean: sp.Expr) -> Step:
     )
 
 
-def _first_order(claim: Any) -> list[sp.Expr]:
+def _first_order(claim: Relation) -> list[sp.Expr]:
     """1 at r = 0, and −T v d r^{d−1} next, for d = 1, 2, 3; and independence of T."""
     right = claim.rhs
     found = [right.subs(r, 0).subs(dimension, 2) - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -20,6 +20,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Solves, Statistical
 from ..derivation import Step
 from ..relations import Equality, Equivalent, Expectation
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 value = sp.Symbol("lambda", positive=True)  # a population eigenvalue that stands apart
 position = sp.Symbol("psi", positive=True)  # the sample eigenvalue that it gives
@@ -154,7 +157,7 @@ def _population_sums() -> list[float]:
     return [float(law.degrees_of_freedom(k)) for k in shifts]
 
 
-def _scaled(claim: Any, sums: list[float]) -> list[float]:
+def _scaled(claim: Relation, sums: list[float]) -> list[float]:
     """The right side of the claim at measured sums."""
     right = claim.rhs
     return [

@@ -7,7 +7,7 @@ and of product matrices are compared exactly.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
@@ -22,6 +22,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Both, Exact
 from ..derivation import Step
 from ..relations import Equality
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 sigma = sp.Symbol("sigma")
 POINTS = ({M: 200, T: 300, sigma: 1, z: 5}, {M: 90, T: 300, sigma: 1, z: 7})
@@ -47,7 +50,7 @@ def _law(name: str, formula: sp.Expr) -> Step:
     unknown = equations.unknown_symbols[0]
     resolvent = sp.Function("g")(z)
 
-    def residual(claim: Any) -> sp.Expr:
+    def residual(claim: Relation) -> sp.Expr:
         found = (relation.lhs - relation.rhs).subs(unknown, claim.rhs)
         return sp.simplify(sp.numer(sp.together(found)))
 
@@ -56,7 +59,7 @@ def _law(name: str, formula: sp.Expr) -> Step:
         values = ({s.name: v for s, v in p.items() if s.name in names} for p in POINTS)
         return [float(equations.solve(v).value) for v in values]
 
-    def claimed(claim: Any) -> list[float]:
+    def claimed(claim: Relation) -> list[float]:
         return [float(claim.rhs.subs(p)) for p in POINTS]
 
     other = formula.replace(
@@ -80,7 +83,7 @@ def _fuss_catalan() -> Step:
     def derived(power: int) -> sp.Expr:
         return derive(f"tr((S*R*R.T*S.T)^{power})", row.declarations()).value
 
-    def residual(claim: Any) -> list[sp.Expr]:
+    def residual(claim: Relation) -> list[sp.Expr]:
         return [sp.simplify(claim.rhs.subs(k, p) - derived(p)) for p in MOMENTS]
 
     left = sp.Function("m")(k)
@@ -97,7 +100,7 @@ def _inverse_wishart(power: int, value: sp.Expr) -> Step:
     """A moment of (X Xᵀ)^{-1}: the derived limit, and the leading term of the exact mean."""
     text, model = f"tr(inv(X*X.T)^{power})", parse_declarations(["X:M,T:1/T"])
 
-    def residual(claim: Any) -> list[sp.Expr]:
+    def residual(claim: Relation) -> list[sp.Expr]:
         limit = derive(text, model)
         assert isinstance(limit, FunctionEquations)
         part = limit.parts[0]
@@ -129,7 +132,7 @@ def _wachter() -> Step:
 
     leading = sp.Poly(discriminant, z).LC()
 
-    def residual(claim: Any) -> sp.Expr:
+    def residual(claim: Relation) -> sp.Expr:
         return sp.simplify((N + T) ** 2 * discriminant / leading - claim.rhs)
 
     return Step(

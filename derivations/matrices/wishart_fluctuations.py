@@ -7,7 +7,7 @@ variance of log det.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -23,6 +23,9 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees
 from ..derivation import Step
 from ..relations import Equivalent, Expectation
+
+if TYPE_CHECKING:
+    from ..relations import Relation
 
 SIZES = ((300, 500), (50, 400), (60, 100))  # M, T
 TOLERANCE = 1e-8
@@ -41,7 +44,7 @@ def _contours(first: str, second: str) -> Any:
     return lambda: [float(found.solve({"M": m, "T": t}).value) for m, t in SIZES]
 
 
-def _claimed(claim: Any) -> list[float]:
+def _claimed(claim: Relation) -> list[float]:
     return [float(claim.rhs.subs({M: m, T: t})) for m, t in SIZES]
 
 

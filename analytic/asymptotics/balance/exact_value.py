@@ -64,6 +64,7 @@ def exact_value(
         modes = known | dict.fromkeys(form.regime.infinite, mpmath.inf)
         if problem.clock is not None:
             spectrum = mode_law(problem, modes, values)
+            assert spectrum is not None  # a loss in training has modes
             value = _trained(problem.clock, modes, spectrum, digits)
             return ExactValue(value, {}, "contours of the two-point function", spectrum)
         mode_sum = _mode_sum(problem, modes, values)
@@ -82,7 +83,7 @@ def exact_value(
     return ExactValue(value, unknowns, words, spectrum)
 
 
-def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Any, digits: int) -> Any:
+def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Spectrum, digits: int) -> Any:
     """The loss of training itself at numbers."""
     from ...dynamics import dynamics
     from ...learners import GradientFlow, OnePassSGD
@@ -256,7 +257,10 @@ def _solved(
 
 
 def _start(
-    form: LimitingForm, unknown: sp.Symbol, values: Mapping[sp.Symbol, Any], spectrum: Any
+    form: LimitingForm,
+    unknown: sp.Symbol,
+    values: Mapping[sp.Symbol, Any],
+    spectrum: Spectrum | None,
 ) -> Any:
     return number_of(form.solutions[unknown], form.completed(values, spectrum), spectrum)
 
