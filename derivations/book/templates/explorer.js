@@ -9,9 +9,8 @@
    Euler and Maclaurin; the integral is a power series where y is small or large, and Gauss's rule
    between. Cost and accuracy do not depend on M, which may be infinite. */
 const solvable = (() => {
-  const DIRECT = 24, EDGE = 6, TERMS = 9;
+  const DIRECT = 24, EDGE = 6, TERMS = 9, ORDER = 11;
   const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730]; // B_2, B_4, ...
-  const KINDS = [[0, 0, 1], [0, 1, 2], [1, 1, 1], [1, 2, 2]]; // [times a, r, q]: J^-a y^r (1+y)^-q
 
   const gauss = (count) => { // nodes and weights on [-1, 1] by Newton on Legendre polynomials
     const rule = [];
@@ -29,95 +28,120 @@ const solvable = (() => {
     }
     return rule;
   };
-  const RULE = gauss(14);
+  const [NODES, WEIGHTS] = [0, 1].map((i) => Float64Array.from(gauss(14), (pair) => pair[i]));
 
-  const integrate = (f, low, high, width) => { // panels of Gauss's rule
-    if (!(high > low)) return 0;
-    const panels = Math.max(1, Math.ceil((high - low) / width)), half = (high - low) / panels / 2;
-    let total = 0;
-    for (let p = 0; p < panels; p++) {
-      const middle = low + (2 * p + 1) * half;
-      for (const [x, weight] of RULE) total += weight * f(middle + half * x);
+  let X = new Float64Array(256), W = new Float64Array(256); // nodes and weights of an integral
+  const nodes = (low, high, width) => { // fill them, panel by panel, and say how many there are
+    const panels = high > low ? Math.max(1, Math.ceil((high - low) / width)) : 0;
+    const half = (high - low) / panels / 2, each = NODES.length, count = panels * each;
+    if (count > X.length) [X, W] = [new Float64Array(2 * count), new Float64Array(2 * count)];
+    for (let i = 0; i < count; i++) {
+      X[i] = low + (2 * Math.floor(i / each) + 1 + NODES[i % each]) * half;
+      W[i] = WEIGHTS[i % each] * half;
     }
-    return total * half;
+    return count;
   };
 
   // Taylor coefficients in e of (1+e)^p, of products, and of (1+y)^-1
   const power = (p, order) => {
-    const c = [1];
-    for (let n = 1; n <= order; n++) c.push(c[n - 1] * (p - n + 1) / n);
+    const c = new Array(order + 1).fill(0);
+    c[0] = 1;
+    for (let n = 1; n <= order; n++) c[n] = c[n - 1] * (p - n + 1) / n;
     return c;
   };
-  const times = (x, y) => x.map((_, n) => {
-    let sum = 0;
-    for (let k = 0; k <= n; k++) sum += x[k] * y[n - k];
-    return sum;
-  });
+  const times = (x, y) => {
+    const c = new Array(x.length).fill(0);
+    for (let n = 0; n < c.length; n++) for (let k = 0; k <= n; k++) c[n] += x[k] * y[n - k];
+    return c;
+  };
   const inverse = (x) => {
-    const c = [1 / x[0]];
-    for (let n = 1; n < x.length; n++) {
-      let sum = 0;
-      for (let k = 1; k <= n; k++) sum += x[k] * c[n - k];
-      c.push(-sum / x[0]);
+    const c = new Array(x.length).fill(0);
+    c[0] = 1 / x[0];
+    for (let n = 1; n < c.length; n++) {
+      for (let k = 1; k <= n; k++) c[n] -= x[k] * c[n - k];
+      c[n] /= x[0];
     }
     return c;
   };
 
   // sum_k B_2k/(2k)! f^(2k-1)(J): corrections of Euler and Maclaurin at one end
   const corrections = (series, size) => {
-    let total = 0;
-    for (let k = 1; k <= BERNOULLI.length; k++)
-      total += BERNOULLI[k - 1] / (2 * k) * series[2 * k - 1] / size ** (2 * k - 1);
+    let total = 0, scale = 1 / size;
+    for (let k = 1; k <= BERNOULLI.length; k++, scale /= size * size)
+      total += BERNOULLI[k - 1] / (2 * k) * series[2 * k - 1] * scale;
     return total;
   };
 
-  const seriesAt = (size, kappa, b, a) => { // of the four summands in e, J = size (1+e)
-    const order = 2 * BERNOULLI.length, y0 = kappa * size ** b;
-    const y = power(b, order).map((c) => c * y0);
-    const u = inverse([1 + y[0], ...y.slice(1)]), v = times(y, u); // 1/(1+y), y/(1+y)
-    const w = power(-a, order).map((c) => c * size ** -a);
-    return [u, times(u, v), times(w, v), times(w, times(v, v))];
-  };
-
-  const powerIntegral = (q, low, high) => { // of J^q
-    if (Math.abs(q + 1) < 1e-12) return Math.log(high / low);
-    return ((high === Infinity ? 0 : high ** (q + 1)) - low ** (q + 1)) / (q + 1);
-  };
-
-  const integralOf = ([uses, r, q], kappa, b, a, low, high) => {
-    const s = uses ? a : 0, ends = [-EDGE, EDGE].map((v) => Math.exp((v - Math.log(kappa)) / b));
-    const clamp = (x) => Math.min(Math.max(x, low), high), [x, y] = ends.map(clamp);
-    let total = 0, binomial = 1;
-    for (let k = 0; k < TERMS; k++) { // (1+y)^-q in powers of y and of 1/y
-      if (x > low) total += binomial * kappa ** (r + k) * powerIntegral(b * (r + k) - s, low, x);
-      if (high > y)
-        total += binomial * kappa ** (r - q - k) * powerIntegral(b * (r - q - k) - s, y, high);
-      binomial *= -(q + k) / (k + 1);
+  let fixed = { key: "" }; // what the exponents alone decide
+  const powers = (b, a) => {
+    const key = b + "," + a;
+    if (fixed.key !== key) {
+      const raised = (p) => Float64Array.from({ length: DIRECT + 1 }, (_, j) => j ** p);
+      fixed = { key, up: raised(b), down: raised(-a), rising: power(b, ORDER), falling: power(-a, ORDER) };
     }
-    const f = (log) => {
-      const v = kappa * Math.exp(b * log);
-      return Math.exp((1 - s) * log) * v ** r / (1 + v) ** q;
+    return fixed;
+  };
+
+  const seriesAt = (size, kappa, b, a) => { // of the four summands in e, J = size (1+e)
+    const { rising, falling } = powers(b, a), y0 = kappa * size ** b, w0 = size ** -a;
+    const y = rising.map((c) => c * y0), w = falling.map((c) => c * w0);
+    const u = inverse(y.map((c, n) => n ? c : 1 + c)), v = times(y, u); // 1/(1+y), y/(1+y)
+    const weighted = times(w, v);
+    return [u, times(u, v), weighted, times(weighted, v)];
+  };
+
+  // the integral of x^(e-1) from low to high, whose x^e are given, without cancellation at e = 0
+  const powerIntegral = (e, log, atLow, atHigh) => { // log = ln(high/low)
+    if (Math.abs(e) * log < 1e-15) return atLow * log;
+    return (e > 0 ? atHigh : atLow) * -Math.expm1(-Math.abs(e) * log) / Math.abs(e);
+  };
+
+  // add the integrals of the four summands: powers of y, Gauss's rule, powers of 1/y
+  const addIntegrals = (total, kappa, b, a, low, high) => {
+    const ends = [-EDGE, EDGE].map((v) => Math.exp((v - Math.log(kappa)) / b));
+    const [x, z] = ends.map((end) => Math.min(Math.max(end, low), high));
+    const add = (from, to, first, way) => { // the series in y^way, first: power of y of D and H
+      const log = Math.log(to / from), down = kappa * from ** b, up = kappa * to ** b;
+      const moments = (s, p) => { // of J^-s y^(p + way k), k = 0 ... TERMS
+        let e = 1 - s + b * p, atLow = from ** (1 - s) * down ** p, atHigh = to ** (1 - s) * up ** p;
+        const found = new Array(TERMS + 1).fill(0), [low, high] = [down ** way, up ** way];
+        for (let k = 0; k <= TERMS; k++, e += way * b, atLow *= low, atHigh *= high)
+          found[k] = powerIntegral(e, log, atLow, atHigh);
+        return found;
+      };
+      const plain = moments(0, first), weighted = moments(a, first + 1), shift = way > 0 ? 1 : 0;
+      for (let k = 0, sign = 1; k < TERMS; k++, sign = -sign) { // (1+y)^-1 and (1+y)^-2
+        total[0] += sign * plain[k];
+        total[1] += sign * (k + 1) * plain[k + shift];
+        total[2] += sign * weighted[k];
+        total[3] += sign * (k + 1) * weighted[k + shift];
+      }
     };
-    return total + integrate(f, Math.log(x), Math.log(y), 3 / b);
+    if (x > low) add(low, x, 0, 1);
+    if (high > z) add(z, high, -1, -1);
+    for (let i = nodes(Math.log(x), Math.log(z), 3 / b) - 1; i >= 0; i--) {
+      const y = kappa * Math.exp(b * X[i]), u = 1 / (1 + y), v = y * u;
+      const plain = W[i] * Math.exp(X[i]) * u, weighted = W[i] * Math.exp((1 - a) * X[i]) * v;
+      total[0] += plain; total[1] += plain * v; total[2] += weighted; total[3] += weighted * v;
+    }
   };
 
   // [D, S, H, G] at kappa
   const sums = (kappa, b, a, modes) => {
-    const total = [0, 0, 0, 0], direct = Math.min(DIRECT, modes);
+    const total = [0, 0, 0, 0], { up, down } = powers(b, a);
     const last = modes <= DIRECT ? modes : DIRECT - 1;
     for (let j = 1; j <= last; j++) {
-      const y = kappa * j ** b, u = 1 / (1 + y), v = y * u, w = j ** -a;
+      const y = kappa * up[j], u = 1 / (1 + y), v = y * u, w = down[j];
       total[0] += u; total[1] += u * v; total[2] += w * v; total[3] += w * v * v;
     }
     if (modes <= DIRECT) return total;
-    const first = seriesAt(direct, kappa, b, a);
-    const final = modes === Infinity ? null : seriesAt(modes, kappa, b, a);
-    return total.map((sum, i) => {
-      let value = sum + integralOf(KINDS[i], kappa, b, a, direct, modes);
-      value += first[i][0] / 2 - corrections(first[i], direct);
-      if (final) value += final[i][0] / 2 + corrections(final[i], modes);
-      return value;
+    addIntegrals(total, kappa, b, a, DIRECT, modes);
+    const ends = [[DIRECT, -1]];
+    if (modes < Infinity) ends.push([modes, 1]);
+    for (const [end, sign] of ends) seriesAt(end, kappa, b, a).forEach((series, i) => {
+      total[i] += series[0] / 2 + sign * corrections(series, end);
     });
+    return total;
   };
 
   // m - D_1 and max(N,T) - D_1, whose product is ridge/kappa
@@ -159,11 +183,10 @@ const solvable = (() => {
   const lossOf = ([D, S, H, G], n, t, noise) => {
     if (n === Infinity && t === Infinity) return G;
     const share = n === Infinity ? 1 : n / (n + S); // (N-D_1)/(N-D_2)
-    const R = G * share + H * (1 - share);
+    const R = G * share + (n === Infinity ? 0 : H * S / (n + S));
     if (t === Infinity) return R;
     const left = t + S * share; // T - D_F
-    const T = t + D;
-    return (R * T + noise * (T - left)) / left;
+    return (R * (t + D) + noise * (D - S * share)) / left;
   };
 
   const loss = (p) => {
@@ -184,34 +207,116 @@ const solvable = (() => {
     for (let j = 1; j <= last; j++) total += j ** -a * Math.exp(-2 * time * j ** -b);
     if (modes <= DIRECT) return total;
     const at = (size) => { // J^-a exp(-x), x = 2 t J^-b, as a series in e
-      const order = 2 * BERNOULLI.length, x = power(-b, order).map((c) => 2 * time * size ** -b * c);
+      const x = power(-b, ORDER).map((c) => 2 * time * size ** -b * c);
       const e = [Math.exp(-x[0])];
-      for (let n = 1; n <= order; n++) {
+      for (let n = 1; n <= ORDER; n++) {
         let sum = 0;
         for (let k = 1; k <= n; k++) sum -= k * x[k] * e[n - k];
         e.push(sum / n);
       }
-      return times(power(-a, order).map((c) => c * size ** -a), e);
+      return times(power(-a, ORDER).map((c) => c * size ** -a), e);
     };
-    const start = Math.max(DIRECT, Math.min(modes, Math.ceil((2 * time / 40) ** (1 / b))));
-    let first = DIRECT;
-    if (start > DIRECT) first = Math.min(modes, start); // what comes before is below e^-40
-    const f = (log) => Math.exp((1 - a) * log - 2 * time * Math.exp(-b * log));
+    const slowest = modes === Infinity ? 0 : 2 * time * modes ** -b;
+    if (slowest * b > modes / 2) { // a fast decay from mode to mode
+      total = 0;
+      for (let j = modes, term = 1; j > 0 && term > 1e-17 * total; j--) {
+        term = j ** -a * Math.exp(-2 * time * j ** -b);
+        total += term;
+      }
+      return total;
+    }
+    // what comes before the first mode is below e^-40 of the last
+    const first = Math.min(modes, Math.max(DIRECT, Math.ceil((2 * time / (40 + slowest)) ** (1 / b))));
     const split = Math.min(modes, Math.max(first, (2 * time * Math.exp(EDGE)) ** (1 / b)));
-    let integral = integrate(f, Math.log(first), Math.log(split), 1.5 / b), factor = 1;
-    for (let k = 0; k < 12 && modes > split; k++) { // e^-x in powers of x
-      integral += factor * powerIntegral(-a - b * k, split, modes);
+    for (let i = nodes(Math.log(first), Math.log(split), Math.min(1.5, 8 / slowest) / b) - 1; i >= 0; i--)
+      total += W[i] * Math.exp((1 - a) * X[i] - 2 * time * Math.exp(-b * X[i]));
+    const log = Math.log(modes / split);
+    for (let k = 0, factor = 1; k < 12 && log > 0; k++) { // e^-x in powers of x
+      const e = 1 - a - b * k;
+      total += factor * powerIntegral(e, log, split ** e, modes ** e);
       factor *= -2 * time / (k + 1);
     }
     const head = at(first), tail = modes === Infinity ? null : at(modes);
-    total += integral + head[0] / 2 - corrections(head, first);
+    total += head[0] / 2 - corrections(head, first);
     if (tail) total += tail[0] / 2 + corrections(tail, modes);
     return total;
   };
 
-  const featureLoss = (n, b, a, modes) => loss({ N: n, T: Infinity, M: modes, b, a, ridge: 0, noise: 0 });
+  // the four sums on a grid of ln kappa, for curves; what is read off is solved for exactly
+  let table = null;
+  const tabulate = (b, a, modes) => {
+    const key = [b, a, modes].join();
+    if (table && table.key === key) return table;
+    const top = Math.log(1e4); // down to 1e13 modes learnt, or to the least ridge of N = T = 1e13
+    const bottom = Math.min(-b * Math.log(3e13), modes < Infinity ? -82 : 0);
+    const count = Math.ceil((top - bottom) / 0.4) + 1, step = (bottom - top) / (count - 1);
+    const columns = [0, 1, 2, 3].map(() => new Float64Array(count));
+    const kappa = new Float64Array(count), D = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      kappa[i] = Math.exp(top + i * step);
+      const four = sums(kappa[i], b, a, modes);
+      D[i] = four[0];
+      columns.forEach((column, k) => { column[i] = Math.log(four[k]); });
+    }
+    table = { key, count, top, step, kappa, D, columns };
+    return table;
+  };
+  // where D_1 + gap, which rises along the table, is the smaller size: in cells of the table
+  const place = (rows, small, large, ridge) => {
+    const total = (i) => rows.D[i] + gaps(small, large, ridge / rows.kappa[i])[0];
+    let low = 0, high = rows.count - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (total(middle) <= small) low = middle; else high = middle;
+    }
+    const start = total(low), share = Math.log(small / start) / Math.log(total(high) / start);
+    return low + (share > 0 ? Math.min(1, share) : 0);
+  };
+  const fourAt = (rows, position) => { // the sums and kappa between two rows
+    const low = Math.min(rows.count - 2, Math.floor(position)), share = position - low;
+    const [D, S, H, G] = rows.columns, at = (c) => Math.exp(c[low] + share * (c[low + 1] - c[low]));
+    return [at(D), at(S), at(H), at(G), Math.exp(rows.top + rows.step * position)];
+  };
+  const lossAt = (four, n, t, ridge, noise) => {
+    const [g, G] = gaps(Math.min(n, t), Math.max(n, t), ridge / four[4]);
+    return lossOf(four, n <= t ? g : G, n <= t ? G : g, noise);
+  };
+  const allLearnt = (n, t, modes, noise) => t === Infinity ? 0 : noise * modes / (t - modes);
+  const quick = (rows, p, n, t) => { // the loss from the table
+    const small = Math.min(n, t), large = Math.max(n, t);
+    if (!(p.ridge > 0) && small >= p.M) return allLearnt(n, t, p.M, p.noise);
+    return lossAt(fourAt(rows, place(rows, small, large, p.ridge)), n, t, p.ridge, p.noise);
+  };
 
-  return { sums, solve, loss, lossOf, gaps, timeLoss, featureLoss };
+  // what bounds the loss: 0 features, 1 data, 2 both, 3 noise, 4 ridge, 5 nothing
+  const regime = (p, n, t, signal, noisy, bare, alone) => {
+    const learnt = Math.min(n, t) >= p.M;
+    if (p.noise > 0 && noisy > 2 * signal) return 3;
+    if (learnt) return p.ridge > 0 ? 4 : 5;
+    if (signal > 2 * bare) return 4;
+    return signal > 2 * alone ? 2 : n <= t ? 0 : 1;
+  };
+  const regimes = (p, rows, sizes) => { // [i][j] of (N, T): what depends on the smaller size once
+    const bare = sizes.map((size) => fourAt(rows, place(rows, size, Infinity, 0)));
+    const alone = [0, 1].map((data) => sizes.map((size, i) =>
+      lossAt(bare[i], data ? Infinity : size, data ? size : Infinity, 0, 0)));
+    const found = sizes.map(() => new Uint8Array(sizes.length));
+    const cell = (k, l, i, four) => {
+      const n = sizes[k], t = sizes[l], learnt = sizes[i] >= p.M && !(p.ridge > 0);
+      const at = (noise) => learnt ? allLearnt(n, t, p.M, noise) : lossAt(four, n, t, p.ridge, noise);
+      const signal = at(0), noisy = p.noise > 0 ? at(p.noise) : signal;
+      const free = p.ridge > 0 ? lossAt(bare[i], n, t, 0, 0) : signal;
+      found[k][l] = regime(p, n, t, signal, noisy, free, alone[n <= t ? 0 : 1][i]);
+    };
+    for (let i = 0; i < sizes.length; i++) for (let j = i; j < sizes.length; j++) { // i the smaller
+      const four = p.ridge > 0 ? fourAt(rows, place(rows, sizes[i], sizes[j], p.ridge)) : bare[i];
+      cell(i, j, i, four);
+      if (j > i) cell(j, i, i, four);
+    }
+    return found;
+  };
+
+  return { sums, solve, loss, timeLoss, tabulate, quick, regimes };
 })();
 
 (() => {
@@ -253,63 +358,17 @@ const solvable = (() => {
     input.out = out;
   }
 
-  // tables of the four sums against ln kappa, for curves; what is read off is solved for exactly
-  let table = null;
-  const tabulate = (b, a, modes) => {
-    const key = [b, a, modes].join();
-    if (table && table.key === key) return table;
-    const rows = [], top = Math.log(1e4), bottom = -b * Math.log(3e13);
-    const count = 260;
-    for (let i = 0; i < count; i++) {
-      const log = top + (bottom - top) * i / (count - 1);
-      const [D, S, H, G] = solvable.sums(Math.exp(log), b, a, modes);
-      rows.push([log, Math.log(D), Math.log(S), Math.log(H), Math.log(G)]);
-    }
-    table = { key, rows };
-    return table;
-  };
-  const at = (rows, column, wanted) => { // the row where a rising column has this value
-    let low = 0, high = rows.length - 1;
-    if (wanted >= rows[high][column]) return rows[high];
-    if (wanted <= rows[low][column]) return rows[low];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (rows[middle][column] <= wanted) low = middle; else high = middle;
-    }
-    const x = (wanted - rows[low][column]) / (rows[high][column] - rows[low][column]);
-    return rows[low].map((v, i) => v + x * (rows[high][i] - v));
-  };
-  // the loss from the table: D_1 = m - gap is a fixed point in which the gap is small
-  const quick = (rows, p, N, T) => {
-    const small = Math.min(N, T), large = Math.max(N, T);
-    if (!(p.ridge > 0) && small >= p.M) return T === Infinity ? 0 : p.noise * p.M / (T - p.M);
-    const excess = (row) => {
-      const [gap] = solvable.gaps(small, large, p.ridge / Math.exp(row[0]));
-      return Math.exp(row[1]) - small + gap;
-    };
-    let row;
-    if (!(p.ridge > 0)) row = at(rows, 1, Math.log(small));
-    else { // excess falls with kappa, so it rises along the rows
-      let low = 0, high = rows.length - 1;
-      while (high - low > 1) {
-        const middle = (low + high) >> 1;
-        if (excess(rows[middle]) <= 0) low = middle; else high = middle;
-      }
-      const x = excess(rows[low]), y = excess(rows[high]);
-      const share = y > x ? Math.min(1, Math.max(0, -x / (y - x))) : 0;
-      row = rows[low].map((v, i) => v + share * (rows[high][i] - v));
-    }
-    const four = row.slice(1).map(Math.exp);
-    const [g, G] = solvable.gaps(small, large, p.ridge / Math.exp(row[0]));
-    return solvable.lossOf(four, N <= T ? g : G, N <= T ? G : g, p.noise);
-  };
-
   // ---- drawing ------------------------------------------------------------------------
   const COLOURS = ["#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#009E73"];
-  const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  let ink = {}, widths = {}; // read before anything is written: the page is laid out once
+  const look = () => {
+    const style = getComputedStyle(document.documentElement);
+    ink = Object.fromEntries(["ink", "soft"].map((n) => [n, style.getPropertyValue("--" + n).trim()]));
+    for (const canvas of desk.querySelectorAll("canvas")) widths[canvas.id] ??= canvas.clientWidth || 300;
+  };
   const surface = (id) => {
     const canvas = find(id), scale = devicePixelRatio || 1;
-    const width = canvas.clientWidth || 300, height = Math.round(width * 0.72);
+    const width = widths[id], height = Math.round(width * 0.72);
     if (canvas.width !== Math.round(width * scale)) {
       canvas.width = Math.round(width * scale);
       canvas.height = Math.round(height * scale);
@@ -325,7 +384,7 @@ const solvable = (() => {
     const X = (v) => left + (Math.log10(v) - xlow) / (xhigh - xlow) * (width - left - right);
     const Y = (v) => height - bottom - (Math.log10(v) - ylow) / (yhigh - ylow) * (height - top - bottom);
     const frame = () => {
-      pen.strokeStyle = ink("--soft"); pen.fillStyle = ink("--ink");
+      pen.strokeStyle = ink.soft; pen.fillStyle = ink.ink;
       pen.lineWidth = 1; pen.setLineDash([]);
       pen.strokeRect(left, top, width - left - right, height - top - bottom);
       pen.font = "12px system-ui, sans-serif";
@@ -364,7 +423,7 @@ const solvable = (() => {
       pen.stroke();
     });
     const ring = (x, y) => clip(() => {
-      pen.beginPath(); pen.setLineDash([]); pen.lineWidth = 2; pen.strokeStyle = ink("--ink");
+      pen.beginPath(); pen.setLineDash([]); pen.lineWidth = 2; pen.strokeStyle = ink.ink;
       pen.arc(X(x), Y(y), 5, 0, 7); pen.stroke();
     });
     return { pen, X, Y, frame, line, ring, clip };
@@ -383,83 +442,84 @@ const solvable = (() => {
     const near = [-1e-2, -1e-3, 1e-3, 1e-2];
     const curves = [p.N, p.N / 10, p.N * 10].map((n) => {
       const xs = [...geometric(xlow, xhigh, 150), ...near.map((e) => n * (1 + e))].sort((x, y) => x - y);
-      return [xs, xs.map((t) => quick(rows, p, n, t))];
+      return [xs, xs.map((t) => solvable.quick(rows, p, n, t))];
     });
     const [xs] = curves[0], bare = { ...p, ridge: 0 };
-    const free = p.ridge > 0 ? xs.map((t) => quick(rows, bare, p.N, t)) : [];
+    const free = p.ridge > 0 ? xs.map((t) => solvable.quick(rows, bare, p.N, t)) : [];
     const typical = curves.flatMap(([x, y]) => y.filter((_, i) => Math.abs(Math.log(x[i] / p.N)) > 0.05));
     const [ylow, yhigh] = range(typical);
     const plot = axes("plot-loss", xlow, xhigh, ylow, yhigh, "T", "L");
     curves.forEach(([x, y], i) => plot.line(x, y, COLOURS[[0, 4, 5][i]], [[], [5, 3], [2, 2]][i], i ? 1.3 : 2));
-    if (free.length) plot.line(xs, free, ink("--soft"), [1, 3], 1.2);
+    if (free.length) plot.line(xs, free, ink.soft, [1, 3], 1.2);
     plot.frame();
     return plot;
   };
 
-  const regime = (p, rows, n, t) => {
-    const clean = { ...p, noise: 0, ridge: 0 }, smaller = Math.min(n, t);
-    const total = quick(rows, p, n, t), signal = quick(rows, { ...p, noise: 0 }, n, t);
-    if (smaller >= p.M && !(p.ridge > 0) && !(p.noise > 0)) return 5;
-    if (p.noise > 0 && total - signal > total / 2) return 3;
-    if (smaller >= p.M) return p.ridge > 0 ? 4 : 5;
-    const bare = quick(rows, clean, n, t);
-    if (signal > 2 * bare || (p.ridge > 0 && quick(rows, { ...p, noise: 0 }, smaller, Infinity) > 2 * quick(rows, clean, smaller, Infinity))) return 4;
-    const alone = quick(rows, { ...p, noise: 0 }, n <= t ? n : Infinity, n <= t ? Infinity : t);
-    if (signal > 2 * alone) return 2;
-    return n <= t ? 0 : 1;
-  };
   const drawMap = (p, rows) => {
-    const top = Math.max(6, Math.ceil(Math.max(Math.log10(p.N), Math.log10(p.T)) + 0.5));
-    const plot = axes("plot-map", 0, top, 0, top, "N", "T"), cells = 44;
-    for (let i = 0; i < cells; i++) for (let j = 0; j < cells; j++) {
-      const n = 10 ** (top * (i + 0.5) / cells), t = 10 ** (top * (j + 0.5) / cells);
-      plot.pen.fillStyle = COLOURS[regime(p, rows, n, t)];
-      const [x, right] = [i, i + 1].map((k) => Math.round(plot.X(10 ** (top * k / cells))));
-      const [y, below] = [j + 1, j].map((k) => Math.round(plot.Y(10 ** (top * k / cells))));
-      plot.pen.globalAlpha = 0.6;
-      plot.pen.fillRect(x, y, right - x, below - y);
-      plot.pen.globalAlpha = 1;
-    }
+    const top = Math.max(6, Math.ceil(Math.max(Math.log10(p.N), Math.log10(p.T)) + 0.5)), cells = 44;
+    const plot = axes("plot-map", 0, top, 0, top, "N", "T");
+    const found = solvable.regimes(p, rows, geometric(top / cells / 2, top - top / cells / 2, cells));
+    const edges = geometric(0, top, cells + 1);
+    const [xs, ys] = [plot.X, plot.Y].map((scale) => edges.map(scale).map(Math.round));
+    plot.pen.globalAlpha = 0.6;
+    found.forEach((column, i) => {
+      for (let j = 0, end; j < cells; j = end) { // a run of one regime
+        for (end = j + 1; column[end] === column[j];) end++;
+        plot.pen.fillStyle = COLOURS[column[j]];
+        plot.pen.fillRect(xs[i], ys[end], xs[i + 1] - xs[i], ys[j] - ys[end]);
+      }
+    });
+    plot.pen.globalAlpha = 1;
     plot.frame();
     plot.ring(p.N, p.T);
   };
 
-  let decay = null; // the bottleneck of time against t, once for a spectrum
-  const times = (p) => {
-    const key = [p.b, p.a, p.M].join();
-    if (decay && decay.key === key) return decay.rows;
-    const rows = geometric(-2, 16, 120).map((t) => [Math.log(t), -Math.log(solvable.timeLoss(t, p.b, p.a, p.M))]);
-    decay = { key, rows };
-    return rows;
+  // the bottleneck of time, when asked for, at times, sizes and budgets on one lattice
+  const PER_DECADE = 8, EARLY = -2;
+  const lattice = (low, high) => geometric(low, high, (high - low) * PER_DECADE + 1);
+  let decay = null;
+  const late = (p, i) => {
+    const key = p.b + "," + p.a + "," + p.M;
+    if (!decay || decay.key !== key) decay = { key, losses: [] };
+    return decay.losses[i] ??= solvable.timeLoss(10 ** (EARLY + i / PER_DECADE), p.b, p.a, p.M);
   };
-  const inTime = (rows, t) => Math.exp(-at(rows.map ? rows : [], 0, Math.log(t))[1]);
   const drawCompute = (p, rows) => {
-    const clean = { ...p, noise: 0, ridge: 0 }, slow = times(p), top = Math.log10(p.N * p.time);
-    const xlow = 1, xhigh = Math.max(8, Math.ceil(top) + 1), budgets = geometric(xlow, xhigh, 90);
-    const limits = geometric(0, 13, 66).map((n) => [n, n >= p.M ? 0 : quick(rows, clean, n, Infinity)]);
-    const curve = (n, floor) => budgets.map((c) => inTime(slow, c / n) + floor);
-    const sizes = [];
-    for (let k = 1; k <= Math.min(12, xhigh - 1); k += Math.max(1, Math.ceil(xhigh / 9))) sizes.push(10 ** k);
-    const curves = sizes.map((n) => curve(n, n >= p.M ? 0 : quick(rows, clean, n, Infinity)));
-    const frontier = budgets.map((c) => Math.min(...limits.map(([n, floor]) => c / n > 1e-2 ? inTime(slow, c / n) + floor : Infinity)));
+    const clean = { ...p, noise: 0, ridge: 0 }, top = Math.log10(p.N * p.time);
+    const xlow = 1, xhigh = Math.max(8, Math.ceil(top) + 1), budgets = lattice(xlow, xhigh);
+    const slow = Float64Array.from(lattice(EARLY, xhigh), (_, i) => late(p, i));
+    const floor = (n) => solvable.quick(rows, clean, n, Infinity);
+    const floors = Float64Array.from(lattice(0, Math.min(13, xhigh)), floor);
+    const start = (xlow - EARLY) * PER_DECADE; // size k at budget start + c takes the time c - k
+    const lossOf = (c, k) => k > start + c ? Infinity : slow[start + c - k] + floors[k];
+    const every = Math.max(1, Math.ceil(xhigh / 9)), curves = [];
+    for (let k = 1; k <= Math.min(12, xhigh - 1); k += every)
+      curves.push(budgets.map((_, c) => lossOf(c, k * PER_DECADE)));
+    const frontier = budgets.map((_, c) => {
+      let best = Infinity;
+      for (let k = Math.min(start + c, floors.length - 1); k >= 0; k--)
+        best = Math.min(best, slow[start + c - k] + floors[k]);
+      return best;
+    });
     const [ylow, yhigh] = range([...frontier, ...curves.flat()]);
     const plot = axes("plot-compute", xlow, xhigh, ylow, yhigh, "C", "L");
     curves.forEach((ys, i) => plot.line(budgets, ys, COLOURS[[0, 4, 5][i % 3]], [], 1.2));
-    plot.line(budgets, frontier, ink("--ink"), [6, 3], 2);
+    plot.line(budgets, frontier, ink.ink, [6, 3], 2);
     plot.frame();
-    const here = inTime(slow, p.time) + (p.N >= p.M ? 0 : quick(rows, clean, p.N, Infinity));
-    plot.ring(p.N * p.time, here);
+    plot.ring(p.N * p.time, solvable.timeLoss(p.time, p.b, p.a, p.M) + floor(p.N));
   };
 
   const read = () => ({ b: 1 + value("alpha"), a: value("a"), N: value("N"), T: value("T"),
     M: value("M"), ridge: value("ridge"), noise: value("noise"), time: value("time") });
   const redraw = () => {
     const started = performance.now(), p = read();
+    look();
     for (const [name] of SLIDERS) {
-      inputs[name].out.textContent = shown(value(name));
-      inputs[name].setAttribute("aria-valuetext", shown(value(name)));
+      const text = shown(value(name)), input = inputs[name];
+      if (input.out.textContent === text) continue;
+      input.out.textContent = text;
+      input.setAttribute("aria-valuetext", text);
     }
-    const { rows } = tabulate(p.b, p.a, p.M), exact = solvable.loss(p), kappa = solvable.solve(p);
+    const rows = solvable.tabulate(p.b, p.a, p.M), exact = solvable.loss(p), kappa = solvable.solve(p);
     drawLoss(p, rows).ring(p.T, exact);
     drawMap(p, rows);
     drawCompute(p, rows);
@@ -468,7 +528,7 @@ const solvable = (() => {
       + Number(solvable.timeLoss(p.time, p.b, p.a, p.M).toPrecision(10));
     desk.dataset.milliseconds = (performance.now() - started).toFixed(1);
   };
-  addEventListener("resize", redraw);
+  addEventListener("resize", () => { widths = {}; redraw(); });
   document.getElementById("theme")?.addEventListener("click", () => setTimeout(redraw));
   redraw();
 })();

@@ -1,23 +1,17 @@
 """The book: what is displayed, linked, kept and refused; the page in a real browser."""
 
 import html
-import json
-import math
 import re
 import shutil
-import subprocess
 from collections import Counter
-from fractions import Fraction
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.loss import static_loss
-from solvable.analytic.spectrum import PowerLaw
 from solvable.derivations import catalogue
 from solvable.derivations.book import assembly, printed
 from solvable.derivations.book.assembly import build
@@ -25,22 +19,19 @@ from solvable.derivations.book.chapters import chapters
 from solvable.derivations.book.fingerprint import closure, fingerprint
 from solvable.derivations.book.gallery import UNDRAWN
 from solvable.derivations.book.mathml import in_a_line, mathml
-from solvable.derivations.book.pages import asset, page
+from solvable.derivations.book.pages import page
 from solvable.derivations.book.pictures import rendered
 from solvable.derivations.book.record import GALLERY
 from solvable.derivations.book.spectral_figures import spectrum
 from solvable.derivations.cli import main
 from solvable.validation.executors import SerialExecutor
 from solvable.validation.report import page_css
+from tests.derivations.book.browser import Browser, in_browser
 
 SOME = (
     "resolvent", "ridgeless-loss", "matrix-marchenko-pastur",
     "matrix-complex-marchenko-pastur",
 )  # fmt: skip
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 
@@ -320,113 +311,69 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
 # ---- in a browser ------------------------------------------------------------------------
 
 
-def run_in_browser(folder, source, script, width=1280):
-    """What the script, run after the page, returns (JSON), and errors of any script."""
-    probe = """<script>const errors = [];
-addEventListener("error", (event) => errors.push(event.message));</script>"""
-    tail = """<script>addEventListener("load", async () => {
-const out = document.createElement("pre"); out.id = "out";
-out.textContent = JSON.stringify({errors, value: await (async () => {%s})()});
-document.body.append(out);});</script></body>"""
-    target = folder / "probe.html"
-    source = source.replace("<head>", "<head>" + probe, 1)
-    target.write_text(source.replace("</body>", tail % script))
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--dump-dom",
-        f"--window-size={width},900",
-        "--virtual-time-budget=60000",
-        f"file://{target}",
-    ]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
-    found = json.loads(html.unescape(re.search(r'<pre id="out">(.*?)</pre>', dom, re.S)[1]))
-    assert not found["errors"], found["errors"]
-    return found["value"]
+@pytest.fixture(scope="module")
+def browser():
+    one = Browser()
+    yield one
+    one.close()
 
 
-FRAME = """
-const frame = document.createElement("iframe");
-frame.style.cssText = "width:%dpx;height:900px;border:0";
-frame.srcdoc = document.documentElement.outerHTML.replace(/<script[^]*?<.script>/g, "");
-document.body.replaceChildren(frame);
-await new Promise((done) => frame.addEventListener("load", done));
-for (const steps of frame.contentDocument.querySelectorAll("details")) steps.open = true;
-const root = frame.contentDocument.documentElement;
-return [root.scrollWidth, frame.contentWindow.innerWidth];
-"""
+@pytest.fixture(scope="module")
+def written(text, folder):
+    target = folder / "page.html"
+    target.write_text(text)
+    return target
+
+
+UNFOLD = 'for (const one of document.querySelectorAll("details")) one.open = true;'
 
 
 @in_browser
-@pytest.mark.thorough
+def test_the_page_asks_for_nothing_and_works_without_network(written, browser):
+    browser.open(written)
+    assert not browser.faults()
+    assert [r for r in browser.requests if not r.startswith("data:")] == [f"file://{written}"]
+    look = """await document.fonts.ready;
+    const pictures = [...document.images];
+    for (const one of pictures) one.loading = "eager";
+    await Promise.all(pictures.map((one) => one.decode()));
+    return [document.fonts.check("16px Formula"), pictures.length,
+            pictures.filter((one) => one.naturalWidth < 100).length];"""
+    font, pictures, empty = browser.run(look)
+    assert font and pictures == len(SOME) and empty == 0
+
+
+@in_browser
+def test_the_page_is_read_without_scripts(written, browser):
+    browser.open(written, scripts=False)
+    seen = """const high = (one) => one.getBoundingClientRect().height > 0;
+    const shown = (one) => one.checkVisibility() && high(one);
+    const all = (what) => [...document.querySelectorAll(what)];
+    return [all(".noscript").every(shown), all("#desk, .tools").some(shown),
+            all("article").length, all("article img").filter(shown).length,
+            all("article math").filter(shown).length, all("details > summary").every(shown)];"""
+    notice, tools, results, pictures, formulas, summaries = browser.run(seen)
+    assert notice and not tools and summaries
+    assert results == pictures == len(SOME) and formulas > 20
+
+
+@in_browser
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(text, folder, width):
-    wide, screen = run_in_browser(folder, text, FRAME % width)
+def test_nothing_is_wider_than_the_screen(written, browser, width):
+    browser.open(written, width)
+    wide, screen = browser.run(
+        UNFOLD + "return [document.documentElement.scrollWidth, innerWidth];"
+    )
     assert wide <= screen == width
 
 
 @in_browser
 @pytest.mark.thorough
-def test_no_serious_accessibility_fault(text, folder):
+def test_no_serious_accessibility_fault(written, browser):
     axe = pytest.importorskip("axe_core_python")
-    code = (__import__("pathlib").Path(axe.__path__[0]) / "axe.min.js").read_text()
-    source = text.replace("</body>", f"<script>{code}</script></body>")
-    script = """for (const steps of document.querySelectorAll("details")) steps.open = true;
-    const found = await axe.run(document, {resultTypes: ["violations"]});
+    browser.open(written)
+    browser.run((Path(axe.__path__[0]) / "axe.min.js").read_text() + "; window.axe = axe;")
+    script = """const found = await axe.run(document, {resultTypes: ["violations"]});
     return found.violations.map((v) => [v.id, v.impact, v.nodes.length, v.nodes[0].html]);"""
-    faults = run_in_browser(folder, source, script)
+    faults = browser.run(UNFOLD + script)
     assert not [fault for fault in faults if fault[1] in ("serious", "critical")], faults
-
-
-LOSSES = [  # b, a, N, T, M, ridge, noise
-    (1.5, 1.5, 1e12, 4e12, math.inf, 0, 0), (1.5, 1.5, 1e12, 4e12, math.inf, 1000, 0.1),
-    (1.5, 2.5, 4e12, 1e12, math.inf, 0, 0.01), (1.25, 1.5, 1e12, 1e12, math.inf, 1, 0.5),
-    (2, 1.5, 1e12, 1.5e12, 1e15, 100, 0), (2, 4, 1e6, 3e7, math.inf, 0, 0),
-    (1.5, 1.5, 300, 100, 2000, 0.25, 0.125), (3, 3, 50, 60, 20, 0.5, 0.25),
-    (1.5, 1.5, 30, 60, 25, 0, 0.25),
-]  # fmt: skip
-TIMES = [(10, 1.25, 1.5, math.inf), (1e6, 1.25, 1.5, math.inf), (1e3, 1.5, 2, 1e4)]
-
-
-def exact(x):
-    return x if x == math.inf else Fraction(x)
-
-
-def law(b, a, modes):
-    size = math.inf if modes == math.inf else int(modes)
-    return PowerLaw(exponent=Fraction(b), target_exponent=Fraction(a), size=size)
-
-
-@in_browser
-def test_the_explorer_has_the_numbers_of_the_library(folder):
-    rows = json.dumps([LOSSES, TIMES]).replace("Infinity", "1e999")
-    script = f"""const [losses, times] = {rows};
-    const loss = ([b, a, N, T, M, ridge, noise]) => solvable.loss({{b, a, N, T, M, ridge, noise}});
-    return [losses.map(loss),
-            times.map(([t, b, a, M]) => solvable.timeLoss(t, b, a, M))];"""
-    source = f"<html><head></head><body><script>{asset('explorer.js')}</script></body></html>"
-    losses, times = run_in_browser(folder, source, script)
-    for (b, a, n, t, m, ridge, noise), found in zip(LOSSES, losses):
-        given = {"ridge": exact(ridge), "noise": exact(noise)}
-        right = static_loss(law(b, a, m), exact(n), exact(t), **given, digits=20).excess_loss
-        assert abs(found / float(right) - 1) < 1e-10, (b, a, n, t, m, ridge, noise)
-    for (t, b, a, m), found in zip(TIMES, times):
-        right = dynamics(law(b, a, m), math.inf, math.inf, [Fraction(t)], digits=16).excess_loss[0]
-        assert abs(found / float(right) - 1) < 1e-10, (t, b, a, m)
-
-
-@in_browser
-@pytest.mark.thorough
-def test_the_explorer_redraws_with_its_sliders(text, folder):
-    script = """const before = document.getElementById("readout").textContent, seen = [];
-    for (const id of ["s-N", "s-T", "s-ridge", "s-noise", "s-alpha", "s-time"]) {
-      const input = document.getElementById(id);
-      input.value = Number(input.value) + 0.4;
-      input.dispatchEvent(new Event("input"));
-      seen.push(Number(document.getElementById("desk").dataset.milliseconds));
-    }
-    return [before, document.getElementById("readout").textContent, seen];"""
-    before, after, seen = run_in_browser(folder, text, script)
-    assert before != after and all(x > 0 for x in seen)
