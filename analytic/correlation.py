@@ -319,7 +319,7 @@ def _as_divided_difference(
 
 
 def confluent_two_point(
-    x: Points, features: Any, samples: Any, noise: Any = 0
+    x: Points, features: Any, samples: Any, noise: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """C₀(z, z) and C₁(z, z) at each point, shape *(…, n)*."""
     k, b = x.kappa, -x.derivatives[0][0]

@@ -359,7 +359,7 @@ class Evaluator:
         if finite.any():
             g[finite], correction, _ = self.boundary(high.at(finite), kappa.at(finite))
             tail[finite] += g[finite] / 2 + correction
-        mass = mass + area_mass + np.abs(f)
+        mass = mass + area_mass + np.abs(f) + np.abs(g)
         if kappa.angle is not None:  # what rounding y does to the ends of the integral
             mass = mass + np.abs(f) * start + np.abs(g) * np.where(finite, size, 0.0)
         return total + tail, ROUNDING * mass + np.abs(last)

@@ -140,3 +140,16 @@ def test_coarse_spectrum_is_short_and_close():
     k = np.geomspace(1e-12, 10, 20)
     coarse = (rate * weight / (rate + k[:, None])).sum(axis=1)
     assert np.max(np.abs(coarse / spectrum.resolvent_sum(k, 1, 1) - 1)) < 0.01
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.integers(1, 400), log_accuracy=st.floats(-12, -2), radius=st.floats(0.5, 2))
+def test_circle_has_the_nodes_that_its_accuracy_needs(steps, log_accuracy, radius):
+    """Where μ lies on the circle's radius ρ what is wrong is ρ^steps e^{−2 half c/steps}."""
+    accuracy = 10.0**log_accuracy
+    contour = circle(steps, radius, accuracy)
+    terms = np.exp(steps * (contour.nodes - math.log(radius)))
+    found = 2 * np.sum(contour.weights * terms / (1 - radius * np.exp(-contour.nodes))).real
+    assert abs(found - 1) < accuracy
+    growth = steps * (contour.nodes[0].real - math.log(radius))
+    assert len(contour.nodes) < -math.log(accuracy) * steps / (2 * growth) + 3

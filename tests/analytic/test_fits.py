@@ -11,7 +11,7 @@ from solvable.analytic.fits.exact_form import ExactForm
 from solvable.analytic.fits.extrapolation import breakdown, held_out
 from solvable.analytic.fits.forms import PUBLISHED
 from solvable.analytic.fits.frontier import best_split
-from solvable.analytic.fits.huber import loss_of, score
+from solvable.analytic.fits.huber import loss_of, polished, reweighted, score
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
@@ -255,3 +255,33 @@ def test_huber_loss_and_its_slope():
     slope = (loss_of(r + step, 1.1) - loss_of(r - step, 1.1)) / (2 * step)
     np.testing.assert_allclose(slope, score(r, 1.1), atol=1e-6)
     np.testing.assert_array_equal(loss_of(r, np.inf), r**2 / 2)
+
+
+def line(theta):
+    """a + b x at nine x, of many (a, b)."""
+    x = np.linspace(0, 1, 9)
+    return theta[:, :1] + theta[:, 1:] * x, np.broadcast_to(
+        np.stack([np.ones(9), x], axis=-1), (len(theta), 9, 2)
+    )
+
+
+def test_a_search_ends_where_nothing_is_gained():
+    steps = []
+
+    def counted(theta):
+        steps.append(len(theta))
+        return line(theta)
+
+    data = line(np.array([[1.0, 2.0]]))[0][0] + 0.1 * np.cos(np.arange(9))
+    found = reweighted(counted, [[0.5, 0.5], [9.0, -9.0]], data, 10.0, steps=60)
+    assert len(steps) < 20
+    best = np.polyfit(np.linspace(0, 1, 9), data, 1)[::-1]
+    assert np.allclose(found.theta, best, atol=1e-5)
+
+
+def test_a_nearly_perfect_fit_is_polished_too():
+    data = line(np.array([[30.0, 2.0]]))[0][0] + 1e-8 * np.cos(np.arange(9))
+    theta, least = polished(line, np.array([30.0 + 1e-6, 2.0 - 1e-6]), data, 1e-3)
+    best = np.polyfit(np.linspace(0, 1, 9), data, 1)[::-1]
+    assert np.max(np.abs(theta - best)) < 1e-10
+    assert least == pytest.approx(np.sum(loss_of(line(best[None])[0][0] - data, 1e-3)))

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from solvable.analytic import training_rule
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.learners import (
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    OnePassSGD,
+    PreconditionedDescent,
+    RidgeRegression,
+)
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 from solvable.analytic.stability import (
     branch_point,
@@ -170,3 +177,13 @@ def test_exterior_solution_is_continuous_with_the_edge():
     assert k * (1 - d1 / 20) * (1 - d1 / 50) == pytest.approx(-1.5 * largest, rel=1e-12)
     slope = [exterior_kappa(spectrum, 20, 50, -(1 + h) * largest)[0] + y for h in (1e-6, 4e-6)]
     assert slope[1] / slope[0] == pytest.approx(2, rel=0.01)  # a square root: a branch point
+
+
+@given(rate=st.floats(0, 10), ridge=st.floats(0, 10))
+def test_ridge_inverts_what_is_no_null_space(rate, ridge):
+    gain, total = float(RidgeRegression().gain(rate, np.array(ridge))), rate + ridge
+    assert gain == (1 / total if total > 0 else 0)
+
+
+def test_the_preconditioner_left_out_lets_slow_modes_learn_faster_but_last():
+    assert -1 < PreconditionedDescent(0.2).preconditioner < 0

@@ -15,6 +15,7 @@ from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.power_sums import enclosure, power_sum, power_sum_with_error
 from solvable.analytic.power_sums.certified import Summand
 from solvable.analytic.power_sums.exponents import Exponents
+from solvable.analytic.power_sums.vectorised import ROUNDING, horner
 from solvable.analytic.precision import ball_precision
 
 S = [Fraction(0), Fraction(1), Fraction(-1, 2), Fraction(5, 2), Fraction(1, 3), Fraction(-2)]
@@ -246,6 +247,24 @@ def test_the_remainder_majorises_the_estimate_that_proves_it():
     assert np.quantile(ratios, 0.25) < 16, ratios  # a sixteenth of it is no bound
 
 
+def test_zones_bound_the_summand_where_they_say():
+    """|1 + κz^b| ≥ spread · max(1, |κz^b| where far) on every circle |z − x| ≤ θx of a zone."""
+    rng = np.random.default_rng(10)
+    around = np.exp(1j * np.linspace(0, 2 * math.pi, 97))
+    for _ in range(200):
+        exps, kappa, start, _ = random_summand(rng)
+        summand = Summand(exps, kappa)
+        zones = summand.zones(start)
+        ends = [*(float(zone.start) for zone in zones[1:]), math.inf]
+        for (theta, spread, begin, far), end in zip(zones, ends):
+            x = np.geomspace(float(begin), min(end, 1e3 * float(begin)), 60)[:, None]
+            power = complex(kappa) * (x * (1 + float(theta) * around)) ** float(summand.b)
+            least = np.maximum(1, np.abs(power)) if far else 1
+            assert np.min(np.abs(1 + power) / least) > (1 - 1e-12) * float(spread)
+            if far:
+                assert np.min(np.abs(power)) > 1 - 1e-12
+
+
 def test_the_remainder_holds_what_the_expansion_leaves_out():
     rng = np.random.default_rng(9)
     for _ in range(60):
@@ -399,3 +418,17 @@ def test_bad_input_is_named(arguments, named):
     kappa = mpmath.mpmathify(arguments[3])
     with pytest.raises(InputError, match=named.split("=")[0]):
         power_sum(*arguments[:3], kappa, *arguments[4:])
+
+
+@settings(max_examples=80, deadline=None)
+@given(exponents, st.floats(-12, 0), st.integers(1, 10**12))
+def test_the_error_covers_the_rounding_of_every_part(exps, log_kappa, size):
+    """No part is negative: together they are at least the sum."""
+    value, bound = power_sum_with_error(*map(float, exps), 10.0**log_kappa, size)
+    assert bound >= (1 - 1e-9) * ROUNDING * value
+
+
+@given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.floats(-2, 2))
+def test_polynomials_have_all_their_coefficients(coefficients, x):
+    found = horner(np.array(coefficients), np.array([x]))
+    assert found == pytest.approx(sum(c * x**k for k, c in enumerate(coefficients)), abs=1e-10)

@@ -1,6 +1,7 @@
 """Calibration, power and extrapolation, each tested as what it claims to be."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from solvable.validation.comparison import Family
 from solvable.validation.statistics import (
     Estimate,
     combined,
+    compared,
     estimate,
     extrapolate,
     fitted_rate,
@@ -224,6 +226,21 @@ def test_what_is_printed_is_what_decided(claims, level, independent):
         low, high = found.interval(i)
         assert (low <= 0 <= high) == (i not in outside)
     assert percent(found.confidence) in found.message
+    widest, limit = re.search(r"widest interval ± (\S+) % . (\S+) %", found.message).groups()
+    assert float(widest) == pytest.approx(100 * max(found.half_widths), abs=0.051)
+    assert float(limit) == pytest.approx(100 * found.resolution, abs=0.051)
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100) | st.none(), st.integers(0, 4))
+def test_numbers_compared_are_printed_as_they_compare(value, limit, digits):
+    limit = math.nextafter(value, math.inf) if limit is None else limit
+    for high, low in ((value, limit), (limit, value), (value, value)):
+        left, sign, right = compared(high, low, digits).split()
+        assert sign == (">" if high > low else "≤")
+        assert (float(left) > float(right)) == (high > low)
+        fewer = [f"{x:.{digits}f}" for x in (high, low)]
+        if (float(fewer[0]) > float(fewer[1])) == (high > low):
+            assert [left, right] == fewer
 
 
 @settings(max_examples=50)

@@ -74,6 +74,13 @@ def test_powers_that_are_no_integers(exponent):
         (f * Laurent.of(FIELD, [1, 0, 0, 0], 1)).power(exponent)
 
 
+@given(st.lists(coefficient, max_size=4), st.integers(-3, 3))
+def test_a_series_is_known_as_far_as_its_coefficients(coefficients, valuation):
+    f = Laurent.of(FIELD, coefficients, valuation)
+    assert f.cut == valuation + len(coefficients) - 1
+    assert [f[valuation + k].as_expr() for k in range(len(coefficients))] == coefficients
+
+
 def test_what_is_not_known_is_not_said():
     nothing = Laurent(FIELD, {}, 3)
     with raises(ZeroDivisionError):

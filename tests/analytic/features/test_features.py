@@ -20,6 +20,7 @@ from solvable.analytic.features import (
 )
 from solvable.analytic.features.activation import NAMES
 from solvable.analytic.features.dual_kernels import U, arc_cosine_formula, erf_formula
+from solvable.analytic.features.hermite import _quadrature
 from solvable.analytic.features.maps import map_spectrum
 
 FORMULAS = ("relu(x)**2", "x**3 - 3*x", "max(x - 1, 0)", "cos(2*x + 1)", "x*erf(x)", "min(x, 1/2)")
@@ -63,6 +64,17 @@ def test_digits_are_right():
         known = mpmath.quad(lambda x: mpmath.tanh(x) * x * mpmath.npdf(x), range(-15, 16))
     assert abs(coefficient_mp("tanh", 1, digits=30) - known) < mpmath.mpf(10) ** -29
     assert coefficient_mp("relu", 2, digits=40) == pytest.approx(1 / (2 * np.sqrt(np.pi)))
+
+
+@pytest.mark.parametrize("kink", ["1/3", "-5/7"])
+@pytest.mark.parametrize("scale", [0.5, 3, 60])
+def test_quadrature_ends_its_panels_at_the_kinks(kink, scale):
+    """E max(s x − c, 0) = s φ(c/s) − c Φ(−c/s), to all digits although the slope jumps."""
+    with mpmath.workdps(45):
+        c, s = mpmath.mpf(sp.Rational(kink).p) / sp.Rational(kink).q, mpmath.mpf(scale)
+        known = s * mpmath.npdf(c / s) - c * mpmath.ncdf(-c / s)
+        found = _quadrature(activation(f"max(x - ({kink}), 0)"), 0, s, 15)
+        assert abs(found / known - 1) < mpmath.mpf(10) ** -14
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=6), st.floats(0.2, 2))
