@@ -3,6 +3,7 @@
 | file | content |
 |---|---|
 | `.csv`, `.txt` | per line an eigenvalue, optionally its target power w_J² λ_J; `#` comments |
+| | the first line may be the names of these columns, eigenvalue and power |
 | `.npy` | an array of shape (M,), (M, 1) or (M, 2), likewise |
 | `.json` | the plain data of any spectrum (`Spectrum.to_dict`) |
 
@@ -26,6 +27,7 @@ from ..errors import InputError
 from .listed import ROUNDING, Empirical
 from .protocol import KINDS, Spectrum, from_dict
 
+NAMES = ("eigenvalue", "power")
 SUFFIXES = (".csv", ".txt", ".npy", ".json")
 
 
@@ -85,12 +87,15 @@ def _text_rows(path: Path) -> list[tuple[str, list[Any]]]:
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         text = line.partition("#")[0].strip()
-        if text:
+        cells = re.split(r"\s*[,;\s]\s*", text) if text else []
+        if cells and not (not rows and _are_names(cells)):
             place = f"{path}, line {number}"
-            rows.append(
-                (place, [_decimal(place, cell) for cell in re.split(r"\s*[,;\s]\s*", text)])
-            )
+            rows.append((place, [_decimal(place, cell) for cell in cells]))
     return rows
+
+
+def _are_names(cells: list[str]) -> bool:
+    return [cell.strip("\"'").lower() for cell in cells] == list(NAMES[: len(cells)])
 
 
 def _decimal(place: str, cell: str) -> Any:
@@ -98,7 +103,8 @@ def _decimal(place: str, cell: str) -> Any:
     try:
         value = float(cell)
     except ValueError:
-        raise InputError(place, repr(cell), "a number") from None
+        raise InputError(place, repr(cell), f"a number ({', '.join(NAMES)}: the names that the "
+                         "columns may have in the first line)") from None  # fmt: skip
     if not math.isfinite(value) or not value:
         return value
     return Fraction(cell)
@@ -106,8 +112,9 @@ def _decimal(place: str, cell: str) -> Any:
 
 def _array_rows(path: Path) -> list[tuple[str, list[Any]]]:
     array = np.load(path, allow_pickle=False)
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2):
-        raise InputError("spectrum", path, "real numbers in an array of shape (M,) or (M, 2)")
+    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or not array.size:
+        raise InputError("spectrum", path, "real numbers in an array of shape (M,) or (M, 2), "
+                         "at least one")  # fmt: skip
     table = array.reshape(len(array), -1)
     return [(f"{path}, row {i}", row) for i, row in enumerate(table.tolist(), start=1)]
 

@@ -27,6 +27,17 @@ def test_a_file_is_sorted_clipped_and_this_is_said(csv, capsys):
     assert json.loads(said.out)["excess_loss"] == pytest.approx(float(exact), rel=1e-12)
 
 
+def test_the_first_line_may_name_the_columns(csv, tmp_path, capsys):
+    named = tmp_path / "named.csv"
+    with open(csv) as plain:
+        named.write_text('"Eigenvalue", "power"\n' + plain.read())
+    found = []
+    for path in (csv, str(named)):
+        assert main(["loss", "--spectrum", path, *SIZES, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["excess_loss"])
+    assert found[0] == found[1]
+
+
 def test_every_command_that_takes_an_exponent_takes_a_spectrum():
     parser = build_parser()
     chosen = next(a for a in parser._actions if hasattr(a, "choices") and a.choices)
@@ -60,7 +71,7 @@ def test_every_kind_is_understood(kind, capsys):
     [
         ("1\n-0.5\n", "line 2"), ("1\nnan\n", "line 2"), ("1,1\n.5\n", "line 2"), ("", "at least"),
         ("1\n\n# a remark\nhalf\n", "line 4"), ("inf\n", "line 1"), ("1,2,3\n", "line 1"),
-        ("1,-1\n", "line 1"),
+        ("1,-1\n", "line 1"), ("rank,eigenvalue\n1,3\n", "line 1"), ("eigenvalue\n", "at least"),
     ],
 )  # fmt: skip
 def test_what_is_no_spectrum_is_refused_by_line(tmp_path, capsys, content, place):
