@@ -70,11 +70,15 @@ def exactly(
     """
     digits = mpmath.mp.dps
     before = None
+    problem = PrecisionError("the value keeps changing with the precision")
     for guard in (12, 25, 50, 100, 200):
         with precision.workdps(digits + guard):
-            found = _polished(equations, numbers, given, root)
-            if found is None:
-                found = _beside(equations, numbers, given, root, digits)
+            try:
+                found = _polished(equations, numbers, given, root)
+                if found is None:
+                    found = _beside(equations, numbers, given, root, digits)
+            except PrecisionError as error:  # with more guard digits, perhaps
+                found, problem = None, error
         if before is not None and found is not None:
             with precision.workdps(digits + 5):
                 change = abs(found[0] - before[0])
@@ -86,7 +90,7 @@ def exactly(
                     break
         before = found
     else:
-        raise PrecisionError("the value keeps changing with the precision")
+        raise problem
     return +value, {u: +x for u, x in unknowns.items()}, +residual
 
 
@@ -131,16 +135,12 @@ def _polished(
         if not needed_unknowns(equations) <= set(known):
             parts, certified = physical_root(equations, flat, given, known)
             known = all_unknowns(parts, certified)
-        start = problem.start(known)
+        start = problem.start(known)  # certified, where it is a block; Newton's own may be nearer
         rough, settled = problem.newton(start)
-        if not settled[0] < 1e-4:
-            rough = start
-        point = [mpmath.mpmathify(complex(x[0])) for x in rough]
-        if not any(isinstance(v, mpmath.mpc) for v in numbers.values()):
-            point = [x.real for x in point]
+        points = [start, rough] if settled[0] < 1e-4 else [start]
     try:
         if unknowns:
-            numbers, residual = _newton_exactly(equations, numbers, given, point)
+            numbers, residual = _newton_exactly(equations, numbers, given, points)
         value = exact_value(equations.value, numbers, given)
     except ZeroDivisionError:
         return None
@@ -153,23 +153,28 @@ def _newton_exactly(
     equations: SelfConsistentEquations,
     numbers: dict[sp.Symbol, Any],
     given: DeterministicValues,
-    point: list[Any],
+    starts: list[np.ndarray],
 ) -> tuple[dict[sp.Symbol, Any], Any]:
+    """The unknowns among the numbers, from the first start that leads to a root."""
     unknowns, tape = list(equations.unknown_symbols), relations_tape(equations)
     target = mpmath.mpf(10) ** (5 - mpmath.mp.dps)
-    residual = mpmath.mpf(1)
-    for _ in range(14):
-        numbers.update(zip(unknowns, point))
-        traces = {atom: exact_trace(atom, given, numbers) for atom in tape.slope_traces}
-        defects, slopes = tape.gradient(numbers, traces, exact=True)
-        step = mpmath.lu_solve(mpmath.matrix(slopes), mpmath.matrix(defects))
-        residual = max(abs(s) / abs(x) for x, s in zip(point, step))
-        if residual < target:
-            break
-        point = [x - s for x, s in zip(point, step)]
-    if residual > mpmath.mpf(10) ** (-mpmath.mp.dps / 2):
-        raise PrecisionError("Newton's method does not settle at this precision")
-    return numbers, residual
+    is_real = not any(isinstance(v, mpmath.mpc) for v in numbers.values())
+    for start in starts:
+        point = [mpmath.mpmathify(complex(x[0])) for x in start]
+        if is_real:
+            point = [x.real for x in point]
+        for _ in range(14):
+            numbers.update(zip(unknowns, point))
+            traces = {atom: exact_trace(atom, given, numbers) for atom in tape.slope_traces}
+            defects, slopes = tape.gradient(numbers, traces, exact=True)
+            step = mpmath.lu_solve(mpmath.matrix(slopes), mpmath.matrix(defects))
+            residual = max(abs(s) / abs(x) for x, s in zip(point, step))
+            if residual < target:
+                return numbers, residual
+            point = [x - s for x, s in zip(point, step)]
+        if residual <= mpmath.mpf(10) ** (-mpmath.mp.dps / 2):
+            return numbers, residual
+    raise PrecisionError("Newton's method does not settle at this precision")
 
 
 def exact_value(expression: sp.Expr, numbers: dict[Any, Any], given: DeterministicValues) -> Any:

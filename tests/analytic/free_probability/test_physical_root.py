@@ -15,6 +15,17 @@ from solvable.analytic.free_probability.trace_values import DeterministicValues
 TWO = ["X:M,T:1/T", "Y:M,N:1/N"]
 
 
+def test_five_roots_that_agree_to_eight_digits():
+    """Double precision cannot tell them apart in the reduced equation; the block's root starts."""
+    text = "tr(inv(inv(inv(X*Z*Z.T*X.T + 2*Y*Y.T + a*I) + a*I) + z*I))"
+    equations = derive(text, parse_declarations([*TWO, "Z:T,K:1/K"]))
+    numbers = {"K": 196, "M": 1958, "N": 3, "T": 1763, "a": 595.0404888599398}
+    z = 0.007938877455976323 - 0.001814958691245677j
+    solution = equations.solve(numbers | {"z": z})
+    # by raising the variances, without the reduced equation
+    assert solution.value == approx(100.38275600102617 + 18.939848149773727j, rel=1e-13)
+
+
 @mark.parametrize(
     ("text", "numbers", "value"),
     [
