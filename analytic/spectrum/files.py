@@ -84,7 +84,7 @@ def read_spectrum(path: str | Path) -> Spectrum:
 
 
 def _text_rows(path: Path) -> list[tuple[str, list[Any]]]:
-    rows = []
+    rows: list[tuple[str, list[Any]]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         text = line.partition("#")[0].strip()
         cells = re.split(r"\s*[,;\s]\s*", text) if text else []

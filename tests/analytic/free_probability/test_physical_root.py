@@ -15,6 +15,7 @@ from solvable.analytic.free_probability.trace_values import DeterministicValues
 TWO = ["X:M,T:1/T", "Y:M,N:1/N"]
 
 
+@mark.slow
 def test_five_roots_that_agree_to_eight_digits():
     """Double precision cannot tell them apart in the reduced equation; the block's root starts."""
     text = "tr(inv(inv(inv(X*Z*Z.T*X.T + 2*Y*Y.T + a*I) + a*I) + z*I))"
