@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def test_files_of_the_users_own_are_not_mistaken_for_ours(tmp_path):
 def test_importing_loads_no_library(tmp_path):
     code = "import sys, solvable; print({'sympy', 'numpy', 'mpmath', 'scipy'} & set(sys.modules))"
     assert run(code, tmp_path) == "set()"
+
+
+def test_the_source_distribution_holds_its_tests(tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
+    command = [sys.executable, "-c", "import setuptools.build_meta as b; b.build_sdist('made')"]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    with tarfile.open(next((source / "made").glob("solvable-*.tar.gz"))) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    for room in ("tests", "docs", *ROOMS):
+        files = (path for path in (ROOT / room).rglob("*.*") if path.is_file())
+        files = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
+        assert files <= held, sorted(files - held)[:5]
 
 
 @pytest.mark.slow
