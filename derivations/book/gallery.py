@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from solvable.analytic.asymptotics.limits.breakdown_fit import fit_ratio
 from solvable.analytic.dynamics import dynamics
 from solvable.analytic.features.dual_kernels import arc_cosine, erf_formula, tangent_kernel
 from solvable.analytic.loss import static_loss
@@ -387,6 +388,42 @@ def split() -> Picture:
 
 
 #: results without a figure, and why
+@shows("breakdown-fit")
+def exact_over_fit() -> Picture:
+    """The exact breakdown over the fitted one."""
+    m = np.unique(np.round(2000 - logarithmic(1, 1990, 40)))
+    curves = [
+        curve(f"α = {alpha:g}", m, np.array([fit_ratio(alpha, 2000, x) for x in m]))
+        for alpha in (0.5, 1.0, 2.0)
+    ]
+    return Picture(
+        "m", "exact loss over fit", tuple(curves),
+        "The exact breakdown over the fitted k(1/m − 1/M)^α, M = 2000: close to m = M the exact "
+        "loss is linear and the fit is not.",
+    )  # fmt: skip
+
+
+@shows("four-regimes")
+def plateaus_and_approaches() -> Picture:
+    """The plateau of each resource and the approach to it."""
+    n, law = logarithmic(10, 1e6, 60), PowerLaw(alpha=Fraction(1, 2))
+    plateau = static_loss(law, n, math.inf).excess_loss
+    fixed = 5.0
+    limit = static_loss(law, math.inf, fixed).excess_loss
+    approach = static_loss(law, n, fixed).excess_loss - limit
+    curves = [
+        curve("resolution-limited: L(N, ∞)", n, plateau),
+        curve("∝ N^{-α}", n, plateau[-1] * (n / n[-1]) ** -0.5, DASHED),
+        curve("variance-limited: L(N, 5) − L(∞, 5)", n, approach),
+        curve("∝ 1/N", n, approach[-1] * n[-1] / n, DASHED),
+    ]
+    return Picture(
+        "N", "loss", tuple(curves),
+        "The plateau of a model of size N falls with the exponent of the spectrum, the plateau of "
+        "the data is approached as 1/N, α = ½; the same curves with N and T exchanged.",
+    )  # fmt: skip
+
+
 UNDRAWN = {
     "ridge-regression": "identities of matrices and averages over noise and target",
     "dynamical-response": "its equation is that of the resolvent, which is drawn there",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 
 from solvable.analytic.asymptotics.dynamic_laws import compute_frontier
@@ -17,6 +18,7 @@ from solvable.analytic.learners import (
 from solvable.analytic.loss import static_loss
 from solvable.analytic.training_rule import Learner
 
+from ..dynamical_model.white_spectrum import transfer_white
 from .gallery import curve, hard_task, logarithmic, shows
 from .pictures import DASHED, POINTS, Picture, PictureCurve
 
@@ -155,4 +157,24 @@ def frontier() -> Picture:
         "compute, N t", "L", (*curves, curve("frontier", found.compute, found.loss, DASHED)),
         "The loss against compute for several sizes, and the best size for every budget. "
         "T = ∞, b = 5/4, a = 3/2.",
+    )  # fmt: skip
+
+
+@shows("white-spectrum")
+def white_transfer() -> Picture:
+    """The transfer function of white data and its two limits."""
+    t, curves = np.linspace(0, 3, 16), []
+    limits = {
+        0.25: lambda nu: 1 - nu + nu * np.exp(-t / nu),
+        4.0: lambda nu: np.exp(-t) * np.cosh(t / math.sqrt(nu)),
+    }
+    for nu, limit in limits.items():
+        with mpmath.workdps(40):
+            exact = np.array([float(transfer_white(x, 1 / nu)) for x in t])
+        curves.append(curve(f"ν = {nu:g}", t, exact))
+        curves.append(curve("", t, limit(nu), DASHED))
+    return Picture(
+        "t", "H(t)", tuple(curves),
+        "The transfer function of white data at ν = N/M with unlimited samples; dashed: the forms "
+        "for few and for many features.",
     )  # fmt: skip

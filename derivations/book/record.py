@@ -16,7 +16,7 @@ from ..export import printed
 from ..export.display import Display
 from ..relations import Relation
 from . import gallery_matrices, gallery_training  # noqa: F401  (their figures are in GALLERY)
-from .gallery import GALLERY
+from .gallery import GALLERY, UNDRAWN
 from .pictures import observed, rendered
 from .spectral_figures import spectrum
 
@@ -54,6 +54,8 @@ def record(name: str, names: Mapping[str, str] | None = None) -> Record:
 
 def _figure(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> dict[str, str] | None:
     """Caption, data and drawing: of the quantity itself, or of what the checks observed."""
+    if derivation.name in UNDRAWN:
+        return None
     own = GALLERY.get(derivation.name)
     found = own() if own else spectrum(derivation.name.removeprefix("matrix-"))
     found = found or observed(derivation, verdicts)
