@@ -9,11 +9,12 @@ residuals is C_fd (`correlation`). The mean over everything that is not shared l
     features × samples     C_11 − C_10 − C_01 + C_00, and the same of the noise
     gradient noise         L − L(gradient descent), of stochastic rules,
 
-whose sum is the loss: an analysis of variance. All but the interactions are variances or a squared
-bias, and not negative; the variance of the mean prediction of E feature draws is a 1/E-th of the
-terms with features, of K data draws a 1/K-th of those with samples or noise. Label noise is linear
-in σ², so that its parts are those of the loss with noise less those without. Under a schedule, or
-with momentum, decay or an average, gradient descent is that with the same steps on all samples.
+whose sum is the loss: an analysis of variance. All are variances or a squared bias, and not
+negative; the variance of the mean prediction of E feature draws is a 1/E-th of the terms with
+features, of K data draws a 1/K-th of those with samples or noise. Label noise is linear in σ² and
+part of the data: its parts are those of C_11 and C_01 with noise less those without. Under a
+schedule, or with momentum, decay or an average, gradient descent is that with the same steps on all
+samples. What rounding leaves of a part below zero is given to the greatest part.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from .arguments import checked
-from .dynamics import SETTLED, dynamics
+from .dynamics import ABSENT, SETTLED, dynamics
 from .equality import Comparable
-from .errors import InputError
+from .errors import InputError, PrecisionError
 from .learners import GradientFlow, OnePassSGD, PreconditionedDescent, RidgeRegression
 from .scheduled_training import scheduled_correlations
 from .spectrum import Spectrum, as_spectrum
@@ -34,7 +35,7 @@ from .training_rule import Learner
 
 Array = np.ndarray
 
-LOST = 3e-13  # of the loss: what rounding may leave of a part that is zero
+LOST = 1e-9  # of the loss: what rounding may leave of a part that is zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,26 +100,26 @@ def decompose(
     if isinstance(rule, OnePassSGD):
         descent = PreconditionedDescent(rule.step, preconditioner=rule.preconditioner)
 
+    at, one = _smooth(descent, times)
+
+    def averaged(e: int, k: int, sigma: float = 0.0) -> Array:
+        return np.asarray(dynamics(
+            spectrum, features, samples, at, learner=one, noise=sigma, ensemble=e, bags=k,
+        ).excess_loss)  # fmt: skip
+
     def correlations(sigma: float) -> Array:
-        """C_11, C_10, C_01, C_00, *(4, times)*, from averages over pairs of models."""
-        pairs = 1 if samples == np.inf else 2  # unlimited data are all the same
+        """C_11 and C_01, *(2, times)*, from averages over pairs of models."""
+        same = averaged(1, 1, sigma)
+        return np.stack([same, 2 * averaged(2, 1, sigma) - same])
 
-        def averaged(e: int, k: int) -> Array:
-            at, one = _smooth(descent, times)
-            return np.asarray(dynamics(
-                spectrum, features, samples, at, learner=one, noise=sigma, ensemble=e,
-                bags=min(k, pairs),
-            ).excess_loss)  # fmt: skip
-
-        same = averaged(1, 1)
-        other_features = 2 * averaged(2, 1) - same
-        if pairs == 1:
-            return np.stack([same, same, other_features, other_features])
-        other_data = 2 * averaged(1, 2) - same
-        both = 4 * averaged(2, 2) - same - other_features - other_data
-        return np.stack([same, other_data, other_features, both])
-
-    return _assembled(np.asarray(whole), correlations(0.0), correlations(noise))
+    _finite(whole, times)
+    same, other_features = clean = correlations(0.0)
+    if samples == np.inf:  # unlimited data are all the same
+        return _assembled(np.asarray(whole), clean, clean, clean)
+    other_data = 2 * averaged(1, 2) - same
+    both = 4 * averaged(2, 2) - same - other_features - other_data
+    unseen = np.stack([other_data, both])
+    return _assembled(np.asarray(whole), clean, unseen, correlations(noise) if noise else clean)
 
 
 def _scheduled(
@@ -131,28 +132,40 @@ def _scheduled(
     seen = rule.seen(as_spectrum(spectrum, numbers=True))
     given = rule.schedules(float(times.max()))
     whole = rule.follow(seen, features, samples, times, noise).excess_loss
+    _finite(whole, times)
     clean, noisy = scheduled_correlations(
         seen, features, samples, times, given["rates"], momentum=given["momentum"],
         decay=float(rule.decay), average=given["average"], noise=(0.0, noise),
     )  # fmt: skip
-    return _assembled(whole, clean, noisy)
+    return _assembled(whole, clean[::2], clean[1::2], noisy[::2])
 
 
-def _assembled(whole: Array, clean: Array, noisy: Array) -> Decomposition:
-    """The parts of a loss, from the correlations without and with label noise."""
-    found = _parts(clean)
-    label = _parts(noisy - clean)
+def _finite(loss: Array, times: Any) -> None:
+    """`PrecisionError` where the loss is beyond float64, and its parts with it."""
+    late = np.broadcast_to(np.asarray(times, float), np.shape(loss))[~np.isfinite(loss)]
+    if late.size:
+        raise PrecisionError(f"at time {late.min():g} the loss is beyond float64, and its parts "
+                             "with it; earlier times have them")  # fmt: skip
 
-    def variance(part: Array) -> Array:
-        """A part that is not negative but for rounding."""
-        return np.where(np.abs(part) < LOST * np.abs(whole), np.maximum(part, 0), part)
 
-    return Decomposition(
-        bias=variance(found["bias"]), features=variance(found["features"]),
-        samples=variance(found["data"]), noise=variance(label["data"]),
-        features_samples=found["both"], features_noise=label["both"],
-        gradient_noise=variance(whole - noisy[0]),
-    )  # fmt: skip
+def _assembled(whole: Array, seen: Array, unseen: Array, noisy: Array) -> Decomposition:
+    """The parts of a loss, from C_11 and C_01, C_10 and C_00 without label noise, and the former
+    with it."""
+    (same, data), (features, none) = seen, unseen
+    label_same, label_data = noisy - seen
+    parts = {
+        "bias": none, "features": features - none, "samples": data - none, "noise": label_data,
+        "features_samples": same - data - features + none,
+        "features_noise": label_same - label_data, "gradient_noise": whole - noisy[0],
+    }  # fmt: skip
+    found = np.stack([np.broadcast_to(part, whole.shape) for part in parts.values()])
+    if np.any(found < -LOST * np.abs(whole) - ABSENT):
+        raise PrecisionError("float64 does not resolve the parts of this loss")
+    found = np.maximum(found, 0)
+    greatest = found.argmax(0)[None]
+    rest = whole - found.sum(0)
+    np.put_along_axis(found, greatest, np.take_along_axis(found, greatest, 0) + rest, 0)
+    return Decomposition(*found)
 
 
 def _smooth(rule: Learner, times: Any) -> tuple[Any, Learner]:
@@ -162,13 +175,3 @@ def _smooth(rule: Learner, times: Any) -> tuple[Any, Learner]:
     if np.any(np.asarray(times) > 0):
         raise InputError("ridges", times, "all zero, or all > 0")
     return np.full(np.shape(times), SETTLED), GradientFlow()
-
-
-def _parts(c: Array) -> dict[str, Array]:
-    same, data, features, none = c
-    return {
-        "bias": none,
-        "features": data - none,
-        "data": features - none,
-        "both": same - data - features + none,
-    }
