@@ -14,7 +14,8 @@ negative; the variance of the mean prediction of E feature draws is a 1/E-th of 
 features, of K data draws a 1/K-th of those with samples or noise. Label noise is linear in σ² and
 part of the data: its parts are those of C_11 and C_01 with noise less those without. Under a
 schedule, or with momentum, decay or an average, gradient descent is that with the same steps on all
-samples. What rounding leaves of a part below zero is given to the greatest part.
+samples. What rounding leaves of a part below zero is taken from the others in their
+proportion.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .arguments import checked
-from .dynamics import ABSENT, SETTLED, dynamics
+from .dynamics import SETTLED, dynamics
 from .equality import Comparable
 from .errors import InputError, PrecisionError
 from .learners import GradientFlow, OnePassSGD, PreconditionedDescent, RidgeRegression
@@ -35,7 +36,7 @@ from .training_rule import Learner
 
 Array = np.ndarray
 
-LOST = 1e-9  # of the loss: what rounding may leave of a part that is zero
+LOST, ABSENT = 1e-9, 1e-20  # of the loss, and of one: what may be left of a part that is zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,8 @@ def decompose(
 
     ``features`` and ``samples`` are N and T, one number each, possibly infinite; ``times``
     *(times,)*; ``noise`` σ_ε². Raises `InputError` for arrays of sizes and other arguments that
-    are not allowed. Source: dynamical paper, eqs. (19), (110)–(115).
+    are not allowed, `PrecisionError` where the loss is infinite or its parts are lost to rounding.
+    Source: dynamical paper, eqs. (19), (110)–(115).
 
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)
@@ -99,7 +101,6 @@ def decompose(
     descent = rule
     if isinstance(rule, OnePassSGD):
         descent = PreconditionedDescent(rule.step, preconditioner=rule.preconditioner)
-
     at, one = _smooth(descent, times)
 
     def averaged(e: int, k: int, sigma: float = 0.0) -> Array:
@@ -109,7 +110,7 @@ def decompose(
 
     def correlations(sigma: float) -> Array:
         """C_11 and C_01, *(2, times)*, from averages over pairs of models."""
-        same = averaged(1, 1, sigma)
+        same = whole if descent is rule and sigma == noise else averaged(1, 1, sigma)
         return np.stack([same, 2 * averaged(2, 1, sigma) - same])
 
     _finite(whole, times)
@@ -144,8 +145,8 @@ def _finite(loss: Array, times: Any) -> None:
     """`PrecisionError` where the loss is beyond float64, and its parts with it."""
     late = np.broadcast_to(np.asarray(times, float), np.shape(loss))[~np.isfinite(loss)]
     if late.size:
-        raise PrecisionError(f"at time {late.min():g} the loss is beyond float64, and its parts "
-                             "with it; earlier times have them")  # fmt: skip
+        raise PrecisionError(f"at {late.min():g} the loss is infinite or beyond float64, and is "
+                             "not decomposed")  # fmt: skip
 
 
 def _assembled(whole: Array, seen: Array, unseen: Array, noisy: Array) -> Decomposition:
@@ -162,10 +163,8 @@ def _assembled(whole: Array, seen: Array, unseen: Array, noisy: Array) -> Decomp
     if np.any(found < -LOST * np.abs(whole) - ABSENT):
         raise PrecisionError("float64 does not resolve the parts of this loss")
     found = np.maximum(found, 0)
-    greatest = found.argmax(0)[None]
-    rest = whole - found.sum(0)
-    np.put_along_axis(found, greatest, np.take_along_axis(found, greatest, 0) + rest, 0)
-    return Decomposition(*found)
+    total = found.sum(0)
+    return Decomposition(*found * (whole / np.where(total > 0, total, 1)))
 
 
 def _smooth(rule: Learner, times: Any) -> tuple[Any, Learner]:

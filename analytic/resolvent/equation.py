@@ -113,22 +113,31 @@ def vacancy(spectrum: Spectrum, k: Any, d1: Any) -> tuple[Any, Any]:
 def brackets(spectrum: Spectrum, k: Any, n: Any, t: Any) -> tuple[Any, Any, Any]:
     """(D₁, 1 − D₁/N, 1 − D₁/T) at any κ, by way of M − D₁ where that is the smaller number."""
     d1 = spectrum.degrees_of_freedom(k)
-    empty, crowded = vacancy(spectrum, k, d1)
-    modes = spectrum.size if spectrum.size < inf else 0
+    return (d1, *unused(spectrum.size, d1, *vacancy(spectrum, k, d1), n, t))
+
+
+def unused(count: Any, d1: Any, empty: Any, crowded: Any, n: Any, t: Any) -> tuple[Any, Any]:
+    """1 − D₁/N and 1 − D₁/T for M = ``count`` modes, of which M − D₁ is where it is crowded."""
+    modes = count if count < inf else 0
     found = []
     for size in (n, t):
         x = select(size < inf, size, 1.0)
         closed = select(crowded, (x - modes) + select(crowded, empty, 0), x - d1) / x
         found.append(select(size < inf, closed, 1.0))
-    return d1, found[0], found[1]
+    return found[0], found[1]
 
 
 def responses(d1: Any, n: Any, t: Any, product: Any, total: Any) -> tuple[Any, Any]:
-    """(R₃, R₁) of a solution from p = z/κ and δ; ``total`` is R₁ + R₃, which chooses the root."""
+    """(R₃, R₁) of a solution from p = z/κ and δ; ``total`` is R₁ + R₃, which chooses the root.
+
+    At N = T (δ = 0) it is the principal one, since κ/z never crosses the negative axis; there
+    ``total`` is the root of a double zero and may be all rounding.
+    """
     delta = d1 * inverse_gap(t, n)
     root = (delta**2 + 4 * product) ** 0.5
     rounding = mpmath.mp.eps if is_mp(product) else np.finfo(float).eps
-    wrong = (abs(total) > DECISIVE * rounding) & ((root * total.conjugate()).real < 0)
+    decisive = (delta != 0) & (abs(total) > DECISIVE * rounding)
+    wrong = decisive & ((root * total.conjugate()).real < 0)
     root = select(wrong, -root, root)
     plus, minus = (root + delta) / 2, (root - delta) / 2
     first = abs(plus) >= abs(minus)

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..errors import InputError, PrecisionError
 from ..spectrum import Spectrum
-from .equation import ResolventSolution, brackets, product_and_slope, responses
+from .equation import ResolventSolution, brackets, product_and_slope, responses, unused
 from .real import solve_real
 
 EXACT_MODES = 1000  # a spectrum up to this size is its own coarse spectrum
@@ -44,7 +44,7 @@ LARGEST_MOVE = 0.2  # of κ from the coarse to the true spectrum, relative
 TOLERANCE = 2e-14
 ACCEPTED = 1e-9  # residual after the finest arcs
 
-Sums = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # κ ↦ (D₁, E)
+Sums = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]  # (κ, N, T) ↦ (R₃, R₁, E)
 
 
 def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> ResolventSolution:
@@ -76,7 +76,7 @@ def solve_along(
     n, t = (np.broadcast_to(np.asarray(x, float), lead)[..., None] for x in (features, samples))
     z = np.broadcast_to(z, (*lead, z.shape[-1])).astype(complex)
     sums = _coarse_sums(spectrum)
-    start = _real_start(sums, n[..., 0], t[..., 0], np.abs(z[..., 0]))
+    start = _real_start(sums, spectrum.trace(), n[..., 0], t[..., 0], np.abs(z[..., 0]))
     k = _follow(sums, n, t, z, start, ARC_STEP)
     found = _polish(spectrum, n, t, z, k)
     bad = ~(found[-1] <= TOLERANCE)
@@ -134,10 +134,13 @@ def _coarse_sums(spectrum: Spectrum) -> Sums:
     rate, weight = coarse_modes(spectrum)
     mass = rate * weight
 
-    def sums(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, ...]:
         inverse = 1 / (rate + k[..., None])
         terms = inverse * mass  # no matrix product: threads of a BLAS wait for one another
-        return terms.sum(axis=-1), k * (terms * inverse).sum(axis=-1)
+        d1 = terms.sum(axis=-1)
+        crowded = 2 * d1.real > spectrum.size
+        empty = k * (weight * inverse).sum(axis=-1) if crowded.any() else d1
+        return *unused(spectrum.size, d1, empty, crowded, n, t), k * (terms * inverse).sum(axis=-1)
 
     return sums
 
@@ -149,8 +152,7 @@ def _follow(
     n, t = n[..., 0], t[..., 0]
 
     def at(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        d1, spread = sums(k)
-        return product_and_slope(1 - d1 / n, 1 - d1 / t, spread, n, t)
+        return product_and_slope(*sums(k, n, t), n, t)
 
     def advance(k: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
         p, slope = at(k)
@@ -176,15 +178,15 @@ def _share(change: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return np.where(slope == 0, 0, change / np.where(slope == 0, 1, slope))
 
 
-def _real_start(sums: Sums, n: np.ndarray, t: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _real_start(
+    sums: Sums, trace: float, n: np.ndarray, t: np.ndarray, z: np.ndarray
+) -> np.ndarray:
     """κ(z) at real z > 0 by bisection of ln κ: z ≤ κ, and κR₁R₃ rises where R₁, R₃ > 0."""
-    trace = sums(np.zeros_like(z) + 1e300)[0] * 1e300
     low, high = np.log(z), np.log(z + 2 * trace * (1 / n + 1 / t))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         k = np.exp(middle)
-        d1, _ = sums(k)
-        r3, r1 = 1 - d1 / n, 1 - d1 / t
+        r3, r1, _ = sums(k, n, t)
         above = (r3 > 0) & (r1 > 0) & (k * r1 * r3 > z)
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     return np.exp((low + high) / 2)
@@ -217,8 +219,8 @@ def _along_arcs(
 ) -> tuple[np.ndarray, ...]:
     """The same for single nodes *(…, 1)*, each along the arc from |z| in the true spectrum."""
 
-    def sums(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return spectrum.degrees_of_freedom(k), k * spectrum.resolvent_sum(k, 1, 2)
+    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, ...]:
+        return *brackets(spectrum, k, n, t)[1:], k * spectrum.resolvent_sum(k, 1, 2)
 
     start = np.asarray(solve_real(spectrum, n[..., 0], t[..., 0], np.abs(z[..., 0])).value)
     found: tuple[np.ndarray, ...] | None = None

@@ -42,6 +42,20 @@ def test_at_the_pole_the_loss_rises_as_the_root_of_time(b):
     assert found == pytest.approx(np.full(5, found[0]), rel=1e-9)
 
 
+@pytest.mark.parametrize(("features", "samples", "power"), [
+    (20, 20, 1 / 2), (31, INF, -1 / 2), (31, 31, 1 / 3), (31, 55, 0), (20, 31, 0),
+])  # fmt: skip
+def test_the_power_of_time_at_the_edges_of_finite_spectra(features, samples, power):
+    """κ and the brackets vanish together where N = M, and R₁ = R₃ at a double root where N = T."""
+    times = 10.0 ** np.arange(30, 61, 3)
+    law = PowerLaw(exponent=2, size=31)
+    found = dynamics(law, features, samples, times, noise=0.1)
+    assert found.excess_loss / times**power == pytest.approx(
+        np.full(len(times), found.excess_loss[0] / times[0] ** power), rel=1e-8
+    )
+    assert np.all(found.error_estimate <= 1e-9 * found.excess_loss)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rule=st.sampled_from(RULES), b=exponents, a=exponents, latent=st.sampled_from([50, 10**6, INF]),
