@@ -44,7 +44,7 @@ LARGEST_MOVE = 0.2  # of κ from the coarse to the true spectrum, relative
 TOLERANCE = 2e-14
 ACCEPTED = 1e-9  # residual after the finest arcs
 
-Sums = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]  # (κ, N, T) ↦ (R₃, R₁, E)
+Sums = Callable[..., tuple[Any, Any, Any]]  # (κ, N, T) ↦ (R₃, R₁, E)
 
 
 def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> ResolventSolution:
@@ -134,7 +134,7 @@ def _coarse_sums(spectrum: Spectrum) -> Sums:
     rate, weight = coarse_modes(spectrum)
     mass = rate * weight
 
-    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, ...]:
+    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[Any, Any, Any]:
         inverse = 1 / (rate + k[..., None])
         terms = inverse * mass  # no matrix product: threads of a BLAS wait for one another
         d1 = terms.sum(axis=-1)
@@ -219,7 +219,7 @@ def _along_arcs(
 ) -> tuple[np.ndarray, ...]:
     """The same for single nodes *(…, 1)*, each along the arc from |z| in the true spectrum."""
 
-    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, ...]:
+    def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[Any, Any, Any]:
         return *brackets(spectrum, k, n, t)[1:], k * spectrum.resolvent_sum(k, 1, 2)
 
     start = np.asarray(solve_real(spectrum, n[..., 0], t[..., 0], np.abs(z[..., 0])).value)
