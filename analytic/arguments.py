@@ -222,7 +222,7 @@ def count(name: str, value: Any, at_least: int = 1) -> int:
         raise InputError(name, _show(value), allowed)
     if value < at_least:
         raise InputError(name, _show(value), allowed)
-    return int(value)
+    return int(_in_range(name, int(value)))  # an mpmath number was let through
 
 
 def meant(value: str, options: Iterable[str], most: int = 3) -> str:
@@ -276,7 +276,7 @@ def whole(name: str, value: Any) -> int:
     value = number(name, one(name, value, allowed), allowed)
     if abs(value) == float("inf") or value != int(value):
         raise InputError(name, _show(value), allowed)
-    return int(value)
+    return int(_in_range(name, int(value)))  # an mpmath number was let through
 
 
 def row(name: str, value: Any) -> Any:

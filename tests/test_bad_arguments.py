@@ -31,7 +31,8 @@ SECONDS = 20  # of processor time for one call
 #: public names whose every argument has been tried with all values below
 HELD = (
     "Atoms", "CutoffPowerLaw", "Empirical", "ExponentialDecay", "Flat", "GradientDescent",
-    "GradientFlow", "HeavyBall", "MinibatchSGD", "OnePassSGD", "PowerLaw", "allocate", "symbol",
+    "GradientFlow", "HeavyBall", "MinibatchSGD", "OnePassSGD", "PowerLaw", "allocate", "enclosure",
+    "power_sum", "power_sum_with_error", "self_consistent_equation", "symbol",
 )  # fmt: skip
 VALUES = {
     "nan": math.nan, "inf": math.inf, "-inf": -math.inf, "zero": 0, "-0.0": -0.0, "one": 1,

@@ -53,6 +53,7 @@ import mpmath
 import numpy as np
 from flint import acb, arb, arb_series, fmpq
 
+from .. import arguments
 from ..errors import InputError, PrecisionError
 from ..precision import ball_precision
 from .exponents import Exponents
@@ -350,6 +351,7 @@ def to_ball(kappa: Any) -> Any:
     allowed = "a finite number ≥ 0, or a complex one off the negative real axis"
     if isinstance(kappa, np.generic) or (isinstance(kappa, np.ndarray) and kappa.size == 1):
         kappa = kappa.item()
+    kappa = arguments.one("kappa", kappa, allowed)
     if isinstance(kappa, complex | mpmath.mpc):
         result: Any = acb(arb(kappa.real), arb(kappa.imag))
     elif isinstance(kappa, Fraction):

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import mpmath
-import numpy as np
 
 from .. import arguments
 from ..errors import InputError
@@ -102,8 +101,7 @@ def _exponents(s: Any, b: Any, q: Any) -> Exponents:
 def count(size: Any) -> int | float:
     """M as an exact int, or `math.inf`."""
     allowed = "a whole number ≥ 1 or infinity"
-    if isinstance(size, np.ndarray) and size.ndim == 0:
-        size = size.item()
+    size = arguments.one("size", size, allowed)
     try:
         if size == math.inf:
             return math.inf

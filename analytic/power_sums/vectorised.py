@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import flint
 import numpy as np
 
-from .. import precision
+from .. import arguments, precision
 from ..errors import InputError, PrecisionError
 from .exponents import Exponents
 from .tables import NEAR, ORDER, Degenerate, Power, tables
@@ -377,7 +377,7 @@ def horner(coefficients: np.ndarray, x: Any) -> Any:
 def checked_kappa(kappa: Any) -> np.ndarray:
     """κ as a float64 or complex128 array, finite and off the negative real axis."""
     allowed = "finite numbers ≥ 0, or complex ones off the negative real axis"
-    array = np.asarray(kappa)
+    array = np.asarray(arguments.plain("kappa", kappa, allowed))
     if array.dtype.kind not in "iufc":
         raise InputError("kappa", kappa, allowed)
     array = array.astype(complex if array.dtype.kind == "c" else float, copy=False)
@@ -389,13 +389,15 @@ def checked_kappa(kappa: Any) -> np.ndarray:
 
 def checked_size(size: Any) -> np.ndarray:
     """M as a float64 array of whole numbers ≥ 1, infinity allowed."""
-    array = np.asarray(size)
-    if array.dtype.kind == "O":  # integers beyond 2^63
-        array = np.array([float(x) for x in array.ravel()]).reshape(array.shape)
-    valid = array.dtype.kind in "iuf"
-    array = array.astype(float) if valid else array
+    allowed = "whole numbers ≥ 1 that float64 reaches, or infinity"
+    array = np.asarray(arguments.plain("size", size, allowed))
+    try:  # objects are integers beyond 2^63
+        valid = array.dtype.kind in "iufO"
+        array = array.astype(float) if valid else array
+    except (TypeError, ValueError, OverflowError):
+        valid = False
     if not valid or not ((array >= 1) & (array == np.floor(array))).all():
-        raise InputError("size", size, "whole numbers ≥ 1, or infinity")
+        raise InputError("size", size, allowed)
     return array
 
 
@@ -405,7 +407,11 @@ def power_sum_array(exps: Exponents, kappa: Any, size: Any) -> tuple[Any, Any]:
     if np.isinf(size).any():
         kappa_is_zero = bool((kappa == 0).any()) and exps.q != 0
         exps.check_convergence(kappa_is_zero)
-    shape = np.broadcast_shapes(kappa.shape, size.shape)
+    try:
+        shape = np.broadcast_shapes(kappa.shape, size.shape)
+    except ValueError:
+        fits = f"a shape that broadcasts with that of kappa, {kappa.shape}"
+        raise InputError("size", f"an array of shape {size.shape}", fits) from None
     flat = np.broadcast_to(kappa, shape).ravel(), np.broadcast_to(size, shape).ravel()
     with np.errstate(all="ignore"):
         value, error = Evaluator(exps).evaluate(*flat)

@@ -31,7 +31,6 @@ Source: dynamical paper, eqs. (10), (32), (68); mathematics in the solvable-mode
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import inf
 from typing import Any
 
@@ -40,6 +39,7 @@ import numpy as np
 import sympy as sp
 
 from ..equality import Comparable
+from ..errors import InputError
 from ..formula import is_mp, select
 from ..notation import N, T, kappa, z
 from ..spectral_functions import DegreesOfFreedom
@@ -48,18 +48,20 @@ from ..spectrum import Spectrum
 DECISIVE = 1e3  # multiples of rounding error from which a sum of brackets has a known sign
 
 
-@cache
-def self_consistent_equation(*factors: sp.Symbol) -> sp.Eq:
+def self_consistent_equation(*factors: sp.Expr) -> sp.Eq:
     """Equation (1) as a sympy object; ``factors`` are the sizes, by default N and T.
 
     Further Gaussian factors add one bracket each (deep linear random features).
 
-    Raises no error. Source: dynamical paper, eqs. (11), (31)–(33); arXiv:2405.00592 for more
-    factors.
+    Raises `InputError` for factors that are 0 or no sympy expressions. Source: dynamical
+    paper, eqs. (11), (31)–(33); arXiv:2405.00592 for more factors.
 
     >>> self_consistent_equation()
     Eq(z, kappa*(1 - D_1(kappa)/N)*(1 - D_1(kappa)/T))
     """
+    for size in factors:
+        if not isinstance(size, sp.Expr) or size.is_zero or size.has(sp.nan, sp.zoo):
+            raise InputError("factors", size, "expressions in sympy that are not 0")
     brackets = [1 - DegreesOfFreedom(1, kappa) / size for size in factors or (N, T)]
     return sp.Eq(z, sp.Mul(kappa, *brackets), evaluate=False)
 

@@ -432,3 +432,9 @@ def test_the_error_covers_the_rounding_of_every_part(exps, log_kappa, size):
 def test_polynomials_have_all_their_coefficients(coefficients, x):
     found = horner(np.array(coefficients), np.array([x]))
     assert found == pytest.approx(sum(c * x**k for k, c in enumerate(coefficients)), abs=1e-10)
+
+
+def test_digits_of_every_type_are_bounded():
+    for digits in (10**7, 1e7, mpmath.mpf(10) ** 7, mpmath.mpf("1e5000"), np.int64(10**7)):
+        with pytest.raises(InputError, match=r"digits = .* from 1 to 5000"):
+            enclosure(0, 1.5, 1, 0.01, 100, digits=digits)
