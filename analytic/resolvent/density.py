@@ -64,6 +64,15 @@ def _polished(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray, start: np.ndarr
     return np.where(good & (np.abs(k - start) < 1e-2 * np.abs(start)), k, start)
 
 
+def _outside(spectrum: Spectrum, n: Any, t: Any, x: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Whether κ is real on the axis: its small imaginary part is that of dκ/dz alone."""
+    _, r3, r1 = brackets(spectrum, k, n, t)
+    _, slope = product_and_slope(r3, r1, k * spectrum.resolvent_sum(k, 1, 2), n, t)
+    linear = -x * BELOW_AXIS * (1 / slope).real
+    nearly = k.imag > -SHARP * BELOW_AXIS * np.abs(k)
+    return nearly & (np.abs(k.imag - linear) < 1e-3 * np.abs(k.imag))
+
+
 def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndarray]:
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
@@ -76,7 +85,8 @@ def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndar
 def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:
     """n(x): the number density of the nonzero eigenvalues of φφᵀ/(σ_u² N T) at x > 0.
 
-    ``features`` = ∞ gives xxᵀ/T. The integral of n is min(N, T, M). Shape of x.
+    ``features`` = ∞ gives xxᵀ/T. The integral of n is min(N, T, M); outside the support n is 0.
+    Shape of x.
 
     Raises `InputError` for x ≤ 0 and where both sizes are infinite. Source: solvable-model talk,
     “A Statistical Model”; for white data Marchenko and Pastur 1967.
@@ -88,6 +98,7 @@ def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) 
     n, t, points = _checked(features, samples, x)
     k = _on_axis(spectrum, n, t, points.ravel())
     density = spectrum.degrees_of_freedom(k).imag / (math.pi * points.ravel())
+    density[_outside(spectrum, n, t, points.ravel(), k)] = 0.0
     return np.maximum(density, 0.0).reshape(points.shape)[()]
 
 

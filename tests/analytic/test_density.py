@@ -53,3 +53,15 @@ def test_expected_eigenvalues_invert_the_number():
     law, ranks = PowerLaw(0.5, size=200), np.array([1.0, 5.0, 20.0, 35.0])
     x = expected_eigenvalues(law, 40, 90, ranks)
     assert np.allclose(eigenvalue_count(law, 40, 90, x), ranks - 0.5, atol=1e-4)
+
+
+def test_density_is_zero_outside_of_the_support_and_there_alone():
+    x = np.concatenate([np.geomspace(1e-6, 1e3, 300), 0.25 + np.geomspace(1e-7, 1e-3, 9)])
+    found = eigenvalue_density(Flat(50), math.inf, 200, x)
+    inside = (x > 0.25) & (x < 2.25)  # (1 ± 1/2)², Marchenko and Pastur
+    assert np.array_equal(found > 0, inside)
+    law = PowerLaw(0.5, size=50)
+    x = np.geomspace(1e-4, 30, 300)
+    found, low = eigenvalue_density(law, math.inf, 200, x), eigenvalue_count(law, math.inf, 200, x)
+    flat = np.abs(np.diff(low)) < 1e-5  # no eigenvalue between two points
+    assert (found == 0).sum() > 50 and np.all(found[1:][flat] == 0)
