@@ -91,7 +91,12 @@ class RealAxis:
     def resolvent(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """g(−x − i0) at every point, and which points are certified to lie outside the support."""
         x = np.asarray(x, float)
-        value, outside = np.zeros(len(x), complex), np.zeros(len(x), bool)
+        unknowns, outside = self._boundary(x)
+        return self.problem(-x + 0j).value(unknowns), outside
+
+    def _boundary(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The reduced unknowns at −x − i0, and which points lie outside the support."""
+        outside = np.zeros(len(x), bool)
         anchors, scale = _anchors(x)
         going = np.arange(len(x))
         start = self._smooth(x, scale, anchors)
@@ -99,18 +104,20 @@ class RealAxis:
             if start is None:
                 scale = LIFT * scale
                 start = self._smooth(x, scale, anchors)
-        unknowns = np.zeros((0, len(x))) if start is None else start
-        for k, height in enumerate(HEIGHTS if start is not None else ()):
+        if start is None:
+            return self._carefully(x)
+        found = start.astype(complex)
+        for k, height in enumerate(HEIGHTS):
             if k:
                 problem = self.problem(-x[going] - 1j * height * scale[going])
-                unknowns, _ = problem.newton(unknowns, 6, 1e-3)
-            found, real, settled = self._settled(x[going], scale[going], unknowns)
-            value[going[settled]], outside[going] = found[settled], real & settled
-            going, unknowns = going[~settled], unknowns[:, ~settled]
+                start, _ = problem.newton(start, 6, 1e-3)
+            flat, real, settled = self._settled(x[going], scale[going], start)
+            found[:, going[settled]], outside[going] = flat[:, settled], real & settled
+            going, start = going[~settled], start[:, ~settled]
             if not going.size:
-                return value, outside
-        value[going], outside[going] = self._carefully(x[going])
-        return value, outside
+                return found, outside
+        found[:, going], outside[going] = self._carefully(x[going])
+        return found, outside
 
     def _smooth(self, x: np.ndarray, scale: np.ndarray, anchors: np.ndarray) -> np.ndarray | None:
         """The reduced unknowns at height `HEIGHTS[0]`, from certified ones at the anchors."""
@@ -130,7 +137,7 @@ class RealAxis:
     def _settled(
         self, x: np.ndarray, scale: np.ndarray, unknowns: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The value at height 0 from some height above, whether it is real, whether certified."""
+        """The unknowns at height 0 from some height above, whether real, whether certified."""
         problem = self.problem(-x + 0j)
         unknowns, residual = problem.newton(unknowns, 7, 1e-8)
         flat = np.abs(unknowns.imag) <= FLAT * np.abs(unknowns)
@@ -151,7 +158,7 @@ class RealAxis:
             raised, _ = self.problem(z).newton(near, 2 if height == RAISED[0] else 6)
             close = np.max(np.abs(raised - near) / np.abs(near), axis=0) < 1e-2
             settled[open_] = close & self._certified(z, raised)
-        return value, real, settled
+        return unknowns, real, settled
 
     def _certified(self, z: np.ndarray, unknowns: np.ndarray) -> np.ndarray:
         """Which points have a root of the Dyson equation with ρ < 1 at these reduced unknowns."""
@@ -166,17 +173,8 @@ class RealAxis:
 
     def root(self, x: float) -> np.ndarray | None:
         """The certified real reduced unknowns at a point outside the support; None inside."""
-        point = np.array([x])
-        for quick in (True, False):
-            if not quick and not self.resolvent(point)[1][0]:
-                break
-            with np.errstate(all="ignore"):
-                parts, root = physical_root(
-                    self.equations, self.at(-point), self.given, quick=quick
-                )
-            if root.certified[0]:
-                return read_out(self.problem(-point), parts, root)[0]
-        return None
+        unknowns, outside = self._boundary(np.array([x]))
+        return unknowns if outside[0] else None
 
     def followed(self, x: float, near: np.ndarray) -> tuple[np.ndarray, float]:
         """The real root at x from the one at a point nearby, and its 1 − ρ; −∞ inside.
@@ -192,15 +190,11 @@ class RealAxis:
 
     def _carefully(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same, certified at falling heights; what cannot be certified is refused."""
-        if not x.size:
-            return np.zeros(0, complex), np.zeros(0, bool)
         with np.errstate(all="ignore"):
             parts, root = physical_root(self.equations, self.at(-x), self.given, quick=True)
         outside = root.certified
-        value = np.zeros(len(x), complex)
-        if outside.any():
-            unknowns, _, _ = read_out(self.problem(-x), parts, root)
-            value[outside] = self.problem(-x[outside]).value(unknowns[:, outside])
+        found, _, _ = read_out(self.problem(-x), parts, root)
+        found = found.astype(complex)
         inner = x[~outside]
         scale = np.maximum(np.abs(inner), 0.1 * np.abs(x).max(initial=1e-3))
         known = None
@@ -214,8 +208,8 @@ class RealAxis:
             known = root.unknowns
             near, _, _ = read_out(self.problem(z), parts, root)
         if inner.size:
-            value[~outside] = self._descended(inner, scale, near)
-        return value, outside
+            found[:, ~outside] = self._descended(inner, scale, near)
+        return found, outside
 
     def _descended(self, x: np.ndarray, scale: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Newton's method at height 0; close to an edge by way of smaller heights."""
@@ -229,7 +223,7 @@ class RealAxis:
             going = going[~good] if height == 0 else going
             if not going.size:
                 break
-        return self.problem(-x + 0j).value(unknowns)
+        return unknowns
 
 
 def _anchors(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ beside it, which is exact to the square of their distance.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ from .trace_values import DeterministicValues, exact_trace
 if TYPE_CHECKING:
     from .equations import SelfConsistentEquations
 
+AGREED = 1e-13  # relative difference of two extrapolations to z = 0
+
 
 def arbitrated(
     equations: SelfConsistentEquations,
@@ -36,13 +39,52 @@ def arbitrated(
     point: int,
 ) -> tuple[complex, np.ndarray, float]:
     """Value, unknowns and residual of one point by multi-precision, from the certified root."""
-    numbers = {s: mpmath.mpmathify(complex(v[point if len(v) > 1 else 0])) for s, v in flat.items()}
-    numbers = {s: v.real if v.imag == 0 else v for s, v in numbers.items()}
-    start = {u: r[point if len(r) > 1 else 0] for u, r in root.unknowns.items()}
+    numbers, start = _at_point(root, flat, point)
     with precision.workdps(17):
         value, unknowns, residual = exactly(equations, numbers, given, start)
     rounded = [complex(unknowns[u]) for u in equations.unknown_symbols]
     return complex(value), np.array(rounded, complex), float(residual)
+
+
+def continued_to_zero(
+    equations: SelfConsistentEquations,
+    root: PhysicalRoot,
+    flat: dict[sp.Symbol, np.ndarray],
+    given: DeterministicValues,
+    point: int,
+    zeros: list[sp.Symbol],
+) -> tuple[complex, np.ndarray, float]:
+    """Value, unknowns and residual at z = 0 from a certified root beside it, at z = ε.
+
+    The polynomials through ε, …, 4ε and 5ε agree at 0 if the value is analytic there; unknowns
+    that are not are infinite. `PrecisionError` if the value is not.
+    """
+    numbers, start = _at_point(root, flat, point)
+    rows = []
+    for k in range(1, 6):
+        near = {**numbers, **{s: k * numbers[s] for s in zeros}}
+        with precision.workdps(30):
+            value, unknowns, residual = exactly(equations, near, given, start)
+            rows.append([value, *(unknowns[u] for u in equations.unknown_symbols)])
+    with precision.workdps(30):
+        short, long = (
+            [sum((-1) ** k * math.comb(n, k + 1) * x for k, x in enumerate(column[:n])) for column
+             in zip(*rows)] for n in (4, 5)
+        )  # fmt: skip
+        settled = [abs(x - y) <= AGREED * abs(y) for x, y in zip(short, long)]
+    if not settled[0]:
+        raise PrecisionError("the value is not analytic at z = 0")
+    found = [complex(x) if good else complex(np.inf) for x, good in zip(long, settled)]
+    return found[0], np.array(found[1:], complex), float(residual)
+
+
+def _at_point(
+    root: PhysicalRoot, flat: dict[sp.Symbol, np.ndarray], point: int
+) -> tuple[dict[sp.Symbol, Any], dict[sp.Symbol, Any]]:
+    """The parameters as mpmath numbers and the certified unknowns of one point."""
+    numbers = {s: mpmath.mpmathify(complex(v[point if len(v) > 1 else 0])) for s, v in flat.items()}
+    numbers = {s: v.real if v.imag == 0 else v for s, v in numbers.items()}
+    return numbers, {u: r[point if len(r) > 1 else 0] for u, r in root.unknowns.items()}
 
 
 def multiprecision(value: Any) -> Any:
@@ -101,7 +143,7 @@ def _beside(
     root: Mapping[sp.Symbol, Any],
     digits: int,
 ) -> Any:
-    """The mean over two points at ±δ, in three times the digits."""
+    """The mean over two points at ±δ, in three times the digits; None if they do not agree."""
     free = [s for s in sorted(numbers, key=str) if s not in given.dimensions]
     with precision.workdps(4 * mpmath.mp.dps):
         delta = mpmath.mpf(10) ** (-(digits + 10))
@@ -109,12 +151,15 @@ def _beside(
         for sign in (1, -1):
             near = dict(numbers)
             for index, symbol in enumerate(free):
-                near[symbol] = numbers[symbol] * (1 + sign * delta * mpmath.sqrt(index + 2))
+                step = sign * delta * mpmath.sqrt(index + 2)
+                near[symbol] = numbers[symbol] * (1 + step) or step
             found = _polished(equations, near, given, root)
             if found is None:
                 return None
             pair.append(found)
         first, second = pair
+        if abs(first[0] - second[0]) > mpmath.sqrt(delta) * abs(first[0]):
+            return None
         unknowns = {u: (x + second[1][u]) / 2 for u, x in first[1].items()}
         return (first[0] + second[0]) / 2, unknowns, max(first[2], second[2])
 

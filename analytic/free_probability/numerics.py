@@ -13,6 +13,7 @@ precision, with guard digits that are doubled until two evaluations agree, and r
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ..errors import InputError, OutsideTheoryError
+from ..errors import InputError, OutsideTheoryError, PrecisionError
 from .certified_root import (
     TOLERANCE,
     all_unknowns,
@@ -31,7 +32,7 @@ from .certified_root import (
     read_out,
     read_parameters,
 )
-from .exact_solution import arbitrated, exactly, multiprecision
+from .exact_solution import arbitrated, continued_to_zero, exactly, multiprecision
 from .pencil_numbers import floating
 from .physical_root import Components, PhysicalRoot
 from .reduced_problem import ReducedProblem
@@ -158,7 +159,8 @@ def _at_zero(
     """Unknowns, value and residual at z = 0 from a certified root beside it."""
     near = ReducedProblem(problem.equations, dict(parts.numbers.values), problem.given)
     beside, _, good = read_out(near, parts, root)
-    unknowns, zeros = beside, [s for s in near.parameters if s in problem.equations.spectral]
+    unknowns, spectral = beside, [s for s in near.parameters if s in problem.equations.spectral]
+    zeros = [s for s in spectral if np.any(problem.parameters[s] == 0)]
     for factor in (1e-2, 1e-4, 1e-6, 0.0):
         closer = dict(near.parameters)
         for s in zeros:
@@ -167,7 +169,14 @@ def _at_zero(
         unknowns, residual = step.newton(before)
         good &= np.max(np.abs(unknowns - before) / np.abs(unknowns), axis=0, initial=0) < 0.5
     value = problem.value(unknowns)
-    if not np.all(good & (residual < TOLERANCE) & ~np.isnan(value)):
+    good &= (residual < TOLERANCE) & ~np.isnan(value)
+    for point in map(int, np.flatnonzero(~good)):
+        with contextlib.suppress(PrecisionError):
+            value[point], unknowns[:, point], residual[point] = continued_to_zero(
+                problem.equations, root, near.parameters, problem.given, point, zeros
+            )
+            good[point] = True
+    if not good.all():
         raise OutsideTheoryError(
             "Q is singular at z = 0 and the reduced equations have no finite limit there: "
             "take a small positive spectral parameter"

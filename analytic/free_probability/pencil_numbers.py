@@ -69,7 +69,8 @@ class Numbers:
 
     def scalar(self, expression: Any) -> np.ndarray:
         """A coefficient at every point."""
-        value = np.asarray(number(expression, self.values))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.asarray(number(expression, self.values))
         return np.broadcast_to(value, (self.points,))
 
     def terms(self) -> list[Term]:
@@ -97,4 +98,5 @@ def letters_of(words: Iterable[Word]) -> set[str]:
 
 def times(coefficient: np.ndarray, block: np.ndarray) -> np.ndarray:
     """A number for every point times a block for every point."""
-    return coefficient.reshape(-1, *[1] * (block.ndim - 1)) * block
+    with np.errstate(invalid="ignore"):  # a coefficient may be 1/0: see `Components.finite`
+        return coefficient.reshape(-1, *[1] * (block.ndim - 1)) * block

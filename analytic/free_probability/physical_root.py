@@ -336,6 +336,11 @@ class Components:
             self.distinct.setdefault(key, (blocks, []))[1].append(blocks)
 
     @cached_property
+    def finite(self) -> np.ndarray:
+        """The points where every coefficient of the pencil is finite: it may hold 1/z."""
+        return np.all([np.isfinite(t.coefficient) for t in self.terms], axis=0)
+
+    @cached_property
     def symbols(self) -> dict[Any, sp.Symbol]:
         """The symbol of every unknown, by what it is the trace of."""
         return {(u.matrix, *u.block, u.right, u.left): u.symbol for u in self.energy.unknowns}
@@ -366,6 +371,7 @@ class Components:
                 ),
             )
             search.run(self._stacked(equation, start or {}), quick)
+            search.stage[~self.finite] = -1
             certificates.append(
                 ComponentCertificate(tuple(blocks), search.margin, search.residual, search.stage)
             )

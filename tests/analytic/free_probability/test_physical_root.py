@@ -140,3 +140,40 @@ def test_a_thousand_modes_have_the_right_mass():
     density = equations.density(x, {"N": 300, "T": 700}, {"L": lam})
     assert np.trapezoid(density, x) == approx(0.3, abs=1e-3)
     assert np.all(density[x > 2.7] == 0)
+
+
+INVERSE = "inv(inv(X*X.T + a*I) + z*I)"
+
+
+@mark.parametrize(
+    ("text", "t", "value"),
+    [  # B = (XXᵀ + a)⁻¹ of mean 1 + a; tr((XXᵀ + a) L (XXᵀ + a)) = (a² + 2a + 1 + M/T) tr L
+        (f"tr({INVERSE})", 300, 1.5),
+        (f"tr({INVERSE})", 150, 1.5),
+        (f"tr({INVERSE}*L*{INVERSE})", 300, 1.5**2 + 2 / 3),
+        (f"tr({INVERSE}*L*{INVERSE})", 200, 1.5**2 + 1),
+        ("tr(inv(inv(L + a*I) + z*I))", 150, 1.5),
+        ("tr(inv(X*inv(X.T*X + a*I)*X.T + z*I))", 300, 1 + 0.5 / (1 - 2 / 3)),
+    ],
+)
+@mark.filterwarnings("error")
+def test_zero_where_the_equations_hold_its_inverse(text, t, value):
+    """The pencil or the reduced equations have 1/z: the value at 0 is the limit of certified ones.
+
+    All eigenvalues of L are one.
+    """
+    equations = derive(text, parse_declarations(["X:M,T:1/T"], deterministic=["L:M"]))
+    ones = {"L": np.ones(200)}
+    for zero in (0, 0.0):
+        numbers = {"M": 200, "T": t, "a": 0.5, "z": zero}
+        assert equations.solve(numbers, ones).value == approx(value, rel=1e-12)
+    near = equations.solve({**numbers, "z": 1e-7}, ones).value
+    assert near == approx(value, rel=1e-5) and near != value
+
+
+@mark.parametrize("t", [100, 200])
+def test_zero_where_the_value_has_a_pole_or_a_branch_point(t):
+    """M > T: a share 1 − T/M of the spectrum is at 0; M = T: the density is not finite there."""
+    equations = derive("tr(inv(X*inv(X.T*X + a*I)*X.T + z*I))", parse_declarations(["X:M,T:1/T"]))
+    with raises(OutsideTheoryError, match="no finite limit"):
+        equations.solve({"M": 200, "T": t, "a": 0.5, "z": 0})
