@@ -173,7 +173,7 @@ def _at_zero(
     for point in map(int, np.flatnonzero(~good)):
         with contextlib.suppress(PrecisionError):
             value[point], unknowns[:, point], residual[point] = continued_to_zero(
-                problem.equations, root, near.parameters, problem.given, point, zeros
+                problem.equations, root, parts.numbers.values, problem.given, point, zeros
             )
             good[point] = True
     if not good.all():
