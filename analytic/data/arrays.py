@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +39,8 @@ class Samples:
     """T samples in rows of N_in inputs, in memory or in a file that may be larger than it.
 
     ``argument`` and ``source`` are what errors call it, ``length`` is T, ``width`` N_in, ``unit``
-    "row" or "line"; ``names`` are those of the columns, where the file has them.
+    "row" or "line"; ``names`` are those of the columns, where the file has them, ``texts`` columns
+    of words, which are no inputs.
     """
 
     argument: str
@@ -49,6 +50,7 @@ class Samples:
     read: Callable[[int], Iterator[_Block]]
     unit: str = "row"
     names: tuple[str, ...] | None = None
+    texts: dict[str, np.ndarray] = field(default_factory=dict)
 
     def blocks(self, rows: int | None = None) -> Iterator[np.ndarray]:
         """Consecutive blocks of rows as float64, each checked; ``rows`` of them at a time."""
@@ -65,7 +67,8 @@ class Samples:
         for number, finite, row in zip(numbers, np.isfinite(block), block):
             if not finite.all():
                 column = int(np.argmin(finite))
-                shown = self.names[column] if self.names else column + 1
+                names = [name for name in self.names or () if name not in self.texts]
+                shown = names[column] if names else column + 1
                 place = f"{self.source}, {self.unit} {number}, column {shown}"
                 raise InputError(self.argument, f"{row[column]} ({place})", NUMBERS)
 
@@ -93,16 +96,21 @@ def as_samples(data: Any, argument: str = "data") -> Samples:
     return _from_array(array, argument, argument)
 
 
-def open_samples(path: str | Path, argument: str = "FILE") -> Samples:
-    """The samples in a file; see the table above. Rows are read when they are asked for."""
+def open_samples(path: str | Path, argument: str = "FILE", words: bool = False) -> Samples:
+    """The samples in a file; see the table above. Rows are read when they are asked for.
+
+    ``words`` allows named columns of text, which are kept apart.
+    """
     path, member = _member(str(path))
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(argument, path, "a file " + ", ".join(SUFFIXES))
-    opener = {".npy": _open_npy, ".npz": _open_npz, ".parquet": _open_parquet}
+    opener = {".npy": _open_npy, ".npz": _open_npz}
     try:
         if suffix in TEXT:
-            return _open_text(path, argument)
+            return _open_text(path, argument, words)
+        if suffix == ".parquet":
+            return _open_parquet(path, argument, words)
         return opener[suffix](path, argument, member)
     except InputError:
         raise
@@ -143,6 +151,10 @@ def read_labels(
     if labels is None:
         labels = open_samples(path, argument).whole()
         labels = labels[:, 0] if labels.shape[1] == 1 else labels
+    if samples is not None and len(labels) == samples + 1 and labels.dtype.kind in "US" and (
+        labels[0] not in labels[1:]
+    ):  # the name of the column
+        labels = labels[1:]
     if samples is not None and len(labels) != samples:
         raise InputError(argument, f"{path} ({len(labels)} labels)", f"{samples} labels, one "
                          "per sample")  # fmt: skip
@@ -150,13 +162,19 @@ def read_labels(
 
 
 def read_table(path: str | Path, argument: str = "TABLE") -> dict[str, np.ndarray]:
-    """The columns of a text or parquet file by the names in its first line, as float64."""
-    samples = open_samples(path, argument)
+    """The columns of a text or parquet file by the names in its first line, as float64.
+
+    Columns in which nothing is a number stay text.
+    """
+    samples = open_samples(path, argument, words=True)
     if samples.names is None:
         raise InputError(argument, path, "names of the columns in the first line")
     if len(set(samples.names)) < len(samples.names):
         raise InputError(argument, path, f"different names of columns, not {samples.names}")
-    return dict(zip(samples.names, samples.whole().T))
+    if samples.texts and len(samples.texts) == len(samples.names):
+        return dict(samples.texts)
+    numeric = [name for name in samples.names if name not in samples.texts]
+    return {**dict(zip(numeric, samples.whole().T)), **samples.texts}
 
 
 # ---- arrays --------------------------------------------------------------------------------
@@ -241,7 +259,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     return readers[major](stream)
 
 
-def _open_parquet(path: Path, argument: str, member: str) -> Samples:
+def _open_parquet(path: Path, argument: str, words: bool) -> Samples:
     import pandas
 
     try:
@@ -249,12 +267,14 @@ def _open_parquet(path: Path, argument: str, member: str) -> Samples:
     except ImportError as error:
         raise InputError(argument, path, "another file: pandas finds no reader of parquet "
                          f"({str(error).splitlines()[0]})") from None  # fmt: skip
-    for name in frame.columns:
-        if frame[name].dtype.kind not in "biuf":
-            raise InputError(argument, f"{path}, column {name}", "a column of numbers")
-    found = _from_array(frame.to_numpy(dtype=float), argument, str(path))
-    names = tuple(map(str, frame.columns))
-    return Samples(argument, str(path), len(frame), found.width, found.read, names=names)
+    texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
+    if texts and not words:
+        raise InputError(argument, f"{path}, column {texts[0]}", "a column of numbers")
+    numbers = frame.drop(columns=texts).to_numpy(dtype=float)
+    found = _from_array(numbers, argument, str(path))
+    return Samples(argument, str(path), len(frame), found.width, found.read,
+                   names=tuple(map(str, frame.columns)),
+                   texts={str(name): frame[name].to_numpy(dtype=str) for name in texts})
 
 
 # ---- text ----------------------------------------------------------------------------------
@@ -279,8 +299,11 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
 
 
-def _numbers(lines: list[str], delimiter: str | None) -> np.ndarray:
-    return np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, quotechar='"')
+def _numbers(
+    lines: list[str], delimiter: str | None, columns: list[int] | None = None
+) -> np.ndarray:
+    return np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, quotechar='"',
+                      usecols=columns)  # fmt: skip
 
 
 def _is_number(cell: str) -> bool:
@@ -290,7 +313,7 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _open_text(path: Path, argument: str) -> Samples:
+def _open_text(path: Path, argument: str, words: bool) -> Samples:
     first = next(_lines(path), None)
     if first is None:
         raise InputError(argument, path, "at least two lines of numbers, not an empty file")
@@ -298,36 +321,50 @@ def _open_text(path: Path, argument: str) -> Samples:
     cells = _cells(first[1], delimiter)
     named = not any(map(_is_number, cells)) and any(x.isalpha() for cell in cells for x in cell)
     width = len(cells)
+    texts = _texts(path, cells, delimiter) if words and named else {}
+    taken = [j for j, name in enumerate(cells) if name not in texts]
+    if named and not words and "" in cells:
+        raise InputError(argument, f"{path} (column {cells.index('') + 1} without a name)", "names "
+                         "for all columns or for none: an index column is no input")  # fmt: skip
 
     def read(rows: int) -> Iterator[_Block]:
         lines = _lines(path)
         if named:
             next(lines)
         while block := list(islice(lines, rows)):
-            numbers, texts = zip(*block)
+            numbers, lines_of = zip(*block)
             try:
-                parsed = _numbers(list(texts), delimiter)
-                if parsed.shape[1] != width:
+                parsed = _numbers(list(lines_of), delimiter, taken if texts else None)
+                if parsed.shape[1] != len(taken):
                     raise ValueError
             except ValueError:
-                raise _bad_line(path, argument, block, delimiter, width) from None
+                raise _bad_line(path, argument, block, delimiter, width, taken) from None
             yield numbers, parsed
 
     names = tuple(cells) if named else None
     length = sum(1 for _ in _lines(path)) - named
-    return Samples(argument, str(path), length, width, read, unit="line", names=names)
+    return Samples(argument, str(path), length, len(taken), read, "line", names, texts)
+
+
+def _texts(path: Path, names: list[str], delimiter: str | None) -> dict[str, np.ndarray]:
+    """The named columns in which no cell is a number or empty."""
+    rows = [_cells(text, delimiter) for _, text in islice(_lines(path), 1, None)]
+    columns = zip(names, zip(*(row for row in rows if len(row) == len(names))))
+    return {name: np.array(cells) for name, cells in columns
+            if not any(not cell or _is_number(cell) for cell in cells)}  # fmt: skip
 
 
 def _bad_line(
-    path: Path, argument: str, block: list[tuple[int, str]], delimiter: str | None, width: int
-) -> InputError:
+    path: Path, argument: str, block: list[tuple[int, str]], delimiter: str | None, width: int,
+    taken: list[int],
+) -> InputError:  # fmt: skip
     """The error for the first line of the block that is none of ``width`` numbers."""
     for number, text in block:
         cells, place = _cells(text, delimiter), f"{path}, line {number}"
         if len(cells) != width:
             return InputError(argument, f"{len(cells)} cells ({place})", f"{width} cells in every "
                               "line, as in the first")  # fmt: skip
-        for cell in cells:
+        for cell in (cells[j] for j in taken):
             if not _is_number(cell):
                 shown = repr(cell[:40]) if cell else "an empty cell"
                 return InputError(argument, f"{shown} ({place})", NUMBERS)

@@ -31,7 +31,7 @@ from ..equality import Comparable
 from ..errors import InputError
 from ..slopes import slope_weights
 from .arrays import as_samples
-from .sample_spectrum import unbiased_moments
+from .sample_spectrum import SMALLEST, unbiased_moments
 from .tails import Interval
 
 DISCARDED = 0.1  # of the largest ratios
@@ -90,6 +90,14 @@ def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: int = 0) -> Dime
     if len(rows) < max(32, neighbours + 2):
         raise InputError(samples.argument, f"{len(rows)} different rows",
                          f"at least {max(32, neighbours + 2)}")  # fmt: skip
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = float(np.sum(np.var(rows, axis=0)))
+    if not SMALLEST < variance < 1 / SMALLEST:
+        raise InputError(samples.argument, f"{samples.source} (variance {variance:.3g})",
+                         f"a variance from {SMALLEST:g} to {1 / SMALLEST:g}: change the unit")
+    if np.sum(np.ptp(rows, axis=0) > 0) < 2:
+        raise InputError(samples.argument, f"{samples.source} (one column that varies)",
+                         "at least two columns that vary")  # fmt: skip
     rows = np.random.default_rng(np.random.SeedSequence(seed)).permutation(rows)
     rows = rows - rows.mean(axis=0)
     near = nearest_distances(rows, neighbours)

@@ -97,8 +97,10 @@ def from_eigenvalues(
     kept = values[values > ZERO * len(values) * largest]
     if len(kept) < 2:
         raise InputError("eigenvalues", f"{len(kept)} above rounding", "at least two that are > 0")
-    if inputs is not None and len(kept) > inputs:
-        raise InputError("inputs", inputs, f"at least {len(kept)}, the number of eigenvalues")
+    for name, least in (("inputs", inputs), ("samples", samples)):
+        if least is not None and len(kept) > least:
+            raise InputError(name, least, f"at least {len(kept)}, the number of eigenvalues that "
+                             "are not zero")  # fmt: skip
     return SampleSpectrum(kept, float(samples), inputs, notes=notes)
 
 
@@ -127,16 +129,20 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
     gathered.check(samples, float(np.trace(matrix)) / rows)
     degrees, weight, notes = gathered.degrees(centred)
     values, vectors = _eigh(matrix / weight)
-    spectrum = from_eigenvalues(values[::-1], degrees, notes=notes)
+    if np.sum(values > 0) < 2:
+        raise InputError(samples.argument, f"{samples.source} (one direction that varies)",
+                         "at least two columns that vary")  # fmt: skip
+    spectrum = from_eigenvalues(values[::-1], max(degrees, len(values)), notes=notes)
     inputs, more = gathered.modes(len(spectrum.eigenvalues), degrees, centred)
     kept = gathered.kept(centred)
+    different = gathered.different(kept)
     if rows < width:
         scores = vectors[gathered.kept_places()] ** 2 * values * weight
     else:
         scores = (kept @ vectors) ** 2
     return replace(
-        spectrum, inputs=inputs, notes=notes + more, moments=unbiased_moments(kept),
-        held_out=held_out(gathered.different(kept)), doubt=_doubt(kept),
+        spectrum, samples=degrees, inputs=inputs, notes=notes + more,
+        moments=unbiased_moments(kept), held_out=held_out(different), doubt=_doubt(different),
         excess=_excess(values, scores, degrees),
         own_excess=_own_excess(scores[:, ::-1][:, : len(spectrum.eigenvalues)]),
     )  # fmt: skip
@@ -266,7 +272,8 @@ class _Gathered:
             notes.append(f"{still} of {width} columns are constant: "
                          + ("they hold no mode" if centred else "they act as a mean"))  # fmt: skip
         if rank < min(inputs, round(degrees)):
-            notes.append(f"rank {rank}: the {inputs} columns that vary depend on one another")
+            notes.append(f"rank {rank} above rounding: the {inputs} columns that vary depend on "
+                         "one another, or few directions outweigh all others")  # fmt: skip
             inputs = rank
         return max(inputs, rank), tuple(notes)
 

@@ -32,7 +32,7 @@ from scipy.stats import chi2, norm, t
 from .. import arguments
 from ..arguments import checked
 from ..equality import Comparable
-from ..errors import InputError
+from ..errors import InputError, PrecisionError
 from .population import PopulationSpectrum
 
 TOLERANCE = 0.1  # of ln λ
@@ -174,7 +174,11 @@ def _solve(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Parameters, their covariance and χ² on some ranks, with ``added`` variance of each."""
     variance = population.free_covariance[np.ix_(rows, rows)] + added * np.eye(len(rows))
-    root = np.linalg.cholesky(variance)
+    try:
+        root = np.linalg.cholesky(variance)
+    except np.linalg.LinAlgError:
+        raise PrecisionError("the errors of the population's eigenvalues are lost to rounding: so "
+                             "many samples leave none that matters", 0) from None  # fmt: skip
     design = np.linalg.solve(root, columns)
     wanted = np.linalg.solve(root, population.free[rows])
     found, *_ = np.linalg.lstsq(design, wanted, rcond=None)

@@ -55,6 +55,14 @@ def residuals(found: Fit, table: LossTable) -> np.ndarray:
     return np.log(table.loss) - np.log(found.losses(*sizes_of(found, table)))
 
 
+def runs(found: Fit, table: LossTable) -> float:
+    """z of the number of neighbours, in size, whose residuals have one sign: 0 if independent."""
+    order = np.argsort(table.order(), kind="stable")
+    left = residuals(found, table)[order]
+    signs = np.sign(left - np.median(left))
+    return float(np.sum(signs[1:] * signs[:-1]) / np.sqrt(max(len(signs) - 1, 1)))
+
+
 def held_out(
     table: LossTable, share: float = SHARE, forms: tuple[str, ...] = FORMS, **settings: Any
 ) -> dict[str, HeldOut]:

@@ -20,6 +20,7 @@ from .loss_table import LossTable
 FORMS = ("exact", *PUBLISHED)
 LEVEL = 0.95
 SIGMAS = 2.0
+SAME_SIZE = 1e-3  # of the logarithm of a size: below, sizes do not differ
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,9 @@ def fit(
     needed = len(COORDINATES if form == "exact" else PUBLISHED[form].parameters)
     distinct = len(np.unique(np.column_stack([table.loss, table.order()]), axis=0))
     if distinct < needed + 1:
-        raise InputError("table", f"{distinct} different rows", f"at least {needed + 1}: the form "
-                         f"{form} has {needed} parameters")  # fmt: skip
+        rows = f"{distinct} different row{'s' * (distinct != 1)}"
+        raise InputError("table", rows, f"at least {needed + 1}: the form {form} has {needed} "
+                         "parameters")  # fmt: skip
     if form == "exact":
         return _fit_exact(table, width, level, ridge, floor, intervals)
     log_loss = np.log(table.loss)
@@ -204,7 +206,26 @@ def _published_intervals(
             name, float(physical[index]), float(np.exp(low)), float(np.exp(min(high, 700))),
             deviation,
         )  # fmt: skip
-    return parameters
+    reasons = _not_told_apart(model)
+    return {name: FittedParameter(None, 0.0, np.inf, False, None, reasons[name])
+            if name in reasons else one for name, one in parameters.items()}  # fmt: skip
+
+
+def _not_told_apart(model: Form) -> dict[str, str]:
+    """Parameters that no losses at these sizes can determine, and why, whatever the scatter."""
+    logs = [x - x.mean() for x in model.sizes]
+    names, reasons = type(model).parameters, {}
+    for needed, scale, exponent, x in zip(type(model).needs, ("A", "B"), ("alpha", "beta"), logs):
+        if np.ptp(x) < SAME_SIZE:
+            alike = ("E", scale, exponent) if "E" in names else (scale, exponent)
+            reasons |= {name: f"all {needed} are the same, and {name} cannot be told from the rest "
+                        "of a constant" for name in alike}  # fmt: skip
+    if len(logs) == 2 and not reasons:
+        along = float(logs[0] @ logs[1]) / float(logs[0] @ logs[0])
+        if np.std(logs[1] - along * logs[0]) < SAME_SIZE:
+            reasons = {name: "tokens are a power of parameters, and what is due to either cannot "
+                       f"be told apart: {name}" for name in ("A", "B", "alpha", "beta")}
+    return reasons
 
 
 def _judged(name: str, value: float, low: float, high: float, relative: float) -> FittedParameter:

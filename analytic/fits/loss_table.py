@@ -16,10 +16,13 @@ from ..equality import Comparable
 from ..errors import InputError
 
 NAMES = {
-    "parameters": ("parameters", "features", "params", "n", "modelsize", "width"),
-    "tokens": ("tokens", "samples", "d", "t", "trainingtokens", "datasetsize", "data"),
+    "parameters": ("parameters", "features", "params", "n", "modelsize", "width", "nparams",
+                   "nparameters", "numparams"),
+    "tokens": ("tokens", "samples", "d", "t", "trainingtokens", "datasetsize", "data", "ntokens",
+               "numtokens"),
     "compute": ("compute", "flop", "flops", "c", "trainingflop", "trainingflops", "budget"),
-    "loss": ("loss", "l", "testloss", "excessloss", "finalloss"),
+    "loss": ("loss", "l", "testloss", "excessloss", "finalloss", "valloss", "validationloss",
+             "evalloss"),
     "ridge": ("ridge",),
 }
 FLOP_PER_PARAMETER_AND_TOKEN = 6
@@ -79,7 +82,7 @@ def loss_table(columns: Mapping[str, Any]) -> LossTable:
         for name, known in NAMES.items():
             if plain in known:
                 if name in found:
-                    raise InputError("table", f"two columns of {name}", "one")
+                    raise InputError("table", f"two columns of {name} (one of them {given})", "one")
                 found[name] = _numbers(str(given), values)
     if "loss" not in found:
         raise InputError("table", f"columns {', '.join(map(str, columns)) or 'none'}",
@@ -92,19 +95,43 @@ def loss_table(columns: Mapping[str, Any]) -> LossTable:
         if not np.all(np.isfinite(values)) or np.any(values < least):
             row = int(np.flatnonzero(~np.isfinite(values) | (values < least))[0])
             raise InputError(name, f"{values[row]} (row {row + 1})", "finite numbers > 0")
-    notes = _complete(found)
+    notes = _different(found) + _unit_notes(found) + _complete(found)
     table = LossTable(**found, notes=tuple(notes))
     if table.parameters is None and table.tokens is None and table.compute is None:
-        raise InputError("table", "no column of sizes", "parameters, tokens or compute")
+        raise InputError("table", f"columns {', '.join(map(str, columns))}", "a column of sizes, "
+                         "called parameters, tokens or compute, in plain numbers")  # fmt: skip
     _check_direction(table)
     return table
+
+
+def _different(found: dict[str, np.ndarray]) -> list[str]:
+    """Leave out rows that repeat another in every number, with a note."""
+    rows = np.column_stack(list(found.values()))
+    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+    repeated = len(rows) - len(first)
+    for name, values in found.items():
+        found[name] = values[first]
+    return [f"{repeated} of {len(rows)} rows repeat another in every number and count once"] * (
+        repeated > 0)  # fmt: skip
+
+
+def _unit_notes(found: dict[str, np.ndarray]) -> list[str]:
+    """Sizes are counts: small numbers that are not whole are something else."""
+    notes = []
+    for name in ("parameters", "tokens"):
+        values = found.get(name, np.ones(1))
+        if values.max() < 1e4 and np.mean(values != np.round(values)) > 0.5:
+            notes.append(f"{name} are no whole numbers (the first is {values[0]:.4g}): logarithms, "
+                         "or another unit? A, B and allocations hold in the numbers given")
+    return notes
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
     try:
         array = np.asarray(values, float)
     except (TypeError, ValueError):
-        raise InputError(name, "a column with text", "numbers") from None
+        shown = str(np.ravel(np.asarray(values, dtype=object))[0])[:40]
+        raise InputError(name, f"a column with text ({shown!r})", "plain numbers") from None
     if array.ndim != 1 or not len(array):
         raise InputError(name, f"of shape {array.shape}", "a column of numbers")
     return array

@@ -1,7 +1,11 @@
 r"""Learning curves from a kernel matrix: the site formula, its loops, and faster routes beside it.
 
 The error of one training set scatters about its mean E by s, the spread; it is close to
-log-normal, so that the interval of one set is E e^{−σ²/2 ± xσ}, σ² = ln(1 + s²/E²).
+log-normal, so that the interval of one set is E e^{−σ²/2 ± xσ}, σ² = ln(1 + s²/E²). It is no
+bound: on digits, MNIST and a table of cancer cases (T from P/20 to P/2, four kernels) s was 0.89 to
+1.06 of what repetition shows at ridge 10 and 0.65 to 1.04 (median 0.87) at 0.1 and 0.001, and
+intervals of 95 % held 93 to 97 % and 83 to 97 % of training sets: what three and more points do
+together is larger where the ridge is small and T few.
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ class Prediction(Comparable):
 
     ``predicted`` is the mean test error over training sets and ``accuracy`` how far the theory may
     be off there, ``train`` the training error, ``spread`` the standard deviation of the error of
-    one training set, ``low`` and ``high`` the interval in which it lies with probability ``level``.
+    one training set, ``low`` and ``high`` its interval, of nominal probability ``level`` (see the
+    module).
     ``others`` holds the routes "site-formula" (without loops), "free-compression", "textbook" and
     "textbook-uncorrected". All are arrays of the shape of ``samples``. Source: this package.
 

@@ -83,7 +83,8 @@ def _of_samples(arguments: argparse.Namespace) -> dict[str, Any]:
                              "distance": found.distances.tolist()},
         "modes": _modes(sample, population),
         "alpha": tail.alpha and tail.alpha.to_dict(),
-        "notes": [*found.notes, *sample.notes],
+        "notes": [*found.notes, *sample.notes,
+                  *([f"doubtful: {sample.doubt}"] if sample.doubt else [])],
     }  # fmt: skip
 
 

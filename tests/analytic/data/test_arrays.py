@@ -118,3 +118,20 @@ def test_parquet(tmp_path):
     pytest.importorskip("pyarrow")
     pandas.DataFrame(DATA, columns=["a", "b", "c"]).to_parquet(tmp_path / "data.parquet")
     assert np.array_equal(read_array(tmp_path / "data.parquet"), DATA)
+
+
+def test_columns_of_words_and_without_names(tmp_path):
+    runs = tmp_path / "runs.csv"
+    runs.write_text("run,N,loss\nfirst,1e6,3.5\nsecond,1e7,3.1\n")
+    table = read_table(runs)
+    assert table["loss"].tolist() == [3.5, 3.1] and table["run"].tolist() == ["first", "second"]
+    with pytest.raises(InputError, match="'first'"):
+        read_array(runs)
+    runs.write_text("run,N,loss\nfirst,1e6,3.5\nsecond,big,3.1\n")
+    with pytest.raises(InputError, match=r"'big'.*line 3"):
+        read_table(runs)
+    (tmp_path / "index.csv").write_text(",a,b\n0,1.5,2\n1,2.5,7\n")
+    with pytest.raises(InputError, match="without a name"):
+        read_array(tmp_path / "index.csv")
+    (tmp_path / "words.csv").write_text("animal\ncat\ndog\ncat\n")
+    assert read_labels(tmp_path / "words.csv", samples=3).tolist() == ["cat", "dog", "cat"]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from solvable.analytic.data import fit_tail, population_spectrum, sample_spectrum
+from solvable.analytic.data.dimension import dimension
 from solvable.analytic.data.held_out import disagreement, held_out
-from solvable.analytic.errors import InputError
+from solvable.analytic.data.sample_spectrum import from_eigenvalues
+from solvable.analytic.errors import InputError, PrecisionError
 
 RNG = np.random.default_rng
 LAW = np.arange(1, 41) ** -0.75
@@ -72,3 +74,30 @@ def test_squares_beyond_the_range_of_floats_are_refused(scale):
     for shape in ((60, 40), (20, 40)):
         with pytest.raises(InputError, match="change the unit"):
             sample_spectrum(RNG(0).normal(size=shape) * scale)
+
+
+def test_samples_cannot_have_more_eigenvalues_than_there_are():
+    values = np.arange(1, 41) ** -1.5
+    with pytest.raises(InputError, match="at least 40"):
+        from_eigenvalues(values, samples=20)
+    with pytest.raises(PrecisionError, match="rounding"):
+        fit_tail(population_spectrum(from_eigenvalues(values, samples=1e9)))
+
+
+def test_copies_side_by_side_are_no_serial_correlation():
+    once = sample_spectrum(law(60))
+    copies = sample_spectrum(np.repeat(law(60), 3, axis=0))
+    assert copies.doubt is None and copies.samples == pytest.approx(once.samples)
+    np.testing.assert_allclose(copies.eigenvalues, once.eigenvalues, rtol=1e-6)
+    uneven = sample_spectrum(np.concatenate([law(60), np.repeat(law(60)[:2], 30, axis=0)]))
+    assert uneven.samples < 30 and len(uneven.eigenvalues) == 40
+
+
+@pytest.mark.parametrize("spoiled", [
+    lambda x: x[:, :1], lambda x: np.linspace(0, 1, len(x))[:, None], lambda x: 1e200 * x,
+    lambda x: 1e-200 * x,
+])  # fmt: skip
+def test_spectrum_and_dimension_refuse_the_same_data(spoiled):
+    for found in (sample_spectrum, dimension):
+        with pytest.raises(InputError, match=r"columns that vary|change the unit"):
+            found(spoiled(law(60)))
