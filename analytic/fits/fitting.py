@@ -214,7 +214,8 @@ def _published_intervals(
 def _not_told_apart(model: Form) -> dict[str, str]:
     """Parameters that no losses at these sizes can determine, and why, whatever the scatter."""
     logs = [x - x.mean() for x in model.sizes]
-    names, reasons = type(model).parameters, {}
+    names = type(model).parameters
+    reasons: dict[str, str] = {}
     for needed, scale, exponent, x in zip(type(model).needs, ("A", "B"), ("alpha", "beta"), logs):
         if np.ptp(x) < SAME_SIZE:
             alike = ("E", scale, exponent) if "E" in names else (scale, exponent)
