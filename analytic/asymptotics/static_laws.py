@@ -34,8 +34,7 @@ from ..loss import excess_loss_formula
 from ..notation import N, T, a, b, kappa, sigma_eps
 from ..spectral_functions import DegreesOfFreedom, TargetSum
 from .expansion import Expansion, exact_number, power_sum_transform
-from .limits.scaling import scaling_ordering
-from .limits.stated import expand_static
+from .limits.stated import expand_static, scaling_ordering
 
 __all__ = ["Competitor", "Law", "ScalingRegime", "bottleneck_law", "four_regimes"]
 
@@ -127,9 +126,10 @@ def bottleneck_law(resource: str, exponent: Any, target_exponent: Any, terms: in
     Min(2*b, a - 1)
     """
     arguments.choice("resource", resource, ("features", "data"))
-    loss = expand_static("loss", ALONE[resource], *_exponents(exponent, target_exponent), terms)
+    b_value, a_value = _exponents(exponent, target_exponent)
+    loss = expand_static("loss", ALONE[resource], b_value, a_value, terms)
     q = _order_of_target_sum(resource)
-    ordering = scaling_ordering(exponent, target_exponent)
+    ordering = scaling_ordering({b: b_value, a: a_value})
     competitors = []
     for pole in power_sum_transform(a - q * b, b, q, ordering).poles(-1, terms, ordering):
         power = sp.expand(b * (q - pole.place))  # κ^q κ^{−u₀} with κ ∝ n^{−b}
@@ -156,7 +156,7 @@ def _exponents(exponent: Any, target_exponent: Any) -> tuple[Any, Any]:
 
 def _first_of_each_family(q: int) -> Mapping[str, sp.Expr]:
     """The exponents of the ζ pole and of the first Γ pole of κ^q h_q, for generic a and b."""
-    somewhere = scaling_ordering(2, 3)  # the factors do not depend on it
+    somewhere = scaling_ordering({b: 2, a: 3})  # the factors do not depend on it
     gamma, _, zeta = power_sum_transform(a - q * b, b, q, somewhere).factors
     places = {"Zeta": sp.sympify(zeta.pole(0)), "Gamma": sp.sympify(gamma.pole(0))}
     return {family: sp.expand(b * (q - place)) for family, place in places.items()}
@@ -208,7 +208,7 @@ def degrees_share() -> sp.Expr:
     """
     leads = []
     for q in (1, 2):
-        ordering = scaling_ordering(2, None)
+        ordering = scaling_ordering({b: 2})
         transform = power_sum_transform(0, b, q, ordering)
         leads.append(transform.poles(-1, 3, ordering)[0].terms[0].coefficient)
     if not all(leads):

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from solvable.analytic.arguments import meant
-from solvable.analytic.asymptotics.balance.systems import TRAINING
+from solvable.analytic.asymptotics.balance.systems import OPTIMAL, TRAINING
 from solvable.analytic.asymptotics.limits import REGIMES
 from solvable.analytic.errors import InputError
 
@@ -21,12 +21,13 @@ from . import options as types
 from . import output
 
 EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {regime.words}" for name, regime in REGIMES.items())
+STATED = (*OPTIMAL, *OPTIMAL.values(), *TRAINING)  # with statements
 SERIES = {
     "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
     # the derivations of the same quantities
     "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
-    # in training, with statements
-    **{name: name for name in TRAINING},
+    # at the optimal ridge and in training
+    **{name: name for name in STATED},
 }  # fmt: skip
 #: coefficients are symbolic in α; the order of the terms is that at one α
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compute the limit and print it."""
     from solvable.analytic.asymptotics.limits import limit, regime_name
 
-    named = arguments.name in SERIES and arguments.name not in TRAINING
+    named = arguments.name in SERIES and arguments.name not in STATED
     if not named or regime_name(arguments.regime) is None:
         return _run_statement(arguments)
     _take_sizes(arguments)

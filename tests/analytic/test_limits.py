@@ -8,7 +8,6 @@ import pytest
 import sympy as sp
 
 from solvable.analytic.asymptotics.limits import REGIMES, Setting, limit, ratio
-from solvable.analytic.asymptotics.limits.scaling import kappa_of_size, scaling_ordering, shift_of
 from solvable.analytic.asymptotics.limits.stated import expand_static, kappa_0
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import N, T, b, sigma_w
@@ -145,7 +144,10 @@ def test_kappa_series_rates():
 
 
 def test_the_half_is_found():
-    assert shift_of(kappa_of_size(N, 2, scaling_ordering(F(3, 2), None))) == sp.Rational(1, 2)
+    series = expand_static("kappa", "1 << N, T = inf, M = inf, z = 0", F(3, 2), None, 2)
+    lead, first = series.terms  # C (N+s)^p = C N^p (1 + ps/N + …)
+    assert first.power == sp.expand(lead.power - 1)
+    assert sp.simplify(first.coefficient / lead.coefficient / lead.power) == sp.Rational(1, 2)
     mp.mp.dps = 40
     exact = Setting(HALF, 10, mp.inf).exact().kappa
     power = mp.mpf(3) / 2

@@ -7,6 +7,7 @@ import mpmath as mp
 import pytest
 import sympy as sp
 
+from solvable.analytic.asymptotics.balance.places import Implicit
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
 from solvable.analytic.asymptotics.balance.traces import compiled
 from solvable.analytic.asymptotics.limits import limit
@@ -14,6 +15,8 @@ from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability.models import expression
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from solvable.analytic.spectrum import PowerLaw
 
 z = sp.Symbol("z", positive=True)
@@ -137,3 +140,33 @@ def test_a_pole_at_the_numbers_is_refused_as_such():
     assert face({N: mp.mpf(3), T: mp.mpf(1)}, None) == 0.5
     with pytest.raises(OutsideTheoryError, match="pole"):
         face({N: mp.mpf(1), T: mp.mpf(1)}, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "statement", "sizes"),
+    [
+        (None, "1 << N << T, M = inf", (10**6, 10**14)),
+        (2, "1 << N << T, M = inf", (10**6, 10**14)),
+        (2, "1 << N, N/T = r, M = inf", (10**7, 2 * 10**7)),
+    ],
+)
+def test_the_loss_at_the_optimal_ridge(target, statement, sizes):
+    """Its terms against the lowest loss of all ridges, and not against the one without ridge."""
+    form = limit("optimal-loss", statement, exponent=1.5, target_exponent=target, terms=1)
+    law = PowerLaw(exponent=1.5, target_exponent=1.5 if target is None else target)
+    values = {N: sizes[0], T: sizes[1], b: sp.Rational(3, 2), a: sp.Integer(2)}
+    lead = form.partial_sums(values, law)[0]
+    assert abs(lead / optimal_ridge(law, *sizes).excess_loss - 1) < 3e-3
+    if "r" in statement:
+        assert abs(lead / static_loss(law, *sizes).excess_loss - 1) > 0.05
+
+
+def test_a_sum_that_cancels_far_out_has_no_root_there():
+    """κh₃ < h₂ for every κ; at 10^20 both are equal to twenty digits."""
+    x = sp.Symbol("x", positive=True)
+    equation = x * TargetSum(3, x) - TargetSum(2, x)
+    law = PowerLaw(exponent=1.5, target_exponent=2)
+    assert not list(Implicit(x, equation).all_numbers({}, law, 20, (20, 8)))
+    known = list(Implicit(x, DegreesOfFreedom(1, x) - 5).all_numbers({}, law, 20, (2, -4)))
+    assert len(known) == 1 and abs(law.degrees_of_freedom(float(known[0][1])) - 5) < 1e-9

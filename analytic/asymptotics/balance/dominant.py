@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction as Rational
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -50,7 +51,12 @@ class Equation:
     @property
     def polynomial(self) -> sp.Expr:
         """The numerator of F."""
-        return sp.numer(sp.together(self.expression))
+        return _numerator(self.expression)
+
+
+@lru_cache(maxsize=256)
+def _numerator(expression: sp.Expr) -> sp.Expr:
+    return sp.numer(sp.together(expression))
 
 
 @dataclass(frozen=True)
@@ -247,9 +253,9 @@ def _roots(
         for root in _power_roots(scales, vector, amount, sp.together(1 / (e1 - e2)), signed):
             yield Lead(root, "")
         return
-    named = _named_roots(leading, scales, signed)
+    named = _named_roots(leading, unknown, scales, signed)
     if named is not None:
-        yield from (Lead(root, "", least=least) for root in named)
+        yield from (Lead(root, "", least=least, known=known) for root, known in named)
         return
     for root, implicit in implicit_roots(leading, unknown, scales):
         yield Lead(root, "", least=least, implicit=implicit)
@@ -272,9 +278,12 @@ def _power_roots(
 
 
 def _named_roots(
-    leading: dict[sp.Expr, tuple[Any, Any]], scales: Scales, signed: bool
-) -> list[Series] | None:
-    """κ = unit · root^{1/step} where the leading terms are a quadratic in κ^step, else None."""
+    leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
+) -> list[tuple[Series, dict[sp.Expr, sp.Expr]]] | None:
+    """κ = unit · root^{1/step} where the leading terms are a quadratic in κ^step, else None.
+
+    A root with a square root whose power holds b is a symbol, which comes with its meaning.
+    """
     exponents = sorted(leading, key=scales.value)
     steps = [sp.together(e - exponents[0]) for e in exponents]
     least = steps[1]
@@ -296,18 +305,23 @@ def _named_roots(
         value = scales.number_of(root)
         if abs(sp.im(value)) > 1e-20 or value == 0 or (value < 0 and not signed):
             continue
-        element = _as_element(scales, root)
+        element, known = _as_element(scales, root), {}
+        if element is None and not least.is_Rational:
+            name = place_symbol(unknown)
+            element, known, scales.point[name] = scales.element(name), {name: root}, value
+        elif element is None:
+            element = scales.atom(root)
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
-        found.append(Series(scales, {v: coefficient}))
+        found.append((Series(scales, {v: coefficient}), known))
     return found
 
 
 def _as_element(scales: Scales, root: sp.Expr) -> Any:
-    names = scales.atoms
+    """The root in the field, None where it is not rational in the parameters."""
     try:
-        return scales.element(sp.simplify(root).xreplace(names))
+        return scales.element(sp.simplify(root).xreplace(scales.atoms))
     except ValueError:
-        return scales.atom(root)
+        return None
 
 
 # ---- corrections --------------------------------------------------------------------------

@@ -139,6 +139,8 @@ class LimitingForm:
         for symbol, meaning in self.where.items():
             if isinstance(meaning, Implicit) and symbol not in known:
                 known[symbol] = meaning.number(known, spectrum, digits)
+            elif symbol not in self.regime.substitutions and isinstance(meaning, sp.Expr):
+                known.setdefault(symbol, sp.N(meaning.subs(known), digits))
         return known
 
 

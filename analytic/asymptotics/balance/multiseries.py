@@ -30,7 +30,7 @@ from ...spectrum import Spectrum
 from .traces import spectral_number
 
 Vector = tuple[Any, ...]
-WIDTH = 28  # coordinates: (scale, kind of exponent)
+WIDTH = 40  # coordinates: (scale, kind of exponent)
 ATOMS = 48  # named numbers in the field
 MAX_POWERS = 400
 MAX_TERMS = 600

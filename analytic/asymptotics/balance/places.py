@@ -15,8 +15,10 @@ At the edge, y = κM^b/λ₊, spectral sums are integrals over the share J/M (`E
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import mpmath
@@ -31,8 +33,9 @@ from .multiseries import Scales, Series
 from .traces import spectral_number
 
 SCAN = (60, -100)  # roots are looked for between 10^60 and 10^-100
+NEAR = (20, -40)  # the same at the representative point
 STEP = mpmath.mpf(10) ** mpmath.mpf("0.22")
-SCAN_DIGITS = 20
+SCAN_DIGITS, CANCELLED = 20, 4  # the digits of a scan; of those that cancel, a decade of κ
 
 
 class EdgeIntegral(sp.Function):
@@ -89,28 +92,57 @@ class Implicit:
         raise OutsideTheoryError(f"{self} does not exist at these values")
 
     def all_numbers(
-        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int
-    ) -> Iterator[tuple[int, sp.Expr]]:
-        """Every positive root, the largest first."""
-        face = _face(self.expression.subs({s: v for s, v in values.items() if s != self.symbol}),
-                     self.symbol, spectrum)  # fmt: skip
-        rank = 0
+        self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None, digits: int,
+        decades: tuple[int, int] = SCAN,
+    ) -> Iterator[tuple[int, sp.Expr]]:  # fmt: skip
+        """Every positive root between two powers of ten, the largest first."""
+        known = {s: v for s, v in values.items() if s in self.expression.free_symbols}
+        known.pop(self.symbol, None)
+        equation = self.expression.subs(known)
+        place = (equation, self.symbol, spectrum, digits, decades)
+        found = _next_root(*place, 0)
+        for rank in count():
+            if found is None:
+                return
+            yield rank, found[0]
+            found = _next_root(*place, found[1])
+
+
+@lru_cache(maxsize=256)
+def _next_root(
+    expression: sp.Expr, symbol: sp.Symbol, spectrum: Spectrum | None, digits: int,
+    decades: tuple[int, int], step: int,
+) -> tuple[sp.Expr, int] | None:  # fmt: skip
+    """The largest root so many steps below the start, and the step behind it."""
+    face = _face(expression, symbol, spectrum)
+    with precision.workdps(SCAN_DIGITS):
+        start, end = (mpmath.mpf(10) ** power for power in decades)
+        high, steps = start / STEP**step, step
+        above = face(high)
+    while high > end:
+        steps += 1
         with precision.workdps(SCAN_DIGITS):
-            high, end = mpmath.mpf(10) ** SCAN[0], mpmath.mpf(10) ** SCAN[1]
-            above = face(high)
-        while high > end:
-            with precision.workdps(SCAN_DIGITS):
-                low = high / STEP
-                below = face(low)
-            if above * below < 0:
-                with precision.workdps(digits + 5):
-                    root = mpmath.findroot(
-                        face, (+low, +high), solver="anderson", verify=False,
-                        tol=mpmath.mpf(10) ** (-2 * digits), maxsteps=60 + digits,
-                    )  # fmt: skip
-                    yield rank, sp.Float(root, digits)
-                rank += 1
-            high, above = low, below
+            low = start / STEP**steps
+            below = face(low)
+        root = _between(face, low, high, digits) if above * below < 0 else None
+        if root is not None:
+            return root, steps
+        high, above = low, below
+    return None
+
+
+def _between(face: Callable[[Any], Any], low: Any, high: Any, digits: int) -> sp.Expr | None:
+    """The root between two numbers, None where their signs differ by rounding only."""
+    lost = int(CANCELLED * abs(mpmath.log10(high)))  # far out, the terms cancel to powers of 1/κ
+    with precision.workdps(digits + 5 + lost):
+        if face(+low) * face(+high) >= 0:
+            return None
+    with precision.workdps(digits + 5):
+        root = mpmath.findroot(
+            face, (+low, +high), solver="anderson", verify=False,
+            tol=mpmath.mpf(10) ** (-2 * digits), maxsteps=60 + digits,
+        )  # fmt: skip
+        return sp.Float(root, digits)
 
 
 def _face(expression: sp.Expr, symbol: sp.Symbol, spectrum: Spectrum | None) -> Any:
@@ -198,7 +230,7 @@ def _numbered(
     if free or (implicit.expression.has(DegreesOfFreedom, TargetSum) and scales.spectrum is None):
         yield Lead(unit, kind, place, known, least, replace(implicit, at_point=scales.point[place]))
         return
-    for rank, number in implicit.all_numbers(point, scales.spectrum, 30):
+    for rank, number in implicit.all_numbers(point, scales.spectrum, 30, NEAR):
         scales.point[place] = number
         found = Implicit(place, implicit.expression, rank, number)
         yield Lead(unit, kind, place, known, least, found)
@@ -211,6 +243,8 @@ def implicit_roots(
 
     g = 1/b where powers with b occur, else 1.
     """
+    least = min(leading, key=scales.value)  # a common power of κ says nothing
+    leading = {sp.expand(sp.together(e - least)): term for e, term in leading.items()}
     unit = 1 / b if any(e.has(b) for e in leading) else sp.S.One
     powers = {e: sp.expand(sp.together(e / unit)) for e in leading}
     terms = {e: (sp.expand(p).coeff(b, 1), sp.expand(p).coeff(b, 0)) for e, p in powers.items()}
@@ -234,7 +268,7 @@ def implicit_roots(
     body = sp.numer(sp.together(body)).xreplace({s: value for value, s in scales.atoms.items()})
     point = {s: v for s, v in scales.point.items() if s != u}
     vector = scales.scaled(scale, 1 / unit)
-    for rank, number in Implicit(u, body).all_numbers(point, scales.spectrum, 30):
+    for rank, number in Implicit(u, body).all_numbers(point, scales.spectrum, 30, NEAR):
         scales.point[u] = number
         lead = tuple(x + y for x, y in zip(vector, scales.vector(u, 1 / unit)))
         yield Series(scales, {lead: scales.field.one}), Implicit(u, body, rank, number)

@@ -25,7 +25,8 @@ class Problem:
     of modes of the traces at an unknown where it is another; ``source`` are the matrix equations,
     ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
     ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
-    of parameters at the representative point where one would not do.
+    of parameters at the representative point where one would not do.  At the solution
+    ``positive`` is above zero, which tells it from others.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Problem:
     targets: frozenset[sp.Symbol] = frozenset()
     clock: Clock | None = None
     typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+    positive: sp.Expr | None = None
 
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
         """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positive here
 eta, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
+#: quantities at the ridge of least loss, with κ there
+OPTIMAL = {"optimal-loss": "optimal-kappa", "optimal-noisy-loss": "optimal-noisy-kappa"}
 TRAINING = ("flow-loss", "flow-train-loss", "sgd-loss")
 
 
@@ -31,6 +33,8 @@ TRAINING = ("flow-loss", "flow-train-loss", "sgd-loss")
 def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
     """The static loss, its ``kappa``, its ``noise`` amplification, or the loss ``with noise``."""
     formula = excess_loss_formula(kappa)
+    if quantity in (*OPTIMAL, *OPTIMAL.values()):
+        return _optimal_problem(quantity, isotropic)
     outputs = {
         "loss": formula.subs(sigma_eps, 0),
         "kappa": kappa,
@@ -38,11 +42,25 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
         "with noise": formula,
     }
     if quantity not in outputs:
-        raise InputError("quantity", quantity, f"one of {', '.join((*outputs, *TRAINING))}")
+        known = (*outputs, *OPTIMAL, *OPTIMAL.values(), *TRAINING)
+        raise InputError("quantity", quantity, f"one of {', '.join(known)}")
     first = DegreesOfFreedom(1, kappa)
     equation = ridge_z - kappa * (1 - first / N) * (1 - first / T)
     output = sp.cancel(outputs[quantity]) if quantity == "noise" else outputs[quantity]
     return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,))
+
+
+def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
+    """At the ridge of least loss, where dL/dκ = 0: the loss, κ, and the loss with noise."""
+    formula = excess_loss_formula(kappa)
+    if "noisy" not in quantity:
+        formula = formula.subs(sigma_eps, 0)
+    first = DegreesOfFreedom(1, kappa)
+    ridge = kappa * (1 - first / N) * (1 - first / T)
+    above, below = sp.fraction(sp.together(formula))
+    slope = sp.diff(above, kappa) * below - above * sp.diff(below, kappa)
+    output = formula if quantity in OPTIMAL else kappa
+    return Problem(quantity, ((kappa, slope),), output, M, isotropic, (sigma_w,), positive=ridge)
 
 
 def named_problem(quantity: str, isotropic: bool = False) -> Problem:

@@ -20,7 +20,7 @@ from .corner_sums import Corner
 from .coupled import solve_pair
 from .dominant import BEYOND, Equation, Solution, solve
 from .multiseries import Scales, Series
-from .traces import traces_of
+from .traces import evaluate, traces_of
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -87,8 +87,12 @@ def _alone(
 ) -> None:
     solutions = solve(equation, scales)
     spectral = bool(traces_of(equation.polynomial))
+    if problem.positive is not None:
+        solutions = (s for s in solutions if _is_positive(s, equation, problem, regime, scales))
     chosen = next(solutions, None) if spectral else _physical(
         list(solutions), equation, problem, regime, scales)  # fmt: skip
+    if chosen is None and problem.positive is not None:
+        raise OutsideTheoryError("no ridge above zero makes the loss stationary in this regime")
     if chosen is None:
         raise OutsideTheoryError(
             f"no real {equation.unknown} in powers of the sizes solves the equation here: it is "
@@ -99,6 +103,16 @@ def _alone(
     if chosen.lead.implicit is not None:
         found.notes[chosen.lead.implicit.symbol] = chosen.lead.implicit
         scales.point[chosen.lead.implicit.symbol] = chosen.lead.implicit.at_point
+
+
+def _is_positive(
+    solution: Solution, equation: Equation, problem: Problem, regime: Regime, scales: Scales
+) -> bool:
+    """Whether what must be positive at the solution is so, to leading order."""
+    assert problem.positive is not None
+    images, corners = {equation.unknown: solution.series}, {equation.unknown: solution.corner}
+    value = evaluate(regime.applied(problem.positive), images, corners)
+    return bool(scales.number(value.lead()[1]) > 0)
 
 
 def _together(block: list[Equation], scales: Scales, found: Unknowns) -> None:

@@ -1,7 +1,7 @@
 r"""Limits of the static loss: `limit(regime, …)`, for a name in `REGIMES` or any statement.
 
 A name is short for a statement, which the one mechanism of `balance` expands; the
-two regimes at the optimal ridge are minimised over the ridge besides (`optimal`).
+scaling regime at the optimal ridge is minimised term by term (`scaling`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..balance.problem import Problem
 from ..balance.regime_statement import parse_regime
 from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
-from . import regularised_noise, scaling, stated
+from . import scaling, stated
 from .limit import Comparison, Limit, Setting, ratio
 from .regime_names import REGIMES, SCALING, regime_name
 
@@ -57,9 +57,9 @@ def limit(
 
     Parameters
     ----------
-    quantity: with ``regime``, what the limit is of: "static-loss" (or "loss"), "kappa", "noise" of
-        the static model, "flow-loss", "flow-train-loss", "sgd-loss" at time t of training, the
-        name of a row of the matrix table, or derived equations; alone, a name in `REGIMES`.
+    quantity: with ``regime``, what the limit is of: "static-loss" (or "loss"), "kappa", "noise",
+        "optimal-loss" or "optimal-kappa" ("optimal-noisy-…" with noise), "flow-loss",
+        "flow-train-loss", "sgd-loss", a row of the matrix table, or derived equations; alone a name.
     regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
@@ -203,9 +203,8 @@ def _limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> L
     if name == "optimal-ridge":
         if a_value is not None and a_value != b_value:
             raise InputError(
-                "target_exponent", a_value, "an isotropic target (a = b) at the optimal ridge"
-            )
+                "target_exponent", a_value, "an isotropic target (a = b) at the optimal ridge; "
+                "limit('optimal-loss', statement) for any other"
+            )  # fmt: skip
         return scaling.optimal_ridge_limit(b_value, terms)
-    if name == "noise-regularised":
-        return regularised_noise.regularised_noise_limit(terms)
     return stated.stated_limit(name, b_value, a_value, smaller, terms)

@@ -27,7 +27,7 @@ from ...errors import InputError
 from ...notation import M, alpha, b, lambda_plus
 from ...resolvent import solve
 from ...spectrum import PowerLaw
-from .scaling import PREFACTOR
+from ..balance.corner_sums import PREFACTOR
 
 __all__ = ["end_point_ratio", "fit_ratio", "plateau_prefactor", "talk_fit"]
 

@@ -7,15 +7,15 @@ from ...errors import InputError
 
 
 class NamedRegime(NamedTuple):
-    """What a name means in words; its title, statement and condition if it is short for one.
+    """What a name means in words; its title, and the statement that it is short for.
 
     In ``statement`` and ``when`` S is the smaller and L the larger of N and T.
     """
 
     words: str
-    title: str = ""
-    statement: str = ""
-    when: str = ""
+    title: str
+    statement: str
+    when: str
 
 
 REGIMES = {
@@ -45,6 +45,9 @@ REGIMES = {
     ),
     "optimal-ridge": NamedRegime(
         "N and T large at any fixed ratio, M = ∞, isotropic target, optimal ridge",
+        "Optimal ridge at fixed N/T",
+        "1 << N, N/T = r, M = inf",
+        "1 ≪ N, T ≪ M at a fixed ratio, isotropic target, no noise, ridge optimal",
     ),
     "M->inf": NamedRegime(
         "M finite but much larger than min(N, T), zero ridge",
@@ -91,6 +94,9 @@ REGIMES = {
     ),
     "noise-regularised": NamedRegime(
         "N, T > M with label noise, optimal ridge",
+        "Noise beyond the latent space, optimal ridge",
+        "T -> inf, M < N, sigma_epsilon < N",
+        "N > M, T ≫ M, σ_ε² > 0, ridge optimal: T ≫ σ_ε² Λ₁²/(M W₁)",
     ),
 }
 

@@ -10,7 +10,7 @@ exact functions of r = min/max.  The expansion at n → ∞ with r fixed is thus
 N ≪ T and T ≪ N.
 
 D₁ = c x^{-1/b} − 1/2 − ζ(−b) x + … : the constant ζ(0) = −1/2 is why x = (c/(n+½))^b up to a
-relative error n^{-b-1}.  `shift_of` finds this ½ from the series in n.
+relative error n^{-b-1}.
 
 At the optimal ridge (isotropic target) D₁ = N d is free, x = x(D₁), and L = N^{-α} Σ ℓ_i(d; r)
 N^{-i}; the minimum over d follows by perturbation from the leading order, whose stationary point d₀
@@ -32,28 +32,17 @@ from ... import notation as symbols
 from ...algebra import Field, Laurent, substitute_laurent
 from ...errors import InputError
 from ...loss import excess_loss_formula
-from ...notation import N, T, a, b, kappa, lambda_plus, sigma_eps, sigma_w
+from ...notation import N, T, b, kappa, lambda_plus, sigma_eps, sigma_w
 from ...optimal_ridge import scaling_optimum
-from ...spectral_functions import DegreesOfFreedom, TargetSum, isotropic
+from ...spectral_functions import DegreesOfFreedom, isotropic
+from ..balance.corner_sums import PREFACTOR, c
 from ..expansion import Expansion, Ordering, expand_power_sum
 from .limit import Limit, Setting, at_optimal_ridge, ratio
+from .stated import scaling_ordering
 
-__all__ = ["kappa_of_size", "optimal_ridge_limit", "shift_of"]
+__all__ = ["optimal_ridge_limit"]
 
-c = sp.Symbol("c", positive=True)  #: (π/b)/sin(π/b)
-PREFACTOR = sp.pi / (b * sp.sin(sp.pi / b))
-RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
 D = {q: DegreesOfFreedom(q, kappa) for q in (1, 2)}
-H = {q: TargetSum(q, kappa) for q in (1, 2)}
-
-
-def scaling_ordering(exponent: Any, target: Any) -> Ordering:
-    """The representative point (b, a) with the declared ranges b > 1, a > 1.
-
-    An isotropic target (``target`` None) leaves a out.
-    """
-    point = {b: exponent} if target is None else {b: exponent, a: target}
-    return Ordering(point, {s: r for s, r in RANGES.items() if s in point})
 
 
 def _at_zero(s: sp.Expr, q: int, terms: int, ordering: Ordering) -> Expansion:
@@ -80,29 +69,6 @@ def _relative(series: Expansion, depth: int) -> Expansion:
     return series.truncate(series.lead.power + sp.Integer(depth) / b)
 
 
-def kappa_of_size(size: sp.Symbol, terms: int, ordering: Ordering) -> Expansion:
-    """x = κ/λ₊ as a series in the size n that solves D₁ = n, to relative order n^{-terms}.
-
-    >>> series = kappa_of_size(N, 2, scaling_ordering(1.5, None))
-    >>> print(series)
-    c**b*N**(-b) - b*c**b/2*N**(-b - 1) + O(N**(-b - 2))
-    """
-    needed = 2 + int(sp.ceiling(terms / ordering.value(b)))
-    return _relative(degrees_series(1, needed, ordering), terms).revert(size)
-
-
-def shift_of(series: Expansion) -> sp.Expr:
-    """The s for which C (n+s)^p reproduces the first two terms of C n^p (1 + e/n + …).
-
-    >>> shift_of(kappa_of_size(N, 2, scaling_ordering(1.5, None)))
-    1/2
-    """
-    first, second = series.terms[:2]
-    if second.power != sp.expand(first.power - 1):
-        raise InputError("series", str(series), "a series whose first correction is 1/n")
-    return sp.simplify(second.coefficient / (first.coefficient * first.power))
-
-
 def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
     """The loss at the optimal ridge, isotropic target, as a series in N at fixed ratio N/T = r.
 
@@ -111,7 +77,7 @@ def optimal_ridge_limit(exponent: Any, terms: int = 3) -> Limit:
     if not 1 <= terms <= 3:
         raise InputError("terms", terms, "1, 2 or 3 (later corrections mix with N^-(b+1))")
     d = sp.Symbol("d", positive=True)
-    ordering = scaling_ordering(exponent, None)
+    ordering = scaling_ordering({b: exponent})
     levels = _levels_at_fixed_share(d)
     optimum = sp.Symbol("d_0", positive=True)
     second = [sp.diff(levels[0], d, 2), sp.diff(levels[1], d)]
@@ -162,7 +128,7 @@ def _levels_at_fixed_share(d: sp.Symbol) -> list[sp.Expr]:
     D₂ = (b−1)/b (D₁+½) − ½ + O(x), both read off their series.
     """
     share = sp.Symbol("D_1", positive=True)
-    ordering = scaling_ordering(2, None)
+    ordering = scaling_ordering({b: 2})
     x = _relative(degrees_series(1, 4, ordering), 3).revert(share)
     d2 = _relative(degrees_series(2, 4, ordering), 3).compose(x)
     field = Field([b, d, ratio])

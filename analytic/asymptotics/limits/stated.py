@@ -25,17 +25,31 @@ from ..balance.corner_sums import PREFACTOR, c
 from ..balance.dominant import BEYOND
 from ..balance.limiting_form import LimitingForm, LimitTerm, limiting_form
 from ..balance.regime_statement import parse_regime
-from ..balance.systems import static_problem
+from ..balance.systems import OPTIMAL, static_problem
 from ..expansion import Expansion, Order, Ordering, SeriesTerm
-from .limit import Limit, Setting, ratio, signs_resolved, with_noise, without_noise
+from .limit import (
+    Limit,
+    Setting,
+    at_optimal_ridge,
+    ratio,
+    signs_resolved,
+    with_noise,
+    without_noise,
+)
 from .regime_names import REGIMES, SCALING
 
-__all__ = ["as_expansion", "expand_static", "kappa_0", "ridgeless_kappa", "stated_limit"]
+__all__ = ["as_expansion", "expand_static", "kappa_0", "ridgeless_kappa", "scaling_ordering",
+           "stated_limit"]  # fmt: skip
 
 kappa_0 = sp.Symbol("kappa_0", positive=True)  #: the ridgeless κ, D₁(κ₀) = min(N, T)
 missing = sp.Symbol("m", positive=True)  #: M − min(N, T)
 ANYWHERE, ANY_TARGET = sp.Rational(3, 2), sp.Rational(12, 5)  # where the order does not matter
 RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
+QUANTITIES = {
+    "noise": ("with noise", with_noise),
+    "noise-beyond": ("with noise", with_noise),
+    "noise-regularised": ("optimal-noisy-loss", at_optimal_ridge),
+}
 
 
 def as_expansion(form: LimitingForm, point: Mapping[sp.Symbol, Any]) -> Expansion:
@@ -50,12 +64,16 @@ def as_expansion(form: LimitingForm, point: Mapping[sp.Symbol, Any]) -> Expansio
     if form.remainder is not None:
         last = _one_variable(form.remainder, variable)
         order = Order(last[0].power, max(t.log for t in last))
-    ordering = Ordering(
-        {s: v for s, v in point.items() if s in RANGES},
-        {s: r for s, r in RANGES.items() if s in point},
-    )
-    named = {c: PREFACTOR} if any(t.coefficient.has(c) for t in terms) else {}
-    return Expansion(variable, at, tuple(terms), order, ordering, named)
+    named = {c: PREFACTOR} | {s: v for s, v in form.where.items() if isinstance(v, sp.Expr)}
+    used = {s for t in terms for s in t.coefficient.free_symbols} - set(form.regime.substitutions)
+    named = {s: v for s, v in named.items() if s in used}
+    return Expansion(variable, at, tuple(terms), order, scaling_ordering(point), named)
+
+
+def scaling_ordering(point: Mapping[sp.Symbol, Any]) -> Ordering:
+    """The representative point b (and a) with the ranges b > 1, a > 1."""
+    return Ordering({s: v for s, v in point.items() if s in RANGES},
+                    {s: r for s, r in RANGES.items() if s in point})  # fmt: skip
 
 
 def _one_variable(term: LimitTerm, variable: sp.Symbol) -> list[SeriesTerm]:
@@ -116,10 +134,14 @@ def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int
         re.sub(r"\b[SL]\b", lambda m: words[m.group()], text)
         for text in (REGIMES[name].statement, REGIMES[name].when)
     )
-    quantity = "with noise" if name in ("noise", "noise-beyond") else "loss"
+    quantity, exact = QUANTITIES.get(name, ("loss", without_noise))
     target = a_value if name in SCALING else ANY_TARGET
 
     def expand(which: str) -> Expansion:
+        if quantity in OPTIMAL:
+            if which not in (quantity, "kappa"):
+                raise InputError("series", repr(which), "loss or kappa, in this regime")
+            which = OPTIMAL[quantity] if which == "kappa" else which
         if which == "ratio":
             approach = f"{larger} -> inf, {smaller} < M, z = 0"
             return expand_static("loss", approach, b_value, target, terms)
@@ -141,7 +163,7 @@ def stated_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int
         },
         expand=expand,
         reference=_without_end if name == "M->inf" else _same,
-        exact=with_noise if quantity == "with noise" else without_noise,
+        exact=exact,
     )
 
 
@@ -166,6 +188,7 @@ def _variable(name: str, setting: Setting, smaller: str) -> Any:
         "min(N,T)->M": setting.spectrum.size - mpmath.mpmathify(small),
         "noise": mpmath.sqrt(mpmath.mpmathify(setting.noise)),
         "noise-beyond": setting.samples,
+        "noise-regularised": setting.samples,
     }.get(name, setting.z)
 
 
@@ -174,7 +197,7 @@ def _constants(name: str, setting: Setting, smaller: str) -> Mapping[sp.Symbol, 
     n, t = mpmath.mpmathify(setting.features), mpmath.mpmathify(setting.samples)
     low, high = (n, t) if smaller == "N" else (t, n)
     size = setting.spectrum.size
-    if name == "noise-beyond":
+    if name in ("noise-beyond", "noise-regularised"):
         _require(size < n and size < t, "N, T", (n, t), f"both above M = {size}")
         return {}
     if name == "ridge->0,N=T":
