@@ -59,7 +59,7 @@ def limit(
     ----------
     quantity: with ``regime``, what the limit is of: "static-loss" (or "loss"), "kappa", "noise",
         "optimal-loss" or "optimal-kappa" ("optimal-noisy-…" with noise), "flow-loss",
-        "flow-train-loss", "sgd-loss", a row of the matrix table, or derived equations; alone a name.
+        "flow-train-loss", "sgd-loss", a row of the matrix table, or equations; alone, a name.
     regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
