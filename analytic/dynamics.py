@@ -120,8 +120,8 @@ def dynamics(
         ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
     noise: σ_ε². ensemble, bags: numbers of feature and of data draws averaged over.
     digits: None for float64 (mpmath's precision if a size is an mpmath number); else the number
-        of digits to which mpmath results are right (of a loss below 10^-digits of the initial
-        one: as many digits after those zeros).
+        of digits to which mpmath results are right; a loss of which none is certain, below 10^-2
+        digits of the initial one, is 0, with the bound in ``error_estimate``.
 
     Raises `InputError` for arguments that are not allowed, `PrecisionError` where digits are not
     reached. Source: dynamical paper, eqs. (9), (18), (35), (110)–(115).
@@ -334,9 +334,11 @@ class _Model:
                     coarse, _ = model._losses(moment, mpmath.mpf(10) ** -(level + 2), critical)
                 losses, errors = fine[:, 0], abs(fine - coarse)[:, 0]
                 unit = mpmath.mpf(10) ** -digits
-                floor = unit * self.spectrum.total_target_power(mp=True)
-                if all(e <= unit * max(abs(x), floor) for x, e in zip(losses, errors)):
-                    return (*losses, *errors)
+                known = [e <= unit * abs(x) for x, e in zip(losses, errors)]
+                least = unit**2 * self.spectrum.total_target_power(mp=True)
+                none = [abs(x) <= 10 * e <= least for x, e in zip(losses, errors)]
+                if all(map(max, known, none)):
+                    return (*(x if k else mpmath.mpf(0) for x, k in zip(losses, known)), *errors)
                 certain = min(_digits_of(x, e) for x, e in zip(losses, errors))
                 level += digits - certain + 2
                 guard += GUARD_DIGITS

@@ -1,7 +1,9 @@
 """At the ends of what numbers hold: values or a precision error, never nan, never below zero."""
 
 import math
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,3 +131,19 @@ def test_the_step_of_divergence_is_that_of_the_recursion(share, batch):
 
 def test_a_diverging_descent_passes_its_bound():
     assert divergence_step(Flat(10), INF, INF, learner=GradientDescent(3.0), bound=10 * 4.0**7) == 8
+
+
+@pytest.mark.parametrize("digits", [16, 30])
+def test_exponentially_small_losses_have_their_digits_or_are_zero(digits):
+    """N = T = ∞: Σ_J p_J exp(−2 λ_J t), down to 10^-788 of the initial loss."""
+    spectrum = PowerLaw(exponent=Fraction(53, 25), target_exponent=Fraction(83, 25), size=81)
+    for t in (1e5, 1e6, 1e7):
+        found = dynamics(spectrum, math.inf, math.inf, t, digits=digits)
+        with mpmath.workdps(40):
+            modes = [(mpmath.mpf(J) ** (mpmath.mpf(-53) / 25), mpmath.mpf(J)) for J in range(1, 82)]
+            exact = sum(J ** (mpmath.mpf(-83) / 25) * mpmath.exp(-2 * x * t) for x, J in modes)
+            value = found.excess_loss
+            if value:
+                assert abs(value / exact - 1) < 10 ** mpmath.mpf(1 - digits), (t, digits)
+            else:
+                assert exact < 10 ** mpmath.mpf(-2 * digits) and found.error_estimate < 10**-digits
