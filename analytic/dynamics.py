@@ -120,8 +120,8 @@ def dynamics(
         ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
     noise: σ_ε². ensemble, bags: numbers of feature and of data draws averaged over.
     digits: None for float64 (mpmath's precision if a size is an mpmath number); else the number
-        of digits to which mpmath results are right; a loss of which none is certain, below 10^-2
-        digits of the initial one, is 0, with the bound in ``error_estimate``.
+        of digits to which mpmath results are right; a loss of which none is certain, below
+        10^(−2·digits) of the initial one, is 0, with its bound in ``error_estimate``.
 
     Raises `InputError` for arguments that are not allowed, `PrecisionError` where digits are not
     reached. Source: dynamical paper, eqs. (9), (18), (35), (110)–(115).
