@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 
 from solvable.analytic import arguments
-from solvable.analytic.training_rule import Filter, Quadrature, about
+from solvable.analytic.training.training_rule import Filter, Quadrature, about
 from solvable.validation.dense import trained
 
 

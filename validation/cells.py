@@ -21,10 +21,10 @@ import numpy as np
 
 from solvable.analytic.arguments import choice, count, nonnegative, positive
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import OnePassSGD, RidgeRegression
 from solvable.analytic.spectrum import Spectrum
 from solvable.analytic.spectrum import from_dict as spectrum_from_dict
-from solvable.analytic.training_rule import Learner, learner_from_dict
+from solvable.analytic.training.learners import OnePassSGD, RidgeRegression
+from solvable.analytic.training.training_rule import Learner, learner_from_dict
 
 from .entry_laws import EntryLaw
 
@@ -45,7 +45,7 @@ class Cell:
     ----------
     spectrum : eigenvalues λ_J and target power w_J²λ_J, finitely many modes.
     features, samples : N and T.
-    learner : training rule, of `analytic.learners`.
+    learner : training rule, of `analytic.training.learners`.
     at : where the rule is scored: times, numbers of steps, or ridges γ (not normalised).
     noise : σ_ε², variance of the label noise; its average is taken in closed form.
     feature_variance : σ_u² (enters only with a ridge).

@@ -5,9 +5,10 @@ by matrix inversion, pseudo-inverse, a matrix exponential or one step after anot
 
     excess = Σ_J λ_J E v_J²,   v = (1 − uᵀ A xᵀ) w − uᵀ A ε,   θ = A (xᵀw + ε),
 
-by writing this very line. It shares no formula with the filters of `analytic.learners`, and draws
-its entries from the same counters as the streamed path, so that the two must agree to rounding,
-seed by seed. A rule is trained by its `trained`, registered for its class.
+by writing this very line. It shares no formula with the filters of
+`analytic.training.learners`, and draws its entries from
+the same counters as the streamed path, so that the two must agree to rounding, seed by
+seed. A rule is trained by its `trained`, registered for its class.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from functools import singledispatch
 
 import numpy as np
 
-from solvable.analytic.learners import (
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     MinibatchSGD,
     RidgeRegression,
 )
-from solvable.analytic.training_rule import Learner
+from solvable.analytic.training.training_rule import Learner
 
 from .cells import Cell, with_irreducible
 from .ensembles import draw_tile

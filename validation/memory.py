@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import OnePassSGD, RidgeRegression
+from solvable.analytic.training.learners import OnePassSGD, RidgeRegression
 
 from .cells import Cell
 from .entry_laws import TILE

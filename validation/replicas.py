@@ -4,8 +4,8 @@ Runs on one draw of the features go side by side, each on its own Gaussian sampl
 product with the root of Γ for all of them. The mean over runs still varies with the features. Given
 these, with x the eigenvalues of K = Λ^{1/2}(uᵀu/N)Λ^{1/2} and p the target power along its
 eigenvectors, the loss averaged over samples is close to the recursion Y(x, p) of
-`analytic.stochastic_gradient`, which costs no run at all. So with features 0 … C, of which the
-first are trained,
+`analytic.training.stochastic_gradient`, which costs no run at all. So with features 0 … C, of
+which the first are trained,
 
     ℓ = L(u₀) − Y(u₀) + (1/(C + 1)) Σ_c Y(u_c)
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solvable.analytic.stochastic_gradient import recursion
+from solvable.analytic.training.stochastic_gradient import recursion
 
 from .cells import Cell
 from .ensembles import draw_tile, weighted_targets
@@ -37,7 +37,7 @@ def simulate_replicas(cell: Cell, seed: Seed) -> dict[str, float]:
     Keys are ``excess_loss[…]`` as in `Cell.observables`, and ``median_loss[…]``, of the runs on
     one draw of the features.
 
-    >>> from solvable.analytic.learners import OnePassSGD
+    >>> from solvable.analytic.training.learners import OnePassSGD
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> rule, law = OnePassSGD(0.2, 64), PowerLaw(exponent=2, size=9)
     >>> cell = Cell(law, 6, 6, rule, (1, 3), targets="fixed")

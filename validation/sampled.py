@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from solvable.analytic.learners import RidgeRegression
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.learners import RidgeRegression
 
 from .cells import Cell
 from .dense import Draw, realise

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvable.analytic.learners import MinibatchSGD, OnePassSGD, RidgeRegression
+from solvable.analytic.training.learners import MinibatchSGD, OnePassSGD, RidgeRegression
 
 from .cells import Cell
 from .ensembles import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from solvable.analytic.dynamics import DynamicLoss, dynamics
+from solvable.analytic.training.dynamics import DynamicLoss, dynamics
 
 from .cells import Cell
 

@@ -1,6 +1,6 @@
 r"""Train and score: every full-batch rule from one factorisation of φ.
 
-With φ = U S Vᵀ (thin, of rank r) a rule of gain g (`analytic.learners`) reaches θ = A y,
+With φ = U S Vᵀ (thin, of rank r) a rule of gain g (`analytic.training.learners`) reaches θ = A y,
 A = U f Vᵀ, f_i = s_i g(s_i²/NT)/NT. The excess loss and the training loss are then quadratic
 forms in f, or in h = s f:
 
@@ -24,8 +24,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvable.analytic.learners import OnePassSGD
-from solvable.analytic.training_rule import Filter
+from solvable.analytic.training.learners import OnePassSGD
+from solvable.analytic.training.training_rule import Filter
 
 from .cells import Cell, with_irreducible
 from .ensembles import Moments, moments

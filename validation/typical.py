@@ -1,8 +1,8 @@
 """What single runs do: medians beside means, and how often a finite model diverges.
 
 The mean of SGD is carried by rare runs near the critical step: the loss is a product of random
-factors, with heavy tails over seeds. The critical steps of `analytic.stability` are those of
-infinite models; a finite one has its own, the largest eigenvalue of its own kernel.
+factors, with heavy tails over seeds. The critical steps of `analytic.training.stability` are those
+of infinite models; a finite one has its own, the largest eigenvalue of its own kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solvable.analytic.arguments import count, positive
-from solvable.analytic.learners import GradientDescent, RidgeRegression
+from solvable.analytic.training.learners import GradientDescent, RidgeRegression
 
 from .cells import Cell
 from .dense import realise
@@ -56,7 +56,7 @@ class Runs:
 def runs(cell: Cell, seeds: int, *, root_seed: int = 0) -> Runs:
     """The excess loss of ``seeds`` runs of a cell at each of its times.
 
-    >>> from solvable.analytic.learners import OnePassSGD
+    >>> from solvable.analytic.training.learners import OnePassSGD
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law = PowerLaw(exponent=1.5, size=30)
     >>> cell = Cell(law, 10, 1, OnePassSGD(0.1), (0, 5), targets="fixed")

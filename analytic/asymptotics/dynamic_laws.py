@@ -368,7 +368,7 @@ def compute_frontier(
         raise InputError("budgets", budgets, "numbers > 1")
     arguments.positive("budget", amounts)
     arguments.positive_or_infinite("samples", samples)
-    from ..dynamics import dynamics
+    from ..training.dynamics import dynamics
 
     def loss(log_size: np.ndarray, budget: np.ndarray) -> np.ndarray:
         sizes, budget = np.broadcast_arrays(np.exp(log_size), budget)

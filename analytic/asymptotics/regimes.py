@@ -379,7 +379,7 @@ def time_map(
 
 def _flow_loss(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The exact loss of gradient flow, by (t, N)."""
-    from ..dynamics import dynamics
+    from ..training.dynamics import dynamics
 
     few = n if len(n) <= COLUMNS else np.geomspace(n.min(), n.max(), COLUMNS)
     loss = np.stack([

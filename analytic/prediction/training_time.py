@@ -25,8 +25,8 @@ from scipy.sparse.linalg import LinearOperator, gmres
 
 from .. import arguments
 from ..arguments import checked
-from ..contour import window_hyperbola, windows
 from ..errors import InputError, PrecisionError
+from ..training.contour import window_hyperbola, windows
 from .kernel_matrix import KernelMatrix
 from .sites import Medium, medium
 

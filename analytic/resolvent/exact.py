@@ -12,10 +12,10 @@ import mpmath
 import numpy as np
 
 from .. import arguments
-from ..contour import as_array
 from ..errors import InputError, PrecisionError
 from ..precision import extraprec, workprec
 from ..spectrum import Spectrum
+from ..training.contour import as_array
 from .equation import (
     ResolventSolution,
     brackets,

@@ -10,12 +10,12 @@ import numpy as np
 import sympy as sp
 
 from solvable.analytic.asymptotics.limits.breakdown_fit import fit_ratio
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.features.dual_kernels import arc_cosine, erf_formula, tangent_kernel
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.resolvent import eigenvalue_density, expected_eigenvalues, solve
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 from .pictures import DASHED, Picture, PictureCurve
 

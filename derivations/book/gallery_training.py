@@ -8,15 +8,15 @@ import mpmath
 import numpy as np
 
 from solvable.analytic.asymptotics.dynamic_laws import compute_frontier
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import (
+from solvable.analytic.loss import static_loss
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     HeavyBall,
     OnePassSGD,
     RidgeRegression,
 )
-from solvable.analytic.loss import static_loss
-from solvable.analytic.training_rule import Learner
+from solvable.analytic.training.training_rule import Learner
 
 from ..dynamical_model.white_spectrum import transfer_white
 from .gallery import curve, hard_task, logarithmic, shows

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvable.analytic.decomposition import Decomposition, decompose
-from solvable.analytic.dynamics import DynamicLoss, dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import MinibatchSGD, OnePassSGD
-from solvable.analytic.scheduled_training import ScheduledLoss
-from solvable.analytic.schedules import SCHEDULES, parse, read_values
-from solvable.analytic.stochastic_rules import changing
-from solvable.analytic.stopping import DIVERGED, divergence_step
-from solvable.analytic.training_rule import RULES, Learner
+from solvable.analytic.training.decomposition import Decomposition, decompose
+from solvable.analytic.training.dynamics import DynamicLoss, dynamics
+from solvable.analytic.training.learners import MinibatchSGD, OnePassSGD
+from solvable.analytic.training.scheduled_training import ScheduledLoss
+from solvable.analytic.training.schedules import SCHEDULES, parse, read_values
+from solvable.analytic.training.stochastic_rules import changing
+from solvable.analytic.training.stopping import DIVERGED, divergence_step
+from solvable.analytic.training.training_rule import RULES, Learner
 
 from . import options as types
 from . import output

@@ -34,8 +34,8 @@ from . import options as types
 #: modules whose code decides the simulated numbers; a store belongs to one state of them
 SIMULATION = (
     "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
-    "solvable.validation.entry_laws", "solvable.analytic.learners",
-    "solvable.analytic.training_rule", "solvable.analytic.stochastic_rules",
+    "solvable.validation.entry_laws", "solvable.analytic.training.learners",
+    "solvable.analytic.training.training_rule", "solvable.analytic.training.stochastic_rules",
     "solvable.validation.replicas", "solvable.validation.stochastic",
     "solvable.validation.training", "solvable.validation.typical",
     "solvable.validation.experiments.spectra",

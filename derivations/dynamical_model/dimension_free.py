@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import M, a, b, kappa, lam, t
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

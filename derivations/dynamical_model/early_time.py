@@ -21,9 +21,9 @@ from typing import Any
 
 import sympy as sp
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import M, N, T, k, kappa, lam, noise, t, target, z
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

@@ -18,18 +18,18 @@ import numpy as np
 import sympy as sp
 from scipy.interpolate import CubicSpline
 
-from solvable.analytic.annealing import (
+from solvable.analytic.notation import N, a, b, letter
+from solvable.analytic.optimum import lowest, minimum
+from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.annealing import (
     least_noise,
     noise_kernel,
     optimal_annealing,
     polynomial_decay,
 )
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.notation import N, a, b, letter
-from solvable.analytic.optimum import lowest, minimum
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.schedules import Schedule, schedule
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from solvable.analytic.training.schedules import Schedule, schedule
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

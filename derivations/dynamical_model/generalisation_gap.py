@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.notation import (
     C0,
     C1,
@@ -38,6 +37,7 @@ from solvable.analytic.notation import (
     z_prime,
 )
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 from ..bibliography import Reference
 from ..catalogue import Parts, derivation

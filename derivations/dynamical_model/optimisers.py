@@ -26,8 +26,6 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq
 
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.notation import (
     C3,
     R1,
@@ -47,6 +45,8 @@ from solvable.analytic.notation import (
 from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import OnePassSGD
 
 from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation

@@ -25,13 +25,13 @@ from solvable.analytic.asymptotics.dynamic_laws import (
     feature_law,
     time_law,
 )
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import N, T, a, b, kappa, loss, sigma_eps, t
 from solvable.analytic.resolvent import solve
 from solvable.analytic.slopes import slope_weights
 from solvable.analytic.spectral_functions import D2, h1, h2
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 from solvable.validation import sampled
 
 from ..bibliography import Reference, references

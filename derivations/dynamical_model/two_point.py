@@ -13,7 +13,6 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from solvable.analytic import correlation as evaluated
 from solvable.analytic.notation import (
     C0,
     C1,
@@ -37,6 +36,7 @@ from solvable.analytic.notation import (
 from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D1_prime, h1, h1_prime
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training import correlation as evaluated
 
 from ..bibliography import Reference, references
 from ..catalogue import Parts, derivation
@@ -259,7 +259,7 @@ def _engine_value() -> sp.Expr:
 
 
 def _evaluated(error: Step) -> Step:
-    """C₀ in the cancellation-free form that `analytic.correlation` evaluates."""
+    """C₀ in the cancellation-free form that `analytic.training.correlation` evaluates."""
     spectrum = PowerLaw(exponent=1.25, target_exponent=1.5, size=40)
     form = evaluated.two_point_formula()[0].expression.xreplace({
         evaluated.R1: 1 - D1 / T, evaluated.R1_PRIME: 1 - D1_prime / T,

@@ -27,8 +27,6 @@ import numpy as np
 import sympy as sp
 
 from solvable.analytic.asymptotics.dynamic_laws import compute_optimal
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import (
     N,
@@ -46,6 +44,8 @@ from solvable.analytic.resolvent import solve
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import D1, D1_prime
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import OnePassSGD
 from solvable.validation import sampled
 from solvable.validation.cells import Cell
 

@@ -12,7 +12,6 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from solvable.analytic import correlation
 from solvable.analytic.free_probability.declarations import Eigenvalue
 from solvable.analytic.free_probability.models import expression, gradient_flow_two_point
 from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_spectral_functions
@@ -42,6 +41,7 @@ from solvable.analytic.notation import (
 from solvable.analytic.resolvent import solve
 from solvable.analytic.spectral_functions import D1, D2, evaluate, h1, h2, isotropic
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training import correlation
 from solvable.analytic.typesetting import absorb_sign
 
 from ..bibliography import Reference, references
@@ -52,7 +52,7 @@ from ..relations import Definition, Equivalent, Expectation, Relation, Truncated
 from .points import ISOTROPIC
 
 SEEDS, LATENT, RIDGE, NOISE = 40, 600, 0.1, 0.05
-#: 1/N, 1/T and σ_ε² in the place of the letters of `analytic.correlation`
+#: 1/N, 1/T and σ_ε² in the place of the letters of `analytic.training.correlation`
 PLAIN = {correlation.NU: 1 / N, correlation.TAU: 1 / T, correlation.NOISE: noise}
 noise_loss = sp.Symbol("L_epsilon")
 v_norm = letter("Σ_J λ_J v_J²", r"\sum_J \lambda_J v_J^2")  #: excess loss of one draw
@@ -100,7 +100,7 @@ def _claimed(claim: Relation, size: int) -> float:
 
 @cache
 def two_point_from_the_matrices() -> sp.Expr:
-    """E vᵀ(z)Λv(z') as the matrix calculus gives it, in A, B, D, E of `analytic.correlation`.
+    """E vᵀ(z)Λv(z') as the matrix calculus gives it, in sums of `analytic.training.correlation`.
 
     These are the sums of w²λ, λ, λ² and w²λ² over 1/((λ+κ)(λ+κ')).
     """

@@ -14,10 +14,10 @@ from solvable.analytic.asymptotics.dynamic_laws import (
     feature_law,
     time_law,
 )
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 TARGETS = (1.3, 1.5, 2, 4)
 EXPONENTS = (1.1, 1.25, 1.5, 2)

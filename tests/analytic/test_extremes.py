@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import PrecisionError
-from solvable.analytic.learners import (
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import Flat, PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
@@ -19,10 +21,8 @@ from solvable.analytic.learners import (
     OnePassSGD,
     RidgeRegression,
 )
-from solvable.analytic.loss import static_loss
-from solvable.analytic.spectrum import Flat, PowerLaw
-from solvable.analytic.stochastic_gradient import batch_noise, recursion
-from solvable.analytic.stopping import divergence_step
+from solvable.analytic.training.stochastic_gradient import batch_noise, recursion
+from solvable.analytic.training.stopping import divergence_step
 
 INF = math.inf
 RULES = [

@@ -14,10 +14,10 @@ from solvable.analytic.asymptotics.balance.systems import TRAINING, training_pro
 from solvable.analytic.asymptotics.balance.time_domain import pair_transform
 from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
 from solvable.analytic.asymptotics.limits import limit
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import a, b, t
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 STATEMENTS = {
     "flow-loss": (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import certain_digits, static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 
 LAW = PowerLaw(Fraction(1, 2), size=1000)
 

@@ -5,10 +5,10 @@ import pytest
 
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
 from solvable.analytic.asymptotics.regimes import size_map, time_map
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 from solvable.validation.regime_figure import draw_map
 
 SPECTRUM = PowerLaw(alpha=0.5, size=20000)

@@ -12,13 +12,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.schedules import schedule
 from solvable.analytic.spectral_functions import DegreesOfFreedom
 from solvable.analytic.spectrum import (
     Atoms,
@@ -29,6 +25,10 @@ from solvable.analytic.spectrum import (
     PowerLaw,
     from_dict,
 )
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import OnePassSGD
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from solvable.analytic.training.schedules import schedule
 
 KAPPAS = [1e-6, 0.003, 0.2, 5.0, 1e-3 * np.exp(2.5j), 0.3 - 1j]
 kappas = st.builds(

@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from solvable.analytic.complex_modes import complex_modes
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.schedules import schedule
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.complex_modes import complex_modes
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from solvable.analytic.training.schedules import schedule
 from solvable.validation.time_stepping import (
     flow_update,
     graded_times,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from solvable.analytic.arguments import positive
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.loss import static_loss
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.schedules import schedule
 from solvable.analytic.spectrum import PowerLaw
-from solvable.analytic.training_rule import RULES, about
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from solvable.analytic.training.schedules import schedule
+from solvable.analytic.training.training_rule import RULES, about
 from solvable.derivations.cli import main
 
 LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)

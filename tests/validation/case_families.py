@@ -39,16 +39,16 @@ from typing import Any, Protocol
 
 from solvable.analytic.arguments import choice, count
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import (
+from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
     OnePassSGD,
     RidgeRegression,
 )
-from solvable.analytic.optimal_ridge import optimal_ridge
-from solvable.analytic.spectrum import PowerLaw
-from solvable.analytic.training_rule import Learner
+from solvable.analytic.training.training_rule import Learner
 from solvable.validation.cells import Cell
 from solvable.validation.comparison import Family, Ratio
 from solvable.validation.entry_laws import EntryLaw

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solvable.analytic.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.learners import GradientDescent, GradientFlow, HeavyBall, OnePassSGD
 from solvable.validation.cells import Cell
 from solvable.validation.executors import process_pool
 from solvable.validation.theory import theory

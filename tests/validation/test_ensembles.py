@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import GradientFlow, OnePassSGD, RidgeRegression
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw, from_dict
+from solvable.analytic.training.learners import GradientFlow, OnePassSGD, RidgeRegression
 from solvable.validation import memory
 from solvable.validation.cells import Cell
 from solvable.validation.ensembles import bare_flops, moments

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from solvable.analytic.learners import GradientDescent, MinibatchSGD, RidgeRegression
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.learners import GradientDescent, MinibatchSGD, RidgeRegression
 from solvable.validation.cells import Cell
 from solvable.validation.stochastic import reused_batches
 from solvable.validation.theory import theory

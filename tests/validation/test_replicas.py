@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from solvable.analytic.learners import OnePassSGD
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.learners import OnePassSGD
 from solvable.validation import replicas
 from solvable.validation.cells import UNLIMITED, Cell
 from solvable.validation.entry_laws import Streams

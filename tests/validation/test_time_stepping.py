@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import GradientFlow, HeavyBall, OnePassSGD
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import GradientFlow, HeavyBall, OnePassSGD
 from solvable.validation.time_stepping import (
     flow_update,
     gradient_descent_update,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import (
+from solvable.analytic.spectrum import Empirical, PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
@@ -17,8 +18,7 @@ from solvable.analytic.learners import (
     PreconditionedDescent,
     RidgeRegression,
 )
-from solvable.analytic.spectrum import Empirical, PowerLaw
-from solvable.analytic.training_rule import RULES, Filter, learner_from_dict
+from solvable.analytic.training.training_rule import RULES, Filter, learner_from_dict
 from solvable.validation import dense
 from solvable.validation.cells import Cell
 from solvable.validation.entry_laws import EntryLaw, Role, Streams

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectrum import PowerLaw, Spectrum
+from solvable.analytic.training.dynamics import dynamics
 
 from ..cells import Cell
 from .building_blocks import flow, over_size, over_time, task

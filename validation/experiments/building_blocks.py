@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from solvable.analytic.learners import GradientFlow, OnePassSGD
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectrum import PowerLaw, Spectrum
+from solvable.analytic.training.learners import GradientFlow, OnePassSGD
 
 from ..cells import Cell
 from ..theory import curve as theory

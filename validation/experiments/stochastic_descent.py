@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from solvable.analytic.learners import GradientDescent, MinibatchSGD, OnePassSGD
 from solvable.analytic.spectrum import ExponentialDecay, PowerLaw, Spectrum
+from solvable.analytic.training.learners import GradientDescent, MinibatchSGD, OnePassSGD
 
 from ..cells import UNLIMITED, Cell
 from ..typical import TYPICAL

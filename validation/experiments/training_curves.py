@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from solvable.analytic.learners import GradientDescent, HeavyBall
 from solvable.analytic.slopes import log_slope
+from solvable.analytic.training.learners import GradientDescent, HeavyBall
 
 from ..cells import Cell
 from .building_blocks import (

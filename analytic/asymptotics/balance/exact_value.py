@@ -85,8 +85,8 @@ def exact_value(
 
 def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Spectrum, digits: int) -> Any:
     """The loss of training itself at numbers."""
-    from ...dynamics import dynamics
-    from ...learners import GradientFlow, OnePassSGD
+    from ...training.dynamics import dynamics
+    from ...training.learners import GradientFlow, OnePassSGD
 
     rule: Any = GradientFlow()
     if clock.descent is not None:

@@ -9,7 +9,6 @@ import numpy as np
 import sympy as sp
 from pytest import mark
 
-from solvable.analytic import correlation
 from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.free_probability.declarations import Eigenvalue
 from solvable.analytic.free_probability.models import (
@@ -22,6 +21,7 @@ from solvable.analytic.free_probability.spectral_trace import SpectralTrace, in_
 from solvable.analytic.notation import M, N, T, kappa, kappa_prime, z, z_prime
 from solvable.analytic.resolvent import self_consistent_equation
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
+from solvable.analytic.training import correlation
 
 LAMBDA, TARGET = Eigenvalue("lambda"), Eigenvalue("lambda_W")
 D1, D2 = (DegreesOfFreedom(q, kappa) for q in (1, 2))
@@ -88,7 +88,7 @@ def joint(expression):
 
 
 def statement():
-    """S[f] = κκ'/(zz') Σ f/((λ+κ)(λ+κ')) and the responses of `analytic.correlation`."""
+    """S[f] = κκ'/(zz') Σ f/((λ+κ)(λ+κ')) and the responses of `analytic.training.correlation`."""
     scale = kappa * kappa_prime / (z * z_prime)
     d, d_prime = DegreesOfFreedom(1, kappa), DegreesOfFreedom(1, kappa_prime)
     sums = {

@@ -8,9 +8,9 @@ from fractions import Fraction
 import mpmath
 import pytest
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
 from solvable.derivations.book.pages import asset, environment
 from solvable.validation.report import page_css
 from tests.derivations.book.browser import Browser, in_browser

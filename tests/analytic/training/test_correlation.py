@@ -10,8 +10,12 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic import correlation
-from solvable.analytic.correlation import (
+from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import kappa, kappa_prime, z, z_prime
+from solvable.analytic.resolvent import ResolventSolution, solve, solve_along
+from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.training import correlation
+from solvable.analytic.training.correlation import (
     NU,
     R1,
     R1_PRIME,
@@ -30,10 +34,6 @@ from solvable.analytic.correlation import (
     two_point,
     two_point_formula,
 )
-from solvable.analytic.loss import static_loss
-from solvable.analytic.notation import kappa, kappa_prime, z, z_prime
-from solvable.analytic.resolvent import ResolventSolution, solve, solve_along
-from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
 
 SPECTRA = [
     Flat(50),

@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import checked
+from ..arguments import checked
+from ..equality import Comparable
+from ..errors import InputError, PrecisionError
+from ..spectrum import Spectrum, as_spectrum
 from .dynamics import SETTLED, dynamics
-from .equality import Comparable
-from .errors import InputError, PrecisionError
 from .learners import GradientFlow, OnePassSGD, PreconditionedDescent, RidgeRegression
 from .scheduled_training import scheduled_correlations
-from .spectrum import Spectrum, as_spectrum
 from .training_rule import Learner
 
 Array = np.ndarray

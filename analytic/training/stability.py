@@ -25,8 +25,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .resolvent.equation import product_and_slope
-from .spectrum import Spectrum
+from ..resolvent.equation import product_and_slope
+from ..spectrum import Spectrum
 
 BISECTIONS = 200
 

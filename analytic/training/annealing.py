@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
+from .. import arguments
+from ..errors import InputError
+from ..spectrum import Empirical, PowerLaw, Spectrum, as_spectrum
 from .dynamics import dynamics
-from .errors import InputError
 from .schedules import Piece, Schedule, Value
-from .spectrum import Empirical, PowerLaw, Spectrum, as_spectrum
 
 Array = np.ndarray
 

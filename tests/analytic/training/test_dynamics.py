@@ -8,23 +8,27 @@ import mpmath
 import numpy as np
 import pytest
 
-from solvable.analytic import dynamics as module
-from solvable.analytic.contour import hyperbola
-from solvable.analytic.correlation import two_point
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
-from solvable.analytic.learners import (
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
+from solvable.analytic.training import dynamics as module
+from solvable.analytic.training.contour import hyperbola
+from solvable.analytic.training.correlation import two_point
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
     OnePassSGD,
     RidgeRegression,
 )
-from solvable.analytic.learning_curves import mode_learning_curve, time_scale_density, unlearned
-from solvable.analytic.loss import static_loss
-from solvable.analytic.spectrum import CutoffPowerLaw, Empirical, Flat, PowerLaw
-from solvable.analytic.stopping import optimal_stopping
-from solvable.analytic.training_rule import Quadrature
+from solvable.analytic.training.learning_curves import (
+    mode_learning_curve,
+    time_scale_density,
+    unlearned,
+)
+from solvable.analytic.training.stopping import optimal_stopping
+from solvable.analytic.training.training_rule import Quadrature
 from solvable.validation.time_stepping import (
     gradient_flow,
     momentum_update,
@@ -72,7 +76,7 @@ def test_reference_values_to_twenty_digits(n, t, time, noise, excess, train):
 def test_digits_are_certain_and_do_not_depend_on_the_contour(monkeypatch):
     spectrum = Flat(6)
     low, high = (dynamics(spectrum, 3, 9, [0, 2], digits=d) for d in (5, 12))
-    monkeypatch.setattr("solvable.analytic.contour.MP_ANGLE", 0.95)
+    monkeypatch.setattr("solvable.analytic.training.contour.MP_ANGLE", 0.95)
     other = dynamics(spectrum, 3, 9, [0, 2], digits=12)
     for one, two in zip(high.excess_loss, other.excess_loss):
         assert abs(one - two) < mpmath.mpf(10) ** -11 * abs(one)
@@ -146,7 +150,7 @@ def test_every_rule_to_fifteen_digits(sizes, time, rule):
 def test_result_does_not_depend_on_the_contour(angle, monkeypatch):
     times = [1e-3, 1.0, 30.0, 1e6]
     plain = dynamics(LAW, 60, 120, times, noise=0.1)
-    monkeypatch.setattr("solvable.analytic.contour.FLOAT_ANGLE", angle)
+    monkeypatch.setattr("solvable.analytic.training.contour.FLOAT_ANGLE", angle)
     other = dynamics(LAW, 60, 120, times, noise=0.1)
     assert np.allclose(plain.excess_loss, other.excess_loss, rtol=1e-11)
     assert np.allclose(plain.train_loss, other.train_loss, rtol=1e-11)

@@ -40,19 +40,19 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from . import arguments, precision
-from .arguments import checked
+from .. import arguments, precision
+from ..arguments import checked
+from ..equality import Comparable
+from ..errors import InputError, PrecisionError
+from ..formula import Rounded, is_mp
+from ..loss import static_loss
+from ..power_sums.exponents import exact
+from ..resolvent import solve_along_exactly, solve_paths
+from ..spectrum import Empirical, Spectrum, as_spectrum
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, as_objects, points, two_point
-from .equality import Comparable
-from .errors import InputError, PrecisionError
-from .formula import Rounded, is_mp
 from .learners import GradientFlow, RidgeRegression
-from .loss import static_loss
-from .power_sums.exponents import exact
-from .resolvent import solve_along_exactly, solve_paths
-from .spectrum import Empirical, Spectrum, as_spectrum
 from .training_rule import Filter, Learner, Quadrature
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
@@ -116,7 +116,7 @@ def dynamics(
     Parameters
     ----------
     features, samples: N and T, numbers > 0 or infinity; arrays broadcast in float64.
-    learner: by default `GradientFlow()`; see `analytic.learners`. One-pass SGD needs
+    learner: by default `GradientFlow()`; see `analytic.training.learners`. One-pass SGD needs
         ``samples`` = ∞. For `RidgeRegression` the "times" are ridges z = γ/(σ_u²NT).
     noise: σ_ε². ensemble, bags: numbers of feature and of data draws averaged over.
     digits: None for float64 (mpmath's precision if a size is an mpmath number); else the number

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
-from solvable.analytic.learners import GradientDescent, MinibatchSGD, OnePassSGD
-from solvable.analytic.reshuffled_epochs import reshuffled_epochs
 from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import GradientDescent, MinibatchSGD, OnePassSGD
+from solvable.analytic.training.reshuffled_epochs import reshuffled_epochs
 from solvable.validation.cells import Cell
 from solvable.validation.stochastic import reused_batches
 from solvable.validation.theory import theory

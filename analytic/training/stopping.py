@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import checked
+from ..arguments import checked
+from ..loss import static_loss
+from ..optimum import Bracket, lowest, minimum
+from ..spectrum import Spectrum, as_spectrum
 from .dynamics import dynamics
 from .learners import GradientFlow
-from .loss import static_loss
-from .optimum import Bracket, lowest, minimum
-from .spectrum import Spectrum, as_spectrum
 from .training_rule import Learner
 
 FIRST, LAST = 1e-2, 1e14  # times of the grid, in units of 1/λ_1
@@ -99,7 +99,7 @@ def divergence_step(
     By default the bound is 1000 times the loss at the start. None if the step size is not above the
     critical one, or where so slow a growth passes it after `LAST` steps only.
 
-    >>> from solvable.analytic.learners import GradientDescent
+    >>> from solvable.analytic.training.learners import GradientDescent
     >>> from solvable.analytic.spectrum import Flat
     >>> divergence_step(Flat(10), math.inf, math.inf, learner=GradientDescent(3.0))  # 4ⁿ > 1000
     5

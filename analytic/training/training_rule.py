@@ -16,11 +16,11 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from . import arguments
+from .. import arguments
+from ..errors import InputError
+from ..spectrum import Spectrum
 from .convolution import Circle
-from .errors import InputError
 from .preconditioner import scaled
-from .spectrum import Spectrum
 
 RULES: dict[str, type[Learner]] = {}  #: every rule by its name
 
@@ -120,7 +120,7 @@ class Learner:
 def learner_from_dict(content: Mapping[str, Any]) -> Learner:
     """Inverse of `Learner.to_dict`; an unknown rule or parameter is an `InputError`.
 
-    >>> from solvable.analytic import learners
+    >>> from solvable.analytic.training import learners
     >>> learner_from_dict({"rule": "momentum", "step": 1, "momentum": 0.5})
     HeavyBall(step=1, momentum=0.5)
     """
@@ -151,7 +151,7 @@ class Filter(Learner):
     def residual(self, eigenvalue: Any, times: Any) -> np.ndarray:
         """p_t(λ) = 1 − λ g_t(λ), broadcasting in float64.
 
-        >>> from solvable.analytic.learners import HeavyBall
+        >>> from solvable.analytic.training.learners import HeavyBall
         >>> HeavyBall(step=0.5, momentum=0.5).residual(1.0, [0, 1, 2])
         array([1. , 0.5, 0. ])
         """

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from solvable.analytic.dynamics import dynamics
-from solvable.analytic.learners import GradientDescent, OnePassSGD
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
-from solvable.analytic.stability import critical_sgd_step, spectral_edge
-from solvable.analytic.stochastic_gradient import batch_noise, growth_factor, recursion
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import GradientDescent, OnePassSGD
+from solvable.analytic.training.stability import critical_sgd_step, spectral_edge
+from solvable.analytic.training.stochastic_gradient import batch_noise, growth_factor, recursion
 
 INF = math.inf
 SPECTRA = [

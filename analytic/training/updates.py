@@ -99,7 +99,7 @@ def _symmetric(size: int) -> tuple[Array, Array]:
 def descent(rates: Schedule, momenta: Schedule, decay: float = 0.0) -> Update:
     """Gradient steps, with momentum where ``momenta`` are not zero, and weight decay.
 
-    >>> from solvable.analytic.schedules import schedule
+    >>> from solvable.analytic.training.schedules import schedule
     >>> rates, momenta = schedule("constant", 0.5, 9), schedule("constant", 0.25, 9)
     >>> fixed, push = descent(rates, momenta).matrices(np.array([0.0]))
     >>> fixed[0].tolist(), push[0].tolist()
@@ -128,7 +128,7 @@ def descent(rates: Schedule, momenta: Schedule, decay: float = 0.0) -> Update:
 def adapted_momentum(rates: Schedule, pulls: Schedule, forgetting: Schedule) -> Update:
     """y' = (1 − Δ)y + g, u' = u − γ₂g − γ₃y', with γ₂, γ₃ and Δ of every step.
 
-    >>> from solvable.analytic.schedules import schedule
+    >>> from solvable.analytic.training.schedules import schedule
     >>> one = schedule("constant", 0.5, 9)
     >>> adapted_momentum(one, one, one).matrices(np.array([0.0]))[0][0].tolist()
     [[1.0, -0.25], [0.0, 0.5]]
@@ -148,7 +148,7 @@ def adapted_momentum(rates: Schedule, pulls: Schedule, forgetting: Schedule) -> 
 def averaged(update: Update, weights: Schedule) -> Update:
     """The same, scored at the average ū of its iterates, ū' = ū + α(u' − ū).
 
-    >>> from solvable.analytic.schedules import flat_schedule
+    >>> from solvable.analytic.training.schedules import flat_schedule
     >>> one, none = flat_schedule("step", 0.5), flat_schedule("momentum", 0.0)
     >>> fixed, push = averaged(descent(one, none), one).matrices(np.array([0.0]))
     >>> fixed[0].tolist(), push[0].tolist()

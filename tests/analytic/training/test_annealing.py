@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.annealing import (
+from solvable.analytic.errors import InputError
+from solvable.analytic.slopes import log_slope
+from solvable.analytic.spectrum import ExponentialDecay, PowerLaw
+from solvable.analytic.training.annealing import (
     least_noise,
     noise_kernel,
     optimal_annealing,
     polynomial_decay,
 )
-from solvable.analytic.errors import InputError
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.slopes import log_slope
-from solvable.analytic.spectrum import ExponentialDecay, PowerLaw
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
 
 LAW = PowerLaw(exponent=1.5)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.contour import as_array, circle, exponential, hyperbola, windows
 from solvable.analytic.resolvent import solve, solve_along, solve_along_exactly
 from solvable.analytic.resolvent.equation import responses
 from solvable.analytic.resolvent.path import coarse_modes
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
+from solvable.analytic.training.contour import as_array, circle, exponential, hyperbola, windows
 
 SPECTRA = [
     Flat(30),

@@ -37,7 +37,8 @@ from typing import Any, ClassVar
 import mpmath
 import numpy as np
 
-from . import arguments
+from .. import arguments
+from ..spectrum import Spectrum
 from .contour import (
     Contour,
     circle,
@@ -47,7 +48,6 @@ from .contour import (
     windows,
 )
 from .convolution import Circle
-from .spectrum import Spectrum
 from .stability import spectral_edge
 from .stochastic_rules import MinibatchSGD, OnePassSGD
 from .training_rule import Filter, Quadrature, about, below_one

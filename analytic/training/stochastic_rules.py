@@ -19,12 +19,12 @@ from typing import Any, ClassVar
 import mpmath
 import numpy as np
 
-from . import arguments
-from .errors import InputError, PrecisionError
+from .. import arguments
+from ..errors import InputError, PrecisionError
+from ..spectrum import Spectrum
 from .reshuffled_epochs import reshuffled_epochs
 from .scheduled_training import FEWEST, ScheduledLoss, scheduled_dynamics
 from .schedules import averaging, fractions, given_schedule
-from .spectrum import Spectrum
 from .stability import critical_sgd_step
 from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_factor
 from .training_rule import Learner, Model, about, below_one
@@ -257,8 +257,8 @@ class MinibatchSGD(OnePassSGD):
     without replacement, `PrecisionError` where digits beyond float64 are asked for. Source:
     arXiv:2502.05074, from the dynamical paper, eq. (16), to reused samples.
 
-    >>> from solvable.analytic.dynamics import dynamics
-    >>> from solvable.analytic.learners import GradientDescent, MinibatchSGD
+    >>> from solvable.analytic.training.dynamics import dynamics
+    >>> from solvable.analytic.training.learners import GradientDescent, MinibatchSGD
     >>> from solvable.analytic.spectrum import Flat
     >>> rules = MinibatchSGD(0.3, batch=30), GradientDescent(0.3)  # all samples: no noise
     >>> every, plain = (dynamics(Flat(10), 20, 30, [5], learner=rule).excess_loss for rule in rules)

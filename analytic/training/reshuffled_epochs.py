@@ -45,8 +45,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import count, nonnegative, positive
-from .errors import InputError, PrecisionError
+from ..arguments import count, nonnegative, positive
+from ..errors import InputError, PrecisionError
 
 Array = np.ndarray
 

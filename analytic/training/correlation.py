@@ -47,10 +47,10 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .formula import Formula
-from .notation import kappa, kappa_prime, z, z_prime
-from .resolvent import ResolventSolution
-from .spectrum import Spectrum
+from ..formula import Formula
+from ..notation import kappa, kappa_prime, z, z_prime
+from ..resolvent import ResolventSolution
+from ..spectrum import Spectrum
 
 #: relative distance of κ and κ' below which the Hermite form replaces the difference
 CLOSE = 0.01

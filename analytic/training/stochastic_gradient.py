@@ -45,6 +45,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from ..resolvent import solve, solve_along, solve_along_exactly
+from ..spectrum import Spectrum
 from .contour import (
     Contour,
     circle,
@@ -55,8 +57,6 @@ from .contour import (
     windows,
 )
 from .correlation import mode_sum
-from .resolvent import solve, solve_along, solve_along_exactly
-from .spectrum import Spectrum
 from .stability import exterior_kappa, spectral_edge
 
 ROUNDING = 2e-16

@@ -38,15 +38,15 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
-from .arguments import checked
+from .. import arguments
+from ..arguments import checked
+from ..equality import Comparable
+from ..errors import InputError, PrecisionError
+from ..spectrum import Spectrum, as_spectrum
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
 from .difference_equation import Modes, evolve
-from .equality import Comparable
-from .errors import InputError, PrecisionError
 from .preconditioner import scaled
 from .schedules import Schedule, flat_schedule, from_values
-from .spectrum import Spectrum, as_spectrum
 from .stochastic_gradient import BatchNoise, batch_noise
 from .updates import Update, adapted_momentum, averaged, descent
 
@@ -113,7 +113,7 @@ def scheduled_dynamics(
     Result: arrays *(times,)* in float64. Raises `InputError` for what is not allowed and for too
     few values. Source: arXiv:2502.05074 at constant rate; dynamical paper, eq. (16).
 
-    >>> from solvable.analytic.schedules import schedule
+    >>> from solvable.analytic.training.schedules import schedule
     >>> from solvable.analytic.spectrum import PowerLaw
     >>> law, rates = PowerLaw(exponent=1.25, target_exponent=1.5), schedule("cosine", 0.5, 10**6)
     >>> scheduled_dynamics(law, 100, math.inf, [10**6], rates, batch=8).excess_loss.round(6)

@@ -32,11 +32,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import PrecisionError
+from ..resolvent import solve_along
+from ..spectrum import Spectrum
 from .contour import FLOAT_ANGLE, hyperbola
 from .correlation import Points, points, two_point
-from .errors import PrecisionError
-from .resolvent import solve_along
-from .spectrum import Spectrum
 from .stability import spectral_edge
 
 Array = np.ndarray

@@ -7,19 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.complex_modes import complex_modes
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
-from solvable.analytic.learners import (
+from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.training.complex_modes import complex_modes
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     HeavyBall,
     MinibatchSGD,
     OnePassSGD,
     PreconditionedDescent,
 )
-from solvable.analytic.preconditioner import scaled
-from solvable.analytic.scheduled_training import scheduled_dynamics
-from solvable.analytic.schedules import (
+from solvable.analytic.training.preconditioner import scaled
+from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from solvable.analytic.training.schedules import (
     SCHEDULES,
     averaging,
     flat_schedule,
@@ -28,8 +29,7 @@ from solvable.analytic.schedules import (
     read_schedule,
     schedule,
 )
-from solvable.analytic.spectrum import PowerLaw
-from solvable.analytic.stochastic_gradient import batch_noise, recursion
+from solvable.analytic.training.stochastic_gradient import batch_noise, recursion
 
 INF = math.inf
 LAW = PowerLaw(exponent=1.25, target_exponent=1.5, size=200)

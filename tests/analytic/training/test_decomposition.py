@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.decomposition import decompose
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError, PrecisionError
-from solvable.analytic.learners import (
+from solvable.analytic.loss import static_loss
+from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
+from solvable.analytic.training.decomposition import decompose
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
@@ -18,8 +20,6 @@ from solvable.analytic.learners import (
     OnePassSGD,
     RidgeRegression,
 )
-from solvable.analytic.loss import static_loss
-from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
 from solvable.validation import sampled
 
 INF = math.inf

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
-from .spectrum import Empirical, PowerLaw, Spectrum
+from ..errors import InputError
+from ..spectrum import Empirical, PowerLaw, Spectrum
 
 
 def scaled(spectrum: Spectrum, exponent: Any) -> Spectrum:

@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
-from .arguments import checked
-from .equality import same
-from .errors import InputError
+from .. import arguments
+from ..arguments import checked
+from ..equality import same
+from ..errors import InputError
 
 Array = np.ndarray
 

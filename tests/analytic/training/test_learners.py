@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic import training_rule
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import (
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
+from solvable.analytic.training import training_rule
+from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
@@ -18,8 +19,7 @@ from solvable.analytic.learners import (
     PreconditionedDescent,
     RidgeRegression,
 )
-from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
-from solvable.analytic.stability import (
+from solvable.analytic.training.stability import (
     branch_point,
     exterior_kappa,
     spectral_edge,

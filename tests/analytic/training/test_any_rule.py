@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.analytic.dynamics import dynamics
 from solvable.analytic.errors import InputError
-from solvable.analytic.learners import (
+from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
+from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
     GradientDescent,
     MinibatchSGD,
     OnePassSGD,
     PreconditionedDescent,
 )
-from solvable.analytic.schedules import from_values, read_values, schedule
-from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
+from solvable.analytic.training.schedules import from_values, read_values, schedule
 
 INF = math.inf
 SPECTRA = [

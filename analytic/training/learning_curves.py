@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
-from .arguments import checked
+from .. import arguments
+from ..arguments import checked
+from ..errors import InputError
+from ..resolvent import solve, solve_along
+from ..spectrum import Spectrum
 from .dynamics import ACCURACY
-from .errors import InputError
 from .learners import GradientFlow
-from .resolvent import solve, solve_along
-from .spectrum import Spectrum
 from .training_rule import Filter
 
 ARC_HALVINGS = 34  # of the angle to the cut
