@@ -123,7 +123,12 @@ def solve_points(
     root.refuse()
     problem = ReducedProblem(equations, flat, given)
     if root.approach:
-        return root, *_at_zero(problem, parts, root)
+        zero = np.zeros(parts.numbers.points, bool)
+        for s in equations.spectral:
+            zero |= flat[s] == 0
+        if zero.all():
+            return root, *_at_zero(problem, parts, root)
+        return root, *_in_two_parts(equations, flat, given, zero)
     unknowns, residual, good = read_out(problem, parts, root)
     value = problem.value(unknowns)
     suspect = ~good | _differs(equations, parts, root, given, value)
@@ -153,14 +158,28 @@ def _near_zero(
     return parts, root
 
 
+def _in_two_parts(
+    equations: SelfConsistentEquations,
+    flat: dict[sp.Symbol, np.ndarray],
+    given: DeterministicValues,
+    first: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unknowns, value and residual at some points and at the others, solved apart."""
+    unknowns = np.zeros((len(equations.unknown_symbols), len(first)), complex)
+    value, residual = np.zeros(len(first), complex), np.zeros(len(first))
+    for part in (first, ~first):
+        there = {s: v[part] if len(v) > 1 else v for s, v in flat.items()}
+        _, unknowns[:, part], value[part], residual[part] = solve_points(equations, there, given)
+    return unknowns, value, residual
+
+
 def _at_zero(
     problem: ReducedProblem, parts: Components, root: PhysicalRoot
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unknowns, value and residual at z = 0 from a certified root beside it."""
     near = ReducedProblem(problem.equations, dict(parts.numbers.values), problem.given)
     beside, _, good = read_out(near, parts, root)
-    unknowns, spectral = beside, [s for s in near.parameters if s in problem.equations.spectral]
-    zeros = [s for s in spectral if np.any(problem.parameters[s] == 0)]
+    unknowns, zeros = beside, [s for s in near.parameters if s in problem.equations.spectral]
     for factor in (1e-2, 1e-4, 1e-6, 0.0):
         closer = dict(near.parameters)
         for s in zeros:
@@ -170,10 +189,14 @@ def _at_zero(
         good &= np.max(np.abs(unknowns - before) / np.abs(unknowns), axis=0, initial=0) < 0.5
     value = problem.value(unknowns)
     good &= (residual < TOLERANCE) & ~np.isnan(value)
+
+    def at_zero(point: int) -> list[sp.Symbol]:
+        return [s for s in zeros if problem.parameters[s][point % len(problem.parameters[s])] == 0]
+
     for point in map(int, np.flatnonzero(~good)):
         with contextlib.suppress(PrecisionError):
             value[point], unknowns[:, point], residual[point] = continued_to_zero(
-                problem.equations, root, parts.numbers.values, problem.given, point, zeros
+                problem.equations, root, parts.numbers.values, problem.given, point, at_zero(point)
             )
             good[point] = True
     if not good.all():

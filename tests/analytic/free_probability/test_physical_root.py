@@ -177,3 +177,22 @@ def test_zero_where_the_value_has_a_pole_or_a_branch_point(t):
     equations = derive("tr(inv(X*inv(X.T*X + a*I)*X.T + z*I))", parse_declarations(["X:M,T:1/T"]))
     with raises(OutsideTheoryError, match="no finite limit"):
         equations.solve({"M": 200, "T": t, "a": 0.5, "z": 0})
+
+
+def test_zero_among_other_points():
+    """An array that holds z = 0 gives every other point what it has alone."""
+    equations = derive(f"tr({INVERSE}*{INVERSE})", parse_declarations(["X:M,T:1/T"]))
+    z, numbers = [0, 0.5, 0, 1e-3, 2], {"M": 200, "T": 100, "a": 0.5}
+    whole = equations.solve({**numbers, "z": np.array(z)}).value
+    alone = [equations.solve({**numbers, "z": x}).value for x in z]
+    assert whole == approx(np.array(alone), rel=1e-13)
+    assert whole[0] == approx(1.5**2 + 2, rel=1e-12)
+
+
+@mark.parametrize(("vary", "values"), [("a", [0.5, 3.0]), ("T", [150.0, 300.0])])
+def test_zero_beside_an_array(vary, values):
+    """z = 0 is one number, another parameter the array."""
+    equations = derive(f"tr({INVERSE})", parse_declarations(["X:M,T:1/T"]))
+    numbers = {"M": 200.0, "T": 100.0, "a": 0.5, "z": 0.0}
+    numbers[vary] = np.array(values)
+    assert equations.solve(numbers).value == approx(1 + np.broadcast_to(numbers["a"], 2), rel=1e-12)
