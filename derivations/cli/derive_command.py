@@ -27,6 +27,8 @@ KINDS = (
     "profile",
     "deterministic", "commuting",
 )  # fmt: skip
+#: options of one derivation
+OWN = ("digits", "density", "support", "simulate", "prove", "polynomial", "show_pencil")
 EPILOG = """\
 expressions:
   tr(...) normalised trace, Tr(...) plain trace, inv(...), sqrt(...), X.T, X.H, X.I, + - * / ^,
@@ -70,12 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
     from solvable.analytic.free_probability import derive, parse_declarations
 
     if arguments.all:
+        types.unused(arguments, "--all", *KINDS, *OWN, "scalar", "covariance", "at")
+        if arguments.expression is not None:
+            raise InputError("EXPR", arguments.expression, "nothing with --all")
         return _print_table()
     if arguments.expression is None:
         raise InputError("EXPR", "nothing", "a matrix expression, or the option --all")
     declared = {kind: getattr(arguments, kind) for kind in KINDS}
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     if arguments.covariance:
+        types.unused(arguments, "--covariance", *OWN, "scalar")
         return _covariance(arguments, model)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
     equations = equations.closed_form if arguments.polynomial else equations

@@ -178,9 +178,9 @@ def power_law_of(arguments: argparse.Namespace, reason: str) -> PowerLaw:
 def unused(arguments: argparse.Namespace, option: str, *names: str) -> None:
     """`InputError` where one of the options is given, which ``option`` leaves without effect."""
     for name in names:
-        if getattr(arguments, name) is not None:
-            shown = name.replace("_", "-")
-            raise InputError(f"--{shown}", getattr(arguments, name), f"nothing with {option}")
+        value = getattr(arguments, name)
+        if value is not None and value is not False and value != []:
+            raise InputError(f"--{name.replace('_', '-')}", value, f"nothing with {option}")
 
 
 def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:

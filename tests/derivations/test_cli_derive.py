@@ -111,3 +111,17 @@ def test_density_and_support(capsys):
 def test_numbers_that_are_refused(options, capsys):
     assert main([*PLAIN, *options]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@mark.parametrize(
+    "options",
+    [
+        ["Tr(S)", "--covariance", "Tr(S^2)", "--symmetric", "S:M:1/M", "--digits", "30"],
+        ["Tr(S)", "--covariance", "Tr(S^2)", "--symmetric", "S:M:1/M", "--support"],
+        ["Tr(S)", "--all"], ["--all", "--symmetric", "S:M:1/M"], ["--all", "--simulate"],
+    ],
+)  # fmt: skip
+def test_options_without_effect_are_refused(options, capsys):
+    assert main(["derive", *options]) == 2
+    said = capsys.readouterr()
+    assert "expected nothing with --" in said.err and said.out == ""
