@@ -63,5 +63,5 @@ def test_time_and_memory_of_a_streamed_spectrum(stored, benchmark, capsys):
     benchmark.extra_info["ratio"] = whole / bare
     with capsys.disabled():
         print(f"\nstreamed spectrum of {ROWS} × {WIDTH} / bare product: {whole / bare:.3g} "
-              f"({whole:.1f} s against {bare:.1f} s of processor), {memory:.2f} GB at most")  # fmt: skip
+              f"({whole:.1f} s against {bare:.1f} s of processor), {memory:.2f} GB")  # fmt: skip
     assert int(found[0]) == WIDTH and memory < 1
