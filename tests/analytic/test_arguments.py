@@ -54,8 +54,9 @@ def test_what_is_no_number(value):
 
 def test_limits_take_every_type():
     regime = "1 << N << T << M, z = 0"
-    forms = {str(sv.limit("loss", regime, alpha=kind("0.5"), terms=2)) for kind in TYPES}
-    assert forms == {str(sv.limit("static-loss", regime, exponent=sp.Rational(3, 2), terms=2))}
+    kinds = (np.float64, mpmath.mpf, Decimal)
+    forms = {str(sv.limit("loss", regime, alpha=kind("0.5"), terms=1)) for kind in kinds}
+    assert forms == {str(sv.limit("static-loss", regime, exponent=sp.Rational(3, 2), terms=1))}
 
 
 def test_a_row_of_the_table_by_name():

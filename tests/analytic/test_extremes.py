@@ -133,7 +133,7 @@ def test_a_diverging_descent_passes_its_bound():
     assert divergence_step(Flat(10), INF, INF, learner=GradientDescent(3.0), bound=10 * 4.0**7) == 8
 
 
-@pytest.mark.parametrize("digits", [16, 30])
+@pytest.mark.parametrize("digits", [16, pytest.param(30, marks=pytest.mark.slow)])
 def test_exponentially_small_losses_have_their_digits_or_are_zero(digits):
     """N = T = ∞: Σ_J p_J exp(−2 λ_J t), down to 10^-788 of the initial loss."""
     spectrum = PowerLaw(exponent=Fraction(53, 25), target_exponent=Fraction(83, 25), size=81)
