@@ -24,6 +24,7 @@ from solvable.derivations.book.pictures import rendered
 from solvable.derivations.book.record import GALLERY
 from solvable.derivations.book.spectral_figures import spectrum
 from solvable.derivations.cli import main
+from solvable.derivations.export.latex import Style, formula, fragment
 from solvable.validation.executors import SerialExecutor
 from solvable.validation.report import page_css
 from tests.derivations.book.browser import Browser, in_browser
@@ -116,11 +117,18 @@ def test_no_equation_is_trivial_or_displayed_twice_in_a_chapter(book):
     assert book.displayed[again] == "matrix-marchenko-pastur/self-consistency"
 
 
-@pytest.mark.thorough
-def test_no_equation_of_the_catalogue_is_trivial():
+@pytest.mark.slow
+def test_no_equation_of_the_catalogue_is_trivial_or_repeated_and_all_are_renamed():
+    style = Style(names={"kappa": r"\lambda_*"})
     for name in catalogue.names():
-        for step in catalogue.load(name).claims:
+        derivation = catalogue.load(name)
+        for step in derivation.claims:
             assert step.claim.lhs != step.claim.rhs, f"{name}/{step.name}"
+        shown = Counter(formula(step.claim) for step in derivation.claims)
+        assert max(shown.values()) == 1 and not any(map(trivial, shown)), name
+        # those with an index are symbols of their own
+        assert not re.search(r"\\kappa(?![a-z_])", fragment(derivation, style)), name
+
 
 
 def test_the_page_needs_nothing_else(text):
