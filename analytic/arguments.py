@@ -217,12 +217,10 @@ def _shortest(value: mpmath.mpf) -> str:
 def count(name: str, value: Any, at_least: int = 1) -> int:
     """An integer ≥ ``at_least`` (a float with an integer value is accepted)."""
     allowed = f"an integer ≥ {at_least}"
-    value = number(name, value, allowed)
-    if isinstance(value, np.ndarray) or abs(value) == float("inf") or value != int(value):
+    found = _integer(name, value, allowed)
+    if found < at_least:
         raise InputError(name, _show(value), allowed)
-    if value < at_least:
-        raise InputError(name, _show(value), allowed)
-    return int(_in_range(name, int(value)))  # an mpmath number was let through
+    return found
 
 
 def meant(value: str, options: Iterable[str], most: int = 3) -> str:
@@ -272,11 +270,14 @@ def floating(name: str, value: Any) -> float:
 
 def whole(name: str, value: Any) -> int:
     """One integer."""
-    allowed = "an integer"
+    return _integer(name, value, "an integer")
+
+
+def _integer(name: str, value: Any, allowed: str) -> int:
     value = number(name, one(name, value, allowed), allowed)
     if abs(value) == float("inf") or value != int(value):
         raise InputError(name, _show(value), allowed)
-    return int(_in_range(name, int(value)))  # an mpmath number was let through
+    return int(_in_range(name, int(value)))  # as a number of mpmath it has no range
 
 
 def row(name: str, value: Any) -> Any:

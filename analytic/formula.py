@@ -17,6 +17,13 @@ import numpy as np
 import sympy as sp
 
 
+def as_objects(values: list[Any]) -> np.ndarray:
+    """A one-dimensional object array, whatever the values are."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
 class Rounded(mpmath.mpf):
     """An mpmath number that prints the ``digits`` it was computed with, whatever the precision.
 

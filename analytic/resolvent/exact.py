@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import arguments
 from ..errors import InputError, PrecisionError
+from ..formula import as_objects
 from ..precision import extraprec, workprec
 from ..spectrum import Spectrum
-from ..training.contour import as_array
 from .equation import (
     ResolventSolution,
     brackets,
@@ -59,7 +59,7 @@ def solve_along_exactly(
         start = [None] * len(z)
     with extraprec(EXTRA_BITS):
         rows = [_solved(spectrum, n, t, *pair) for pair in zip(z, start)]
-    return ResolventSolution(*(as_array([+x for x in column], True) for column in zip(*rows)))
+    return ResolventSolution(*(as_objects([+x for x in column]) for column in zip(*rows)))
 
 
 def _solved(spectrum: Spectrum, n: Any, t: Any, z: Any, start: Any) -> tuple[Any, ...]:

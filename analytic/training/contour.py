@@ -39,6 +39,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from ..formula import as_objects
+
 #: opening α of the hyperbola: in float64 little rounding error, in mpmath few nodes
 FLOAT_ANGLE = 0.92
 MP_ANGLE = 1.05
@@ -134,9 +136,7 @@ def windows(times: np.ndarray, ratio: float = WINDOW) -> list[np.ndarray]:
 
 def as_array(values: list[Any], mp: bool) -> np.ndarray:
     """A one-dimensional array of complex128, or of mpmath numbers as objects."""
-    out = np.empty(len(values), dtype=object if mp else complex)
-    out[:] = values
-    return out
+    return as_objects(values) if mp else np.array(values, dtype=complex)
 
 
 def exponential(x: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ..formula import Formula
+from ..formula import Formula, as_objects
 from ..notation import kappa, kappa_prime, z, z_prime
 from ..resolvent import ResolventSolution
 from ..spectrum import Spectrum
@@ -213,13 +213,6 @@ def mode_sum(spectrum: Spectrum, k: np.ndarray, q: int, *, target: bool = False)
         return spectrum.resolvent_sum(k, 1, q, target)
     values = [spectrum.resolvent_sum(x, 1, q, target) for x in k.flat]
     return as_objects(values).reshape(k.shape)
-
-
-def as_objects(values: list[Any]) -> np.ndarray:
-    """A one-dimensional object array, whatever the values are."""
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
 
 
 def distance_to_spectrum(spectrum: Spectrum, k: np.ndarray) -> np.ndarray:

@@ -44,14 +44,14 @@ from .. import arguments, precision
 from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
-from ..formula import Rounded, is_mp
+from ..formula import Rounded, as_objects, is_mp
 from ..loss import static_loss
 from ..power_sums.exponents import exact
 from ..resolvent import solve_along_exactly, solve_paths
 from ..spectrum import Empirical, Spectrum, as_spectrum
 from .contour import real
 from .convolution import losses_on_circle
-from .correlation import Points, as_objects, points, two_point
+from .correlation import Points, points, two_point
 from .learners import GradientFlow, RidgeRegression
 from .training_rule import Filter, Learner, Quadrature
 

@@ -387,7 +387,6 @@ def split() -> Picture:
     )  # fmt: skip
 
 
-#: results without a figure, and why
 @shows("breakdown-fit")
 def exact_over_fit() -> Picture:
     """The exact breakdown over the fitted one."""
@@ -424,6 +423,7 @@ def plateaus_and_approaches() -> Picture:
     )  # fmt: skip
 
 
+#: results without a figure, and why
 UNDRAWN = {
     "ridge-regression": "identities of matrices and averages over noise and target",
     "dynamical-response": "its equation is that of the resolvent, which is drawn there",

@@ -132,7 +132,7 @@ class LimitingForm:
     ) -> dict[sp.Symbol, Any]:
         """The values with ratios, distances and constants of the regime; λ₊ = σ_w = 1 if open."""
         digits = mpmath.mp.dps + 10
-        known = {s: _exact(v, digits) for s, v in values.items()}
+        known = {s: exact_or_float(v, digits) for s, v in values.items()}
         known = {lambda_plus: sp.S.One, sigma_w: sp.S.One} | known
         known |= self.regime.new_values(known)
         known.setdefault(c, sp.N(PREFACTOR.subs(known), digits))
@@ -149,7 +149,7 @@ def number_of(
 ) -> Any:
     """An expression with c, atoms and sizes put in, as an mpmath number."""
     digits = mpmath.mp.dps + 10
-    exact = {s: _exact(v, digits) for s, v in values.items()}
+    exact = {s: exact_or_float(v, digits) for s, v in values.items()}
     known = {c: sp.N(PREFACTOR.subs(exact), digits)} | exact
     sums = {
         atom: spectral_number(atom, exact, spectrum, digits)
@@ -162,11 +162,14 @@ def number_of(
     return mpmath.mpmathify(value)
 
 
-def _exact(value: Any, digits: int) -> sp.Expr:
+def exact_or_float(value: Any, digits: int) -> sp.Expr:
+    """A number as an exact rational where it is one, else as a Float of all its digits."""
     if isinstance(value, sp.Basic):
         return value
-    if isinstance(value, mpmath.mpf):
-        return sp.Float(value, digits)
+    if isinstance(value, mpmath.mpf | mpmath.mpc):
+        return sp.oo if value == mpmath.inf else sp.Float(value, digits)
+    if value == float("inf"):
+        return sp.oo
     return fraction("value", value)
 
 

@@ -18,11 +18,11 @@ import sympy as sp
 from ... import loss as static
 from ... import notation as symbols
 from ... import precision
-from ...arguments import fraction
 from ...errors import InputError
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
 from ..balance.exact_value import Comparison
+from ..balance.limiting_form import exact_or_float
 from ..balance.traces import spectral_number
 from ..expansion import Expansion
 
@@ -237,7 +237,7 @@ def numeric_series(
 ) -> Expansion:
     """Put numbers, and sums over ``spectrum``, in the place of all symbols but the variable."""
     digits = mpmath.mp.dps + GUARD_DIGITS
-    exact = {s: _exact(v, digits) for s, v in values.items() if s != series.variable}
+    exact = {s: exact_or_float(v, digits) for s, v in values.items() if s != series.variable}
     known = {s: sp.N(v, digits) for s, v in exact.items()}
     cache: dict[sp.Expr, sp.Expr] = {}
 
@@ -261,14 +261,3 @@ def numeric_series(
             )
         terms.append(replace(t, coefficient=coefficient, power=t.power.subs(exact)))
     return replace(series, terms=tuple(terms), remainder=None, definitions={})
-
-
-def _exact(value: Any, digits: int) -> sp.Expr:
-    """A number as an exact rational where it is one, else as a Float of all its digits."""
-    if isinstance(value, sp.Basic):
-        return value
-    if isinstance(value, mpmath.mpf | mpmath.mpc):
-        return sp.oo if value == mpmath.inf else sp.Float(value, digits)
-    if value == float("inf"):
-        return sp.oo
-    return fraction("value", value)
