@@ -192,8 +192,7 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
 
     from ..notation import a, b, lambda_plus, sigma_w
     from .limits import limit
-    from .limits.limit import ratio
-    from .limits.stated import expand_static
+    from .limits.named import expand_static, ratio
     from .static_laws import ALONE
 
     target = None if spectrum.isotropic else exact_number(spectrum.target_exponent)

@@ -34,7 +34,7 @@ from ..loss import excess_loss_formula
 from ..notation import N, T, a, b, kappa, sigma_eps
 from ..spectral_functions import DegreesOfFreedom, TargetSum
 from .expansion import Expansion, exact_number, power_sum_transform
-from .limits.stated import expand_static, scaling_ordering
+from .limits.named import expand_static, scaling_ordering
 
 __all__ = ["Competitor", "Law", "ScalingRegime", "bottleneck_law", "four_regimes"]
 

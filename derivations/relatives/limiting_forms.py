@@ -26,7 +26,6 @@ from solvable.analytic.asymptotics.limits.breakdown_fit import (
     talk_fit,
 )
 from solvable.analytic.notation import M, alpha, b, kappa, lambda_plus, loss
-from solvable.analytic.spectral_functions import evaluate
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.typesetting import one_line
 
@@ -211,20 +210,18 @@ def _exact_at(case: Case) -> Callable[[Any], Any]:
 
 def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
     """The remainder after ``count`` terms falls with the power of the next term."""
-    after = _after(law, count)
+    after, variable = _after(law, count), law.loss.variable
     with mpmath.workdps(DIGITS):
         somewhere = case.setting(case.grid[0])
-        spectrum = law.reference(somewhere.spectrum)
-        values = {**somewhere.parameters(), **law.constants(replace(somewhere, spectrum=spectrum))}
-        values = {s: v for s, v in values.items() if s != law.loss.variable}
-        for name, definition in law.loss.definitions.items():
-            values[name] = evaluate(definition, values, spectrum)
+        spectrum = law.form().over(somewhere.spectrum)
+        values = {s: v for s, v in law.values(somewhere).items() if v != sp.oo}
+        del values[variable]
         slope = after.power.subs(
             {s: sp.Rational(str(v)) for s, v in values.items() if s in after.power.free_symbols}
         )
     return Asymptotic(
         _exact_at(case),
-        law.loss.variable,
+        variable,
         case.grid,
         float(slope),
         values,

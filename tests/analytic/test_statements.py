@@ -7,6 +7,7 @@ import mpmath as mp
 import pytest
 import sympy as sp
 
+from solvable.analytic.asymptotics.balance.exact_value import compare
 from solvable.analytic.asymptotics.balance.places import Implicit
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
 from solvable.analytic.asymptotics.balance.traces import compiled
@@ -114,6 +115,10 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("1 << N << T << N, M = inf, z = 0", InputError, "contradict"),
         ("1 << N <, M = inf, z = 0", InputError, "an ordering"),
         ("N = T, 1 << T, M = inf, z = 0", OutsideTheoryError, ""),
+        ("z -> 0, N < T, T < N, T < M", InputError, "contradict"),
+        ("N < T, r < 2, 3 < r, N/T = r, z -> 0, M = inf", InputError, "contradict"),
+        ("z -> 0, N^2 < T, T < M", InputError, "one direction"),
+        ("z -> 0, N < T > M", InputError, "one direction"),
         ("__import__ << N", InputError, ""),
     ],
 )
@@ -170,3 +175,57 @@ def test_a_sum_that_cancels_far_out_has_no_root_there():
     assert not list(Implicit(x, equation).all_numbers({}, law, 20, (20, 8)))
     known = list(Implicit(x, DegreesOfFreedom(1, x) - 5).all_numbers({}, law, 20, (2, -4)))
     assert len(known) == 1 and abs(law.degrees_of_freedom(float(known[0][1])) - 5) < 1e-9
+
+
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("statement", "sizes"),
+    [
+        ("1 << N, N/T = r, r > 1, M = inf, z = 0", {"N": 4e5, "T": 1e5}),
+        slow("1 << T, N/T = r, 1 < r, M = inf, z = 0", {"N": 4e5, "T": 1e5}),
+        slow("1 << N, N/T = r, M = inf, z = 0", {"N": 3e5, "T": 1e5}),
+        slow("1 << N, N/T = r, M = inf, z = 0", {"N": 1e5, "T": 3e5}),
+        slow("M -> inf, N < T, z = 0", {"N": 20, "T": 50, "M": 1e7}),
+        ("M -> inf, T < N, z = 0", {"N": 50, "T": 20, "M": 1e7}),
+        slow("z -> 0, T < N < M", {"N": 50, "T": 20, "M": 100, "z": 1e-6}),
+        slow("M - N = m, 1 << N, N << T, z = 0", {"N": 99998, "M": 100000, "T": 1e9}),
+    ],
+)
+def test_the_series_is_that_of_the_loss_itself(statement, sizes):
+    """Not of another root: beside the loss that is solved for on its own."""
+    form = limit("loss", statement, alpha=F(1, 2), terms=2, at=sizes)
+    spectrum = PowerLaw(alpha=F(1, 2), size=int(sizes.get("M", 0)) or float("inf"))
+    ridge = sizes.get("z", 0) * sizes["N"] * sizes["T"]
+    loss = static_loss(spectrum, sizes["N"], sizes["T"], ridge=ridge, digits=20).excess_loss
+    comparison = compare(form, {**sizes, "b": F(3, 2)}, 20)
+    assert abs(comparison.exact / loss - 1) < 1e-15
+    first, second = comparison.errors
+    assert second < first / 30 and second < 1e-3, comparison
+
+
+@pytest.mark.parametrize(
+    ("statement", "sizes", "message"),
+    [
+        ("z -> 0, N < T < M", {"N": 50, "T": 20, "M": 100, "z": 1e-5}, "N < T < M, as the regime"),
+        ("1 << N, N/T = r, r < 1, M = inf, z = 0", {"N": 200, "T": 100}, "r < 1, as the regime"),
+        ("1 << N, T = N^2, M = inf, z = 0", {"N": 100, "T": 300}, "T = N\\*\\*2, as the regime"),
+    ],
+)
+def test_sizes_outside_the_statement_are_refused(statement, sizes, message):
+    form = limit("loss", statement, alpha=F(1, 2), terms=1)
+    with pytest.raises(InputError, match=message):
+        compare(form, sizes | {"b": F(3, 2)}, 15)
+
+
+def test_conditions_that_follow_from_others_are_left_out():
+    law = limit("loss", "1 << N, N/T = r, r < 1, M = inf, z = 0", exponent=F(5, 4),
+                target_exponent=F(8, 5))  # fmt: skip
+    assert law.conditions
+    points = [{a: F(x, 10), b: F(y, 10)} for x in range(11, 50, 3) for y in range(11, 50, 3)]
+    held = [[bool(c.subs(p)) for p in points] for c in law.conditions]
+    for k, one in enumerate(held):
+        others = [all(h[i] for h in held[:k] + held[k + 1 :]) for i in range(len(points))]
+        assert any(o and not x for o, x in zip(others, one)), law.conditions

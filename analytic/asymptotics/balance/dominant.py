@@ -280,7 +280,8 @@ def _power_roots(
 def _named_roots(
     leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
 ) -> list[tuple[Series, dict[sp.Expr, sp.Expr]]] | None:
-    """κ = unit · root^{1/step} where the leading terms are a quadratic in κ^step, else None.
+    """κ = unit · root^{1/step}, the largest first, where the leading terms are a quadratic in
+    κ^step, else None.
 
     A root with a square root whose power holds b is a symbol, which comes with its meaning.
     """
@@ -312,8 +313,9 @@ def _named_roots(
         elif element is None:
             element = scales.atom(root)
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
-        found.append((Series(scales, {v: coefficient}), known))
-    return found
+        place = (sp.re(value) < 0, -sp.re(value) * sp.sign(scales.value(least)))
+        found.append((place, (Series(scales, {v: coefficient}), known)))
+    return [pair for _, pair in sorted(found, key=lambda x: x[0])]
 
 
 def _as_element(scales: Scales, root: sp.Expr) -> Any:

@@ -131,8 +131,9 @@ def compare(form: LimitingForm, values: Mapping[str, Any], digits: int = 30) -> 
     given = typical | {symbols[name]: sp.oo if v == math.inf else exact_number(v)
              for name, v in values.items()}  # fmt: skip
     with precision.workdps(digits + GUARD):
+        form.regime.check(given | form.regime.new_values(given))
         found = exact_value(problem, form, given, digits)
-        sums = form.partial_sums(given, found.spectrum)
+        sums = form.partial_sums(given, form.over(found.spectrum))
     return Comparison(found.value, sums, found.certified_by)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction as Rational
 from functools import cached_property
 from typing import Any
@@ -127,6 +127,13 @@ class LimitingForm:
             sums.append(total)
         return tuple(sums)
 
+    def over(self, spectrum: Any) -> Any:
+        """The spectrum that the sums in the coefficients run over: endless where M → ∞."""
+        size = self.problem.size if self.problem is not None else None
+        if self.regime.growth.get(size, 0) <= 0 or not hasattr(spectrum, "size"):
+            return spectrum
+        return replace(spectrum, size=math.inf)
+
     def completed(
         self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None
     ) -> dict[sp.Symbol, Any]:
@@ -135,6 +142,7 @@ class LimitingForm:
         known = {s: exact_or_float(v, digits) for s, v in values.items()}
         known = {lambda_plus: sp.S.One, sigma_w: sp.S.One} | known
         known |= self.regime.new_values(known)
+        self.regime.check(known)
         known.setdefault(c, sp.N(PREFACTOR.subs(known), digits))
         for symbol, meaning in self.where.items():
             if isinstance(meaning, Implicit) and symbol not in known:
@@ -399,29 +407,35 @@ def _conditions(
     """What must hold beyond the statement: inequalities of exponents, and ratios that vanish."""
     sizes = [s for s, p in regime.growth.items() if p != 0 and abs(p) < BEYOND]
     ranges = Ordering({}, {s: (1, sp.oo) if scales.point.get(s, 2) > 1 else (0, 1) for s in (a, b)})
-    single: set[sp.Basic] = set()
+    single: set[sp.Expr] = set()
     several: dict[tuple[Rational, ...], sp.Expr] = {}
     for moving in _cell(scales, [*kept, *rest[:1]], regime, problem):
         if len(moving) == 1:
             ((symbol, exponent),) = moving.items()
             difference = sp.expand(-exponent * sp.sign(regime.growth[symbol]))
             if ranges.proved_sign(difference) is None and difference.subs(scales.point) > 0:
-                single.add(_inequality(difference))
+                single.add(sp.expand(sp.numer(sp.together(difference))))
         else:
             row = tuple(scales.value(moving.get(s, sp.S.Zero)) for s in sizes)
             several[row] = sp.Mul(*(s**e for s, e in moving.items()))
     stated = [tuple(map(scales.value, (m.as_powers_dict().get(s, 0) for s in sizes)))
               for m in regime.orderings]  # fmt: skip
     needed = [sp.Lt(several[row], 1, evaluate=False) for row in _not_implied(list(several), stated)]
-    return (*sorted(single, key=sp.default_sort_key), *sorted(needed, key=sp.default_sort_key))
+    known = [sp.S.One, *(s - low for s, (low, _) in ranges.ranges.items())]  # all positive
+    poly = {d: sp.Poly(d, a, b) for d in (*single, *known)}
+    monomials = {m for p in poly.values() for m in p.monoms()}
+    rows = {tuple(p.coeff_monomial(m) for m in monomials): d for d, p in poly.items()}
+    left = _not_implied([r for r, d in rows.items() if d in single],
+                        [r for r, d in rows.items() if d not in single])  # fmt: skip
+    plain = sorted((_inequality(rows[row]) for row in left), key=sp.default_sort_key)
+    return (*plain, *sorted(needed, key=sp.default_sort_key))
 
 
 def _inequality(difference: sp.Expr) -> sp.Basic:
     """difference > 0 with positive terms on both sides."""
-    numerator = sp.expand(sp.numer(sp.together(difference)))
-    terms = sp.Add.make_args(numerator)
+    terms = sp.Add.make_args(difference)
     lower = sp.Add(*(-t for t in terms if t.could_extract_minus_sign()))
-    return sp.Lt(lower, sp.expand(numerator + lower), evaluate=False)
+    return sp.Lt(lower, sp.expand(difference + lower), evaluate=False)
 
 
 def _not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:

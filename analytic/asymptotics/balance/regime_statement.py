@@ -18,6 +18,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -29,6 +31,7 @@ from .dominant import BEYOND
 TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
 FIXED = (50, 120, 300, 700, 1500)  # representative values of sizes that stay
 DENOMINATOR = 12
+TIED = 1e-9  # relative
 MUCH = 8  # a ratio that is small is read as smaller than the first powers of the sizes
 TYPED = {"≪": "<<", "≫": ">>", "→": "->", "∞": "inf", "∼": "~", "≃": "~", "−": "-", "·": "*",
          "×": "*", "η": "eta", "κ": "kappa"}  # fmt: skip
@@ -52,6 +55,7 @@ class Regime:
     ranked: Mapping[sp.Symbol, Fraction] = field(default_factory=dict)
     infinite: frozenset[sp.Symbol] = frozenset()
     orderings: tuple[sp.Expr, ...] = ()
+    chains: tuple[tuple[sp.Expr, ...], ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -68,11 +72,25 @@ class Regime:
             missing = value.free_symbols - set(known) - set(found)
             if symbol in known and len(missing) == 1:
                 new = missing.pop()
-                solved = sp.solve(value.subs({**known, **found}) - known[symbol], new)
-                found |= {new: solved[0]} if len(solved) == 1 else {}
+                solved = sp.solve(value.subs({**known, **found}) - symbol, new)
+                found |= {new: solved[0].subs(symbol, known[symbol])} if len(solved) == 1 else {}
             elif not missing and symbol not in known:
                 found[symbol] = value.subs({**known, **found})
         return found
+
+    def check(self, known: Mapping[sp.Symbol, Any]) -> None:
+        """Raise `InputError` where numbers are not in the order, or not the tie, that is stated."""
+        for chain in self.chains:
+            numbers = [sp.sympify(known.get(s, s)) for s in chain]
+            if any(x.is_number and y.is_number and not x < y for x, y in pairwise(numbers)):
+                raise InputError("at", ", ".join(f"{s} = {known[s]}" for s in chain if s in known),
+                                 f"{' < '.join(map(str, chain))}, as the regime says")  # fmt: skip
+        for symbol, value in self.substitutions.items():
+            if {symbol, *value.free_symbols} <= set(known):
+                off = sp.N(sp.sympify(value.subs(known)) / known[symbol]) - 1
+                if off.is_finite and abs(off) > TIED:
+                    raise InputError("at", f"{symbol} = {known[symbol]}",
+                                     f"{symbol} = {value}, as the regime says")  # fmt: skip
 
     def applied(self, expression: sp.Expr) -> sp.Expr:
         """The expression with ratios, distances and powers put in."""
@@ -167,8 +185,10 @@ class _Reader:
             for (x, y), sign in zip(zip(sides, sides[1:]), signs):
                 self.small.append(x / y if sign == "<<" else y / x)
         elif all(s in ("<", ">") for s in signs):
-            chain = sides if signs[0] == "<" else sides[::-1]
-            self.fixed.append([s for s in chain if s.is_Symbol])
+            if len(set(signs)) > 1 or not all(s.is_Symbol or s.is_Rational for s in sides):
+                raise InputError("regime", repr(relation), "numbers, and sizes or ratios that "
+                                 "stay, in one direction (N < T < M, r < 1)")  # fmt: skip
+            self.fixed.append(sides if signs[0] == "<" else sides[::-1])
         elif len(signs) == 1:
             self.pair(sides[0], sides[1], signs[0], relation)
         else:
@@ -229,16 +249,23 @@ def parse_regime(
     for relation in re.split(r"[,;]", "".join(TYPED.get(x, x) for x in text)):
         reader.read(relation)
     substitutions = _closed(reader.substitutions)
+    at = {**(at or {})}
+    at |= Regime(text, substitutions, {}, {}).new_values(at)
     left = [s for s in (*sizes, *reader.new) if s not in substitutions]
-    numbers = [s for chain in reader.fixed for s in chain]
-    small = [sp.expand_power_base(m.subs(substitutions), force=True) for m in reader.small]
+    numbers = [s for chain in reader.fixed for s in chain if s.is_Symbol]
+    near = {s: v.subs(dict.fromkeys(reader.new, 0)) if v.is_Add else v
+            for s, v in substitutions.items()}  # fmt: skip
+    small = [sp.expand_power_base(m.subs(near), force=True) for m in reader.small]
+    said = {s for m in (*reader.small, *small) for s in m.free_symbols
+            if m.free_symbols <= set(reader.new) or m in reader.small}  # fmt: skip
+    small = [m.subs(dict.fromkeys(set(reader.new) - said, 1)) for m in small]
     ranked = {s for m in small for s in m.free_symbols if s in reader.new and _is_ratio(s, reader)}
     moving = {s for m in small for s in m.free_symbols} - {a, b}
     staying = [s for s in left if s in numbers or (s in reader.new and s not in moving)]
     _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
-    growth = _growth(sorted(moving, key=str), small, point, at or {}, text)
+    growth = _growth(sorted(moving, key=str), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
-    values = _representatives(staying, reader.fixed, at or {})
+    values = _representatives(staying, reader.fixed, at)
     values |= {s: sp.Rational(1, 2) for s in ranked if growth[s] < 0}
     values |= {s: sp.Integer(2) for s in ranked if growth[s] > 0}
     return Regime(
@@ -249,6 +276,7 @@ def parse_regime(
         {s: MUCH * growth[s] for s in ranked},
         frozenset(s for s, sign in reader.infinite.items() if sign > 0),
         tuple(small),
+        tuple(map(tuple, reader.fixed)),
     )
 
 
@@ -350,11 +378,43 @@ def _representatives(
     staying: list[sp.Symbol], chains: list[list[sp.Expr]], at: Mapping[sp.Symbol, Any]
 ) -> dict[sp.Symbol, sp.Expr]:
     """Numbers for what stays: as given, else in the order of the chains, else 1/2."""
-    values: dict[sp.Symbol, sp.Expr] = {}
-    for chain in chains:
-        for symbol, value in zip(chain, FIXED):
-            values.setdefault(symbol, sp.Integer(value))
+    values = _in_order(chains)
     for symbol in staying:
         values[symbol] = sp.nsimplify(at[symbol]) if symbol in at else values.get(
             symbol, sp.Rational(1, 2))  # fmt: skip
     return {s: v for s, v in values.items() if s in staying}
+
+
+def _in_order(chains: list[list[sp.Expr]]) -> dict[sp.Expr, sp.Expr]:
+    """Values in every order that is stated, between the numbers that bound them.
+
+    >>> N, T, r = sp.symbols("N T r")
+    >>> _in_order([[N, T], [sp.S.One, r, sp.Integer(2)]])
+    {N: 50, r: 3/2, T: 120}
+    """
+    numbers = sorted({x for chain in chains for x in chain if x.is_number})
+    sorter: TopologicalSorter[sp.Expr] = TopologicalSorter()
+    for x, y in (pair for chain in [numbers, *chains] for pair in pairwise(chain)):
+        sorter.add(y, x)
+    try:
+        order = list(sorter.static_order())
+    except CycleError as error:
+        circle = " < ".join(map(str, error.args[1]))
+        raise InputError("regime", circle, "orders that do not contradict one another") from None
+    low: dict[sp.Expr, set[sp.Expr]] = {x: set() for x in order}
+    for y in order:  # everything that lies below
+        for chain in [numbers, *chains]:
+            for x in chain[: chain.index(y)] if y in chain else ():
+                low[y] |= {x} | low[x]
+    values = {}
+    for x in (x for x in order if not x.is_number):
+        below = max((y for y in low[x] if y.is_number), default=None)
+        above = min((y for y in numbers if x in low[y]), default=None)
+        rank = sum(not y.is_number and (below is None or below in low[y]) for y in low[x])
+        if above is None:
+            values[x] = sp.Integer(FIXED[rank]) if below is None else below * (2 + rank)
+        else:
+            start = sp.S.Zero if below is None else below
+            higher = sum(x in low[y] and above not in low[y] for y in order if y != above)
+            values[x] = start + (above - start) * sp.Rational(1 + rank, 2 + rank + higher)
+    return values

@@ -1,7 +1,6 @@
 r"""Limits of the static loss: `limit(regime, …)`, for a name in `REGIMES` or any statement.
 
-A name is short for a statement, which the one mechanism of `balance` expands; the
-scaling regime at the optimal ridge is minimised term by term (`scaling`).
+A name is short for a statement, which the one mechanism of `balance` expands.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -19,13 +17,13 @@ from ... import notation as symbols
 from ...arguments import checked
 from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
+from ..balance.exact_value import Comparison
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.problem import Problem
 from ..balance.regime_statement import parse_regime
 from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
-from . import scaling, stated
-from .limit import Comparison, Limit, Setting, ratio
+from .named import Limit, Setting, named_limit, ratio
 from .regime_names import REGIMES, SCALING, regime_name
 
 __all__ = [
@@ -100,7 +98,7 @@ def limit(
         raise InputError(
             "target_exponent", target_exponent, "a > 1, else the target power diverges"
         )
-    return _limit(name, b_value, a_value, smaller, terms)
+    return named_limit(name, b_value, a_value, smaller, terms)
 
 
 def _given(alpha: Any, exponent: Any) -> sp.Expr | None:
@@ -122,9 +120,6 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
                 f"alpha or exponent: the order of terms in the regime {name} depends on it",
             )
         return None
-    value = (
-        exact_number(exponent, "exponent") if alpha is None else 1 + exact_number(alpha, "alpha")
-    )
     if not value > 1:
         raise InputError(
             "alpha",
@@ -196,15 +191,3 @@ def _check_sums(point: Mapping[sp.Symbol, Any], infinite: frozenset[sp.Symbol], 
         if symbol in point and not point[symbol] > 1:
             raise InputError(name, point[symbol], f"{symbol} > 1 at {size} = inf, else the sum "
                              f"diverges; or a statement with a finite {size}")  # fmt: skip
-
-
-@cache
-def _limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
-    if name == "optimal-ridge":
-        if a_value is not None and a_value != b_value:
-            raise InputError(
-                "target_exponent", a_value, "an isotropic target (a = b) at the optimal ridge; "
-                "limit('optimal-loss', statement) for any other"
-            )  # fmt: skip
-        return scaling.optimal_ridge_limit(b_value, terms)
-    return stated.stated_limit(name, b_value, a_value, smaller, terms)

@@ -22,32 +22,32 @@ REGIMES = {
     "N<<T": NamedRegime(
         "few features: N large, T much larger, M = ∞, zero ridge",
         "Plateau: N the bottleneck",
-        "1 << N, N/T = r, r -> 0, M = inf, z = 0",
+        "1 << N, N/T = r, r -> 0, r < 1, M = inf, z = 0",
         "1 ≪ N ≪ T ≪ M, zero ridge; exact in r = N/T",
     ),
     "T<<N": NamedRegime(
         "few samples: T large, N much larger, M = ∞, zero ridge",
         "Plateau: T the bottleneck",
-        "1 << T, T/N = r, r -> 0, M = inf, z = 0",
+        "1 << T, T/N = r, r -> 0, r < 1, M = inf, z = 0",
         "1 ≪ T ≪ N ≪ M, zero ridge; exact in r = T/N",
     ),
     "N/T": NamedRegime(
         "N and T large at a fixed ratio below 1 (N the smaller), M = ∞, zero ridge",
         "Fixed ratio: N the bottleneck",
-        "1 << N, N/T = r, M = inf, z = 0",
+        "1 << N, N/T = r, r < 1, M = inf, z = 0",
         "1 ≪ N < T ≪ M, zero ridge, N/T fixed",
     ),
     "T/N": NamedRegime(
         "N and T large at a fixed ratio below 1 (T the smaller), M = ∞, zero ridge",
         "Fixed ratio: T the bottleneck",
-        "1 << T, T/N = r, M = inf, z = 0",
+        "1 << T, T/N = r, r < 1, M = inf, z = 0",
         "1 ≪ T < N ≪ M, zero ridge, T/N fixed",
     ),
     "optimal-ridge": NamedRegime(
-        "N and T large at any fixed ratio, M = ∞, isotropic target, optimal ridge",
+        "N and T large at any fixed ratio, M = ∞, optimal ridge",
         "Optimal ridge at fixed N/T",
         "1 << N, N/T = r, M = inf",
-        "1 ≪ N, T ≪ M at a fixed ratio, isotropic target, no noise, ridge optimal",
+        "1 ≪ N, T ≪ M at a fixed ratio, no noise, ridge optimal; no peak at N = T",
     ),
     "M->inf": NamedRegime(
         "M finite but much larger than min(N, T), zero ridge",
