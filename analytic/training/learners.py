@@ -76,9 +76,10 @@ class RidgeRegression(Filter):
     scored = "ridge"
 
     def gain(self, eigenvalue: Any, times: Any) -> np.ndarray:
-        """1/(λ + z); without ridge the null space is left alone."""
+        """1/(λ + z); the null space is left alone, where λ + z has no finite inverse."""
         total = np.asarray(eigenvalue, float) + np.asarray(times, float)
-        return np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        tiny = np.finfo(float).tiny
+        return np.divide(1.0, total, out=np.zeros_like(total), where=total >= tiny)
 
     def quadratures(
         self, times: np.ndarray, accuracy: Any, critical: float, *, mp: bool = False
