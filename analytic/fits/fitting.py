@@ -20,6 +20,7 @@ from .loss_table import LossTable
 FORMS = ("exact", *PUBLISHED)
 LEVEL = 0.95
 SIGMAS = 2.0
+STARTS = 5  # every fifth start of the grid serves the search for the ends of intervals
 SAME_SIZE = 1e-3  # of the logarithm of a size: below, sizes do not differ
 
 
@@ -172,8 +173,9 @@ def _with_intervals(found: Fit, parameters: dict[str, FittedParameter]) -> Fit:
 
 
 def _ends(
-    model: Any, theta: np.ndarray, found: Fit, log_loss: np.ndarray, index: int
-) -> tuple[float, float, float]:
+    model: Any, theta: np.ndarray, found: Fit, log_loss: np.ndarray, index: int,
+    starts: np.ndarray | None = None,
+) -> tuple[float, float, float]:  # fmt: skip
     """Interval of a coordinate (possibly infinite) and its standard error."""
     error, scale = covariance(model.evaluate, theta, found.delta, log_loss)
     rounding = 1e-14 * len(log_loss)  # where there are no residuals
@@ -184,7 +186,7 @@ def _ends(
     least = getattr(model, "least", None)
     ends = [
         theta[index] + profile_end(model.evaluate, theta, found.objective, log_loss, found.delta,
-                                   index, sign * step, limit, least)
+                                   index, sign * step, limit, least, starts)
         for sign in (-1, 1)
     ]  # fmt: skip
     return ends[0], ends[1], deviation
@@ -196,19 +198,36 @@ def _published_intervals(
     """Profiles of the physical parameters: scales in coordinates that are not centred."""
     plain = model.moved(tuple(0.0 for _ in model.centres))
     physical = model.physical(found.theta)
+    starts = model.starts(log_loss)[0][::STARTS]
+    elsewhere = plain.coordinates(model.physical(starts))
     parameters = {}
     for index, name in enumerate(type(model).parameters):
         centred = name not in ("A", "B")
         one = model if centred else plain
         theta = found.theta if centred else plain.coordinates(physical)
-        low, high, deviation = _ends(one, theta, found, log_loss, index)
+        low, high, deviation = _ends(one, theta, found, log_loss, index,
+                                     starts if centred else elsewhere)  # fmt: skip
         parameters[name] = _judged(
             name, float(physical[index]), float(np.exp(low)), float(np.exp(min(high, 700))),
             deviation,
         )  # fmt: skip
     reasons = _not_told_apart(model)
-    return {name: FittedParameter(None, 0.0, np.inf, False, None, reasons[name])
-            if name in reasons else one for name, one in parameters.items()}  # fmt: skip
+    parameters |= {name: FittedParameter(None, 0.0, np.inf, False, None, reasons[name])
+                   for name in parameters if name in reasons}  # fmt: skip
+    exponents = [name for name in ("alpha", "beta") if name in parameters]
+    zero = [name for name in exponents if not parameters[name].low]
+    constant = zero if model.adds else zero if zero == exponents else []
+    return parameters | _beside_a_constant(parameters.get("E"), constant)
+
+
+def _beside_a_constant(
+    floor: FittedParameter | None, exponents: list[str]
+) -> dict[str, FittedParameter]:
+    """E, where exponents may be 0: A N^-0 is a constant, any share of which is E."""
+    if floor is None or not floor.determined or not exponents:
+        return {}
+    reason = f"{exponents[0]} may be 0, and a power with exponent 0 is a constant like E"
+    return {"E": FittedParameter(None, 0.0, floor.high, False, None, reason)}
 
 
 def _not_told_apart(model: Form) -> dict[str, str]:

@@ -34,6 +34,7 @@ class Form(Comparable, ABC):
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]]
     needs: ClassVar[tuple[str, ...]]
+    adds: ClassVar[bool] = True  #: all powers count everywhere, not the largest alone
 
     sizes: tuple[np.ndarray, ...]  # logarithms
     centres: tuple[float, ...]
@@ -155,6 +156,7 @@ class BottleneckForm(_Additive):
     name = "bottleneck"
     parameters = ("E", "A", "B", "alpha", "beta")
     needs = ("parameters", "tokens")
+    adds = False
 
     def evaluate(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (first, second), slopes = _powers(theta, self.sizes, self.centres)

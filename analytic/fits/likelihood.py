@@ -25,6 +25,7 @@ from .huber import Model, reweighted, score
 FARTHEST = 12.0  # in logarithms
 ROUNDS, CLOSE = 16, 0.04  # of the search for an end
 LONGEST = 3.0  # step of a coordinate
+BEYOND = (0.1, 0.4, 1.6, 6.4)  # an end, in logarithms, where other minima are looked for
 SINGULAR = 1e-10  # a direction that the rows do not determine has a finite, huge variance
 WIDEST = 100.0
 CHUNK = 500
@@ -55,7 +56,8 @@ def covariance(
     """(C, S): the covariance of θ̂, and for every coordinate the scale of the objective's rise.
 
     C = H⁻¹ (Jᵀ diag ψ² J) H⁻¹ n/(n − p), H = Jᵀ diag ψ′ J, so that errors may differ between
-    rows, and S_j = C_jj/(H⁻¹)_jj; for least squares C = s² H⁻¹ and S = s².
+    rows, and S_j = C_jj/(H⁻¹)_jj, but no less than ⟨ψ²⟩/⟨ψ′⟩ of all rows, since a coordinate that
+    serves one or two rows alone leaves them no residual; for least squares C = s² H⁻¹ and S = s².
     """
     value, jacobian = model(theta[None])
     residual, j = value[0] - log_loss, jacobian[0]
@@ -71,55 +73,81 @@ def covariance(
     else:
         error = inverse @ (j.T * squared) @ j @ inverse
         own = np.diag(inverse)
-        scale = np.divide(np.diag(error), own, out=np.full(p, np.mean(squared)), where=own > 0)
+        pooled = np.full(p, np.mean(squared) / np.mean(inside(residual, delta)))
+        scale = np.divide(np.diag(error), own, out=pooled.copy(), where=own > 0)
+        scale = np.maximum(scale, pooled)
     return error / np.outer(scaling, scaling), scale
 
 
 def profile_end(
     model: Model, theta: np.ndarray, objective: float, log_loss: np.ndarray, delta: float,
     index: int, direction: np.ndarray, limit: float, least: np.ndarray | None = None,
+    starts: np.ndarray | None = None,
 ) -> float:  # fmt: skip
     """How far θ_index moves, with the sign of ``direction``, until the profile rises by ``limit``.
 
     ``direction`` is the step of all coordinates, two standard errors long, along which the profile
     is expected; ±∞ where it does not rise enough within `FARTHEST`, or above the bound ``least``.
+    The search follows one minimum; beyond the end that it finds, others are looked for from
+    ``starts``, and followed in their turn.
     """
     held = np.zeros(len(theta), bool)
     held[index] = True
     sign, length = np.sign(direction[index]), abs(direction[index])
-    near, far = (0.0, 0.0), (np.inf, np.inf)  # (distance, root of the rise) inside and outside
-    goal = float(np.sqrt(limit))
+    tolerance = 1e-3 * limit / max(objective, 1e-300)
     farthest = FARTHEST
     if least is not None and sign < 0:
         farthest = min(farthest, float(theta[index] - least[index]))
-    last, distance = theta, float(min(np.clip(length, 1e-9, 2.0), farthest) or 1e-9)
-    for _ in range(ROUNDS):
-        moved = direction / length * (distance - abs(last[index] - theta[index]))
-        start = last + moved * min(1.0, LONGEST / max(float(np.abs(moved).max()), 1e-300))
-        start[index] = theta[index] + sign * distance
-        tolerance = 1e-3 * limit / max(objective, 1e-300)
+
+    def profile(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """θ and the root of the rise at the held values of ``start``, shape (problems, p)."""
         for width in (30 * delta, delta):
-            found = reweighted(model, start[None], log_loss, width, held=held, least=least,
-                               steps=25, tolerance=tolerance)  # fmt: skip
-            start = found.theta[0]
+            found = reweighted(model, start, log_loss, width, held=held, least=least, steps=25,
+                               tolerance=tolerance)  # fmt: skip
+            start = found.theta
             if np.isinf(delta):
                 break
-        root = float(np.sqrt(max(found.objective[0] - objective, 0.0)))
-        if abs(root / goal - 1) < CLOSE:
-            return sign * (distance + (goal - root) * distance / root)
-        if root < goal:
-            near, last = (distance, root), found.theta[0]
-            if distance >= farthest:
-                return float(sign * np.inf)
-        else:
-            far = (distance, root)
-        if np.isinf(far[0]):
-            ahead = distance * goal / max(root, 1e-9 * goal)
-            distance = min(farthest, float(np.clip(ahead, 1.3 * distance, 8 * distance)))
-        else:
-            share = float(np.clip((goal - near[1]) / (far[1] - near[1]), 0.1, 0.9))
-            distance = near[0] + share * (far[0] - near[0])
-    return float(sign * (distance if np.isfinite(far[0]) else np.inf))
+        return start, np.sqrt(np.maximum(found.objective - objective, 0.0))
+
+    def follow(last: np.ndarray, near: tuple[float, float], distance: float) -> float:
+        """The end of the minimum at ``last``, from (distance, root) inside and a first guess."""
+        far, goal = (np.inf, np.inf), float(np.sqrt(limit))
+        for _ in range(ROUNDS):
+            moved = direction / length * (distance - abs(last[index] - theta[index]))
+            start = last + moved * min(1.0, LONGEST / max(float(np.abs(moved).max()), 1e-300))
+            start[index] = theta[index] + sign * distance
+            (found,), (root,) = profile(start[None])
+            if abs(root / goal - 1) < CLOSE:
+                return float(distance + (goal - root) * distance / root)
+            if root < goal:
+                near, last = (distance, root), found
+                if distance >= farthest:
+                    return np.inf
+            else:
+                far = (distance, root)
+            if np.isinf(far[0]):
+                ahead = distance * goal / max(root, 1e-9 * goal)
+                distance = min(farthest, float(np.clip(ahead, 1.3 * distance, 8 * distance)))
+            else:
+                share = float(np.clip((goal - near[1]) / (far[1] - near[1]), 0.1, 0.9))
+                distance = near[0] + share * (far[0] - near[0])
+        return distance if np.isfinite(far[0]) else np.inf
+
+    end = follow(theta, (0.0, 0.0), float(min(np.clip(length, 1e-9, 2.0), farthest) or 1e-9))
+    while starts is not None and end < farthest:
+        places = np.minimum(end + np.array(BEYOND), farthest)
+        trial = np.tile(starts, (len(places), 1))
+        trial[:, index] = np.repeat(theta[index] + sign * places, len(starts))
+        found, roots = profile(trial)
+        inside = np.flatnonzero(roots**2 <= limit)
+        if not len(inside):
+            break
+        one = inside[-1]
+        place = float(places[one // len(starts)])
+        if place >= farthest:
+            return float(sign * np.inf)
+        end = max(place, follow(found[one], (place, float(roots[one])), 1.05 * place))
+    return float(sign * end)
 
 
 def bootstrap(

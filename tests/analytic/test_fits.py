@@ -306,6 +306,18 @@ def test_sizes_that_do_not_vary_or_vary_together_determine_nothing_of_their_own(
     assert "told apart" in found.parameters["alpha"].reason
 
 
+@pytest.mark.parametrize("form", ["chinchilla", "bottleneck", "power"])
+@pytest.mark.parametrize("seed", range(3))
+def test_of_a_constant_loss_no_share_is_known(form, seed):
+    n, d = sizes(36)
+    loss = 3 + 0.05 * np.random.default_rng(seed).standard_normal(36)
+    found = fit(loss_table({"parameters": n, "tokens": d, "loss": loss, "compute": n * d}), form)
+    free = [found.parameters[name].low == 0 for name in ("alpha", "beta") if name in found.parameters]
+    assert any(free)  # by chance (one in 20 each) the noise shows a slope
+    if all(free) or form != "bottleneck":
+        assert not found.parameters["E"].determined
+
+
 def test_rows_that_repeat_another_count_once():
     n, d = sizes()
     columns = {"N": n[::7], "D": d[::7], "loss": noisy(n, d)[::7]}
