@@ -319,10 +319,10 @@ class ExponentialDecay(Spectrum):
             convert(1),
         )
         for k in orders if q else (0,):
-            total = total + binomial * _geometric(k * log, s - rate * k, 1, last)
+            total = total + _geometric(k * log, s - rate * k, 1, last) * binomial
             if q:
                 right = -(q + k) * log
-                total = total + binomial * _geometric(right, s + rate * (q + k), first, self.size)
+                total = total + _geometric(right, s + rate * (q + k), first, self.size) * binomial
             binomial = -binomial * (q + k) / (k + 1)
         if zero.any():
             total = np.where(zero, self._at_zero(s, convert), total)
@@ -345,14 +345,21 @@ def _log(x: np.ndarray) -> np.ndarray:
 
 def _geometric(log_factor: np.ndarray, h: Any, first: Any, last: Any) -> np.ndarray:
     """e^{log_factor} Σ e^{-hJ} over J = first … last, from the larger end, 0 where empty."""
-    count = last - first + 1
-    expm1 = mpmath.expm1 if isinstance(h, mpmath.mpf) else np.expm1
-    start = np.broadcast_to(first if h > 0 else last, log_factor.shape)
     if log_factor.dtype == object:
-        ratios = [n if h == 0 else expm1(-abs(h) * n) / expm1(-abs(h)) for n in np.ravel(count)]
-        ratio: Any = np.array(ratios, dtype=object)
-    else:
-        ratio = count if h == 0 else expm1(-abs(h) * count) / expm1(-abs(h))
+        places = np.broadcast(log_factor, first, last)
+        return np.array([_geometric_sum(*place, h) for place in places], dtype=object)
+    count = last - first + 1
+    start = np.broadcast_to(first if h > 0 else last, log_factor.shape)
+    ratio = count if h == 0 else np.expm1(-abs(h) * count) / np.expm1(-abs(h))
     empty = np.broadcast_to(count <= 0, log_factor.shape)
     exponent = np.where(empty, 0, log_factor - h * np.where(empty, 0, start))
     return np.where(empty, 0, ratio * _exp(exponent))
+
+
+def _geometric_sum(log_factor: Any, first: float, last: float, h: Any) -> Any:
+    """The same for numbers of mpmath."""
+    count = last - first + 1
+    if count <= 0:
+        return mpmath.mpf(0)
+    ratio = count if h == 0 else mpmath.expm1(-abs(h) * count) / mpmath.expm1(-abs(h))
+    return mpmath.exp(log_factor - h * (first if h > 0 else last)) * ratio
