@@ -128,7 +128,13 @@ def evaluated(function: sp.Function, prec: int) -> sp.Expr | None:
     if function.free_symbols or not isinstance(function.args[-1], SpectrumTerm):
         return None
     working = -(-(prec + GUARD_BITS) // BITS_APART) * BITS_APART  # few, so that values are reused
-    return sp.Expr._from_mpmath(_value(function, working), prec)
+    value = _value(function, working)
+    with precision.workprec(prec):
+        value = +value
+    if isinstance(value, mpmath.mpf) and value.bc < 53 < prec:  # one entry of sympy's caches
+        mantissa, exponent = value.man_exp
+        return sp.Integer(mantissa) * sp.Integer(2) ** exponent
+    return sp.Expr._from_mpmath(value, prec)
 
 
 @lru_cache(maxsize=4096)

@@ -312,7 +312,7 @@ class ExponentialDecay(Spectrum):
         index = np.where(inside, index, 1.0)
         if mp:
             index = np.vectorize(int, otypes=[object])(index)
-        terms = _exp(-s * index) / (1 + y[:, None] * _exp(rate * index)) ** q
+        terms = _exp(index * -s) / (1 + y[:, None] * _exp(index * rate)) ** q
         total = np.sum(np.where(inside, terms, 0), axis=1)
         orders, binomial = (
             range(math.ceil((bits * math.log(2) + 9 * q) / width) + 4 * q),
@@ -326,7 +326,7 @@ class ExponentialDecay(Spectrum):
             binomial = -binomial * (q + k) / (k + 1)
         if zero.any():
             total = np.where(zero, self._at_zero(s, convert), total)
-        total = unit * total
+        total = total * unit
         return total if mp or kappa.dtype.kind == "c" else total.real
 
     def _at_zero(self, s: Any, convert: Any) -> Any:
