@@ -108,6 +108,7 @@ def passed(folder, plugin, file, selection):
     return sum(line.startswith("PASSED") for line in result.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_a_spectrum_in_one_file(tmp_path):
     (tmp_path / "two_levels.py").write_text(SPECTRUM)
     words = ["--features", "20", "--samples", "30", "--json"]
@@ -120,6 +121,7 @@ def test_a_spectrum_in_one_file(tmp_path):
     assert passed(tmp_path, "two_levels", "tests/analytic/test_loss.py", "TwoLevels") >= 3
 
 
+@pytest.mark.slow
 def test_a_training_rule_in_one_file(tmp_path):
     (tmp_path / "implicit_rule.py").write_text(RULE)
     sizes = ["--b", "1.25", "--a", "1.5", "--latent", "40", "--features", "12", "--samples", "16"]

@@ -34,6 +34,7 @@ def made_by_the_examples(name):
         yield from (x for key, x in world.items() if example.globs.get(key) is not x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(dir(solvable)))
 def test_what_the_examples_make(name):
     for value in made_by_the_examples(name):

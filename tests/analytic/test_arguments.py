@@ -52,6 +52,7 @@ def test_what_is_no_number(value):
         fraction("alpha", value)
 
 
+@pytest.mark.slow
 def test_limits_take_every_type():
     regime = "1 << N << T << M, z = 0"
     kinds = (np.float64, mpmath.mpf, Decimal)

@@ -151,6 +151,7 @@ def test_two_term_law_overestimates_the_easy_frontier():
     assert abs(observed - (a - 1) / a) < 0.01 < b * (a - 1) / (a - 1 + b * b) - observed
 
 
+@pytest.mark.slow
 def test_one_pass_phases():
     """The balances of 2405.15074 at b = 2α > 1: Ia, II and III."""
     assert compute_optimal(1.5, 1.25, one_pass=True).balance == ("time", "features")

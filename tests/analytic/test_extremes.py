@@ -105,6 +105,7 @@ def test_one_pass_at_late_times_stays_at_its_plateau(count):
     assert found[1] == pytest.approx(found[0], rel=1e-10)
 
 
+@pytest.mark.slow
 def test_averages_under_long_momentum_are_refused_before_they_fill_the_memory():
     law = PowerLaw(exponent=3.57, target_exponent=5.92)
     with pytest.raises(PrecisionError, match="less momentum"):

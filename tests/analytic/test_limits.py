@@ -166,6 +166,7 @@ def test_equation_163_and_its_wrong_exponent():
     assert sp.simplify(lead.coefficient - k / (1 + ratio)) != 0
 
 
+@pytest.mark.slow
 def test_equations_186_and_188():
     """V in L = L₀ + σ_ε² V: N/(T − N), T/s − 1 + T/(N − T) with s = T − D₂(κ₀), M/(T − M)."""
     few_features = limit("noise").loss.lead

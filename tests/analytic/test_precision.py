@@ -79,7 +79,7 @@ def test_what_agrees_is_certain_and_nothing_else():
 
 def test_threads_do_not_disturb_one_another():
     """8 threads at mixed digits, and float64 between them: the serial answers, and no trace."""
-    jobs = [(10 + 7 * i % 53, 20 + i, 15 + (11 * i) % 60 if i % 5 else None) for i in range(160)]
+    jobs = [(10 + 7 * i % 53, 20 + i, 15 + (11 * i) % 60 if i % 5 else None) for i in range(64)]
 
     def call(job):
         n, t, digits = job
@@ -91,7 +91,7 @@ def test_threads_do_not_disturb_one_another():
         threaded = list(pool.map(call, jobs))
     assert threaded == serial
     assert mpmath.mp.prec == before
-    assert len({float(x) for x in serial}) > 100 and np.all(np.isfinite([float(x) for x in serial]))
+    assert len({float(x) for x in serial}) > 50 and np.all(np.isfinite([float(x) for x in serial]))
 
 
 @pytest.mark.thorough

@@ -37,6 +37,7 @@ def test_the_site_formula_is_what_training_shows(kernel):
         assert np.all(np.abs(uncorrected - trained.mean)[1:] > slack[1:])
 
 
+@pytest.mark.slow
 def test_random_features_are_what_training_shows():
     x, y = pool()
     k = kernel_matrix(x, "relu")

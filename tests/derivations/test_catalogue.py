@@ -275,6 +275,7 @@ for name in ("added-here", "matrix-added"):
 """
 
 
+@pytest.mark.slow
 def test_one_file_adds_a_derivation_and_a_matrix_expression(tmp_path):
     (tmp_path / "added_here.py").write_text(ADDED)
     here = __file__.rpartition("/")[0]

@@ -45,6 +45,7 @@ def test_nothing_is_wider(capsys, command):
     assert printed(capsys, *command)
 
 
+@pytest.mark.slow
 def test_thirty_digits_stand_whole(capsys):
     text = printed(capsys, "dynamics", *CURVE, "--times", "10,1e3", "--digits", "30")
     main(["dynamics", *CURVE, "--times", "10,1e3", "--digits", "30", "--json"])

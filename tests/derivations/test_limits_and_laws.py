@@ -65,6 +65,7 @@ def test_allocate_command(capsys):
     assert status == 0 and "N over T" in out.out
 
 
+@pytest.mark.slow
 def test_map_command(capsys, tmp_path):
     status, out = run(
         capsys, "map", "--alpha", "1", "--features", "10,1000", "--samples", "10,1000"

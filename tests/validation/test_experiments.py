@@ -78,6 +78,7 @@ def test_a_control_must_be_rejected():
     assert run(synthetic.experiment(expected="rejection")).outcome == "fail"
 
 
+@pytest.mark.slow
 def test_true_theories_are_rejected_as_rarely_as_stated():
     """1 % of true theories may be rejected; 7 of 200 has probability 0.4 % then."""
     experiment = synthetic.experiment(spread=0.03)
@@ -288,6 +289,7 @@ def test_a_fact_within_its_error_of_the_bound_is_undecided():
     assert evidence.outcome == "undecided" and "undecided: first simulated" in evidence.message
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_fact_covers_as_often_as_it_says():
     """99 % ± 4 standard errors of 400 trials; one of a third of the width covers far less."""
     intervals = [_fact(0.0, seeds=10, root=root).interval for root in range(400)]

@@ -127,6 +127,7 @@ def test_simultaneous_intervals_cover_together(cells):
     assert together == pytest.approx(stated, abs=4 * math.sqrt(stated * (1 - stated) / trials))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [1, 6])
 def test_a_level_halved_once_too_little_or_too_often_is_seen(cells):
     """The rate of rejection at twice the level, or at half of it, is not the one stated."""

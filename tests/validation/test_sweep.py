@@ -183,6 +183,7 @@ def test_a_failing_cell_never_stops_the_sweep(capsys):
     assert capsys.readouterr().err.count("no luck") == 3
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_cell_only():
     with process_pool(2) as pool:
         result = sweep(deadly, [{"k": k} for k in range(8)], executor=pool)

@@ -11,6 +11,7 @@ from solvable.validation.training import simulate
 from tests.validation.case_families import BROKEN, UNIVERSAL, LawCase, compare, simulate_cases
 
 
+@pytest.mark.slow
 def test_laws_with_a_few_moments_share_the_limit():
     result = compare(simulate_cases(UNIVERSAL, scales=(1, 2), seeds=30), theory,
                      resolution=0.15)  # fmt: skip

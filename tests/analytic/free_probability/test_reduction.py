@@ -213,6 +213,7 @@ for name in {names!r}:
 """
 
 
+@mark.slow
 def test_the_output_does_not_depend_on_the_hash_seed():
     names = ["separable-covariance", "ridge-bias-shift", "nonlinear-features", "ridge-bias"]
     printed = set()

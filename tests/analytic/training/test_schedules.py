@@ -123,6 +123,7 @@ def test_replacement_only_adds_noise(step, batch, features, samples, steps):
     assert losses[0] <= losses[1] * (1 + 1e-9) and losses[1] <= losses[2] * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_divergence_is_a_result():
     rates = schedule("constant", 2.5, 10**5)
     steps = [10, 100, 10**4, 10**5]
