@@ -44,6 +44,7 @@ def test_what_the_examples_make(name):
         assert same(again, value) and type(again) is type(value), type(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_derivations(name):
     assert pickle.loads(pickle.dumps(load(name))) is load(name)

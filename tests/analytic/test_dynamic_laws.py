@@ -181,6 +181,7 @@ def test_bad_input_is_named(call):
         call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b"), [(4, 2), (30, 2), (12, 1.5), (2.1, 1.05)])
 def test_easy_tasks_are_split_by_their_own_exponent(a, b):
     """(a − 1)/a where a − 1 > b, however thin the cell of the time is; refused beyond."""

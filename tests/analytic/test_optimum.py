@@ -13,6 +13,7 @@ PLACES = st.floats(-2.9, 2.9)
 GRID = np.linspace(-3, 3, 13)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=4), st.floats(0.1, 50))
 def test_minimum_and_crossing_find_the_same_place(places, steepness):

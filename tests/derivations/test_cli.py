@@ -76,6 +76,7 @@ def test_breakdown_is_not_bad_input(capsys):
     assert status == 0 and "Breakdown" in out
 
 
+@pytest.mark.slow
 def test_the_optimal_ridge_beats_its_neighbours(capsys):
     _, out, _ = run(capsys, *MODEL, "--ridge", "optimal", "--noise", "0.1", "--json")
     best = json.loads(out)

@@ -156,6 +156,7 @@ def test_a_class_of_one_member_is_noted(pool, capsys):
     assert "rarest class has 1 member:" in answered(capsys, *predict(pool))[1]
 
 
+@pytest.mark.slow
 def test_undetermined_parameters_show_no_numbers_that_look_certain(tmp_path, capsys):
     n = np.geomspace(1e7, 1e9, 20)
     rows = [f"{x:.6g},{20 * x:.6g},{2 + 400 * x**-0.3:.6g}" for x in n]

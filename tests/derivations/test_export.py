@@ -148,6 +148,7 @@ def test_a_formula_is_broken_and_never_shrunk():
 PIECES = ["κ", "N", "λ_J", "σ_w²", " ", " = ", ", ", "/", "(", ")", "2", "½", "→", "the", "A", "^2"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_prose_keeps_its_symbols(parts):

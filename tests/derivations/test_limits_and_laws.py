@@ -50,6 +50,7 @@ def test_limit_command(capsys):
     assert status == 0 and r"\left[1 - " in out.out
 
 
+@pytest.mark.slow
 def test_allocate_command(capsys):
     status, out = run(capsys, "allocate", "--budget", "1e8", "--alpha", "1", "--json")
     data = json.loads(out.out)

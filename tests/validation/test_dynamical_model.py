@@ -91,6 +91,7 @@ def test_wrong_theories_are_rejected(few, wrong):
     assert result.train.outcome == "fail", result.train.message
 
 
+@pytest.mark.slow
 def test_one_pass_sgd_passes_and_flow_in_its_place_does_not():
     case = DynamicCase(OnePassSGD(0.3, batch=2), (2, 10, 40), 20, 1, 0.1)
     drawn = simulate_cases([case], scales=(1, 2), seeds=80)

@@ -87,6 +87,7 @@ def test_html_is_balanced_and_needs_no_other_file(rows):
     assert all(column in page.text for column in COLUMNS)
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_no_text_becomes_markup(name, message):
     text = render(".html", [row(name=name + HOSTILE, message=message, claim=HOSTILE,

@@ -44,6 +44,7 @@ def test_cases_span_what_they_claim():
     assert not poles, "a pole has no sample mean"
 
 
+@pytest.mark.slow
 def test_quick_look_passes():
     result = quick_look()
     assert result.passed, result.message

@@ -255,6 +255,7 @@ def test_a_full_disk_stops_the_sweep_with_its_reason(tmp_path, monkeypatch):
             sweep(product, CELLS, store=store)
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(tmp_path):
     """A sweep on a pool, killed in the middle, goes on where it was."""
     script = textwrap.dedent("""

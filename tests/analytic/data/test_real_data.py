@@ -19,6 +19,7 @@ def test_relu_features_of_digits_follow_the_kernel_and_not_the_linear_equivalent
     assert found.kernel_error < 0.15 < 0.4 < found.equivalent_error
 
 
+@pytest.mark.slow
 def test_patches_of_a_photograph_have_decaying_spectra_that_samples_agree_on():
     datasets = pytest.importorskip("sklearn.datasets")
     pytest.importorskip("PIL")
@@ -32,6 +33,7 @@ def test_patches_of_a_photograph_have_decaying_spectra_that_samples_agree_on():
     assert np.all(np.abs(one - other) < 0.5) and one[0] - one[-1] > 4
 
 
+@pytest.mark.slow
 def test_words_of_a_manual_have_a_spectrum_that_is_no_power_law_and_frequencies_that_are():
     """Paragraphs of Python's own manual: Zipf's law of words, log-normal modes of their counts."""
     paragraphs = [re.findall(r"[a-z]+", part.lower())

@@ -177,6 +177,7 @@ def test_expected_eigenvalues_of_the_estimate_are_those_of_the_sample():
     assert np.allclose(expected, found.sample.eigenvalues[ranks.astype(int) - 1], rtol=0.2)
 
 
+@pytest.mark.slow
 def test_populations_of_laws_without_noise():
     law = PowerLaw(alpha=1, size=80)
     values = expected_eigenvalues(law, np.inf, 40, np.arange(1, 41))

@@ -129,6 +129,7 @@ def test_simulation(text, scalars):
     assert abs(drawn.mean() - wrong) > 5 * drawn.std() / np.sqrt(draws)
 
 
+@pytest.mark.slow
 def test_refusals():
     with raises(InputError, match="by its eigenvalues, not by its entries"):
         derive("Tr(log(X)*X.T)", MODEL)

@@ -174,6 +174,7 @@ def test_a_sum_of_which_a_term_cancels():
     assert abs(value - mean) <= allowed
 
 
+@mark.slow
 def test_rotations_need_a_symbol_in_every_inverse():
     text = "tr(inv(O*L*O.T + Y*Y.T*inv(Y*Y.T + {}*I) + z*I))"
     values = {"L": np.linspace(0.2, 2, 30)}
