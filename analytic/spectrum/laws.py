@@ -361,5 +361,10 @@ def _geometric_sum(log_factor: Any, first: float, last: float, h: Any) -> Any:
     count = last - first + 1
     if count <= 0:
         return mpmath.mpf(0)
-    ratio = count if h == 0 else mpmath.expm1(-abs(h) * count) / mpmath.expm1(-abs(h))
+    ratio = count if h == 0 else _expm1(-abs(h) * count) / _expm1(-abs(h))
     return mpmath.exp(log_factor - h * (first if h > 0 else last)) * ratio
+
+
+def _expm1(x: Any) -> Any:
+    """e^x − 1, of which a few bits may cancel."""
+    return mpmath.expm1(x) if abs(x) < 0.1 else mpmath.exp(x) - 1

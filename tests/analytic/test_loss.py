@@ -70,7 +70,7 @@ def test_reference_values(row):
     assert found.kappa == pytest.approx(float(k), rel=1e-13)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(fractions, fractions, ridges, noises)
 def test_float64_agrees_with_thirty_digits(spectrum, x, y, ridge, noise):
     n, t = x * modes(spectrum), y * modes(spectrum)
@@ -81,7 +81,7 @@ def test_float64_agrees_with_thirty_digits(spectrum, x, y, ridge, noise):
     assert exact.certain_digits >= 30
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(fractions, fractions, ridges, noises)
 def test_two_arrangements_agree(spectrum, x, y, ridge, noise):
     n, t = (mpmath.mpf(f) * modes(spectrum) for f in (x, y))
