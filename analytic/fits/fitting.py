@@ -3,6 +3,7 @@ r"""Fit one form to a table of losses, with intervals and a verdict on what is d
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -221,7 +222,7 @@ def _published_intervals(
 
 
 def _beside_a_constant(
-    floor: FittedParameter | None, exponents: list[str]
+    floor: FittedParameter | None, exponents: Sequence[str]
 ) -> dict[str, FittedParameter]:
     """E, where exponents may be 0: A N^-0 is a constant, any share of which is E."""
     if floor is None or not floor.determined or not exponents:

@@ -347,7 +347,7 @@ def _geometric(log_factor: np.ndarray, h: Any, first: Any, last: Any) -> np.ndar
     """e^{log_factor} Σ e^{-hJ} over J = first … last, from the larger end, 0 where empty."""
     if log_factor.dtype == object:
         places = np.broadcast(log_factor, first, last)
-        return np.array([_geometric_sum(*place, h) for place in places], dtype=object)
+        return np.array([_geometric_sum(x, i, j, h) for x, i, j in places], dtype=object)
     count = last - first + 1
     start = np.broadcast_to(first if h > 0 else last, log_factor.shape)
     ratio = count if h == 0 else np.expm1(-abs(h) * count) / np.expm1(-abs(h))
