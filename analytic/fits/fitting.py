@@ -2,8 +2,8 @@ r"""Fit one form to a table of losses, with intervals and a verdict on what is d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
