@@ -19,7 +19,8 @@ class TypesetSymbol(Symbol):
     """A symbol whose LaTeX is not made from its name: see `letter`."""
 
     def _latex(self, printer: Printer, exp: str | None = None) -> str:
-        body = renamed_latex(_LATEX[self.name], printer)
+        names = getattr(printer, "names", {})
+        body = names.get(self.name) or renamed_latex(_LATEX[self.name], printer)
         return f"{body}^{{{exp}}}" if exp else body
 
 
@@ -48,6 +49,11 @@ def letter(name: str, latex: str, **assumptions: bool) -> Symbol:
     if _LATEX.setdefault(name, latex) != latex:
         raise ValueError(f"{name} is typeset in two ways")
     return TypesetSymbol(name, **assumptions)
+
+
+def printed_as(name: str) -> Symbol:
+    """A symbol that is printed as all of this name are."""
+    return (TypesetSymbol if name in _LATEX else Symbol)(name)
 
 
 #: what each symbol stands for, by name

@@ -305,7 +305,8 @@ class Asymptotic:
     ``variable`` is the symbol in the claim; ``values`` are further symbols' values, or a function
     of x that gives them; ``written`` writes the right side out in these symbols. The slope of
     log |remainder| against log x at the end of the grid, where the asymptotic regime is, must be
-    within ``tolerance`` of ``slope``.
+    within ``tolerance`` of ``slope``. A figure shows the error at ``drawn``, where the claim begins
+    to hold, with everything else as ``where`` says.
     """
 
     exact: Callable[[Any], Any]
@@ -317,19 +318,25 @@ class Asymptotic:
     digits: int = 40
     spectrum: Spectrum | None = None
     written: Callable[[Any], sp.Expr] = lambda right: right
+    drawn: Sequence[Any] = ()
+    where: str = ""
+
+    def remainders(self, claim: Relation, grid: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
+        """x, |exact − claim| and the exact value along a grid, in the precision of the caller."""
+        right = self.written(claim.rhs)
+        found = []
+        for x in map(mpmath.mpf, grid):
+            others = self.values(x) if callable(self.values) else self.values
+            exact = self.exact(x)
+            claimed = evaluate(right, {**others, self.variable: x}, self.spectrum)
+            found.append((x, abs(exact - claimed), exact))
+        return found
 
     def __call__(self, claim: Relation) -> Verdict:
-        right = self.written(claim.rhs)
         with mpmath.workdps(self.digits):
             floor = mpmath.mpf(10) ** (8 - self.digits)
-            usable = []
-            for x in map(mpmath.mpf, self.grid):
-                others = self.values(x) if callable(self.values) else self.values
-                values = {**others, self.variable: x}
-                exact = self.exact(x)
-                remainder = abs(exact - evaluate(right, values, self.spectrum))
-                if remainder > floor * abs(exact):
-                    usable.append((x, remainder))
+            usable = [(x, left) for x, left, exact in self.remainders(claim, self.grid)
+                      if left > floor * abs(exact)]  # fmt: skip
             if len(usable) < 2:
                 return Verdict("undecided", "the remainder is below the working precision")
             observed = float(log_slope(*zip(*usable[-2:])))

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import runpy
 import types
 from pathlib import Path
 
@@ -59,3 +60,9 @@ def test_the_stub_lists_every_name_once():
     listed = re.findall(r"(\w+) as (\w+)", STUB.read_text(encoding="utf-8"))
     assert all(first == second for first, second in listed)
     assert sorted(first for first, _ in listed) == NAMES
+
+
+def test_the_reference_has_every_name_where_it_lives():
+    docs = STUB.parents[2] / "docs"
+    made = runpy.run_path(str(docs / "make_reference.py"))["reference"]()
+    assert (docs / "reference.rst").read_text(encoding="utf-8") == made, "run make_reference.py"

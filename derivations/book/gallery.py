@@ -94,8 +94,7 @@ def descent() -> Picture:
         "T",
         "L",
         tuple(curves),
-        "The ridgeless loss against the number of samples, α = ½, M = 1000: a power "
-        "law, "
+        "The ridgeless loss against the number of samples, α = ½, M = 1000: a power law, "
         "a pole at T = N, a plateau set by N.",
         limits=(1e-2, 30.0),
         lines=tuple(poles),
@@ -151,8 +150,7 @@ def noisy() -> Picture:
         "T",
         "L",
         (*curves, curve("M/T", t[120:], 200 / t[120:], DASHED)),
-        "Label noise, α = 1, M = 200, N = 2·10⁵: beyond the latent dimension the cost "
-        "of "
+        "Label noise, α = 1, M = 200, N = 2·10⁵: beyond the latent dimension the cost of "
         "noise falls as 1/T whatever the spectrum.",
         limits=(1e-7, 30.0),
     )
@@ -231,8 +229,7 @@ def bottlenecks() -> Picture:
         "t",
         "L",
         (*curves, curve("N → ∞", t, limit, DASHED)),
-        "The two-point function seen through gradient flow: the loss follows its law "
-        "in "
+        "The two-point function seen through gradient flow: the loss follows its law in "
         "time until the number of features bounds it. T = ∞, b = 5/4, a = 3/2.",
     )
 
@@ -252,8 +249,7 @@ def members() -> Picture:
         "t",
         "L",
         tuple(curves),
-        "Averages over E models of N = 64 features: variance "
-        "is "
+        "Averages over E models of N = 64 features: variance is "
         "removed, bias remains. T = ∞, b = 5/4, a = 3/2.",
     )
 

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
 
 from solvable.validation import figure_style as style
 
-from ..checks import Verdict
+from ..checks import Asymptotic, Verdict
 from ..derivation import Derivation
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def rendered(found: Picture) -> dict[str, str]:
 
 def observed(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
     """What the checks of a derivation measured, of the first kind that they have."""
-    for build in (remainders, slopes, growing_sizes, estimates):
+    for build in (reach, remainders, slopes, growing_sizes, estimates):
         found = build(derivation, verdicts)
         if found:
             return found
@@ -151,6 +152,27 @@ def _guide(x: Sequence[float], y: Sequence[float], slope: float) -> PictureCurve
     """A line of this slope through the last point."""
     ends = [min(x), max(x)]
     return PictureCurve("", ends, [y[-1] * (end / x[-1]) ** slope for end in ends], DASHED)
+
+
+def reach(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:
+    """The relative error of the terms of a series, from where they begin to hold."""
+    checks = [(step.claim, step.check) for step in derivation.steps
+              if isinstance(step.check, Asymptotic) and step.check.drawn]  # fmt: skip
+    curves = []
+    for count, (claim, check) in enumerate(checks, 1):
+        with mpmath.workdps(30):
+            found = check.remainders(claim, check.drawn)
+            errors = [(float(x), float(left / exact)) for x, left, exact in found if exact]
+        x, y = zip(*[(x, error) for x, error in errors if error > 1e-16])
+        curves.append(PictureCurve(f"{count} term{'s' * (count > 1)}", x, y))
+    if not curves:
+        return None
+    last = checks[-1][1]
+    return Picture(
+        _letter(str(last.variable)), "relative error", tuple(curves),
+        "Relative error of the limiting form against the exact loss, by the number of its terms: "
+        f"where it begins to hold. {last.where}.",
+    )  # fmt: skip
 
 
 def remainders(derivation: Derivation, verdicts: Mapping[str, Verdict]) -> Picture | None:

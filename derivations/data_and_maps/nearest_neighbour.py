@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 r, volume = sp.symbols("r v", positive=True)
 dimension = sp.Symbol("d", positive=True)
 delta = sp.Symbol("delta", positive=True)
-mu = sp.Symbol("mu", positive=True)
+mu, mu_12 = sp.symbols("mu mu_12", positive=True)
 SEEDS, SAMPLES, SIDE = 60, 400, 2
 BALL = {2: np.pi}  # volume of the unit ball in the simulated dimension
 
@@ -55,7 +55,7 @@ def nearest_neighbour() -> Parts:
     steps = [
         Step(
             "outside",
-            Equality(sp.Function("P")(sp.Symbol("delta>r")), outside),
+            Equality(sp.Function("P")(delta > r), outside),
             "All T samples lie outside of the ball: independent, of volume share v r^d each. Its "
             "derivative at r = 0 is the density of the expected count, T v d r^(d−1).",
             Exact(residual=_first_order),
@@ -80,7 +80,7 @@ def nearest_neighbour() -> Parts:
         ),
         Step(
             "ratio",
-            Equality(sp.Function("P")(sp.Symbol("mu_12>mu")), sp.simplify(ratio_law)),
+            Equality(sp.Function("P")(mu_12 > mu), sp.simplify(ratio_law)),
             "The ratio of second to first distance exceeds μ with a probability that knows d but "
             "neither density nor T: the integral over the share u of the first.",
             Exact(residual=lambda claim: _tail(claim.rhs, share, u)),

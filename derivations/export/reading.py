@@ -19,6 +19,7 @@ from sympy.core.function import AppliedUndef
 
 from solvable.analytic.arguments import checked
 from solvable.analytic.errors import InputError
+from solvable.analytic.free_probability.matrix_function import MatrixFunction
 from solvable.analytic.free_probability.spectral_trace import SpectralTrace
 from solvable.analytic.free_probability.sum_inverse import SumInverse
 from solvable.analytic.notation import MEANINGS, symbol
@@ -198,9 +199,12 @@ class _LatexReader:
         base = self.primary()
         while self.peek() == "^":
             self.next()
-            if self.peek(3) in ("{T}", r"{\top}"):
+            if self.peek(3) in ("{T}", r"{\top}") and not base.is_commutative:
                 self.place += 3
                 base = transposed(base)
+            elif self.peek(3) == r"{\dagger}":
+                self.place += 3
+                base = sp.adjoint(base)
             else:
                 base = base ** self.group()
         return base
@@ -233,6 +237,9 @@ class _LatexReader:
             self.next()
         self.expect(r"\left", "(")
         found = [self.sum()]
+        if self.peek() == ">":  # of a probability
+            self.next()
+            found = [sp.Gt(found[0], self.sum())]
         while self.peek() == ",":
             self.next()
             found.append(self.sum())
@@ -363,6 +370,10 @@ def skeleton(expression: Any) -> Any:
         return sp.Integer(0)
     if isinstance(expression, sp.Transpose):
         return transposed(skeleton(expression.arg))
+    if isinstance(expression, MatrixFunction):
+        return _FUNCTIONS[f"\\{expression.name}"](skeleton(expression.arg))
+    if isinstance(expression, sp.Adjoint):
+        return sp.adjoint(skeleton(expression.arg))
     if not expression.args or isinstance(expression, (*ATOMS, AppliedUndef)):
         return expression
     parts = [skeleton(part) for part in expression.args]

@@ -15,6 +15,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.notation import printed_as
 from solvable.analytic.spectral_functions import ModeFunction
 from solvable.analytic.typesetting import GREEK, latex
 
@@ -97,7 +98,7 @@ def _check_distinct(names: dict[str, str], known: set[str]) -> None:
     """No two symbols are printed alike."""
     printed: dict[str, str] = {}
     for name in sorted(known, key=lambda name: name in names):
-        code = re.sub(r"[{}\s]", "", latex(sp.Symbol(name), names))
+        code = re.sub(r"[{}\s]", "", latex(printed_as(name), names))
         other = printed.setdefault(code, name)
         if other != name and (name in names or other in names):
             raise InputError("--rename", f"{name}={names.get(name, names.get(other))}",

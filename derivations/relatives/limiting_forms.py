@@ -227,7 +227,24 @@ def rate_check(case: Case, law: Limit, count: int) -> Asymptotic:
         values,
         digits=DIGITS,
         spectrum=spectrum,
+        drawn=[mpmath.mpf(case.grid[-1]) ** (mpmath.mpf(k) / 32) for k in range(1, 17)],
+        where=_where(case, law.loss.variable),
     )
+
+
+def _where(case: Case, variable: sp.Symbol) -> str:
+    """The setting of a case: what is fixed, and what is a multiple of a power of the variable."""
+    (x, first), (y, last) = ((x, case.setting(x).parameters()) for x in case.grid[:2])
+    words = []
+    for symbol, value in first.items():
+        if symbol.name == variable.name or value in (0, 1, mpmath.inf):
+            continue
+        if last[symbol] == value:
+            words.append(f"{one_line(symbol)} = {float(value):.6g}")
+        elif (power := mpmath.log(last[symbol] / value, y / x)) == int(power):
+            factor = sp.nsimplify(value / x**power, rational=True)
+            words.append(f"{one_line(symbol)} = {one_line(factor * variable ** int(power))}")
+    return ", ".join(words)
 
 
 ORDINALS = ("leading", "first-correction", "second-correction")

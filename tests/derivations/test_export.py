@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.notation import letter
 from solvable.analytic.prose import escape
 from solvable.analytic.prose import symbols as symbols_of
-from solvable.analytic.typesetting import as_mathematics, math
+from solvable.analytic.typesetting import as_mathematics, latex, math
 from solvable.derivations import catalogue
 from solvable.derivations.cli import main
 from solvable.derivations.export import (
@@ -158,6 +159,12 @@ def test_prose_keeps_its_symbols(parts):
     assert not any(c for c in code if ord(c) > 127)
     for name in symbols_of(text):
         assert all(re.search(part, code) for part in name.split("_")), (name, code)
+
+
+def test_a_letter_with_latex_of_its_own_is_renamed():
+    one = letter("⟨v̄v̄⟩", r"\langle\bar v\bar v\rangle")
+    assert latex(one, parse_renames(["N=p"], {one.name, "N"})) == r"\langle\bar v\bar v\rangle"
+    assert latex(one**2, parse_renames([f"{one.name}=m"], {one.name, "N"})) == "m^{2}"
 
 
 def test_every_printed_name_can_be_renamed():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
+from solvable.analytic.free_probability.matrix_function import MatrixFunction
 from solvable.analytic.notation import N, T, a, alpha, kappa, sigma_w, z
 from solvable.analytic.spectral_functions import D1, D2, h1
 from solvable.analytic.typesetting import latex
@@ -69,6 +70,15 @@ def test_the_parts_that_are_read_whole_are_read_too():
                 assert close(read(latex(inner), words_of(inner)), skeleton(inner)), inner
                 seen += 1
     assert seen > 5
+
+
+def test_a_power_is_no_transpose_and_functions_of_matrices_are_read():
+    size = sp.Symbol("M", positive=True)
+    g, h = sp.MatrixSymbol("G", size, size), sp.MatrixSymbol("B", size, size)
+    probability = sp.Function("P")(kappa > z)
+    for one in ((1 - kappa) ** T, g.adjoint() * h * g, g.T * h, MatrixFunction("log", g + h.T),
+                probability, probability**2 * N):  # fmt: skip
+        assert read(latex(one), words_of(one)) == skeleton(one), latex(one)
 
 
 def test_a_renamed_formula_is_read_under_its_names():
