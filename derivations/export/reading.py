@@ -274,6 +274,9 @@ class _LatexReader:
         if token == r"\frac":
             above = self.group()
             return above * self.group() ** -1
+        if token == r"\binom":
+            above = self.group()
+            return sp.binomial(above, self.group())
         if token == r"\sqrt":
             return self.root()
         if token in _FUNCTIONS:

@@ -77,7 +77,7 @@ def test_a_power_is_no_transpose_and_functions_of_matrices_are_read():
     g, h = sp.MatrixSymbol("G", size, size), sp.MatrixSymbol("B", size, size)
     probability = sp.Function("P")(kappa > z)
     for one in ((1 - kappa) ** T, g.adjoint() * h * g, g.T * h, MatrixFunction("log", g + h.T),
-                probability, probability**2 * N):  # fmt: skip
+                probability, probability**2 * N, sp.binomial(3 * N, T) / z):  # fmt: skip
         assert read(latex(one), words_of(one)) == skeleton(one), latex(one)
 
 
