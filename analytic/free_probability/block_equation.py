@@ -55,6 +55,7 @@ class BlockEquation:
         blocks: list[int],
         support: Callable[[int, int], bool] | None = None,
         outside: Iterable[Word] = (),
+        traced: Iterable[sp.Expr] = (),
     ) -> None:
         self.numbers, self.spaces, self.blocks = numbers, spaces, sorted(blocks)
         inside = set(blocks)
@@ -66,14 +67,14 @@ class BlockEquation:
         }
         inner = [w for t in self.terms for w in (t.left, t.right)]
         names = letters_of([*inner, *outside])
-        self._group(names)
+        self._group(names, traced)
         self._pair(support)
         self._pair_adjoint()
 
-    def _group(self, names: set[str]) -> None:
+    def _group(self, names: set[str], traced: Iterable[sp.Expr]) -> None:
         """Blocks by space: one small matrix for each mode of it."""
         model, given = self.numbers.model, self.numbers.given
-        dimensions = {self.spaces[b] for b in self.blocks}
+        dimensions = {self.spaces[b] for b in self.blocks} | {*traced}
         dimensions |= {d for n in names for d in model.fixed[n].symbol.shape}
         dimensions |= {
             d for t in self.random for d in model.random[t.matrix].symbol.shape

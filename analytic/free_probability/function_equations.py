@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import mpmath
 import numpy as np
 import sympy as sp
-from sympy.matrices.expressions import Identity, MatMul, MatPow, MatrixExpr, Trace
+from sympy.matrices.expressions import Identity, MatMul, MatPow, MatrixExpr, MatrixSymbol, Trace
 
 from ..arguments import fraction
 from ..errors import InputError, OutsideTheoryError
@@ -33,7 +34,7 @@ from .numerics import NumericalSolution
 from .pencil import Pencil
 from .pencil_numbers import floating
 from .planar import PlanarComparison
-from .reduced_form import LinearSystem, Reduction
+from .reduced_form import LinearSystem, Reduction, renamed_sides
 from .ridgeless import RidgelessLimit
 from .scalar_system import ScalarSystem
 from .stieltjes import Integral, Rule, ellipse, half_line
@@ -271,7 +272,8 @@ class FunctionEquations:
         """The expression in the unknowns of the relations."""
         if self.claimed is not None:
             return self.claimed
-        return self.function.at([part.value for part in self.parts])
+        named = zip(self.parts, self._names, strict=True)
+        return self.function.at([part.value.xreplace(names) for part, names in named])
 
     @property
     def inner(self) -> list[SelfConsistentEquations]:
@@ -281,12 +283,36 @@ class FunctionEquations:
     @property
     def relations(self) -> tuple[sp.Eq, ...]:
         """The relations of all parts, each once."""
-        return tuple(dict.fromkeys(r for part in self.parts for r in part.relations))
+        named = zip(self.parts, self._names, strict=True)
+        found = [renamed_sides(r, names) for part, names in named for r in part.relations]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _names(self) -> list[dict[sp.Symbol, sp.Symbol]]:
+        """For every part other names of the unknowns that are named as a scalar or one before.
+
+        Parts that have the same relations have the same unknowns.
+        """
+        users: dict[str, Any] = {s.name: "a scalar" for s in self.all_scalars()}
+        found = []
+        for part, equations in zip(self.parts, self.inner, strict=True):
+            user = tuple(part.relations), tuple(equations.linear)
+            names = {}
+            for symbol in [u.symbol for u in equations.unknowns]:
+                name = symbol.name
+                if users.get(name, user) != user:
+                    primed = (name + "'" * k for k in range(1, len(self.parts) + 1))
+                    name = next(n for n in primed if users.get(n, user) == user)
+                    names[symbol] = Internal(name, **symbol._assumptions_orig)
+                users[name] = user
+            found.append(names)
+        return found
 
     @property
     def linear(self) -> list[LinearSystem]:
         """The linear systems of all parts."""
-        return [system for equations in self.inner for system in equations.linear]
+        named = zip(self.inner, self._names, strict=True)
+        return [system.renamed(names) for e, names in named for system in e.linear]
 
     @property
     def equations(self) -> list[sp.Eq]:
@@ -299,7 +325,14 @@ class FunctionEquations:
     def unknowns(self) -> list[NamedUnknown]:
         """The unknowns of all parts."""
         inside = set().union(*(e.free_symbols for e in (self.value, *self.relations)))
-        found = {u.symbol: u for equations in self.inner for u in equations.unknowns}
+        found: dict[sp.Symbol, NamedUnknown] = {}
+        pencils = {id(equations.pencil) for equations in self.inner}
+        for equations, names in zip(self.inner, self._names, strict=True):
+            trace = str(equations.expression).replace("Trace(", "Tr(")
+            of = f", Q the pencil of {trace}" if len(pencils) > 1 else ""
+            for unknown in equations.unknowns:
+                symbol = names.get(unknown.symbol, unknown.symbol)
+                found.setdefault(symbol, NamedUnknown(symbol, unknown.meaning + of))
         for part in self.parts:
             if isinstance(part, RidgelessLimit):
                 notes = _branch_notes(part)
@@ -312,7 +345,8 @@ class FunctionEquations:
     @property
     def unknown_symbols(self) -> list[sp.Symbol]:
         """The symbols of the unknowns."""
-        return list(dict.fromkeys(s for e in self.inner for s in e.unknown_symbols))
+        named = zip(self.inner, self._names, strict=True)
+        return list(dict.fromkeys(names.get(s, s) for e, names in named for s in e.unknown_symbols))
 
     @property
     def closed_system(self) -> list[tuple[sp.Eq, str]]:
@@ -382,7 +416,7 @@ class FunctionEquations:
         self, parameters: Mapping[Any, Any], matrices: Mapping[Any, Any] | None = None
     ) -> NumericalSolution:
         """The value at numbers or arrays of the parameters; mpmath numbers give their digits."""
-        named = named_numbers(parameters, self.all_scalars())
+        named = named_numbers(parameters, self.all_scalars(), self.model.spare)
         shape = np.broadcast_shapes(*(np.shape(v) for v in named.values()))
         if shape:
             return self._over_points(named, matrices or {}, shape)
@@ -418,7 +452,7 @@ class FunctionEquations:
         numbers = {s.name: v for s, v in sizes.items()} | named
         body = self.function.body
         if self.claimed is not None:  # a claim is the value, or the value times scalars
-            own = self.function.at([part.value for part in self.parts])
+            own = replace(self, claimed=None).value
             ratio = sp.cancel(self.claimed / own)
             body = ratio * body if not ratio.has(sp.Integral) else self.claimed
         known = {x: numbers[x.name] for x in body.free_symbols - set(self.function.slots)}
@@ -458,6 +492,7 @@ def derive_functions(
         if inside is None:
             parts.append(derive(Trace(matrix), model))
             continue
+        _check_eigenvalues(inside, model)
         part = TraceOfFunction(matrix, inside, model, shift)
         parts.append(_with_closed_form(part))
     first = parts[0]
@@ -470,6 +505,16 @@ def derive_functions(
     found = FunctionEquations(expression, function, model, tuple(parts))
     assert found.inner  # derives every part, or refuses
     return found
+
+
+def _check_eigenvalues(function: Function, model: MatrixModel) -> None:
+    """An integral over a resolvent needs a spectrum that random matrices make."""
+    inside = {symbol.name for symbol in function.matrix.atoms(MatrixSymbol)}
+    if not inside or (function.kind == "exp" and not inside & set(model.random)):
+        raise OutsideTheoryError(
+            f"{function.node}: no random matrix is in {function.matrix}; its eigenvalues are "
+            "given, so apply the function to them"
+        )
 
 
 def _with_closed_form(part: TraceOfFunction) -> TraceOfFunction:

@@ -154,7 +154,7 @@ def split_traces(expression: sp.Expr, model: MatrixModel) -> sp.Expr:
         total = sp.S.Zero
         for term in terms:
             coefficient, matrix = term.as_coeff_mmul()
-            total += coefficient * sp.Trace(matrix)
+            total += coefficient * sp.Trace(matrix.doit())
         return total
 
     return expression.xreplace({t: split(t) for t in expression.atoms(sp.Trace)})

@@ -449,6 +449,7 @@ class Components:
             for item in (*output.c.values(), *output.b.values(), output.d)
             for word, _, _ in item
         ]
+        spaces = [output.space for output in self.pencil.outputs]
         return BlockEquation(
-            self.numbers, self.terms, self.pencil.spaces, blocks, self._supported, words
+            self.numbers, self.terms, self.pencil.spaces, blocks, self._supported, words, spaces
         )

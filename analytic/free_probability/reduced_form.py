@@ -29,6 +29,11 @@ class LinearSystem:
     matrix: sp.Matrix
     sources: sp.Matrix
 
+    def renamed(self, names: Mapping[sp.Symbol, sp.Symbol]) -> LinearSystem:
+        """The same in other symbols."""
+        unknowns = tuple(names.get(u, u) for u in self.unknowns)
+        return LinearSystem(unknowns, self.matrix.xreplace(names), self.sources.xreplace(names))
+
     def equations(self) -> list[sp.Eq]:
         """One equation for each unknown, u = …"""
         rows = []
@@ -36,6 +41,11 @@ class LinearSystem:
             others = [(int(i == j) - self.matrix[i, j]) * u for j, u in enumerate(self.unknowns)]
             rows.append(sp.Eq(unknown, sp.Add(self.sources[i], *others), evaluate=False))
         return rows
+
+
+def renamed_sides(relation: sp.Eq, names: Mapping[sp.Symbol, sp.Symbol]) -> sp.Eq:
+    """The same equation in other symbols."""
+    return sp.Eq(relation.lhs.xreplace(names), relation.rhs.xreplace(names), evaluate=False)
 
 
 @dataclass
@@ -147,11 +157,8 @@ def apply_names(reduction: Reduction, names: dict[sp.Symbol, sp.Symbol]) -> Redu
     return Reduction(
         [new(s) for s in reduction.shifts],
         [new(s) for s in reduction.kept],
-        [sp.Eq(new(r.lhs), new(r.rhs), evaluate=False) for r in reduction.relations],
-        [
-            LinearSystem(tuple(map(new, s.unknowns)), new(s.matrix), new(s.sources))
-            for s in reduction.linear
-        ],
+        [renamed_sides(relation, names) for relation in reduction.relations],
+        [system.renamed(names) for system in reduction.linear],
         {new(s): new(v) for s, v in reduction.eliminated.items()},
         [new(o) for o in reduction.outputs],
         tuple(map(new, reduction.defined)),

@@ -61,7 +61,7 @@ def opened(text):
     from solvable.analytic.free_probability.text import parse_expression
     from solvable.analytic.free_probability.trace_function import trace_function
 
-    declared = model(text)
+    declared = derive(text, model(text)).model
     matrix = trace_function(parse_expression(text, declared)).matrices[0]
     return matrix, only_function(matrix, declared), declared, sp.Symbol("t", positive=True)
 
