@@ -38,7 +38,7 @@ def read_parameters(
     symbols = {s.name: s for s in equations.all_scalars()}
     sizes = set().union(*(sp.sympify(d).free_symbols for d in equations.model.dimensions()))
     values: dict[sp.Symbol, Any] = dict(matrices.dimensions)
-    for name, value in named_numbers(given, symbols.values()).items():
+    for name, value in named_numbers(given, symbols.values(), equations.model.spare).items():
         numbers = np.asarray(value, complex)
         if symbols[name] in sizes and not np.all((numbers.real > 0) & (numbers.imag == 0)):
             raise InputError(f"parameters[{name}]", value, "a size > 0")

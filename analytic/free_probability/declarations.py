@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,6 +116,7 @@ class MatrixModel:
         self._family: dict[str, str] = {}
         self.permutations: set[str] = set()
         self.blocks: dict[str, sp.BlockMatrix] = {}
+        self.spare: set[str] = set()  # declared names that an expression does without
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MatrixModel) and vars(self) == vars(other)
@@ -226,12 +227,21 @@ class MatrixModel:
             return self
         stems = ("ell", "lambda_ell", *("ell" + "l" * k for k in range(1, len(spelled) + 2)))
         stem = next(s for s in stems if not any(name.startswith(s) for name in spelled))
-        other = MatrixModel()
-        other.random, other._family = dict(self.random), dict(self._family)
-        other.permutations, other.blocks = set(self.permutations), dict(self.blocks)
+        other = self.only({*self.random, *self.fixed})
         for name, record in self.fixed.items():
             letter = record.letter.replace("lambda", stem, 1)
             other.fixed[name] = replace(record, letter=letter)
+        return other
+
+    def only(self, names: Collection[str]) -> MatrixModel:
+        """The declarations of these matrices, without those of others."""
+        other = MatrixModel()
+        other.random = {n: r for n, r in self.random.items() if n in names}
+        other.fixed = {n: r for n, r in self.fixed.items() if n in names}
+        other._family = dict(self._family)
+        other.permutations, other.blocks = set(self.permutations), dict(self.blocks)
+        dropped = {*self.random, *self.fixed} - set(names)
+        other.spare = self.spare | dropped | {s.name for s in self.scalars() - other.scalars()}
         return other
 
     def scalars(self) -> set[sp.Symbol]:

@@ -66,6 +66,7 @@ def derive(
     expression = sp.sympify(expression)
     if has_blocks(expression):
         return derive_blocks(expression, model)
+    model = model.only({symbol.name for symbol in expression.atoms(sp.MatrixSymbol)})
     names = {s.name for s in model.scalars()} | {str(s) for s in expression.free_symbols}
     if functions_in(expression, model):
         return derive_functions(expression, model, names)

@@ -9,7 +9,7 @@ numpy, or mpmath numbers.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -47,6 +47,7 @@ class DeterministicValues:
     def read(cls, model: MatrixModel, given: Mapping[Any, Any]) -> DeterministicValues:
         """Check and diagonalise what was given, by the names of the matrices."""
         named = {getattr(key, "name", key): v for key, v in given.items()}
+        named = {name: v for name, v in named.items() if name not in model.spare}
         named = {name: _real_array(f"matrices[{name}]", v) for name, v in named.items()}
         raw = {getattr(key, "name", key): v for key, v in given.items() if np.ndim(v) == 1}
         exact = {
@@ -123,11 +124,18 @@ class DeterministicValues:
         return Space(len(modes(atom.letters[0])), modes, vectors, memory)
 
 
-def named_numbers(given: Mapping[Any, Any], symbols: Iterable[sp.Symbol]) -> dict[str, Any]:
-    """The values by name, each a finite number or an array of them, of known symbols only."""
+def named_numbers(
+    given: Mapping[Any, Any], symbols: Iterable[sp.Symbol], spare: Collection[str] = ()
+) -> dict[str, Any]:
+    """The values by name, each a finite number or an array of them, of known symbols only.
+
+    Names that are declared and not needed, ``spare``, are passed over.
+    """
     allowed, found = [s.name for s in symbols], {}
     for key, value in given.items():
         name = str(getattr(key, "name", key))
+        if name in spare and name not in allowed:
+            continue
         if name not in allowed:
             raise InputError("parameters", name, "one of " + ", ".join(allowed))
         finite_numbers(f"parameters[{name}]", value)

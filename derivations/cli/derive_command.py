@@ -7,6 +7,7 @@ deterministic matrices.
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         types.unused(arguments, "--covariance", *OWN, "scalar")
         return _covariance(arguments, model)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
+    _check_used(model, arguments.expression)
     equations = equations.closed_form if arguments.polynomial else equations
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
     found = numeric_options.numbers(equations, arguments)
@@ -96,11 +98,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if proof is None or proof.holds else 1
 
 
+def _check_used(model: MatrixModel, expressions: str) -> None:
+    """A declared matrix that no expression holds is a slip of the pen."""
+    blocks = {s.name for whole in model.blocks.values() for s in whole.atoms(sp.MatrixSymbol)}
+    declared = {*model.random, *model.fixed, *model.blocks} - blocks
+    unused = sorted(declared - set(re.findall(r"\w+", expressions)))
+    if unused:
+        raise InputError("declared matrix", unused[0], "one that is in EXPR")
+
+
 def _covariance(arguments: argparse.Namespace, model: MatrixModel) -> int:
     """Derive and print the covariance of two linear statistics."""
     from solvable.analytic.free_probability import derive_covariance
 
     found = derive_covariance(arguments.expression, arguments.covariance, model)
+    _check_used(model, f"{arguments.expression} {arguments.covariance}")
     data: dict[str, Any] = {"formula": str(found.value), "equations": str(found).splitlines()[:-1]}
     if arguments.at is not None:
         values, matrices = numeric_options.given(arguments)

@@ -41,7 +41,8 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
         if wanted:
             raise InputError(f"--{wanted[0]}", "no numbers", 'also --at "NAME=VALUE,…"')
         return {}
-    matrices = dict(_eigenvalues(text) for text in arguments.eigenvalues)
+    eigenvalues = dict(_eigenvalues(text) for text in arguments.eigenvalues)
+    matrices = _floats(eigenvalues)
     values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
     found: dict[str, Any] = {}
     if arguments.density or arguments.support:
@@ -64,23 +65,25 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
             found["outliers"] = list(support.outliers)
         if set(map(str, equations.spectral)) - set(values):
             return found
-    return {**_value(equations, values, matrices, arguments), **found}
+    return {**_value(equations, values, eigenvalues, arguments), **found}
 
 
 def _value(
     equations: Derived,
     values: dict[str, str],
-    matrices: dict[str, list[float]],
+    eigenvalues: dict[str, list[str]],
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     digits = arguments.digits
     if digits:
         with mpmath.workdps(digits):
             exact = {k: _exact(v) for k, v in values.items()}
-            solution = equations.solve(exact, matrices)
+            vectors = {k: [_exact(v) for v in vector] for k, vector in eigenvalues.items()}
+            solution = equations.solve(exact, vectors)
             value: Any = mpmath.nstr(solution.value, digits)
     else:
-        solution = equations.solve({k: _float(v) for k, v in values.items()}, matrices)
+        plain = {k: _float(v) for k, v in values.items()}
+        solution = equations.solve(plain, _floats(eigenvalues))
         value = solution.value
     found: dict[str, Any] = {
         "value": _plain(value),
@@ -90,7 +93,7 @@ def _value(
         "at": {str(u): _plain(x) for u, x in solution.unknowns.items()},
     }
     if arguments.simulate:
-        found["simulation"] = _simulated(equations, values, matrices)
+        found["simulation"] = _simulated(equations, values, _floats(eigenvalues))
     return found
 
 
@@ -132,7 +135,7 @@ def given(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]
     """The numbers of --at and the eigenvalues, in float64."""
     values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
     matrices = dict(_eigenvalues(text) for text in arguments.eigenvalues)
-    return {k: _float(v) for k, v in values.items()}, matrices
+    return {k: _float(v) for k, v in values.items()}, _floats(matrices)
 
 
 def _assigned(text: str) -> tuple[str, str]:
@@ -142,12 +145,16 @@ def _assigned(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _eigenvalues(text: str) -> tuple[str, list[float]]:
+def _eigenvalues(text: str) -> tuple[str, list[str]]:
     name, sign, rest = text.partition("=")
-    values = [_float(v).real for v in rest.split(",") if v.strip()]
-    if not sign or not values:
-        raise InputError("--eigenvalues", repr(text), "NAME=VALUE,VALUE,…")
+    values = [v.strip() for v in rest.split(",") if v.strip()]
+    if not sign or not values or any(_float(v).imag for v in values):
+        raise InputError("--eigenvalues", repr(text), "NAME=VALUE,VALUE,…, real numbers")
     return name.strip(), values
+
+
+def _floats(eigenvalues: dict[str, list[str]]) -> dict[str, list[float]]:
+    return {name: [_float(v).real for v in vector] for name, vector in eigenvalues.items()}
 
 
 def _float(text: str) -> complex | float:
@@ -167,7 +174,8 @@ def _fraction(text: str) -> Fraction:
 
 def _exact(text: str) -> Any:
     if text.endswith(("i", "j")):
-        return mpmath.mpmathify(_float(text))
+        _float(text)  # refuses what is no number
+        return mpmath.mpmathify(text.replace("i", "j"))
     value = _fraction(text)
     return mpmath.mpf(value.numerator) / value.denominator
 

@@ -125,3 +125,25 @@ def test_options_without_effect_are_refused(options, capsys):
     assert main(["derive", *options]) == 2
     said = capsys.readouterr()
     assert "expected nothing with --" in said.err and said.out == ""
+
+
+def test_digits_of_eigenvalues(capsys):
+    """Eigenvalues and complex numbers are read to the digits that are asked for."""
+    command = ["derive", "tr(inv(S + L + z*I))", "--symmetric", "S:M:s/M", "--deterministic"]
+    exact = [*command, "L:M", "--digits", "40", "--at"]
+
+    def value(at, eigenvalues):
+        assert main([*exact, at, "--eigenvalues", eigenvalues, "--json"]) == 0
+        return mpmath.mpmathify(json.loads(capsys.readouterr().out)["value"].strip("()"))
+
+    with mpmath.workdps(40):
+        shifted = value("s=1/7,z=1/3", "L=2/3,2/3") - value("s=1/7,z=1", "L=0,0")
+        assert abs(shifted) < 1e-37
+        turned = value("s=1/7,z=0.4+0.3i", "L=0.6,0.6") - value("s=1/7,z=1+0.3i", "L=0,0")
+        assert abs(turned) < 1e-37
+
+
+def test_a_declared_matrix_that_is_not_used(capsys):
+    assert main([*PLAIN, "--deterministic", "L:M"]) == 2
+    said = capsys.readouterr().err
+    assert "declared matrix = L" in said and said.count("\n") == 1

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from pytest import approx, mark, raises
 
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import MatrixModel, derive, parse_declarations
 from solvable.analytic.free_probability.declarations import Eigenvalue, Internal, free_stem
 from solvable.analytic.free_probability.models import EXPRESSIONS, expression
@@ -288,3 +288,51 @@ def test_rescaling_the_density(power, kind):
 def test_roots_of_symbols_are_refused_by_their_name(text, variance):
     with raises(InputError, match=r"sqrt.*name the root"):
         derive(text, parse_declarations([f"X:M,T:{variance}"]))
+
+
+LOGARITHMS = [
+    "tr(log(X*X.T + a*I)) - tr(log(X*X.T + b*I))",
+    "tr(log(X*X.T + a*I) - log(X*X.T + b*I))",
+    "tr(log(X*X.T + a*I)) - tr(log(u_2*X*X.T + I))*tr(X*X.T)",
+    "tr(log(X*X.T + a*I))*tr(inv(X*X.T + b*I))",
+]
+
+
+@mark.parametrize("text", LOGARITHMS)
+def test_traces_that_are_derived_apart_share_no_name(text):
+    """The printed formula, at the roots of the printed relations, is the value."""
+    equations = derive(text, parse_declarations(["X:M,T:1/T"]))
+    numbers = {"M": 60, "T": 90, "a": 0.3, "b": 2.0, "u_2": 1.5}
+    numbers = {s.name: numbers[s.name] for s in equations.all_scalars()}
+    known = {s: numbers[s.name] for s in equations.all_scalars()}
+    relations = [(r.lhs - r.rhs).subs(known) for r in equations.relations]
+    unknowns = sorted(set().union(*(r.free_symbols for r in relations)), key=str)
+    assert len(relations) == len(unknowns) == 2
+    expected = equations.solve(numbers).value
+    roots = sp.solve(relations, unknowns, dict=True)
+    found = [complex(equations.value.subs(known).subs(root)) for root in roots]
+    assert any(abs(value - expected) < 1e-9 for value in found), (found, expected)
+    assert {u.symbol for u in equations.unknowns} == set(unknowns)
+
+
+@mark.parametrize(
+    "text", ["tr(inv(X*X.T + z*I))", "tr(log(X*X.T + z*I))", "tr(sqrt(X*X.T + z*I))"]
+)
+def test_declared_matrices_that_an_expression_does_without(text):
+    """They are asked for no number, and a number that is given all the same changes nothing."""
+    numbers = {"M": 60, "T": 90, "z": 0.3}
+    plain = derive(text, parse_declarations(["X:M,T:1/T"])).solve(numbers).value
+    shared = parse_declarations(["X:M,T:1/T", "Y:M,N:1/N"], deterministic=["L:M", "C:K"])
+    equations = derive(text, shared)
+    assert {s.name for s in equations.all_scalars()} == {"M", "T", "z"}
+    assert equations.solve(numbers).value == plain
+    assert equations.solve({**numbers, "N": 7}, {"L": [1, 2]}).value == plain
+    with raises(InputError):
+        equations.solve(numbers, {"G": [1, 2]})
+
+
+@mark.parametrize("text", ["tr(exp(L))", "tr(log(3*I + 0*L))", "tr(X*X.T*exp(L))"])
+def test_functions_of_what_is_not_random(text):
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+    with raises(OutsideTheoryError, match="no random matrix is in"):
+        derive(text, model)
