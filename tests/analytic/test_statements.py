@@ -229,3 +229,23 @@ def test_conditions_that_follow_from_others_are_left_out():
     for k, one in enumerate(held):
         others = [all(h[i] for h in held[:k] + held[k + 1 :]) for i in range(len(points))]
         assert any(o and not x for o, x in zip(others, one)), law.conditions
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "target", "ridge"),
+    [
+        ("ridge-bias", "1 << T, T/M = 1/3, z -> 0, z*T^(3*b) << 1", 1, lambda t: F(1, t**6)),
+        slow("loss", "1 << T, T/M = 1/3, N = inf, z = 0", 1, None),
+        slow("loss", "1 << T, T/M = 1/3, N = inf, z = 0", 2, None),
+        slow("loss", "1 << T, T/M = r, N = inf, z ~ M^-b", 1, lambda t: (3 * t) ** -1.4),
+    ],
+)
+def test_resonances_at_the_edge_of_the_spectrum(name, statement, target, ridge):
+    """a − 1 a multiple of b, where κM^b stays: poles that cancel inside one integral."""
+    point = {"b": F(7, 5), "a": 1 + target * F(7, 5)}
+    form = limit(name, statement, exponent=point["b"], target_exponent=point["a"], terms=1)
+    errors = []
+    for samples in (10**4, 10**5):
+        numbers = {"T": samples, "M": 3 * samples} | ({"z": ridge(samples)} if ridge else {})
+        errors.append(compare(form, numbers | point, 20).errors[0])
+    assert errors[1] < 1e-3 and errors[1] < errors[0] / 2, errors

@@ -207,7 +207,11 @@ class Corner:
         """∫₀¹ u^{b(n−i)−σ}/(1+yu^b)^n du, σ = j(a−b), through the integral with n = 1."""
         y, sigma, m = self.place, sp.expand(j * (a - b)), n - i
         assert y is not None
-        integrals = [1 / (1 - sigma), self._named(EdgeIntegral(sigma, b, y))]
+        first, steps = sp.S.Zero, 0  # Φ(σ) = 1/(1−σ) − yΦ(σ−b), until it is an integral
+        while self.scales.value(sigma - steps * b) >= 1:
+            first, steps = first + (-y) ** steps / (1 + steps * b - sigma), steps + 1
+        last = self._named(EdgeIntegral(sp.expand(sigma - steps * b), b, y))
+        integrals = [1 / (1 - sigma), first + (-y) ** steps * last]
         for r in range(1, n):
             step = (1 - sigma) / (r * b)
             integrals.append(integrals[r] * (1 - step) + (1 + y) ** -r / (r * b))
