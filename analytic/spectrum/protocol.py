@@ -238,7 +238,8 @@ target_variance=1)
     try:
         return KINDS[kind](**{name: _number(name, value) for name, value in values.items()})
     except TypeError as error:
-        raise InputError("spectrum", values, f"the parameters of {kind}: {error}") from error
+        wanted = ", ".join(KINDS[kind].parameter_names())
+        raise InputError("spectrum", values, f"the parameters of {kind}: {wanted}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import Atoms, PowerLaw
 
 z = sp.Symbol("z", positive=True)
 SCALES = (mp.mpf(10) ** 11, mp.mpf(10) ** 12)
@@ -118,6 +118,7 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("z -> 0, N < T, T < N, T < M", InputError, "contradict"),
         ("N < T, r < 2, 3 < r, N/T = r, z -> 0, M = inf", InputError, "contradict"),
         ("z -> 0, N^2 < T, T < M", InputError, "one direction"),
+        ("T - N = m, m -> 0, 1 << N, M = inf, z = 0", OutsideTheoryError, "multiple root"),
         ("z -> 0, N < T > M", InputError, "one direction"),
         ("__import__ << N", InputError, ""),
     ],
@@ -191,6 +192,7 @@ def slow(*case):
         slow("M -> inf, N < T, z = 0", {"N": 20, "T": 50, "M": 1e7}),
         ("M -> inf, T < N, z = 0", {"N": 50, "T": 20, "M": 1e7}),
         slow("z -> 0, T < N < M", {"N": 50, "T": 20, "M": 100, "z": 1e-6}),
+        slow("N - T = m, 1 << T, M = inf, z = 0", {"N": 10003, "T": 10000}),
         slow("M - N = m, 1 << N, N << T, z = 0", {"N": 99998, "M": 100000, "T": 1e9}),
     ],
 )
@@ -249,3 +251,13 @@ def test_resonances_at_the_edge_of_the_spectrum(name, statement, target, ridge):
         numbers = {"T": samples, "M": 3 * samples} | ({"z": ridge(samples)} if ridge else {})
         errors.append(compare(form, numbers | point, 20).errors[0])
     assert errors[1] < 1e-3 and errors[1] < errors[0] / 2, errors
+
+
+def test_the_exact_value_over_listed_eigenvalues():
+    """Matrix equations over atoms: the sizes are those of the spectrum."""
+    errors = []
+    form = limit("gram-matrix", "z -> inf, T < M", spectrum=Atoms([1, F(1, 4)], [30, 50]), terms=2)
+    for z_value in (10**3, 10**4):
+        errors.append(compare(form, {"T": 20, "z": z_value}, 20).errors)
+    slopes = [float(mp.log10(x / y)) for x, y in zip(*errors)]
+    assert slopes == pytest.approx([1, 2], abs=0.02), slopes

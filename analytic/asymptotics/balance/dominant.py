@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction as Rational
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -88,9 +88,15 @@ def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
         shifts = list(_shifts(expanded, scales))
         if not shifts:
             raise TooShallow("the corrections to the leading term are not known")
-        for delta in shifts:
+        for delta in sorted(shifts, key=cmp_to_key(_smaller_first), reverse=True):
             kappa = lead.series * (1 + delta)
             yield Solution(kappa, corner(kappa), lead)
+
+
+def _smaller_first(first: Series, second: Series) -> int:
+    """−1, 0 or 1 as the first is below, as far as is known at, or above the second far out."""
+    difference = first - second
+    return int(sp.sign(difference.scales.number(difference.lead()[1]))) if difference.terms else 0
 
 
 # ---- leading behaviours -----------------------------------------------------------------
@@ -405,16 +411,33 @@ def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
     if not on_side or (len(on_side) == 2 and on_side[1][0] == 1) or not functions[0].terms:
         yield _simple_root(functions, scales)
         return
-    if len(on_side) != 2 or on_side[0][0] != 0:
+    if [n for n, _ in on_side] == [0, 1, 2]:
+        roots = _pair(*(f for _, f in on_side), scales)
+    elif len(on_side) != 2 or on_side[0][0] != 0:
         raise OutsideTheoryError("a multiple root whose correction is not a power")
-    n, top = on_side[1]
-    ratio = functions[0] / top  # δ^n = −F₀/F_n at leading order
-    vector, coefficient = ratio.lead()
-    roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n), True)
+    else:
+        n, top = on_side[1]
+        vector, coefficient = (functions[0] / top).lead()  # δ^n = −F₀/F_n at leading order
+        roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n), True)
     for lead in roots:
         inner = _shifted(functions, lead, scales)
         for delta in _small_roots(inner, scales):
             yield lead * (1 + delta)
+
+
+def _pair(low: Series, middle: Series, high: Series, scales: Scales) -> list[Series]:
+    """The real roots of F₀ + F₁δ + F₂δ² at leading order, the largest first."""
+    vector, half = (middle / high).lead()
+    product, constant = (low / high).lead()
+    half, constant = scales.expression(half) / 2, scales.expression(constant)
+    root = sp.sqrt(sp.factor(half**2 - constant))
+    if root == 0 or product != tuple(2 * x for x in vector):
+        raise OutsideTheoryError("a multiple root whose correction is not a power")
+    if not scales.number_of(root).is_real:
+        return []
+    found = sorted((root - half, -root - half), key=lambda x: -scales.number_of(x))
+    elements = [(_as_element(scales, x), x) for x in map(sp.powdenest, map(sp.simplify, found))]
+    return [Series(scales, {vector: scales.atom(x) if e is None else e}) for e, x in elements]
 
 
 def _shifted(functions: list[Series], lead: Series, scales: Scales) -> list[Series]:

@@ -68,9 +68,11 @@ def exact_value(
             value = _trained(problem.clock, modes, spectrum, digits)
             return ExactValue(value, {}, "contours of the two-point function", spectrum)
         mode_sum = _mode_sum(problem, modes, values)
-        certified = _certified(problem, known, values)
-        unknowns = dict(certified or {})
         spectrum = mode_law(problem, modes, values)
+        certified = _certified(problem, known, values)
+        if problem.physical is not None and spectrum is not None and not form.unbounded:
+            certified = {problem.equations[0][0]: problem.physical(spectrum, known)}
+        unknowns = dict(certified or {})
         huge = {s: sp.Float(known[s]) for s in form.regime.infinite if form.unbounded}
         starts = dict(unknowns) or {
             u: _start(form, u, {**values, **huge}, spectrum) for u, _ in problem.equations
@@ -226,10 +228,12 @@ def _matrices(
     """Eigenvalues of every deterministic matrix by name; of a target, its weights."""
     found = {}
     for name, record in problem.source.model.fixed.items():
-        by_name = {problem.names.get(s, s.name): v for s, v in known.items()}
-        rows = sp.sympify(record.symbol.rows)
-        size = rows.subs({s: by_name[s.name] for s in rows.free_symbols})
-        law = problem.spectrum or _power_law(values, mpmath.mpmathify(size))
+        law = problem.spectrum
+        if law is None:
+            by_name = {problem.names.get(s, s.name): v for s, v in known.items()}
+            rows = sp.sympify(record.symbol.rows)
+            size = rows.subs({s: by_name[s.name] for s in rows.free_symbols})
+            law = _power_law(values, mpmath.mpmathify(size))
         modes = law.eigenvalues()
         target = record.eigenvalue in problem.targets
         found[name] = law.target_power() / modes if target else modes

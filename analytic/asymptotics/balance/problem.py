@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,8 @@ class Problem:
     ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
     ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
     of parameters at the representative point where one would not do.  At the solution
-    ``positive`` is above zero, which tells it from others.
+    ``positive`` is above zero, which tells it from others; ``physical`` solves for the one
+    unknown, certified, over a spectrum at numbers.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Problem:
     clock: Clock | None = None
     typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
     positive: sp.Expr | None = None
+    physical: Callable[[Spectrum, Mapping[sp.Symbol, Any]], Any] | None = None
 
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
         """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""

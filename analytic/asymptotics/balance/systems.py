@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import mpmath
 import sympy as sp
 
 from ...errors import InputError
 from ...loss import excess_loss_formula
 from ...notation import M, N, T, a, b, kappa, sigma_eps, sigma_w, t
+from ...resolvent import solve
 from ...spectral_functions import DegreesOfFreedom, TargetSum
 from .corner_sums import c
 from .problem import Problem
@@ -17,7 +19,7 @@ from .time_domain import Clock, Descent
 from .traces import read_trace, traces_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ...free_probability import SelfConsistentEquations
     from ...spectrum import Spectrum
@@ -47,7 +49,14 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
     first = DegreesOfFreedom(1, kappa)
     equation = ridge_z - kappa * (1 - first / N) * (1 - first / T)
     output = sp.cancel(outputs[quantity]) if quantity == "noise" else outputs[quantity]
-    return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,))
+    return Problem(quantity, ((kappa, equation),), output, M, isotropic, (sigma_w,),
+                   physical=_physical_kappa)  # fmt: skip
+
+
+def _physical_kappa(spectrum: Spectrum, known: Mapping[sp.Symbol, Any]) -> Any:
+    """The κ of the resolvent."""
+    sizes = (known.get(s, mpmath.inf) for s in (N, T))
+    return solve(spectrum, *sizes, known.get(ridge_z, mpmath.mpf(0))).value
 
 
 def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
