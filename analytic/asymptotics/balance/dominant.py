@@ -412,7 +412,7 @@ def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
         yield _simple_root(functions, scales)
         return
     if [n for n, _ in on_side] == [0, 1, 2]:
-        roots = _pair(*(f for _, f in on_side), scales)
+        roots = _pair(scales, [f for _, f in on_side])
     elif len(on_side) != 2 or on_side[0][0] != 0:
         raise OutsideTheoryError("a multiple root whose correction is not a power")
     else:
@@ -425,8 +425,9 @@ def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
             yield lead * (1 + delta)
 
 
-def _pair(low: Series, middle: Series, high: Series, scales: Scales) -> list[Series]:
+def _pair(scales: Scales, functions: list[Series]) -> list[Series]:
     """The real roots of F₀ + F₁δ + F₂δ² at leading order, the largest first."""
+    low, middle, high = functions
     vector, half = (middle / high).lead()
     product, constant = (low / high).lead()
     half, constant = scales.expression(half) / 2, scales.expression(constant)

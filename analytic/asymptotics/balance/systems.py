@@ -55,8 +55,8 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
 
 def _physical_kappa(spectrum: Spectrum, known: Mapping[sp.Symbol, Any]) -> Any:
     """The κ of the resolvent."""
-    sizes = (known.get(s, mpmath.inf) for s in (N, T))
-    return solve(spectrum, *sizes, known.get(ridge_z, mpmath.mpf(0))).value
+    features, samples = (known.get(s, mpmath.inf) for s in (N, T))
+    return solve(spectrum, features, samples, known.get(ridge_z, mpmath.mpf(0))).value
 
 
 def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
