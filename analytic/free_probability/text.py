@@ -39,7 +39,7 @@ from .expression import trace
 from .matrix_function import NAMES, MatrixFunction, PseudoInverse
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<name>[^\W\d]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
+    r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2}\b)?)|(?P<name>[^\W\d]\w*'*)|(?P<op>\*\*|\.[THI]\b|[-+*@/^()]))"
 )
 _MAX_LENGTH, _MAX_DEPTH, _MAX_POWER = 4000, 60, 12
 _ENTRYWISE = {"relu", "tanh", "sin", "cos", "erf", "sigmoid", "abs", "sign", "max"}

@@ -57,7 +57,9 @@ class DeterministicValues:
         }
         unknown = sorted(set(named) - set(model.fixed))
         if unknown:
-            raise InputError("matrices", unknown[0], "one of " + ", ".join(sorted(model.fixed)))
+            names = ", ".join(sorted(model.fixed))
+            allowed = f"one of {names}" if names else "none: no deterministic matrix is declared"
+            raise InputError("matrices", unknown[0], allowed)
         values: dict[sp.Symbol, np.ndarray] = {}
         bases: dict[sp.Symbol, np.ndarray | None] = {}
         dimensions: dict[sp.Symbol, int] = {}

@@ -41,9 +41,8 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
         if wanted:
             raise InputError(f"--{wanted[0]}", "no numbers", 'also --at "NAME=VALUE,…"')
         return {}
-    eigenvalues = dict(_eigenvalues(text) for text in arguments.eigenvalues)
+    values, eigenvalues = _texts(arguments)
     matrices = _floats(eigenvalues)
-    values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
     found: dict[str, Any] = {}
     if arguments.density or arguments.support:
         parameters = {k: _float(v) for k, v in values.items()}
@@ -133,9 +132,19 @@ def _plain(value: Any) -> Any:
 
 def given(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """The numbers of --at and the eigenvalues, in float64."""
-    values = dict(_assigned(part) for part in arguments.at.split(",") if part.strip())
-    matrices = dict(_eigenvalues(text) for text in arguments.eigenvalues)
-    return {k: _float(v) for k, v in values.items()}, _floats(matrices)
+    values, eigenvalues = _texts(arguments)
+    return {k: _float(v) for k, v in values.items()}, _floats(eigenvalues)
+
+
+def _texts(arguments: argparse.Namespace) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What stands behind every name of --at and --eigenvalues, each given once."""
+    values = [_assigned(part) for part in arguments.at.split(",") if part.strip()]
+    vectors = [_eigenvalues(text) for text in arguments.eigenvalues]
+    names = [name for name, _ in (*values, *vectors)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError("--at", f"{twice[0]} twice", "one value for each name")
+    return dict(values), dict(vectors)
 
 
 def _assigned(text: str) -> tuple[str, str]:

@@ -105,6 +105,8 @@ def test_density_and_support(capsys):
         ["--at", "M400"],
         ["--support"],
         ["--at", "M=400,T=800,z=x"],
+        ["--at", "M=400,T=800,z=1,z=2"],
+        ["--at", "M=400,T=800,z=1", "--eigenvalues", "L=1,2"],
         ["--at", "M=400,T=800", "--density", "0:1"],
     ],
 )

@@ -336,3 +336,13 @@ def test_functions_of_what_is_not_random(text):
     model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
     with raises(OutsideTheoryError, match="no random matrix is in"):
         derive(text, model)
+
+
+def test_numbers_with_an_exponent():
+    model = parse_declarations(["X:M,T:1/T"])
+    for text in ("1e-3", "10.E-4", ".1e-02"):
+        assert derive(f"tr(inv(X*X.T + {text}*I))", model).value == derive(
+            "tr(inv(X*X.T + 1/1000*I))", model
+        ).value
+    with raises(InputError):
+        derive("tr(inv(X*X.T + 1e999999999*I))", model)
