@@ -11,7 +11,8 @@ which determines the modes given ℓ, and then ℓ by a system of the size of th
 points keep stiff modes stable: for H ≥ `DIRECT` no |q| ≤ 1 makes the equations singular. Blocks
 double away from the start of a smooth piece, where steps are taken one by one, and from its end too
 if rates vanish there, so that the stiffest modes come to rest last; a piece of L steps costs
-O(log L). A block whose polynomials have not converged is halved.
+O(log L). A block whose polynomials have not converged is halved; where that does not end, the sums
+are lost in rounding errors.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from ..errors import PrecisionError
+
 Array = np.ndarray
 
 POINTS = 16  # of a block
@@ -30,6 +33,7 @@ DIRECT = 64  # steps taken one by one at both ends of a piece, and the shortest 
 CHUNK = 1024  # modes that are solved for at once
 TOGETHER = 1 << 18  # values whose coefficients are formed at once
 GRID = 65  # points of a block at which the bound is looked for
+MOST_HALVED = 40  # blocks of a piece, before the sums are taken to be lost
 TAIL = 1e-10  # of the sums: Legendre coefficients beyond which a block is halved
 ROUNDING = 1e-14  # of the sum of |y|
 FLOOR = 1e-4  # of the sums at the start, below which they are known to so much less
@@ -144,7 +148,8 @@ def evolve(
     be taken one by one, 1 if the coefficients are smooth, 2 if they also vanish at the end. Sums
     that overflow are infinite, and so are all later ones. The estimate is the size of the last
     Legendre coefficients of the blocks so far, relative to the sums or to `FLOOR` times those at
-    the start, and the rounding errors of the largest modes.
+    the start, and the rounding errors of the largest modes. `PrecisionError` if blocks are halved
+    without end.
 
     >>> decay = lambda n: (np.full((1, 1), 1e-3), np.zeros((1, 1)))
     >>> found = evolve(Modes(np.ones(1, complex), decay), (), [(0, 10**6, 1)], np.array([10, 2000]))
@@ -154,6 +159,7 @@ def evolve(
     run = _Evolution(active, tuple(passive), np.asarray(times, float), bound)
     with np.errstate(over="ignore", invalid="ignore"):
         for first, last, layers in pieces:
+            run.halved = 0
             for start, length in blocks(first, last, layers):
                 run.advance(start, length)
         run.record(run.now)
@@ -206,7 +212,7 @@ class _Evolution:
         self.active, self.passive, self.times, self.bound = active, passive, times, bound
         self.out = np.full((1 + len(passive), len(times)), np.inf)
         self.error = np.full(len(times), np.inf)
-        self.now, self.next, self.tail = 0, 0, 0.0
+        self.now, self.next, self.halved, self.tail = 0, 0, 0, 0.0
         self.crossed: int | None = None
         self.floor = FLOOR * max(map(abs, self.totals()))
 
@@ -245,6 +251,12 @@ class _Evolution:
         if length >= DIRECT and self._block(start, length):
             self.now = start + length
         elif length >= 2 * DIRECT:
+            self.halved += 1
+            if self.halved > MOST_HALVED:
+                raise PrecisionError(
+                    f"the losses are smooth over no {length} steps from step {start} on to the "
+                    "digits of float64, which cannot follow so many one by one"
+                )
             self.advance(start, length // 2)
             self.advance(start + length // 2, length - length // 2)
         else:

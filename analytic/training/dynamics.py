@@ -53,6 +53,7 @@ from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, points, two_point
 from .learners import GradientFlow, RidgeRegression
+from .scheduled_training import LONGEST
 from .training_rule import Filter, Learner, Quadrature
 
 ACCURACY = (1e-15, 1e-13)  # of the fine and of the coarse contour, in float64
@@ -67,7 +68,7 @@ MOST_PAIRED = 5000  # nodes of which all pairs are formed
 LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
 EXTREME = 1e70  # beyond this time, float64 loses the squares of frequencies
-SETTLED, SETTLING = 1e60, 1e-9  # an earlier time, and the relative change that may be left
+SETTLED, SETTLING = 1e-6, 1e-9  # a share of that time, and the relative change that may be left
 ABSENT = 1e-60  # a loss that is zero but for rounding
 EXTENSIONS = 6  # of the precision before it is declared insufficient
 
@@ -260,9 +261,9 @@ class _Model:
             last = LARGEST_EXPONENT / rate if rate else math.inf
             losses[..., times > last] = errors[..., times > last] = np.inf
         later = np.flatnonzero((times > 0) & (times <= last))
-        if isinstance(self.learner, Filter) or getattr(self.learner, "plain", False):
-            self._saturated(times[later][times[later] > EXTREME], step)
-            times = np.where(times > 0, np.clip(times, 1 / EXTREME, EXTREME), 0)
+        furthest = self._furthest()
+        self._saturated(times[later][times[later] > furthest], furthest, step)
+        times = np.where(times > 0, np.clip(times, 1 / EXTREME, furthest), 0)
         if len(later):
             fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
             losses[..., later] = np.maximum(fine[0], 0)
@@ -272,17 +273,30 @@ class _Model:
         parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
         return self._result(given.reshape(shape)[()], parts, critical, diverges)
 
-    def _saturated(self, late: np.ndarray, step: float) -> None:
+    def _furthest(self) -> float:
+        """The time beyond which float64 has only losses that have stopped to change."""
+        if self._contoured:
+            return EXTREME
+        return LONGEST if getattr(self.learner, "steady", False) else math.inf
+
+    @property
+    def _contoured(self) -> bool:
+        """Whether the losses are integrals over frequencies, and not followed step by step."""
+        return isinstance(self.learner, Filter) or getattr(self.learner, "plain", False)
+
+    def _saturated(self, late: np.ndarray, furthest: float, step: float) -> None:
         """`PrecisionError` unless the losses have stopped to change long before these times."""
         if not len(late):
             return
-        early, now = np.moveaxis(
-            self._losses(np.array([SETTLED, EXTREME]), ACCURACY[0], step)[0], -1, 0
-        )
-        if not np.all(np.abs(now - early) <= SETTLING * np.abs(now) + ABSENT):
+        moments = np.array([np.rint(SETTLED * furthest), furthest])
+        early, now = np.moveaxis(self._losses(moments, ACCURACY[0], step)[0], -1, 0)
+        with np.errstate(invalid="ignore"):  # ∞ − ∞ of losses that have overflowed
+            settled = np.abs(now - early) <= SETTLING * np.abs(now) + ABSENT
+        if not np.all(settled | np.isinf(early)):
+            more = "; digits=15 evaluates them in multi-precision" if self._contoured else ""
             raise PrecisionError(
-                f"the losses still change at time {EXTREME:g}, and float64 does not hold the "
-                f"frequencies of {late.max():.3g}; digits=15 evaluates them in multi-precision"
+                f"the losses still change at time {furthest:g}, and float64 does not hold "
+                f"{late.max():.3g}{more}"
             )
 
     def _result(self, times: Any, parts: list[Any], critical: Any, diverges: Any) -> DynamicLoss:

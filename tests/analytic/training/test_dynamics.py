@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import mpmath
@@ -19,6 +20,7 @@ from solvable.analytic.training.learners import (
     GradientDescent,
     GradientFlow,
     HeavyBall,
+    MinibatchSGD,
     OnePassSGD,
     RidgeRegression,
 )
@@ -590,6 +592,18 @@ def test_very_late_times_are_the_limit(rule, time):
     late = dynamics(LAW, 60, samples, [1e15, time], learner=rule, noise=0.1)
     assert np.all(late.excess_loss > 0) and np.all(late.train_loss >= 0)
     assert late.excess_loss[1] == pytest.approx(late.excess_loss[0], rel=1e-9)
+
+
+def test_very_late_losses_of_reused_batches_are_the_limit_or_refused():
+    spectrum = PowerLaw(exponent=1.5, target_exponent=1.8, size=8)
+    rule = MinibatchSGD(0.3, 4)
+    late = dynamics(spectrum, 5, 9, [10**10, 10**20, 10**300], learner=rule, noise=0.1)
+    assert late.excess_loss == pytest.approx([late.excess_loss[0]] * 3, rel=1e-8)
+    assert late.train_loss == pytest.approx([late.train_loss[0]] * 3, rel=1e-8)
+    with pytest.raises(PrecisionError, match="the losses"):
+        dynamics(spectrum, 5, 5, [10**20], learner=rule)
+    with pytest.raises(PrecisionError, match="steps"):
+        dynamics(spectrum, 5, 9, [10**20], learner=replace(rule, momentum_schedule=(0.1, 0.2)))
 
 
 def test_very_early_times_are_the_start_and_endless_ones_are_refused():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from solvable.analytic.errors import InputError, PrecisionError
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.complex_modes import complex_modes
+from solvable.analytic.training.difference_equation import Modes, evolve
 from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import (
     GradientDescent,
@@ -392,3 +393,11 @@ def test_a_schedule_in_an_array_is_the_schedule():
         assert one.excess_loss == pytest.approx(two.excess_loss, rel=1e-8)
     rough = np.random.default_rng(0).uniform(0, 0.3, 3000)
     assert from_values(rough)(np.arange(3000)) == pytest.approx(rough, abs=0)
+
+
+def test_sums_that_are_lost_in_rounding_errors_are_refused():
+    def noisy(n):
+        return np.sin(1e3 * n)[None] / 1e3, np.zeros((1, 1))
+
+    with pytest.raises(PrecisionError, match="one by one"):
+        evolve(Modes(np.ones(1, complex), noisy), (), [(0, 2**50, 1)], np.array([2.0**50]))
