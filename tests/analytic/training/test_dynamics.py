@@ -594,14 +594,13 @@ def test_very_late_times_are_the_limit(rule, time):
     assert late.excess_loss[1] == pytest.approx(late.excess_loss[0], rel=1e-9)
 
 
-def test_very_late_losses_of_reused_batches_are_the_limit_or_refused():
+@pytest.mark.slow
+def test_very_late_losses_of_reused_batches_are_the_limit():
     spectrum = PowerLaw(exponent=1.5, target_exponent=1.8, size=8)
     rule = MinibatchSGD(0.3, 4)
     late = dynamics(spectrum, 5, 9, [10**10, 10**20, 10**300], learner=rule, noise=0.1)
     assert late.excess_loss == pytest.approx([late.excess_loss[0]] * 3, rel=1e-8)
     assert late.train_loss == pytest.approx([late.train_loss[0]] * 3, rel=1e-8)
-    with pytest.raises(PrecisionError, match="the losses"):
-        dynamics(spectrum, 5, 5, [10**20], learner=rule)
     with pytest.raises(PrecisionError, match="steps"):
         dynamics(spectrum, 5, 9, [10**20], learner=replace(rule, momentum_schedule=(0.1, 0.2)))
 
