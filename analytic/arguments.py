@@ -15,7 +15,7 @@ import difflib
 import math
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, signature
@@ -286,10 +286,57 @@ def row(name: str, value: Any) -> Any:
     return np.asarray(found, float) if isinstance(found, np.ndarray) else floating(name, found)
 
 
-#: what an annotation asks of an argument
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Texts in a sequence; one text is a sequence of one."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise InputError(name, _show(value), "a list of texts")
+    return tuple(text(name, x) for x in value)
+
+
+def named_values(name: str, value: Any) -> Any:
+    """Values by name."""
+    if not (isinstance(value, Mapping) and all(isinstance(x, str) for x in value)):
+        raise InputError(name, _show(value), "a dictionary whose keys are texts")
+    return value
+
+
+def expression(name: str, value: Any) -> sp.Expr:
+    """An expression of sympy; numbers are constants."""
+    try:
+        found = sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError, ValueError):
+        found = None
+    if not isinstance(found, sp.Expr) or found.has(sp.nan):
+        raise InputError(name, _show(value), "an expression of sympy")
+    return found
+
+
+def _instance(kind: str, article: str) -> Callable[[str, Any], Any]:
+    """The check that a value is of a class, known by its name."""
+
+    def check(name: str, value: Any) -> Any:
+        if kind not in {known.__name__ for known in type(value).__mro__}:
+            raise InputError(name, _show(value), f"{article} ({kind})")
+        return value
+
+    return check
+
+
+#: what an annotation asks of an argument; a class may replace its own by a reading of others
 ANNOTATIONS: dict[str, Callable[[str, Any], Any]] = {
     "float": floating, "Number": real, "int": whole, "str": text, "bool": truth, "ArrayLike": row,
-    "Sequence[float] | np.ndarray": row,
+    "Sequence[float] | np.ndarray": row, "Iterable[str]": texts, "Mapping[str, Any]": named_values,
+    "sp.Expr": expression,
+    "Spectrum": _instance("Spectrum", "a spectrum"),
+    "PowerLaw": _instance("PowerLaw", "a power law"),
+    "Learner": _instance("Learner", "a training rule"),
+    "Filter": _instance("Filter", "a training rule without noise of batches"),
+    "MatrixModel": _instance("MatrixModel", "declarations of matrices"),
+    "LossTable": _instance("LossTable", "a table of losses"),
+    "PopulationSpectrum": _instance("PopulationSpectrum", "the spectrum of a population"),
+    "SampleSpectrum": _instance("SampleSpectrum", "the spectrum of a sample"),
 }  # fmt: skip
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -309,7 +356,7 @@ def checked(function: Function) -> Function:
     """
     known = signature(function)
     checks = [
-        (name, ANNOTATIONS[kind], parameter.kind is Parameter.VAR_KEYWORD, optional)
+        (name, kind, parameter.kind, optional)
         for name, parameter in known.parameters.items()
         for kind, optional in [_kind(str(parameter.annotation).strip("'\""))] if kind in ANNOTATIONS
     ]  # fmt: skip
@@ -317,12 +364,14 @@ def checked(function: Function) -> Function:
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         given = known.bind(*arguments, **options)
-        for name, check, named, optional in checks:
+        for name, annotation, kind, optional in checks:
             if name not in given.arguments:
                 continue
-            value = given.arguments[name]
-            if named:
+            check, value = ANNOTATIONS[annotation], given.arguments[name]
+            if kind is Parameter.VAR_KEYWORD:
                 given.arguments[name] = {key: check(key, x) for key, x in value.items()}
+            elif kind is Parameter.VAR_POSITIONAL:
+                given.arguments[name] = tuple(check(name, x) for x in value)
             elif not (optional and value is None):
                 given.arguments[name] = check(name, value)
         return function(*given.args, **given.kwargs)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..resolvent.density import expected_eigenvalues
@@ -112,6 +113,7 @@ class PopulationSpectrum(Comparable):
         return float(terms.sum()), float(np.sqrt(slope @ self.covariance @ slope))
 
 
+@checked
 def population_spectrum(sample: SampleSpectrum) -> PopulationSpectrum:
     """The population spectrum behind a sample.
 

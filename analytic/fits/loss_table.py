@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError
 
@@ -65,6 +66,7 @@ class LossTable(Comparable):
         raise InputError("table", "no column of sizes", "parameters, tokens or compute")
 
 
+@checked
 def loss_table(columns: Mapping[str, Any]) -> LossTable:
     """The table of losses with these named columns; other columns are left aside.
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
+from .. import arguments
 from ..arguments import checked
 from . import equations, unreduced
 from .block_profile import derive_blocks, has_blocks
@@ -63,7 +63,7 @@ def derive(
         expression = parse_expression(expression, model, scalars)
     if isinstance(expression, MatrixExpr):
         expression = trace(expression)
-    expression = sp.sympify(expression)
+    expression = arguments.expression("expression", expression)
     if has_blocks(expression):
         return derive_blocks(expression, model)
     model = model.only({symbol.name for symbol in expression.atoms(sp.MatrixSymbol)})

@@ -26,6 +26,8 @@ import sympy as sp
 from scipy.optimize import minimize_scalar
 from sympy import Identity, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Trace, Transpose
 
+from .. import arguments
+from ..arguments import checked
 from ..errors import InputError, OutsideTheoryError, PrecisionError
 from .declarations import Internal, MatrixModel, free_stem
 from .equations import SelfConsistentEquations, derive
@@ -224,6 +226,7 @@ def spectrum_ends(sizes: list[float], eigenvalues: np.ndarray) -> tuple[float, f
     return max(ends, 0.0), high
 
 
+@checked
 def derive_covariance(first: Any, second: Any, model: MatrixModel) -> Covariance:
     """The covariance of two sums of traces of functions of S = √Λ X Xᵀ √Λ.
 
@@ -268,6 +271,7 @@ def _statistic(expression: Any, model: MatrixModel) -> LinearStatistic:
         expression = parse_expression(expression, model)
     if isinstance(expression, MatrixExpr):
         expression = Trace(expression) / expression.rows
+    expression = arguments.expression("expression", expression)
     function = trace_function(split_traces(expression, model))
     if not function.is_sum:
         raise OutsideTheoryError(f"{expression}: a linear statistic is a sum of traces")

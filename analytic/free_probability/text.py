@@ -33,6 +33,7 @@ import sympy as sp
 from sympy.matrices.expressions import Identity, MatrixExpr, MatrixSymbol
 
 from .. import notation as papers
+from ..arguments import checked
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
 from .expression import trace
@@ -378,6 +379,7 @@ def _split(declarations: Iterable[str]) -> list[str]:
     return [part.strip() for text in declarations for part in text.split(";") if part.strip()]
 
 
+@checked
 def parse_declarations(
     gaussian: Iterable[str] = (),
     symmetric: Iterable[str] = (),

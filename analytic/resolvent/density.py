@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..errors import InputError
 from ..spectrum import Spectrum
 from .equation import brackets, product_and_slope
@@ -82,6 +83,7 @@ def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndar
     return float(features), float(samples), np.asarray(x, dtype=float)
 
 
+@checked
 def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:
     """n(x): the number density of the nonzero eigenvalues of φφᵀ/(σ_u² N T) at x > 0.
 
@@ -119,6 +121,7 @@ def eigenvalue_count(spectrum: Spectrum, features: Any, samples: Any, x: Any) ->
     return (total.imag / math.pi).reshape(points.shape)[()]
 
 
+@checked
 def expected_eigenvalues(spectrum: Spectrum, features: Any, samples: Any, index: Any) -> Any:
     """The eigenvalue of rank ``index`` (1 is the largest): where i − ½ eigenvalues lie above.
 

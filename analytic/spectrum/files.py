@@ -50,6 +50,9 @@ def as_spectrum(value: Any, *, numbers: bool = False) -> Spectrum:
     raise InputError("spectrum", repr(value), "a Spectrum, or a list of eigenvalues")
 
 
+arguments.ANNOTATIONS["Spectrum"] = lambda _, value: as_spectrum(value)
+
+
 def read_spectrum(path: str | Path) -> Spectrum:
     r"""The spectrum in a file: csv or txt (a line an eigenvalue, target power), npy or json.
 

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..errors import InputError
 from ..spectrum import Empirical, PowerLaw, Spectrum, as_spectrum
 from .dynamics import dynamics
@@ -63,6 +64,7 @@ def roots(spectrum: Spectrum, total: float) -> tuple[Array, Array, Array]:
     return v, root, np.concatenate([[0.0], first * root[0] + inner])
 
 
+@checked
 def least_noise(spectrum: Spectrum, total: float, steps: float) -> float:
     """S²/L: the least noise, in units of σ²/B, of L steps over the intrinsic time ``total``.
 
@@ -76,6 +78,7 @@ def least_noise(spectrum: Spectrum, total: float, steps: float) -> float:
     return float(integral[-1]) ** 2 / float(arguments.positive("steps", steps))
 
 
+@checked
 def optimal_annealing(spectrum: Spectrum, total: float, steps: int) -> Schedule:
     """The rates of least noise: L steps that cover the intrinsic time ``total``, a `schedule`.
 
