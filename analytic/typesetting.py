@@ -15,6 +15,7 @@ from typing import Any
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.pretty.pretty import PrettyPrinter
+from sympy.printing.pretty.pretty_symbology import pretty_use_unicode
 from sympy.printing.pretty.stringpict import prettyForm
 from sympy.printing.str import StrPrinter
 
@@ -177,7 +178,11 @@ def two_dimensional(expression: sp.Basic) -> str:
     >>> print(two_dimensional(T - N))
     T - N
     """
-    return _Pretty({"use_unicode": True, "wrap_line": False}).doprint(expression)
+    before = pretty_use_unicode(True)  # sympy asks the encoding of the terminal
+    try:
+        return _Pretty({"use_unicode": True, "wrap_line": False}).doprint(expression)
+    finally:
+        pretty_use_unicode(before)
 
 
 _WORDS = {name: letter for letter, name in GREEK.items()} | {

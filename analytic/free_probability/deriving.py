@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
 from .. import arguments

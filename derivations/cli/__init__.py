@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -124,7 +125,10 @@ def _said(arguments: argparse.Namespace, message: str) -> str:
 
 
 def entry_point() -> int:
-    """`main`, quiet when the reader of a pipe goes away."""
+    """`main`, quiet when the reader of a pipe goes away; what an encoding lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
         sys.stdout.flush()

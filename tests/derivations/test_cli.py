@@ -1,6 +1,7 @@
 """The command line as a user meets it: answers, JSON, and one-line errors with status 2."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +178,15 @@ def test_every_page_on_a_spectrum_says_how_an_own_one_is_given(capsys):
             main([command, "--help"])
         assert "--spectrum" in capsys.readouterr().out, command
     assert "--spectrum" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "command"),
+    [("ascii", "show test-loss"), ("cp1252", "derive tr(inv(X*X.T+z*I)) --gaussian X:M,T:1/T")],
+)
+def test_an_encoding_without_the_letters_gets_escapes(command, encoding):
+    run = subprocess.run(
+        [sys.executable, "-m", "solvable.derivations", *command.split()],
+        capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert run.returncode == 0 and b"Traceback" not in run.stderr and b"\\u" in run.stdout
