@@ -105,5 +105,6 @@ def crossing(slope: Callable[..., Any], low: Any, high: Any, *others: Any) -> An
 def _crossing_mp(slope: Callable[[Any], Any], low: Any, high: Any) -> Any:
     if not slope(low) < 0 < slope(high):
         raise PrecisionError("the minimum is too close to an end to be told from it", 0)
-    tolerance = mpmath.mpf(10) ** (8 - 2 * mpmath.mp.dps)
-    return mpmath.findroot(slope, (low, high), solver="anderson", tol=tolerance, maxsteps=MAX_STEPS)
+    tolerance = mpmath.mpf(10) ** (5 - mpmath.mp.dps)  # of the bracket: below it nothing moves
+    return mpmath.findroot(slope, (low, high), solver="anderson", tol=tolerance, maxsteps=MAX_STEPS,
+                           verify=False)  # fmt: skip
