@@ -105,6 +105,23 @@ def crossing(slope: Callable[..., Any], low: Any, high: Any, *others: Any) -> An
 def _crossing_mp(slope: Callable[[Any], Any], low: Any, high: Any) -> Any:
     if not slope(low) < 0 < slope(high):
         raise PrecisionError("the minimum is too close to an end to be told from it", 0)
-    tolerance = mpmath.mpf(10) ** (5 - mpmath.mp.dps)  # of the bracket: below it nothing moves
-    return mpmath.findroot(slope, (low, high), solver="anderson", tol=tolerance, maxsteps=MAX_STEPS,
-                           verify=False)  # fmt: skip
+    return root_between(slope, low, high)
+
+
+def root_between(function: Callable[[Any], Any], low: Any, high: Any) -> Any:
+    """The zero between two numbers of mpmath, where signs differ; its error is one of max(1, |x|).
+
+    mpmath ends where the bracket is shorter than ``tol``, or the function smaller: which is scaled
+    so that only a zero is.
+
+    >>> with mpmath.workdps(40):
+    ...     print(root_between(lambda x: mpmath.mpf(10) ** -90 * (x**2 - 2), mpmath.mpf(1), 2))
+    1.414213562373095048801688724209698078570
+    """
+    ends = abs(function(low)), abs(function(high))
+    tall = mpmath.mpf(10) ** (3 * mpmath.mp.dps) / max(ends)
+    tolerance = mpmath.mpf(10) ** (4 - mpmath.mp.dps)  # below it, signs are those of rounding
+    return mpmath.findroot(
+        lambda x: function(x) * tall, (low, high), solver="anderson", tol=tolerance,
+        maxsteps=MAX_STEPS, verify=False,
+    )  # fmt: skip

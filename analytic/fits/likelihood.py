@@ -15,6 +15,7 @@ Sources: Hampel et al. 1986, sec. 7.2 (tests of M-estimators); Huber 1967 (C); E
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
@@ -79,6 +80,83 @@ def covariance(
     return error / np.outer(scaling, scaling), scale
 
 
+@dataclass(frozen=True, eq=False)
+class _Profile:
+    """The profile of θ_index on one side of the minimum θ̂, as a function of its distance."""
+
+    model: Model
+    theta: np.ndarray
+    objective: float
+    log_loss: np.ndarray
+    delta: float
+    index: int
+    direction: np.ndarray
+    limit: float
+    least: np.ndarray | None = None
+
+    @property
+    def sign(self) -> float:
+        return float(np.sign(self.direction[self.index]))
+
+    @property
+    def farthest(self) -> float:
+        """How far the coordinate may move."""
+        if self.least is None or self.sign > 0:
+            return FARTHEST
+        return min(FARTHEST, float(self.theta[self.index] - self.least[self.index]))
+
+    def rise(self, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """θ and the root of the rise at the held values of ``start``, shape (problems, p)."""
+        held = np.arange(len(self.theta)) == self.index
+        tolerance = 1e-3 * self.limit / max(self.objective, 1e-300)
+        widths = (self.delta,) if np.isinf(self.delta) else (30 * self.delta, self.delta)
+        for width in widths:
+            found = reweighted(self.model, start, self.log_loss, width, held=held,
+                               least=self.least, steps=25, tolerance=tolerance)  # fmt: skip
+            start = found.theta
+        return start, np.sqrt(np.maximum(found.objective - self.objective, 0.0))
+
+    def follow(self, last: np.ndarray, near: tuple[float, float], distance: float) -> float:
+        """The end of the minimum at ``last``, from (distance, root) inside and a first guess."""
+        index, length = self.index, abs(self.direction[self.index])
+        far, goal = (np.inf, np.inf), float(np.sqrt(self.limit))
+        for _ in range(ROUNDS):
+            moved = self.direction / length * (distance - abs(last[index] - self.theta[index]))
+            start = last + moved * min(1.0, LONGEST / max(float(np.abs(moved).max()), 1e-300))
+            start[index] = self.theta[index] + self.sign * distance
+            (found,), (root,) = self.rise(start[None])
+            if abs(root / goal - 1) < CLOSE:
+                return float(distance + (goal - root) * distance / root)
+            if root < goal:
+                near, last = (distance, root), found
+                if distance >= self.farthest:
+                    return np.inf
+            else:
+                far = (distance, root)
+            if np.isinf(far[0]):
+                ahead = distance * goal / max(root, 1e-9 * goal)
+                distance = min(self.farthest, float(np.clip(ahead, 1.3 * distance, 8 * distance)))
+            else:
+                share = float(np.clip((goal - near[1]) / (far[1] - near[1]), 0.1, 0.9))
+                distance = near[0] + share * (far[0] - near[0])
+        return distance if np.isfinite(far[0]) else np.inf
+
+    def beyond(self, end: float, starts: np.ndarray) -> float:
+        """The end of a minimum beyond ``end`` that is reached from ``starts``, or ``end``."""
+        places = np.minimum(end + np.array(BEYOND), self.farthest)
+        trial = np.tile(starts, (len(places), 1))
+        trial[:, self.index] = np.repeat(self.theta[self.index] + self.sign * places, len(starts))
+        found, roots = self.rise(trial)
+        inside = np.flatnonzero(roots**2 <= self.limit)
+        if not len(inside):
+            return end
+        one = inside[-1]
+        place = float(places[one // len(starts)])
+        if place >= self.farthest:
+            return np.inf
+        return max(place, self.follow(found[one], (place, float(roots[one])), 1.05 * place))
+
+
 def profile_end(
     model: Model, theta: np.ndarray, objective: float, log_loss: np.ndarray, delta: float,
     index: int, direction: np.ndarray, limit: float, least: np.ndarray | None = None,
@@ -91,63 +169,14 @@ def profile_end(
     The search follows one minimum; beyond the end that it finds, others are looked for from
     ``starts``, and followed in their turn.
     """
-    held = np.zeros(len(theta), bool)
-    held[index] = True
-    sign, length = np.sign(direction[index]), abs(direction[index])
-    tolerance = 1e-3 * limit / max(objective, 1e-300)
-    farthest = FARTHEST
-    if least is not None and sign < 0:
-        farthest = min(farthest, float(theta[index] - least[index]))
-
-    def profile(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """θ and the root of the rise at the held values of ``start``, shape (problems, p)."""
-        for width in (30 * delta, delta):
-            found = reweighted(model, start, log_loss, width, held=held, least=least, steps=25,
-                               tolerance=tolerance)  # fmt: skip
-            start = found.theta
-            if np.isinf(delta):
-                break
-        return start, np.sqrt(np.maximum(found.objective - objective, 0.0))
-
-    def follow(last: np.ndarray, near: tuple[float, float], distance: float) -> float:
-        """The end of the minimum at ``last``, from (distance, root) inside and a first guess."""
-        far, goal = (np.inf, np.inf), float(np.sqrt(limit))
-        for _ in range(ROUNDS):
-            moved = direction / length * (distance - abs(last[index] - theta[index]))
-            start = last + moved * min(1.0, LONGEST / max(float(np.abs(moved).max()), 1e-300))
-            start[index] = theta[index] + sign * distance
-            (found,), (root,) = profile(start[None])
-            if abs(root / goal - 1) < CLOSE:
-                return float(distance + (goal - root) * distance / root)
-            if root < goal:
-                near, last = (distance, root), found
-                if distance >= farthest:
-                    return np.inf
-            else:
-                far = (distance, root)
-            if np.isinf(far[0]):
-                ahead = distance * goal / max(root, 1e-9 * goal)
-                distance = min(farthest, float(np.clip(ahead, 1.3 * distance, 8 * distance)))
-            else:
-                share = float(np.clip((goal - near[1]) / (far[1] - near[1]), 0.1, 0.9))
-                distance = near[0] + share * (far[0] - near[0])
-        return distance if np.isfinite(far[0]) else np.inf
-
-    end = follow(theta, (0.0, 0.0), float(min(np.clip(length, 1e-9, 2.0), farthest) or 1e-9))
-    while starts is not None and end < farthest:
-        places = np.minimum(end + np.array(BEYOND), farthest)
-        trial = np.tile(starts, (len(places), 1))
-        trial[:, index] = np.repeat(theta[index] + sign * places, len(starts))
-        found, roots = profile(trial)
-        inside = np.flatnonzero(roots**2 <= limit)
-        if not len(inside):
+    profile = _Profile(model, theta, objective, log_loss, delta, index, direction, limit, least)
+    first = min(np.clip(abs(direction[index]), 1e-9, 2.0), profile.farthest) or 1e-9
+    end = profile.follow(theta, (0.0, 0.0), float(first))
+    while starts is not None and end < profile.farthest:
+        end, before = profile.beyond(end, starts), end
+        if end == before:
             break
-        one = inside[-1]
-        place = float(places[one // len(starts)])
-        if place >= farthest:
-            return float(sign * np.inf)
-        end = max(place, follow(found[one], (place, float(roots[one])), 1.05 * place))
-    return float(sign * end)
+    return profile.sign * end
 
 
 def bootstrap(

@@ -178,10 +178,10 @@ class SelfConsistentEquations:
 
     def limit(self, regime: str, **options: Any) -> LimitingForm:
         """The value in a regime such as "1 << N << T << M, z = 0"; see `asymptotics.limits`."""
-        from ..asymptotics.limits import limit
+        from ..asymptotics.balance.systems import matrix_problem
+        from ..asymptotics.limits.stated import stated_limit
 
-        form: LimitingForm = limit(self, regime, **options)
-        return form
+        return stated_limit(lambda isotropic: matrix_problem(self, isotropic), regime, **options)
 
     def latex(self) -> str:
         r"""The equations in an ``aligned`` environment."""

@@ -29,7 +29,7 @@ from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from ..spectrum import Spectrum, as_spectrum
-from .dynamics import SETTLED, dynamics
+from .dynamics import EXTREME, SETTLED, dynamics
 from .learners import GradientFlow, OnePassSGD, PreconditionedDescent, RidgeRegression
 from .scheduled_training import scheduled_correlations
 from .training_rule import Learner
@@ -173,4 +173,4 @@ def _smooth(rule: Learner, times: Any) -> tuple[Any, Learner]:
         return times, rule
     if np.any(np.asarray(times) > 0):
         raise InputError("ridges", times, "all zero, or all > 0")
-    return np.full(np.shape(times), SETTLED), GradientFlow()
+    return np.full(np.shape(times), SETTLED * EXTREME), GradientFlow()

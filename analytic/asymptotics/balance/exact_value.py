@@ -22,6 +22,7 @@ import sympy as sp
 from ... import precision
 from ...errors import InputError, OutsideTheoryError, SolvableError
 from ...notation import N, T, a, b, lambda_plus
+from ...optimum import root_between
 from ...power_sums import power_sum
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import exact_number
@@ -282,9 +283,7 @@ def _root(at: Callable[[Any], Any], start: Any) -> Any:
         values = at(wider[0]), at(wider[1])
         if values[0] * above <= 0 or values[1] * below <= 0:
             ends = (high, wider[0]) if values[0] * above <= 0 else (wider[1], low)
-            tolerance = mpmath.mpf(10) ** (-2 * mpmath.mp.dps)
-            return mpmath.findroot(at, ends, solver="anderson", tol=tolerance, verify=False,
-                                   maxsteps=MAX_STEPS + mpmath.mp.dps)  # fmt: skip
+            return start * root_between(lambda x: at(start * x), *(x / start for x in ends))
         (high, low), (above, below) = wider, values
         step = min(2 * step, mpmath.mpf("0.2"))
     raise OutsideTheoryError("no root of the equations near the one that the series points to")

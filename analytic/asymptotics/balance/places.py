@@ -27,6 +27,7 @@ import sympy as sp
 from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import b
+from ...optimum import root_between
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
 from .multiseries import Scales, Series
@@ -138,11 +139,8 @@ def _between(face: Callable[[Any], Any], low: Any, high: Any, digits: int) -> sp
         if face(+low) * face(+high) >= 0:
             return None
     with precision.workdps(digits + 5):
-        root = mpmath.findroot(
-            face, (+low, +high), solver="anderson", verify=False,
-            tol=mpmath.mpf(10) ** (-2 * digits), maxsteps=60 + digits,
-        )  # fmt: skip
-        return sp.Float(root, digits)
+        found = root_between(lambda x: face(mpmath.exp(x)), mpmath.log(low), mpmath.log(high))
+        return sp.Float(mpmath.exp(found), digits)
 
 
 def _face(expression: sp.Expr, symbol: sp.Symbol, spectrum: Spectrum | None) -> Any:

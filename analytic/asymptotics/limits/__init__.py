@@ -5,26 +5,21 @@ A name is short for a statement, which the one mechanism of `balance` expands.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import sympy as sp
-
 from ... import arguments
-from ... import notation as symbols
 from ...arguments import checked
-from ...errors import InputError, OutsideTheoryError
-from ...spectrum import PowerLaw, Spectrum
+from ...errors import InputError
+from ...spectrum import Spectrum
 from ..balance.exact_value import Comparison
-from ..balance.limiting_form import LimitingForm, limiting_form
+from ..balance.limiting_form import LimitingForm
 from ..balance.problem import Problem
-from ..balance.regime_statement import parse_regime
 from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
 from .named import Limit, Setting, named_limit, ratio
 from .regime_names import REGIMES, SCALING, regime_name
+from .stated import given_exponent, stated_limit
 
 __all__ = [
     "REGIMES",
@@ -82,9 +77,11 @@ def limit(
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
     """
     if regime is not None:
-        return _stated(
-            quantity, regime, alpha, exponent, target_exponent, terms, at or {}, spectrum
-        )
+        return stated_limit(
+            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha,
+            exponent=exponent, target_exponent=target_exponent, terms=terms, at=at,
+            spectrum=spectrum,
+        )  # fmt: skip
     regime = quantity
     name = regime_name(regime)
     terms = arguments.count("terms", terms)
@@ -101,17 +98,8 @@ def limit(
     return named_limit(name, b_value, a_value, smaller, terms)
 
 
-def _given(alpha: Any, exponent: Any) -> sp.Expr | None:
-    """b, from one of the two."""
-    if alpha is not None and exponent is not None:
-        raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
-    if alpha is not None:
-        return 1 + exact_number(alpha, "alpha")
-    return None if exponent is None else exact_number(exponent, "exponent")
-
-
 def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
-    value = _given(alpha, exponent)
+    value = given_exponent(alpha, exponent)
     if value is None:
         if name in SCALING:
             raise InputError(
@@ -129,35 +117,6 @@ def _exponent(name: str, alpha: Any, exponent: Any) -> Any:
     return value
 
 
-def _stated(
-    quantity: Any, regime: str, alpha: Any, exponent: Any, target: Any, terms: int,
-    at: Mapping[str, Any], spectrum: Spectrum | None,
-) -> LimitingForm:  # fmt: skip
-    """The limiting form of a quantity in a statement."""
-    terms = arguments.count("terms", terms)
-    if isinstance(spectrum, PowerLaw):
-        if not (alpha is exponent is target is None):
-            raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
-        exponent = spectrum.exponent
-        target = None if spectrum.isotropic else spectrum.target_exponent
-    point = _point(alpha, exponent, target)
-    problem = _problem(quantity, target is None)
-    if spectrum is not None:
-        problem = problem.with_spectrum(spectrum)
-    own = {s.name: s for s in problem.typical}
-    chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
-    problem = replace(problem, typical={**problem.typical, **chosen})
-    names = {s.name: s for s in problem.sizes}
-    near = {names[k]: exact_number(v) for k, v in at.items() if k in names and 0 < v < math.inf}
-    statement = parse_regime(regime, problem.sizes, point, near, problem.size)
-    others = {s.name for s in (*problem.parameters, *statement.values, *statement.ranked)}
-    unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
-    if unknown:
-        raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
-    _check_sums(point, statement.infinite, problem.size)
-    return limiting_form(problem, statement, point, terms)
-
-
 def _problem(quantity: Any, isotropic: bool) -> Problem:
     """The equations of a quantity by its name, of a row of the matrix table, or those given."""
     if not isinstance(quantity, str):
@@ -167,27 +126,3 @@ def _problem(quantity: Any, isotropic: bool) -> Problem:
     if quantity in EXPRESSIONS:
         return matrix_problem(EXPRESSIONS[quantity].derive(), isotropic)
     return named_problem(quantity.removeprefix("static-"), isotropic)
-
-
-def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
-    """b and a, for which the terms are ordered."""
-    value = _given(alpha, exponent)
-    value = sp.Rational(3, 2) if value is None else value
-    if not value > 0:
-        raise InputError("exponent", value, "b = 1 + α > 0")
-    if value == 1:
-        raise OutsideTheoryError("b = 1: Σ 1/J is a logarithm of M, and the sums are no series in "
-                                 "powers; take b above or below 1")  # fmt: skip
-    return {symbols.b: value} | (
-        {} if target is None else {symbols.a: exact_number(target, "target_exponent")}
-    )
-
-
-def _check_sums(point: Mapping[sp.Symbol, Any], infinite: frozenset[sp.Symbol], size: Any) -> None:
-    """At M = ∞ the trace and the power of the target must converge."""
-    if size not in infinite:
-        return
-    for name, symbol in (("exponent", symbols.b), ("target_exponent", symbols.a)):
-        if symbol in point and not point[symbol] > 1:
-            raise InputError(name, point[symbol], f"{symbol} > 1 at {size} = inf, else the sum "
-                             f"diverges; or a statement with a finite {size}")  # fmt: skip

@@ -1,0 +1,87 @@
+"""The limit of a quantity in a statement: its exponents, sizes and conditions, read and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+
+from ... import arguments
+from ... import notation as symbols
+from ...arguments import checked
+from ...errors import InputError, OutsideTheoryError
+from ...spectrum import PowerLaw, Spectrum
+from ..balance.limiting_form import LimitingForm, limiting_form
+from ..balance.problem import Problem
+from ..balance.regime_statement import parse_regime
+from ..expansion import exact_number
+
+
+def given_exponent(alpha: Any, exponent: Any) -> sp.Expr | None:
+    """b, from one of the two."""
+    if alpha is not None and exponent is not None:
+        raise InputError("alpha", alpha, "only one of alpha and exponent b = 1 + alpha")
+    if alpha is not None:
+        return 1 + exact_number(alpha, "alpha")
+    return None if exponent is None else exact_number(exponent, "exponent")
+
+
+@checked
+def stated_limit(
+    problem_of: Callable[[bool], Problem], regime: str, *, alpha: Any = None, exponent: Any = None,
+    target_exponent: Any = None, terms: int = 3, at: Mapping[str, Any] | None = None,
+    spectrum: Spectrum | None = None,
+) -> LimitingForm:  # fmt: skip
+    """The limiting form of the equations that ``problem_of`` gives, for an isotropic target or not.
+
+    The other arguments are those of `limit`.
+    """
+    terms, at, target = arguments.count("terms", terms), at or {}, target_exponent
+    if isinstance(spectrum, PowerLaw):
+        if not (alpha is exponent is target is None):
+            raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
+        exponent = spectrum.exponent
+        target = None if spectrum.isotropic else spectrum.target_exponent
+    point = _point(alpha, exponent, target)
+    problem = problem_of(target is None)
+    if spectrum is not None:
+        problem = problem.with_spectrum(spectrum)
+    own = {s.name: s for s in problem.typical}
+    chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
+    problem = replace(problem, typical={**problem.typical, **chosen})
+    names = {s.name: s for s in problem.sizes}
+    near = {names[k]: exact_number(v) for k, v in at.items() if k in names and 0 < v < math.inf}
+    statement = parse_regime(regime, problem.sizes, point, near, problem.size)
+    others = {s.name for s in (*problem.parameters, *statement.values, *statement.ranked)}
+    unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
+    if unknown:
+        raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
+    _check_sums(point, statement.infinite, problem.size)
+    return limiting_form(problem, statement, point, terms)
+
+
+def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
+    """b and a, for which the terms are ordered."""
+    value = given_exponent(alpha, exponent)
+    value = sp.Rational(3, 2) if value is None else value
+    if not value > 0:
+        raise InputError("exponent", value, "b = 1 + α > 0")
+    if value == 1:
+        raise OutsideTheoryError("b = 1: Σ 1/J is a logarithm of M, and the sums are no series in "
+                                 "powers; take b above or below 1")  # fmt: skip
+    return {symbols.b: value} | (
+        {} if target is None else {symbols.a: exact_number(target, "target_exponent")}
+    )
+
+
+def _check_sums(point: Mapping[sp.Symbol, Any], infinite: frozenset[sp.Symbol], size: Any) -> None:
+    """At M = ∞ the trace and the power of the target must converge."""
+    if size not in infinite:
+        return
+    for name, symbol in (("exponent", symbols.b), ("target_exponent", symbols.a)):
+        if symbol in point and not point[symbol] > 1:
+            raise InputError(name, point[symbol], f"{symbol} > 1 at {size} = inf, else the sum "
+                             f"diverges; or a statement with a finite {size}")  # fmt: skip
