@@ -78,12 +78,10 @@ def limit(
     """
     if regime is not None:
         return stated_limit(
-            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha,
-            exponent=exponent, target_exponent=target_exponent, terms=terms, at=at,
-            spectrum=spectrum,
+            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha, at=at, terms=terms,
+            exponent=exponent, target_exponent=target_exponent, spectrum=spectrum,
         )  # fmt: skip
-    regime = quantity
-    name = regime_name(regime)
+    name = regime_name(regime := quantity)
     terms = arguments.count("terms", terms)
     arguments.choice("smaller", smaller, ("N", "T"))
     if name is None:
