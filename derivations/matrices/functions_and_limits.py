@@ -10,7 +10,7 @@ from __future__ import annotations
 import sympy as sp
 
 from solvable.analytic.free_probability import exact_mean
-from solvable.analytic.free_probability.function_equations import TraceOfFunction
+from solvable.analytic.free_probability.function_integral import TraceOfFunction
 from solvable.analytic.free_probability.models import LIMITS, LimitExpression
 from solvable.analytic.free_probability.ridgeless import RidgelessLimit
 from solvable.analytic.typesetting import one_line

@@ -78,8 +78,8 @@ def limit(
     """
     if regime is not None:
         return stated_limit(
-            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha, at=at, terms=terms,
-            exponent=exponent, target_exponent=target_exponent, spectrum=spectrum,
+            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha, terms=terms,
+            exponent=exponent, target_exponent=target_exponent, at=at, spectrum=spectrum,
         )  # fmt: skip
     name = regime_name(regime := quantity)
     terms = arguments.count("terms", terms)

@@ -8,7 +8,7 @@ from pytest import approx, raises
 
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import derive, parse_declarations
-from solvable.analytic.free_probability.function_equations import TraceOfFunction
+from solvable.analytic.free_probability.function_integral import TraceOfFunction
 from solvable.validation.matrix_expressions import Instance, prove_by_simulation, sample
 
 MODEL = parse_declarations(["X:M,T:1/T"])
