@@ -116,7 +116,7 @@ def root_between(function: Callable[[Any], Any], low: Any, high: Any) -> Any:
 
     >>> with mpmath.workdps(40):
     ...     print(root_between(lambda x: mpmath.mpf(10) ** -90 * (x**2 - 2), mpmath.mpf(1), 2))
-    1.414213562373095048801688724209698078570
+    1.41421356237309504880168872420969807857
     """
     ends = abs(function(low)), abs(function(high))
     tall = mpmath.mpf(10) ** (3 * mpmath.mp.dps) / max(ends)
