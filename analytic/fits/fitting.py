@@ -217,7 +217,7 @@ def _published_intervals(
                    for name in parameters if name in reasons}  # fmt: skip
     exponents = [name for name in ("alpha", "beta") if name in parameters]
     zero = [name for name in exponents if not parameters[name].low]
-    constant = zero if model.adds else zero if zero == exponents else []
+    constant = zero if model.adds or zero == exponents else []
     return parameters | _beside_a_constant(parameters.get("E"), constant)
 
 
