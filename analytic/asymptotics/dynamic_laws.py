@@ -35,7 +35,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,7 @@ def _as_law(name: str, term: LimitTerm, point: dict[sp.Symbol, Any]) -> Bottlene
     return BottleneckLaw(name, coefficient, (p, q, s), log, point)
 
 
-@cache
+@lru_cache(maxsize=None, typed=True)
 def _lead(
     name: str, statement: str, quantity: str, target_exponent: Any, exponent: Any
 ) -> BottleneckLaw:
@@ -208,7 +208,7 @@ def _falls_with_time(term: LimitTerm, point: dict[sp.Symbol, Any]) -> bool:
 
 
 @checked
-@cache
+@lru_cache(maxsize=None, typed=True)
 def bottleneck_laws(
     target_exponent: Number, exponent: Number, *, one_pass: bool = False
 ) -> dict[str, BottleneckLaw]:
@@ -258,7 +258,7 @@ class ComputeOptimal:
 
 
 @checked
-@cache
+@lru_cache(maxsize=None, typed=True)
 def compute_optimal(
     target_exponent: Number, exponent: Number, *, one_pass: bool = False
 ) -> ComputeOptimal:

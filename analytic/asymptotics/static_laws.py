@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -113,7 +113,7 @@ def _order_of_target_sum(resource: str) -> int:
     return order
 
 
-@cache
+@lru_cache(maxsize=None, typed=True)
 def bottleneck_law(resource: str, exponent: Any, target_exponent: Any, terms: int = 3) -> Law:
     """The law of ``resource`` ("features" or "data") for λ ∝ J^{-b}, w²λ ∝ J^{-a}, M = ∞.
 
@@ -173,7 +173,7 @@ class ScalingRegime:
     coefficient: sp.Expr
 
 
-@cache
+@lru_cache(maxsize=None, typed=True)
 def four_regimes(exponent: Any, target_exponent: Any = None) -> tuple[ScalingRegime, ...]:
     """Two resolution-limited exponents (plateau against its own size), two variance-limited ones.
 

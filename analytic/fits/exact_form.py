@@ -95,7 +95,7 @@ class _Tabulated:
         return x
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)
 def _table(alpha: float, size: float, low: float, high: float) -> _Tabulated:
     return _Tabulated(compressed_power_law(alpha, size), low, high)
 

@@ -85,7 +85,7 @@ def exponents(s: Any, b: Any, q: Any) -> Exponents:
         return _exponents.__wrapped__(s, b, q)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _exponents(s: Any, b: Any, q: Any) -> Exponents:
     result = Exponents(exact("s", s), exact("b", b), exact("q", q))
     for name, value, given in zip(result._fields, result, (s, b, q)):

@@ -54,7 +54,7 @@ class HermiteModes(Comparable):
     rest: float
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=32, typed=True)
 def level_coefficients(kernel: str, length: float | None) -> tuple[tuple[float, ...], float]:
     """f^(ℓ)(0) for ℓ = 0 … `DEGREE`, and f(1).
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import mpmath
@@ -206,7 +206,7 @@ class Limit:
         return rf"$\displaystyle {self.latex()}$"
 
 
-@cache
+@lru_cache(maxsize=None, typed=True)
 def named_limit(name: str, b_value: Any, a_value: Any, smaller: str, terms: int) -> Limit:
     """The limit that a name stands for."""
     if name in ("N<<T", "T<<N", "N/T", "T/N"):
