@@ -3,13 +3,15 @@ r"""Where something is smallest: bracket on a grid, then close in.
 `lowest` finds, for many problems at once, the grid point of smallest value and its neighbours.
 `minimum` closes in on the minimum between them by Chandrupatla's inverse interpolation (scipy),
 as far as values can tell, which is half of the digits; where the slope is known, `crossing` finds
-its zero to all of them, for arrays of problems or for one mpmath number.
+its zero to all of them, for arrays of problems or for one mpmath number.  `lowest_whole` is golden
+section over whole numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -20,6 +22,7 @@ from .formula import is_mp
 
 MAX_STEPS = 200
 HALVINGS = 12
+GOLDEN = (3 - 5**0.5) / 2
 WIDTH, FLAT = 1e-7, 1e-14  # relative, of x and of the values
 
 
@@ -81,6 +84,20 @@ def minimum(f: Callable[..., Any], bracket: Bracket, *others: Any) -> tuple[np.n
     x, value = np.asarray(found.x), np.asarray(found.f_x)
     better = np.isfinite(value) & (value < end)
     return np.where(better, x, bracket.middle), np.where(better, value, end)
+
+
+def lowest_whole(f: Callable[[int], Any], low: int, high: int) -> int:
+    """The whole number between two at which f, which falls and then rises, is smallest.
+
+    >>> lowest_whole(lambda n: (n - 70.4) ** 2, 1, 10**6)
+    70
+    """
+    f = cache(f)
+    while high - low > 3:
+        step = max(1, round(GOLDEN * (high - low)))
+        left, right = low + step, high - step
+        low, high = (low, right) if f(left) <= f(right) else (left, high)
+    return min(range(low, high + 1), key=f)
 
 
 def crossing(slope: Callable[..., Any], low: Any, high: Any, *others: Any) -> Any:

@@ -45,6 +45,7 @@ from ..notation import N, T, alpha, t
 from ..optimal_ridge import degrees, law_ratio, optimal_ridge, scaling_loss, scaling_optimum
 from ..optimum import crossing, lowest, minimum
 from ..spectrum import Spectrum
+from .fan import FanAllocation, allocate_on, regime_fan
 
 __all__ = [
     "Allocation",
@@ -62,7 +63,7 @@ ratio = sp.Symbol("r", positive=True)  #: N/T
 share = sp.Symbol("d", positive=True)  #: D₁/N
 p, q = sp.symbols("p q", positive=True)  #: budget N^p T^q (or N^p t^q)
 C = sp.Symbol("C", positive=True)  #: budget
-GRID = 60  #: points in ln N at which the exact loss is first evaluated
+GRID, SPACING = 60, 0.25  #: points in ln N, and at most what between them, for the exact loss
 A, B, r_t, r_N = sp.symbols("A B r_t r_N", positive=True)
 N_c, T_c, alpha_N, alpha_T = sp.symbols("N_c T_c alpha_N alpha_T", positive=True)
 
@@ -340,13 +341,14 @@ def allocate_exactly(
     budget: Any,
     features_power: Any = 1,
     samples_power: Any = 1,
-    ridge: str = "optimal",
+    ridge: Any = "optimal",
     noise: float = 0.0,
 ) -> ExactAllocation:
     """The best split of N^p T^q = C by the exact loss of any spectrum, target and noise.
 
-    N ≥ 1 and T ≥ 1 are real numbers; ``ridge`` is "optimal" or "zero". The smallest of a grid in
-    ln N is closed in on. Raises `InputError` for a budget below 1.
+    N ≥ 1 and T ≥ 1 are real numbers; ``ridge`` is "optimal", "zero" or γ > 0. The smallest of a
+    grid in ln N is closed in on. Raises `InputError` for a budget of at most 1, and for a ridge
+    that is none of these.
 
     >>> from solvable.analytic.spectrum import Flat
     >>> best = allocate_exactly(Flat(100), 400)
@@ -360,21 +362,48 @@ def allocate_exactly(
             ("budget", budget),
         )
     )  # fmt: skip
-    arguments.choice("ridge", ridge, ("optimal", "zero"))
+    if isinstance(ridge, str):
+        arguments.choice("ridge", ridge, ("optimal", "zero"))
     if not 1 < c < math.inf:
         raise InputError("budget", budget, "a finite number above 1, so that N, T ≥ 1")
+    fixed = 0.0 if ridge in ("optimal", "zero") else float(arguments.positive("ridge", ridge))
 
     def solved(log_n: np.ndarray) -> StaticLoss:
         n = np.exp(log_n)
         t = np.exp((math.log(c) - p * log_n) / q)
         if ridge == "optimal":
             return optimal_ridge(spectrum, n, t, noise=noise)
-        return static_loss(spectrum, n, t, noise=noise)
+        return static_loss(spectrum, n, t, ridge=fixed, noise=noise)
 
-    grid = np.linspace(0.0, math.log(c) / p, GRID)
+    longest = math.log(c) / p
+    grid = np.linspace(0.0, longest, max(GRID, math.ceil(longest / SPACING)))
     bracket = lowest(grid, np.asarray(solved(grid).excess_loss))
     best, _ = minimum(lambda x: np.asarray(solved(x).excess_loss), bracket)
     found, n = solved(best), float(np.exp(best))
     return ExactAllocation(
         n, (c / n**p) ** (1 / q), float(found.excess_loss), float(np.asarray(found.ridge))
     )
+
+
+def allocation_law(
+    exponent: Any, target_exponent: Any = None, features_power: Any = 1, samples_power: Any = 1,
+    ridge: str = "optimal", noise: bool = False,
+) -> FanAllocation:  # fmt: skip
+    """How N, T and the loss of a power law, M = ∞, grow with N^p T^q = C: from the fan.
+
+    The loss at the optimal ridge is the least over κ, which is free above κ₀. Raises `InputError`
+    as `regime_fan` and `allocate_on`, `OutsideTheoryError` where they do.
+
+    >>> quiet, loud = allocation_law(2), allocation_law(2, noise=True)
+    >>> [str(law.loss) for law in (quiet, loud)]  # noise: κ ~ T^{-b/(1+b)}
+    ['1/2', '1/3']
+    """
+    quantity = "with noise" if noise else "loss"
+    sizes = ("N", "T")
+    if arguments.choice("ridge", ridge, ("optimal", "zero")) == "optimal":
+        sizes, quantity = (*sizes, "z"), "noisy-loss-at-kappa" if noise else "loss-at-kappa"
+    fan = regime_fan(
+        sizes, exponent=exponent, target_exponent=target_exponent, quantity=quantity,
+        where="sigma_epsilon = 1" if noise else "",
+    )  # fmt: skip
+    return allocate_on(fan, {"N": features_power, "T": samples_power})

@@ -14,13 +14,11 @@ limits in time (`balance.time_domain`):
 The first correction is a law of its own where it is not t^{1/b}/N times the time law, which only
 says that κ ~ 1/t is followed by κ ~ N^{-b}.
 
-Compute C = N t.  Along t = C^x, N = C^{1−x} the loss falls as the law of the cell of the fan
-(`fan`) that this direction is in, fastest where two laws balance: `compute_optimal`.  Minimising
-their sum,
+Compute C = N^P t^Q, most often N t.  Along t ~ C^x the loss falls as the law of the cell of the fan
+(`fan`) that this direction is in, fastest where two laws balance: `compute_optimal`.  With
+e = p − q Q/P the exponent at which a law falls with t on the budget, minimising their sum,
 
-    c₁ C^{−q₁} t^{q₁−p₁} + c₂ C^{−q₂} t^{q₂−p₂} → min,
-
-    t^{(q₁−p₁)−(q₂−p₂)} = C^{q₁−q₂} · c₂(p₂−q₂)/(c₁(q₁−p₁)),
+    c₁ C^{−q₁/P} t^{−e₁} + c₂ C^{−q₂/P} t^{−e₂} → min,    t^{e₁−e₂} = C^{(q₂−q₁)/P} c₁e₁/(−c₂e₂),
 
 gives prefactors, exact at C → ∞ for easy tasks; there time is balanced against embedding, and the
 loss exponent is (a−1)/a. For hard tasks (a − 1 < b) time and features cross at t ~ N^b, where the
@@ -33,7 +31,7 @@ Sources: dynamical paper, eqs. (13), (14), (153)–(156), appendix N; 2405.15074
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -45,9 +43,10 @@ from .. import arguments
 from ..arguments import Number, checked
 from ..errors import InputError, OutsideTheoryError
 from ..notation import N, T, a, b, lambda_plus, sigma_w, t
-from ..optimum import lowest, minimum
+from ..optimum import lowest, lowest_whole, minimum
 from ..slopes import log_slope
 from ..spectrum import Spectrum
+from ..training.training_rule import Learner
 from .balance.corner_sums import PREFACTOR, c
 from .balance.limiting_form import LimitTerm, limiting_form
 from .balance.regime_statement import parse_regime
@@ -236,7 +235,7 @@ def bottleneck_laws(
 
 @dataclass(frozen=True)
 class ComputeOptimal:
-    """How to spend compute C = N t: t ~ C^{time}, N ~ C^{size}, L ~ C^{−loss}.
+    """How to spend compute C = N^P t^Q: t ~ C^{time}, N ~ C^{size}, L ~ C^{−loss}.
 
     ``balance`` names the two laws that cross at the optimum; ``time``, ``size`` and ``loss`` are
     the exponents, exact numbers; ``expressions`` t*, N* and L* as functions of C with the
@@ -260,14 +259,15 @@ class ComputeOptimal:
 @checked
 @lru_cache(maxsize=None, typed=True)
 def compute_optimal(
-    target_exponent: Number, exponent: Number, *, one_pass: bool = False
-) -> ComputeOptimal:
-    """The best split of C = N t between time and model size, with unlimited data.
+    target_exponent: Number, exponent: Number, *, one_pass: bool = False,
+    features_power: Number = 1, time_power: Number = 1,
+) -> ComputeOptimal:  # fmt: skip
+    """The best split of C = N^P t^Q between time and model size, with unlimited data.
 
     ``time``, ``size`` and ``loss`` are powers of C, the last of the excess loss; ``one_pass``
-    counts steps of SGD. Raises `InputError` for exponents ≤ 1, `OutsideTheoryError` where a
-    logarithm stands at the optimum (a − 1 = b). Source: dynamical paper, eqs. (14), (153)–(156);
-    arXiv:2405.15074.
+    counts steps of SGD; P > 0 and Q > 0 are ``features_power`` and ``time_power``. Raises
+    `InputError` for exponents ≤ 1 or powers ≤ 0, `OutsideTheoryError` where a logarithm stands at
+    the optimum (a − 1 = b). Source: dynamical paper, eqs. (14), (153)–(156); arXiv:2405.15074.
 
     >>> hard, easy = compute_optimal(1.5, 1.25), compute_optimal(4, 2)
     >>> hard.balance, hard.time, hard.size, hard.loss
@@ -276,6 +276,7 @@ def compute_optimal(
     (('time', 'feature embedding'), 3/4)
     """
     point = _point(target_exponent, exponent)
+    powers = {"N": features_power, "t": time_power}
     if point[a] - 1 == point[b]:
         raise OutsideTheoryError(
             f"a − 1 = b = {point[b]}: a logarithm stands at the optimum; the exponents hold "
@@ -285,13 +286,15 @@ def compute_optimal(
         ("N", "t"), exponent=point[b], target_exponent=point[a],
         quantity="sgd-loss" if one_pass else "flow-loss",
     )  # fmt: skip
-    best = allocate_on(fan, {"N": 1, "t": 1})
+    best = allocate_on(fan, powers)
     meeting = [_as_law(_name(term, point), term, point) for term in best.terms]
-    first = max(meeting, key=lambda law: law.exponents[0] - law.exponents[1])
-    second = min(meeting, key=lambda law: law.exponents[0] - law.exponents[1])
+    weights = (exact_number(features_power), exact_number(time_power))
+    first = max(meeting, key=lambda law: _along_budget(law, *weights))
+    second = min(meeting, key=lambda law: _along_budget(law, *weights))
     names = (first.name, second.name)
     return ComputeOptimal(
-        names, best.shares[t], best.shares[N], best.loss, _split(first, second),
+        names, best.shares[t], best.shares[N], best.loss,
+        _split(first, second, *weights),
         len(meeting) == 2 and "features" not in names,
     )  # fmt: skip
 
@@ -305,13 +308,22 @@ def _name(term: LimitTerm, point: dict[sp.Symbol, Any]) -> str:
     return "time" if _falls_with_time(term, point) else "batch noise"
 
 
-def _split(first: BottleneckLaw, second: BottleneckLaw) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """t*, N*, L* that minimise the sum of two laws at N t = C."""
+def _along_budget(law: BottleneckLaw, features_power: Any, time_power: Any) -> Any:
+    """e in law ~ t^{−e} at N^P t^Q = C."""
+    p, q, _ = law.exponents
+    return p - q * time_power / features_power
+
+
+def _split(
+    first: BottleneckLaw, second: BottleneckLaw, features_power: Any, time_power: Any
+) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """t*, N*, L* that minimise the sum of two laws at N^P t^Q = C."""
     (p1, q1, _), (p2, q2, _) = (law.exponents for law in (first, second))
     c1, c2 = (law.prefactor for law in (first, second))
-    balance = c1 * (p1 - q1) / (c2 * (q2 - p2)) * compute ** (q2 - q1)
-    moment = balance ** (1 / ((p1 - q1) - (p2 - q2)))
-    size = compute / moment
+    e1, e2 = (_along_budget(law, features_power, time_power) for law in (first, second))
+    balance = c1 * e1 / (-c2 * e2) * compute ** ((q2 - q1) / features_power)
+    moment = balance ** (1 / (e1 - e2))
+    size = (compute / moment**time_power) ** (1 / features_power)
     loss = c1 * moment**-p1 * size**-q1 + c2 * moment**-p2 * size**-q2
     return moment, size, loss
 
@@ -323,7 +335,7 @@ def _split(first: BottleneckLaw, second: BottleneckLaw) -> tuple[sp.Expr, sp.Exp
 class Frontier:
     """The compute-optimal frontier of the exact loss: arrays shaped as the budgets.
 
-    ``compute`` C = N t, ``features`` N and ``times`` t at the minimum, ``loss`` there.
+    ``compute`` C = N^P t^Q, ``features`` N and ``times`` t at the minimum, ``loss`` there.
     """
 
     compute: np.ndarray
@@ -342,19 +354,18 @@ class Frontier:
 
 @checked
 def compute_frontier(
-    spectrum: Spectrum,
-    budgets: Sequence[float] | np.ndarray,
-    *,
-    samples: float = math.inf,
-    noise: float = 0.0,
-    grid: int = 12,
-) -> Frontier:
-    """Minimise the exact gradient-flow loss over N at N t = C, for every budget C.
+    spectrum: Spectrum, budgets: Sequence[float] | np.ndarray, *, samples: float = math.inf,
+    noise: float = 0.0, grid: int = 12, learner: Learner | None = None,
+    features_power: float = 1, time_power: float = 1,
+) -> Frontier:  # fmt: skip
+    """Minimise the exact loss of a training rule over N at N^P t^Q = C, for every budget C.
 
-    A grid in ln N brackets the minimum, which is then closed in on. N is treated as a real
-    number. Raises `InputError` for budgets ≤ 1.
+    A grid in ln N (or the number of steps) brackets the minimum, which is then closed in on. N ≥ 1
+    is a real number, t ≥ 1 too or a whole number of steps. ``learner`` is by default
+    `GradientFlow()`. Raises `InputError` for budgets ≤ 1, powers ≤ 0, and rules whose loss at one
+    step takes all steps before it.
 
-    Result: a `Frontier` of arrays shaped as the budgets, C = N t in units of 1/λ_1. Source:
+    Result: a `Frontier` of arrays shaped as the budgets, for the flow in units of 1/λ_1. Source:
     dynamical paper, eqs. (14), (153)–(156).
 
     >>> from solvable.analytic.spectrum import PowerLaw
@@ -363,23 +374,53 @@ def compute_frontier(
     >>> bool(100 < frontier.features[0] * frontier.times[0] < 1.01e4)
     True
     """
+    from ..training.dynamics import dynamics
+    from ..training.learners import GradientFlow
+
     amounts = np.atleast_1d(budgets)
     if np.any(~(amounts > 1)):
         raise InputError("budgets", budgets, "numbers > 1")
     arguments.positive("budget", amounts)
     arguments.positive_or_infinite("samples", samples)
-    from ..training.dynamics import dynamics
+    for name, power in (("features_power", features_power), ("time_power", time_power)):
+        arguments.positive(name, power)
+    rule = learner or GradientFlow()
+    if rule.scored == "ridge" or not getattr(rule, "memoryless", True):
+        raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
+                         "constant step and no memory")  # fmt: skip
+
+    def trained(size: float, time: float) -> float:
+        found = dynamics(spectrum, size, samples, time, learner=rule, noise=noise)
+        return float(found.excess_loss)
+
+    def left(budget: Any, spent: Any, power: float, of: float) -> Any:
+        """What budget there is for the other one: (C/x^power)^{1/of}."""
+        return (budget / spent**power) ** (1 / of)
+
+    if rule.discrete:
+        times = np.vectorize(lambda c: _best_steps(
+            lambda n: trained(left(c, n, time_power, features_power), n),
+            left(c, 1, features_power, time_power), grid,
+        ))(amounts)  # fmt: skip
+        features = left(amounts, times, time_power, features_power)
+        losses = np.vectorize(trained, otypes=[float])(features, times)
+        return Frontier(amounts, features, times, losses)
 
     def loss(log_size: np.ndarray, budget: np.ndarray) -> np.ndarray:
         sizes, budget = np.broadcast_arrays(np.exp(log_size), budget)
-        found = [
-            float(dynamics(spectrum, size, samples, c / size, noise=noise).excess_loss)
-            for size, c in zip(sizes.flat, budget.flat, strict=True)
-        ]
-        return np.reshape(found, sizes.shape)
+        return np.vectorize(trained, otypes=[float])(
+            sizes, left(budget, sizes, features_power, time_power)
+        )
 
-    points = np.log(amounts) * np.linspace(0, 1, grid)[:, None]
+    points = np.log(amounts) / float(features_power) * np.linspace(0, 1, grid)[:, None]
     around = lowest(points, loss(points, amounts))
     log_size, losses = minimum(loss, around, amounts)
     features = np.exp(log_size)
-    return Frontier(amounts, features, amounts / features, losses)
+    return Frontier(amounts, features, left(amounts, features, features_power, time_power), losses)
+
+
+def _best_steps(loss: Callable[[int], float], most: float, grid: int) -> int:
+    """The number of steps, at most ``most``, of the smallest loss."""
+    tries = sorted({round(n) for n in np.geomspace(1, max(math.floor(most), 1), grid)})
+    k = int(np.argmin([loss(n) for n in tries]))
+    return lowest_whole(loss, tries[max(k - 1, 0)], tries[min(k + 1, len(tries) - 1)])

@@ -32,7 +32,7 @@ from ..notation import M, N, T, a, b, t
 from .balance.limiting_form import LimitingForm, LimitTerm, limiting_form, number_of
 from .balance.problem import Problem
 from .balance.regime_statement import Regime, parse_regime
-from .balance.systems import eta, named_problem, ridge_z
+from .balance.systems import AT_KAPPA, eta, named_problem, ridge_z
 from .expansion import exact_number
 
 __all__ = ["Fan", "FanAllocation", "FanCell", "allocate_on", "regime_fan"]
@@ -140,10 +140,12 @@ def regime_fan(
 ) -> Fan:
     """The fan of a loss in two or three free powers.
 
-    ``quantity``: "loss", "kappa" or "noise" of the static model, "flow-loss", "flow-train-loss" or
-    "sgd-loss" in training. ``sizes`` among N, T, M, and z or the time t; what is left out is taken
-    first: z = 0, M = ∞, and N or T = ∞, but what ``where`` ties to the sizes ("N = M/2"). All
-    grow, z and the step eta of SGD fall, 1/t ≪ η ≪ 1/Tr λ; M stays above N and T.
+    ``quantity``: "loss", "kappa", "noise" or "with noise" of the static model; "loss-at-kappa" and
+    "noisy-loss-at-kappa", where z stands for κ above κ₀, which is what a ridge chooses;
+    "flow-loss", "flow-train-loss" or "sgd-loss" in training. ``sizes`` among N, T, M, and z or the
+    time t; what is left out is taken first: z = 0, M = ∞, and N or T = ∞, but what ``where`` ties
+    to the sizes ("N = M/2"). All grow, z and the step eta of SGD fall, 1/t ≪ η ≪ 1/Tr λ; M stays
+    above N and T.
     Raises `InputError` for other names, `OutsideTheoryError` where a law has no series.
 
     >>> fan = regime_fan(("N", "T"), exponent=1.5)
@@ -177,7 +179,7 @@ def regime_fan(
 def _walk(
     problem: Problem, sizes: tuple[sp.Symbol, ...], point: dict[sp.Symbol, Any], base: Regime
 ) -> Fan:
-    region = _region(sizes, point)
+    region = _region(sizes, point, problem.name in AT_KAPPA)
     cells: list[FanCell] = []
     queue: list[Any] = [_middle(region)]
     while queue:
@@ -198,9 +200,12 @@ def _walk(
 
 
 def _region(
-    sizes: tuple[sp.Symbol, ...], point: Mapping[sp.Symbol, Any]
+    sizes: tuple[sp.Symbol, ...], point: Mapping[sp.Symbol, Any], at_kappa: bool = False
 ) -> tuple[tuple[float, ...], ...]:
-    """Rows e with e·p < 0 where sizes grow or fall as they may, M the largest, η Tr λ small."""
+    """Rows e with e·p < 0 where sizes grow or fall as they may, M the largest, η Tr λ small.
+
+    Where z stands for κ, D₁(κ) ~ z^{−1/b} stays below N and T.
+    """
     rows = []
     for k, s in enumerate(sizes):
         rows.append(tuple(-float(SIGNS[s]) if i == k else 0.0 for i in range(len(sizes))))
@@ -209,6 +214,8 @@ def _region(
                 if other in sizes:
                     i = sizes.index(other)
                     rows.append(tuple(float(j == i) - float(j == k) for j in range(len(sizes))))
+        if at_kappa and s in (N, T):
+            rows.append(tuple(-float(x == ridge_z) - float(point[b]) * (x == s) for x in sizes))
         if s == eta and M in sizes and point[b] < 1:
             trace = float(1 - point[b])
             rows.append(tuple(float(x == eta) + trace * float(x == M) for x in sizes))
@@ -392,7 +399,7 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     """The growth of the sizes under Π s^{powers_s} = C at which the law falls fastest.
 
     A linear programme in every cell; the optimum is at a wall, where two laws balance, or at the
-    edge of the region. ``powers`` by size, all > 0; a step η costs nothing.
+    edge of the region. ``powers`` by size, all > 0; a ridge z and a step η cost nothing.
 
     >>> fan = regime_fan(("N", "T"), exponent=1.5, target_exponent=3.1)
     >>> best = allocate_on(fan, {"N": 1, "T": 1})
@@ -402,7 +409,8 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     from scipy.optimize import linprog
 
     names = {s.name: s for s in fan.sizes}
-    if set(powers) | {eta.name} != set(names) | {eta.name}:
+    free = {eta.name, ridge_z.name}
+    if set(powers) | free != set(names) | free:
         raise InputError("powers", sorted(powers), f"one for each of {', '.join(names)}")
     for name, value in powers.items():
         arguments.positive(name, value)
@@ -423,7 +431,7 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     value, direction, _ = best
     meeting = {c.lead: c.law.terms[0] for c in fan.cells if c.holds(direction, 1e-9)}
     shares = {s: _rational(x) for s, x in zip(fan.sizes, direction)}
-    if fixed := [s.name for s in fan.sizes if s != eta and shares[s] == 0]:
+    if fixed := [s.name for s in fan.sizes if s.name in powers and shares[s] == 0]:
         raise OutsideTheoryError(
             f"the loss falls fastest where {', '.join(fixed)} grows so little that no cell of the "
             "fan resolves it; minimise the exact loss instead"

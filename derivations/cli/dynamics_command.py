@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,16 +56,13 @@ def _checked(name: str, check: Any) -> Any:
     return parse
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `solvable dynamics`."""
+def add_rule(
+    parser: argparse.ArgumentParser, rules: Iterable[str], names: Iterable[str], default: Any
+) -> None:
+    """--learner among ``rules``, and the options of their parameters ``names``."""
     add = parser.add_argument
-    types.add_spectrum(parser)
-    add("--features", type=types.positive_or_infinite, required=True, metavar="N|inf")
-    add("--samples", type=types.positive_or_infinite, required=True, metavar="P|inf")
-    add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
-        help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
-    add("--learner", choices=tuple(RULES), default="flow", help="default: flow")
-    for name, about in parameters().items():
+    add("--learner", choices=tuple(rules), default=default, help="default: flow")
+    for name, about in ((name, parameters()[name]) for name in names):
         option = "--" + name.replace("_", "-")
         if about["plain"] is bool:
             add(option, action="store_true", default=None, help=about["help"])
@@ -76,6 +74,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             add(option, metavar="NAME", help=about["help"])
         else:
             add(option, type=_checked(name, about["check"]), metavar="X", help=about["help"])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `solvable dynamics`."""
+    add = parser.add_argument
+    types.add_spectrum(parser)
+    add("--features", type=types.positive_or_infinite, required=True, metavar="N|inf")
+    add("--samples", type=types.positive_or_infinite, required=True, metavar="P|inf")
+    add("--times", type=types.listed(types.nonnegative), required=True, metavar="T1,T2,…",
+        help="times ≥ 0; whole numbers of steps for discrete rules; or ridges γ")  # fmt: skip
+    add_rule(parser, RULES, parameters(), default="flow")
     add("--ridge", type=types.nonnegative, metavar="G",
         help="ridge γ of the flow, as in `solvable loss`: weights decay at γ/(NP)")  # fmt: skip
     add("--noise", type=types.nonnegative, default=0, metavar="S2", help="label noise variance")
@@ -110,7 +119,7 @@ def learner_of(arguments: argparse.Namespace) -> Learner:
     """The training rule that the options describe; an option that it lacks is an error."""
     kind = RULES[arguments.learner]
     known = {item.name: item for item in fields(kind)}
-    given = {name: getattr(arguments, name) for name in parameters()}
+    given = {name: getattr(arguments, name, None) for name in parameters()}
     if arguments.ridge is not None:
         if given.get("decay") is not None:
             raise InputError("--decay", given["decay"], "only one of --ridge and --decay")

@@ -15,6 +15,8 @@ from solvable.analytic.asymptotics.allocation import (
     N_c,
     T_c,
     allocate,
+    allocate_exactly,
+    allocation_law,
     alpha_N,
     alpha_T,
     kaplan_form,
@@ -140,6 +142,56 @@ def test_time_allocation_exponents_and_a_wrong_one():
     )
 
 
+@settings(max_examples=3, deadline=None)
+@given(
+    st.floats(1.2, 2.5),
+    st.floats(1.3, 4.5),
+    st.sampled_from(["zero", "optimal", 0.3]),
+    st.sampled_from([0.0, 0.05]),
+    st.sampled_from([(1, 1), (1, 2), (2, 0.5)]),
+    st.floats(1e3, 1e6),
+)
+def test_no_split_has_a_smaller_exact_loss(b_value, a_value, ridge, noise, powers, budget):
+    spectrum = PowerLaw(exponent=b_value, target_exponent=a_value)
+    best = allocate_exactly(spectrum, budget, *powers, ridge, noise)
+    n = np.geomspace(1, budget ** (1 / powers[0]), 997)
+    t = (budget / n ** powers[0]) ** (1 / powers[1])
+    if ridge == "optimal":
+        others = optimal_ridge(spectrum, n, t, noise=noise)
+    else:
+        others = static_loss(spectrum, n, t, ridge=0 if ridge == "zero" else ridge, noise=noise)
+    lowest = np.min(others.excess_loss)
+    assert best.excess_loss <= lowest * (1 + 1e-9) and best.excess_loss > lowest * 0.99
+    assert best.features ** powers[0] * best.samples ** powers[1] == pytest.approx(budget)
+
+
+@pytest.mark.parametrize(
+    ("exponents", "ridge", "noise", "powers", "loss"),
+    [
+        ((2, None), "optimal", True, (1, 1), "1/3"),
+        pytest.param((1.25, 1.5), "zero", True, (1, 2), "1/8", marks=pytest.mark.slow),
+        pytest.param((1.5, 3.1), "optimal", True, (1, 1), "21/47", marks=pytest.mark.slow),
+        pytest.param((1.5, 3.1), "zero", True, (1, 1), "3/7", marks=pytest.mark.slow),
+        pytest.param((1.5, 3.1), "optimal", False, (2, 1), "7/12", marks=pytest.mark.slow),
+        pytest.param((1.3, 4.1), "zero", False, (1, 1), "26/33", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_the_law_is_how_the_smallest_exact_loss_falls(exponents, ridge, noise, powers, loss):
+    law = allocation_law(*exponents, *powers, ridge, noise)
+    assert str(law.loss) == loss
+    spectrum = PowerLaw(exponent=exponents[0], target_exponent=exponents[1])
+    budgets = [10 ** (k * sum(powers)) for k in (9, 10)]
+    low, high = (
+        allocate_exactly(spectrum, c, *powers, ridge, 1.0 if noise else 0.0) for c in budgets
+    )
+    decades = np.log10(budgets[1] / budgets[0])
+    for name, claimed in (
+        ("excess_loss", -law.loss), ("features", law.shares[N]), ("samples", law.shares[T]),
+    ):  # fmt: skip
+        slope = np.log10(getattr(high, name) / getattr(low, name)) / decades
+        assert slope == pytest.approx(float(claimed), abs=0.02), name
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -148,6 +200,9 @@ def test_time_allocation_exponents_and_a_wrong_one():
         (lambda: allocate(1, 1, float("nan")), "samples_power"),
         (lambda: allocate(1, ridge="small"), "one of optimal, zero"),
         (lambda: allocate(1).at(-5), "budget"),
+        (lambda: allocate_exactly(PowerLaw(alpha=1), 1), "above 1"),
+        (lambda: allocate_exactly(PowerLaw(alpha=1), 10, ridge=-1), "ridge"),
+        (lambda: allocate_exactly(PowerLaw(alpha=1), 10, ridge="some"), "optimal, zero"),
         (lambda: time_allocation().at(D=1), "among"),
         (lambda: ridgeless_loss("M"), "one of N, T"),
     ],

@@ -18,6 +18,12 @@ from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.dynamics import dynamics
+from solvable.analytic.training.learners import (
+    GradientDescent,
+    HeavyBall,
+    OnePassSGD,
+    RidgeRegression,
+)
 
 TARGETS = (1.3, 1.5, 2, 4)
 EXPONENTS = (1.1, 1.25, 1.5, 2)
@@ -143,6 +149,40 @@ def test_exact_frontier_has_the_predicted_exponents(a, b):
         assert ratio[-1] == pytest.approx(ratio[0], rel=0.02) and ratio[-1] < 0.95, ratio
 
 
+@pytest.mark.parametrize(
+    ("rule", "powers"),
+    [
+        (OnePassSGD(0.3, 4), (1, 2)),
+        pytest.param(GradientDescent(0.3), (1, 1), marks=pytest.mark.slow),
+        pytest.param(HeavyBall(0.2, 0.5), (2, 1), marks=pytest.mark.slow),
+    ],
+)
+def test_no_other_number_of_steps_is_better(rule, powers):
+    found = compute_frontier(
+        law(1.6, 1.3), [3000.0], learner=rule, features_power=powers[0], time_power=powers[1]
+    )
+    best = int(found.times[0])
+    assert found.times[0] == best and found.features[0] ** powers[0] * best ** powers[1] == (
+        pytest.approx(3000)
+    )
+    for steps in (best - 1, best + 1, best // 2, 2 * best):
+        size = (3000 / steps ** powers[1]) ** (1 / powers[0])
+        other = float(dynamics(law(1.6, 1.3), size, math.inf, steps, learner=rule).excess_loss)
+        assert other > found.loss[0], steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b", "powers"), [(1.5, 1.25, (1, 2)), (4, 2, (2, 1))])
+def test_a_budget_of_other_powers(a, b, powers):
+    named = {"features_power": powers[0], "time_power": powers[1]}
+    predicted = compute_optimal(a, b, **named)
+    frontier = compute_frontier(law(a, b), np.geomspace(1e16, 1e20, 3), **named)
+    expected = [float(x) for x in (predicted.time, predicted.size, predicted.loss)]
+    assert frontier.exponents == pytest.approx(expected, abs=0.01)
+    if predicted.sum_is_exact:
+        assert predicted(1e20)[2] == pytest.approx(frontier.loss[-1], rel=0.01)
+
+
 @pytest.mark.slow
 def test_two_term_law_overestimates_the_easy_frontier():
     """For a − 1 > b, time against features alone would give b(a−1)/(a−1+b²) > (a−1)/a."""
@@ -174,6 +214,9 @@ def test_logarithms_are_said():
         lambda: feature_law(1.5, 1),
         lambda: compute_frontier(law(1.5, 1.5), [0.5]),
         lambda: compute_frontier(law(1.5, 1.5), [100], samples=-1),
+        lambda: compute_frontier(law(1.5, 1.5), [100], time_power=0),
+        lambda: compute_frontier(law(1.5, 1.5), [100], learner=RidgeRegression()),
+        lambda: compute_frontier(law(1.5, 1.5), [100], learner=OnePassSGD(0.1, 2, momentum=0.5)),
     ],
 )
 def test_bad_input_is_named(call):

@@ -97,13 +97,35 @@ def test_options_beside_a_spectrum_are_not_ignored(csv, capsys, command):
 @pytest.mark.parametrize(
     "words, option",
     [
-        (["--alpha", "0.34", "--b", "0.28"], "--alpha"), (["--a", "2"], "--alpha"),
-        (["--a", "1.2", "--b", "2", "--ridge", "zero"], "--ridge"),
+        (["--alpha", "0.34", "--b", "0.28"], "--b"), (["--a", "2"], "--alpha"),
+        (["--a", "1.2", "--b", "2", "--ridge", "zero", "--learner", "flow"], "--ridge"),
+        (["--a", "1.2", "--b", "2", "--samples-power", "2", "--samples", "9"], "--samples-power"),
+        (["--a", "1.2", "--b", "2", "--noise", "1", "--time-power", "2"], "--noise"),
+        (["--a", "1.2", "--b", "2", "--step", "1"], "--step"),
+        (["--b", "2", "--learner", "gd"], "--step"),
     ],
 )  # fmt: skip
 def test_an_allocation_uses_every_option_or_refuses_it(capsys, words, option):
     assert main(["allocate", "--budget", "1e8", *words]) == 2
     assert option in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, law",
+    [
+        (["--b", "2", "--noise", "1"], {"N_exponent": "1/3", "loss_exponent": "-1/3"}),
+        (["--b", "2"], {"loss_law": "4.9348022 C^-0.5"}),
+        (["--b", "2", "--ridge", "3"], {"no_law": "at a fixed ridge γ none is derived"}),
+        (["--b", "1.5", "--a", "2.5"], {"balance": None, "no_law": "a − 1 = b"}),
+        (["--alpha", "0.25", "--a", "1.5"], {"loss_exponent": "-2/9"}),
+    ],
+)  # fmt: skip
+def test_every_allocation_has_exact_numbers_and_a_law_or_the_reason(capsys, words, law):
+    assert main(["allocate", "--budget", "1e4", "--json", *words]) == 0
+    best = json.loads(capsys.readouterr().out)
+    assert best["N"] * best["T" if "T" in best else "t"] == pytest.approx(1e4)
+    for name, text in law.items():
+        assert (best[name].startswith(text) if text else name not in best), name
 
 
 def test_the_exact_allocation_is_the_best_on_a_grid(csv, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,19 @@ ridge_z = sp.Symbol("z", positive=True)  #: z = γ/(σ_u² N T), real and positi
 eta, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-pass SGD
 #: quantities at the ridge of least loss, with κ there
 OPTIMAL = {"optimal-loss": "optimal-kappa", "optimal-noisy-loss": "optimal-noisy-kappa"}
+AT_KAPPA = {"loss-at-kappa": "loss", "noisy-loss-at-kappa": "with noise"}
 TRAINING = ("flow-loss", "flow-train-loss", "sgd-loss")
 
 
 @cache
 def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
-    """The static loss, its ``kappa``, its ``noise`` amplification, or the loss ``with noise``."""
+    """The static loss, its ``kappa``, its ``noise`` amplification, or the loss ``with noise``.
+
+    ``at-kappa`` is the loss where the ridge is chosen through z = κ, which is free above κ₀.
+    """
+    if quantity in AT_KAPPA:
+        whole = static_problem(AT_KAPPA[quantity], isotropic)
+        return replace(whole, name=quantity, equations=((kappa, ridge_z - kappa),), physical=None)
     formula = excess_loss_formula(kappa)
     if quantity in (*OPTIMAL, *OPTIMAL.values()):
         return _optimal_problem(quantity, isotropic)
@@ -44,7 +52,7 @@ def static_problem(quantity: str = "loss", isotropic: bool = False) -> Problem:
         "with noise": formula,
     }
     if quantity not in outputs:
-        known = (*outputs, *OPTIMAL, *OPTIMAL.values(), *TRAINING)
+        known = (*outputs, *AT_KAPPA, *OPTIMAL, *OPTIMAL.values(), *TRAINING)
         raise InputError("quantity", quantity, f"one of {', '.join(known)}")
     first = DegreesOfFreedom(1, kappa)
     equation = ridge_z - kappa * (1 - first / N) * (1 - first / T)
