@@ -399,7 +399,7 @@ def allocation_law(
     ['1/2', '1/3']
     """
     quantity = "with noise" if noise else "loss"
-    sizes = ("N", "T")
+    sizes: tuple[str, ...] = ("N", "T")
     if arguments.choice("ridge", ridge, ("optimal", "zero")) == "optimal":
         sizes, quantity = (*sizes, "z"), "noisy-loss-at-kappa" if noise else "loss-at-kappa"
     fan = regime_fan(

@@ -174,6 +174,7 @@ def _law_in_time(
     if samples < math.inf or noise or getattr(learner, "decay", 0):
         raise OutsideTheoryError("laws are those of unlimited data without noise and decay")
     one_pass = isinstance(learner, OnePassSGD)
+    answer: dict[str, Any]
     best = compute_optimal(
         b if a is None else a, b, one_pass=one_pass, features_power=powers[0], time_power=powers[1]
     )
