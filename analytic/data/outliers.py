@@ -6,9 +6,11 @@ A population eigenvalue λ among modes λ_i gives a sample eigenvalue of its own
 
 and one in the bulk elsewhere; the sum leaves out λ itself. The bulk ends at the ψ of ψ′ = 0: for
 white data (1 ± √(M/n))², Marchenko and Pastur's edges. A sample eigenvalue that stands apart
-fluctuates by the share (2 ψ′/n)^½ λ/ψ.
+fluctuates by the share (2 ψ′/n)^½ λ/ψ; the largest of a bulk that ends at λ_e does so by Tracy and
+Widom's law times n^{-2/3} λ_e (1 + (1/n) Σ_i (λ_i/(λ_e − λ_i))³)^{1/3} above ψ(λ_e).
 
-Sources: Marchenko and Pastur 1967; Baik, Ben Arous and Péché 2005; Silverstein and Baik 2006.
+Sources: Marchenko and Pastur 1967; Baik, Ben Arous and Péché 2005; Silverstein and Baik 2006;
+El Karoui 2007.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from .population import PopulationSpectrum
 from .tails import TailFit
 
 PROBABILITY = 0.01  # that any of the ranks is marked by chance
+TRACY_WIDOM = 2.0234  # 99 % quantile of their law at β = 1 (Bejan 2005, table 1)
 WELL_APART = 0.5  # ψ′ of the ranks that are compared with the law
 
 
@@ -31,7 +34,8 @@ WELL_APART = 0.5  # ψ′ of the ranks that are compared with the law
 class Bulk(Comparable):
     """What a sample spectrum is made of.
 
-    ``separated`` eigenvalues stand apart above ``upper_edge``, the end of the bulk;
+    ``separated`` eigenvalues stand apart above ``upper_edge``, the end of the bulk, by more than
+    the largest of a bulk does in 99 % of draws;
     ``lower_edge`` is its other end, 0 where n < M. ``expected`` are the sample eigenvalues that
     the law gives to the ranks that stand well apart, ``deviations`` how many standard errors the
     measured ones are from there, and ``outliers`` the ranks where that is beyond chance.
@@ -68,7 +72,9 @@ def bulk(population: PopulationSpectrum, tail: TailFit | None = None) -> Bulk:
     ranks, counts = population.curve.nodes
     modes = np.asarray(population.eigenvalue(ranks), float)
     separated = _separated(modes, counts, n)
-    upper = _upper_edge(modes[separated:], counts[separated:], n)
+    upper, unit = _upper_edge(modes[separated:], counts[separated:], n)
+    while separated and not sample.eigenvalues[separated - 1] > upper + TRACY_WIDOM * unit:
+        separated -= 1
     upper = min(upper, float(sample.eigenvalues[0])) if separated == 0 else upper
     expected, deviations = np.empty(0), np.empty(0)
     outliers: tuple[int, ...] = ()
@@ -92,17 +98,25 @@ def _separated(modes: np.ndarray, counts: np.ndarray, samples: float, least: flo
     return len(modes)
 
 
-def _upper_edge(modes: np.ndarray, counts: np.ndarray, samples: float) -> float:
-    """The smallest ψ above the largest of the modes."""
+def _upper_edge(modes: np.ndarray, counts: np.ndarray, samples: float) -> tuple[float, float]:
+    """The smallest ψ above the largest of the modes, and the unit of Tracy and Widom's law there.
+
+    >>> edge, unit = _upper_edge(np.array([1.0]), np.array([100.0]), 100.0)  # white, M = n
+    >>> round(edge, 6), round(unit * 100 ** (2 / 3), 6)  # (1 + 1)², 16^(1/3)
+    (4.0, 2.519842)
+    """
     if not len(modes):
-        return 0.0
+        return 0.0, 0.0
     low, high = 1e-12, 4 * (1 + math.sqrt(counts.sum() / samples)) + counts.sum() / samples
     top = modes.max()
     for _ in range(200):  # ψ′ rises with λ above the modes
         middle = math.sqrt(low * high)
         slope = spike(np.array([top * (1 + middle)]), modes, counts, samples)[1, 0]
         low, high = (low, middle) if slope > 0 else (middle, high)
-    return float(spike(np.array([top * (1 + high)]), modes, counts, samples)[0, 0])
+    end = top * (1 + high)
+    curvature = 1 + (counts * (modes / (end - modes)) ** 3).sum() / samples
+    place = spike(np.array([end]), modes, counts, samples)[0, 0]
+    return float(place), float(end * (curvature / samples**2) ** (1 / 3))
 
 
 def _lower_edge(modes: np.ndarray, counts: np.ndarray, samples: float) -> float:

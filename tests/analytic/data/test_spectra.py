@@ -159,6 +159,15 @@ def test_edges_are_those_of_marchenko_and_pastur():
     assert top[1] < 1.1 * (1 + 0.5) ** 2
 
 
+@pytest.mark.slow
+def test_the_largest_of_a_bulk_does_not_stand_apart():
+    for seed in range(2):
+        for values in (np.r_[100.0, 25, 9, np.ones(197)], np.r_[4.0, 3, np.ones(198)]):
+            found = bulk(population_spectrum(sample_spectrum(draw(values, 400, seed=seed))))
+            assert found.separated == np.sum(values > 1)
+            assert found.upper_edge == pytest.approx((1 + np.sqrt(0.5)) ** 2, rel=0.1)
+
+
 def test_a_spike_is_no_part_of_the_law():
     values = power(200)
     values[0] *= 8
