@@ -47,7 +47,7 @@ from .spectrum import Spectrum, as_spectrum
 NUMBERS = ("features", "samples", "noise", "feature_variance")
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 COARSE, NODE = 300, 0.12  # nodes for the start of that grid; distance of the nodes of a table
-STEPS, SETTLED = 2, 1e-9  # corrections of a place by exact sums, and the last one allowed
+NEWTON, STEPS, SETTLED = 4, 2, 1e-6  # steps on the table; corrections by exact sums, the last one
 
 
 @cache
@@ -107,33 +107,36 @@ def _ends(
 
 
 class _Table:
-    """Sums over the modes between nodes of ln κ, by cubic interpolation of their logarithms.
+    """Sums over the modes between nodes of ln κ, by cubic splines of their logarithms.
 
-    It stands for a spectrum where sums are wanted at many κ and the place, not the value, matters;
-    with d ln S(p, q)/d ln κ = −q κ S(p, q+1)/S(p, q).
+    It stands for a spectrum where sums are wanted at many κ and the place, not the value, matters.
     """
 
     def __init__(self, spectrum: Spectrum, low: float, high: float) -> None:
         self.size, self.irreducible = spectrum.size, spectrum.irreducible
-        self.x = np.linspace(low, high, int((high - low) / NODE) + 2)
+        self.x, self.width = np.linspace(low, high, int((high - low) / NODE) + 2, retstep=True)
         self.k, self.spectrum = np.exp(self.x), spectrum
-        self.known: dict[tuple[int, int, bool], np.ndarray] = {}
-        self.faces: dict[tuple[int, int, bool], Any] = {}
+        self.faces: dict[tuple[int, int, bool], np.ndarray] = {}
+        self.at: tuple[Any, Any, Any] = (None, None, None)
 
-    def _at_nodes(self, p: int, q: int, target: bool) -> np.ndarray:
-        if (p, q, target) not in self.known:
-            self.known[p, q, target] = self.spectrum.resolvent_sum(self.k, p, q, target)
-        return self.known[p, q, target]
+    def _place(self, kappa: Any) -> tuple[Any, Any]:
+        """The interval that ln κ is in, and how far it is from its left end."""
+        if self.at[0] is not kappa:
+            x = np.log(kappa)
+            i = np.clip(((x - self.x[0]) / self.width).astype(int), 0, len(self.x) - 2)
+            self.at = kappa, i, x - self.x[i]
+        return self.at[1:]
 
     def resolvent_sum(self, kappa: Any, p: int, q: int, target: bool = False) -> Any:
         """Σ λ^p (w²)/(λ+κ)^q, to some seven digits."""
         if (p, q, target) not in self.faces:
-            from scipy.interpolate import CubicHermiteSpline
+            from scipy.interpolate import CubicSpline
 
-            value, above = self._at_nodes(p, q, target), self._at_nodes(p, q + 1, target)
-            slope = -q * self.k * above / value
-            self.faces[p, q, target] = CubicHermiteSpline(self.x, np.log(value), slope)
-        return np.exp(self.faces[p, q, target](np.log(kappa)))
+            value = self.spectrum.resolvent_sum(self.k, p, q, target)
+            self.faces[p, q, target] = CubicSpline(self.x, np.log(value)).c
+        i, left = self._place(kappa)
+        cubic, square, linear, constant = self.faces[p, q, target][:, i]
+        return np.exp(((cubic * left + square) * left + linear) * left + constant)
 
     def degrees_of_freedom(self, kappa: Any, order: int = 1) -> Any:
         """D_order(κ)."""
@@ -210,19 +213,31 @@ def _optimal_kappa(
         with np.errstate(invalid="ignore"):  # at κ = 0 it is 0/0
             return _slope(sums, n[i], t[i], np.exp(x), noise[i])
 
-    near = crossing(lambda x, i: slope(x, i, table), low, high, place)
-    side = np.minimum(high - near, near - low)
-    step = np.maximum(1e-5, 1e-3 * side)
-    rate = (slope(near + step, place, table) - slope(near - step, place, table)) / (2 * step)
+    near, rate = _newton(lambda x: slope(x, place, table), low, bracket.middle[place], high)
     best, moved = near, np.full(len(place), np.inf)
     for _ in range(STEPS):
         change = slope(best, place) / rate
         best, moved = best - change, np.abs(change)
+        if np.all(moved < SETTLED):
+            break
     lost = ~((moved < SETTLED) & (best > low) & (best < high))
     if lost.any():
         best[lost] = crossing(slope, low[lost], high[lost], place[lost])
     x[place] = best
     return np.exp(x), interior
+
+
+def _newton(
+    slope: Any, low: np.ndarray, middle: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where a slope crosses zero between two ends, and how fast it does; not always found."""
+    x = middle
+    for _ in range(NEWTON):
+        step = np.maximum(1e-5, 1e-3 * np.minimum(high - x, x - low))
+        down, up = slope(x - step), slope(x + step)
+        rate = (up - down) / (2 * step)
+        x = np.clip(x - (up + down) / 2 / rate, (low + x) / 2, (high + x) / 2)
+    return x, rate
 
 
 def _interior(
