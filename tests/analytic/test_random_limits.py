@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 from solvable.analytic.asymptotics.balance.limiting_form import limiting_form
+from solvable.analytic.asymptotics.balance.places import EdgeIntegral
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
 from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.balance.systems import matrix_problem, static_problem
@@ -114,3 +115,12 @@ def test_two_terms_that_nearly_cancel_are_told_apart_far_out():
 def test_a_real_root_is_refused_where_the_physical_one_is_complex():
     word, text = outcome(233)  # zero lies inside the semicircle
     assert word == "refused" and "no real solution is the physical one" in text
+
+
+@pytest.mark.parametrize(("ratio", "share"), [("2/3", "2/9"), ("3/2", "1/3")])
+def test_without_a_ridge_the_smaller_size_is_the_one_that_fits(ratio, share):
+    problem, point = static_problem("kappa"), {b: sp.Rational(17, 8), a: 2}
+    statement = f"1 << T, N/T = {ratio}, T/M = 1/3, z = 0"
+    parsed = parse_regime(statement, problem.sizes, point, keep=problem.size)
+    form = limiting_form(problem, parsed, point, 1, remainder=False)
+    assert form.where[next(x for x in form.where if x.has(EdgeIntegral))] == sp.Rational(share)

@@ -15,6 +15,7 @@ At the edge, y = κM^b/λ₊, spectral sums are integrals over the share J/M (`E
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -181,7 +182,7 @@ def place_symbol(unknown: sp.Symbol) -> sp.Symbol:
 
 
 def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Iterator[Lead]:
-    """The roots of the leading part of F(κ₀), with ``unit`` = κ at κ₀ = ``place``."""
+    """The roots of the leading part of F(κ₀), the largest first; ``unit`` = κ at κ₀ = ``place``."""
     scales = polynomial.scales
     lowest = [(v, x) for w, v, x in polynomial.items if w == polynomial.items[0][0]]
     total = scales.field.zero
@@ -189,22 +190,34 @@ def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Ite
         rest = tuple(x - y for x, y in zip(vector, lowest[0][0]))
         total = total + coefficient * scales.element(_as_constant(rest, scales))
     names = {s: value for value, s in scales.atoms.items()}
-    for factor, _ in total.numer.factor_list()[1]:
-        body = factor.as_expr().xreplace(names)
-        if not body.has(place):
-            continue
-        sums = [x for x in body.atoms(DegreesOfFreedom, TargetSum, EdgeIntegral) if x.has(place)]
-        if not sums and sp.degree(body, place) == 1:
-            value = sp.cancel(-body.subs(place, 0) / sp.diff(body, place))
-            if value != 0 and scales.number_of(value) > 0:
-                series = Series(scales, {v: scales.element(scales.expression(x).subs(place, value))
-                                         for v, x in unit.terms.items()})  # fmt: skip
-                yield Lead(series, kind, value)
-            continue
-        known = _solved(body, sums)
-        equation = body if not known else next(iter(known)) - next(iter(known.values()))
-        least = None if known else polynomial.items[0][0]
-        yield from _numbered(Implicit(place, equation), scales, unit, kind, known, least)
+    bodies = [factor.as_expr().xreplace(names) for factor, _ in total.numer.factor_list()[1]]
+    roots = (_of_factor(body, kind, unit, place, polynomial.items[0][0])
+             for body in bodies if body.has(place))  # fmt: skip
+    for number, lead in heapq.merge(*roots, key=lambda root: -root[0]):
+        if lead.implicit is not None:
+            scales.point[place] = number
+        yield lead
+
+
+def _of_factor(
+    body: sp.Expr, kind: str, unit: Series, place: sp.Symbol, least: Any
+) -> Iterator[tuple[Any, Lead]]:
+    """The roots of one factor, largest first, each with its number."""
+    scales = unit.scales
+    sums = [x for x in body.atoms(DegreesOfFreedom, TargetSum, EdgeIntegral) if x.has(place)]
+    if not sums and sp.degree(body, place) == 1:
+        value = sp.cancel(-body.subs(place, 0) / sp.diff(body, place))
+        if value != 0 and (number := scales.number_of(value)) > 0:
+            series = Series(scales, {v: scales.element(scales.expression(x).subs(place, value))
+                                     for v, x in unit.terms.items()})  # fmt: skip
+            yield number, Lead(series, kind, value)
+        return
+    known = _solved(body, sums)
+    equation = body if not known else next(iter(known)) - next(iter(known.values()))
+    for lead in _numbered(Implicit(place, equation), scales, unit, kind, known,
+                          None if known else least):  # fmt: skip
+        assert lead.implicit is not None
+        yield lead.implicit.at_point, lead
 
 
 def _solved(body: sp.Expr, sums: list[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
@@ -229,7 +242,6 @@ def _numbered(
         yield Lead(unit, kind, place, known, least, replace(implicit, at_point=scales.point[place]))
         return
     for rank, number in implicit.all_numbers(point, scales.spectrum, 30, NEAR):
-        scales.point[place] = number
         found = Implicit(place, implicit.expression, rank, number)
         yield Lead(unit, kind, place, known, least, found)
 
