@@ -265,20 +265,24 @@ class _Evolution:
     def _steps(self, start: int, length: int) -> None:
         """``length`` single steps."""
         all_modes = (self.active, *self.passive)
-        group = max(1, TOGETHER // max(modes.values.size for modes in all_modes))
-        for first in range(start, start + length, group):
-            last = min(first + group, start + length)
-            found = [modes.coefficients(np.arange(first, last, dtype=float)) for modes in all_modes]
-            for n in range(first, last):
-                self.record(n)
-                if self.done:
-                    return
-                self.watch(n, self.totals()[-1])
-                drive = self.active.total
-                for modes, both in zip(all_modes, found):
-                    loss, source = (x[:, min(n - first, x.shape[1] - 1)] for x in both)
-                    modes.step(loss, source, drive)
-                self.now = n + 1
+        group = max(2, TOGETHER // max(modes.values.size for modes in all_modes))
+        found: list[tuple[Array, Array]] = []
+        first = last = start
+        for n in range(start, start + length):
+            constant = found and all(x.shape[1] == 1 for both in found for x in both)
+            if n == last and not constant:
+                first, last = n, min(n + group, start + length)  # two steps, but for the last one
+                steps = np.arange(first, last, dtype=float)
+                found = [modes.coefficients(steps) for modes in all_modes]
+            self.record(n)
+            if self.done:
+                return
+            self.watch(n, self.totals()[-1])
+            drive = self.active.total
+            for modes, both in zip(all_modes, found):
+                loss, source = (x[:, min(n - first, x.shape[1] - 1)] for x in both)
+                modes.step(loss, source, drive)
+            self.now = n + 1
 
     def _block(self, start: int, length: int) -> bool:
         """Collocate a block; False, and nothing changed, where it has not converged."""
@@ -294,12 +298,12 @@ class _Evolution:
         drive = bare + offset
         sums = np.zeros((1 + len(self.passive), len(steps) + 1))
         sums[:, 0], sums[0, 1:] = before, bare
-        if not self._converged(sums[0]):
+        if not self._converged(sums[0], self.active):
             return False
         followed = []
         for row, modes in enumerate(self.passive, start=1):
             sums[row, 1:], after = modes.follow(steps, length, drive)
-            if not self._converged(sums[row]):
+            if not self._converged(sums[row], modes):
                 return False
             followed.append(after)
         for modes, after in zip(self.passive, followed):
@@ -331,12 +335,13 @@ class _Evolution:
             low, high = (low, middle) if above(middle) else (middle, high)
         self.crossed = high
 
-    def _converged(self, sums: Array) -> bool:
-        scale = max(float(np.abs(sums).max()), self.floor)
-        tail = float(np.abs(legendre_tail() @ sums).max()) / (scale or 1.0)
-        if not tail <= TAIL:
+    def _converged(self, sums: Array, modes: Modes) -> bool:
+        """Whether only rounding errors of the values before the block may be left."""
+        scale = max(float(np.abs(sums).max()), self.floor) or 1.0
+        tail = float(np.abs(legendre_tail() @ sums).max()) / scale
+        if not tail <= TAIL + ROUNDING * float(np.abs(modes.summed).sum()) / scale:
             return False
-        self.tail = max(self.tail, tail)
+        self.tail = max(self.tail, min(tail, TAIL))
         return True
 
 

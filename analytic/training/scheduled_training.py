@@ -32,8 +32,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,8 @@ PerStep = float | Schedule | Sequence[float] | Array
 LONGEST = 2.0**53  # steps
 FEWEST = "1, or at least 2, with batches of them"  # samples
 RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and with a memory
-SMALLEST = 1e-300  # of a factor of growth
+SMALLEST, ROUNDED = 1e-300, 4e-16  # a factor of growth, and what rounding makes of ln 1
+OVERFLOW, SOON = 1e300, 64  # a loss beyond numbers, and the steps after which it is first sought
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
 MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
 
@@ -126,7 +127,7 @@ def scheduled_dynamics(
     )  # fmt: skip
     start, hidden = (float(f) for f in (problem.spectrum.total_target_power(), problem.hidden))
     limit = 1e3 * start if bound is None else float(arguments.positive("bound", bound))
-    return problem.solved(moments, limit, hidden)
+    return problem.resolved().solved(moments, limit, hidden)
 
 
 def scheduled_correlations(
@@ -149,7 +150,7 @@ def scheduled_correlations(
         spectrum, features, samples, times, 0.0, decay, False, 0.0, paired=True,
         step=rates, batch=math.inf, momentum=momentum, average=average, pull=None, forgetting=1.0,
     )  # fmt: skip
-    return problem.correlations(moments, noise)
+    return problem.resolved().correlations(moments, noise)
 
 
 def _problem(
@@ -235,6 +236,7 @@ class _ScheduledProblem:
     last: float
     hidden: float = 0.0
     paired: bool = False
+    alone: bool = False
 
     def __post_init__(self) -> None:
         rates, pull, weights = (self.given[name] for name in ("step", "pull", "average"))
@@ -245,10 +247,54 @@ class _ScheduledProblem:
         else:
             self.update = descent(rates, self.given["momentum"], self.decay)
         self.scored = self.update if weights is None else averaged(self.update, weights)
-        reused, oscillating = self.samples < math.inf, pull is not None
-        self.modes = self._modes(self.paired or (reused and not oscillating))
-        paired = self._modes(True, self.last) if reused and oscillating else self.modes
-        self.pairs = paired.pairs(self.noise) if reused and not self.paired else None
+
+    @cached_property
+    def modes(self) -> ComplexModes:
+        """The modes of one frequency."""
+        return self._modes(self.paired or (self.tested and self.given["pull"] is None))
+
+    @cached_property
+    def pairs(self) -> Any:
+        """Those of two frequencies, of the test loss; None where it is the training loss."""
+        if not self.tested or self.paired:
+            return None
+        oscillating = self.given["pull"] is not None
+        modes = self._modes(True, self.last) if oscillating else self.modes
+        return modes.pairs(self.noise)
+
+    @property
+    def tested(self) -> bool:
+        """Whether the test loss is another than that of training."""
+        return self.samples < math.inf and not self.alone
+
+    def resolved(self) -> _ScheduledProblem:
+        """The problem, its steps ended where its losses overflow if modes resolve no more."""
+        try:
+            return self._built()
+        except PrecisionError:
+            end = self._overflow()
+            if end is None:
+                raise
+            return replace(self, last=end)._built()
+
+    def _built(self) -> _ScheduledProblem:
+        """Itself, or the `PrecisionError` of its modes."""
+        _ = self.modes, self.pairs
+        return self
+
+    def _overflow(self) -> float | None:
+        """The step after which the training loss is beyond numbers, if modes resolve so many."""
+        steps = float(SOON)
+        while steps < self.last:
+            short = replace(self, last=steps, alone=True)
+            try:
+                found = evolve(short.active(), (), short.pieces(), np.array([steps]), OVERFLOW)
+            except PrecisionError:
+                return None
+            if found.crossed is not None:
+                return found.crossed
+            steps *= 2
+        return None
 
     def correlations(self, moments: Array, noise: Sequence[float]) -> Array:
         """C₀ of two models at ``moments``, for each label noise: see `scheduled_correlations`."""
@@ -285,11 +331,11 @@ class _ScheduledProblem:
     def _modes(self, paired: bool, degree: float | None = None) -> ComplexModes:
         sizes = (self.spectrum, self.features, self.samples)
         if self.given["pull"] is not None:
-            reused = self.samples < math.inf
-            if self.last > MOST_OSCILLATING[reused]:
+            most = MOST_OSCILLATING[self.tested]
+            if self.last > most:
                 raise PrecisionError(
-                    f"dimension-adapted momentum is followed for {MOST_OSCILLATING[reused]} steps "
-                    f"at most{' on samples that are used again' if reused else ''}, not "
+                    f"dimension-adapted momentum is followed for {most} steps "
+                    f"at most{' on samples that are used again' if self.tested else ''}, not "
                     f"{self.last:.0f}: its modes oscillate, each step needs its own"
                 )
             return oscillating_modes(*sizes, degree or 2 * self.last, paired=paired)
@@ -311,7 +357,7 @@ class _ScheduledProblem:
         known = np.isfinite(one).all(axis=(1, 2, 3))
         radius = np.full(len(x), math.inf)  # beyond any number
         radius[known] = np.abs(1 - np.linalg.eigvals(one[known, 0])).max(axis=-1)
-        return steps * np.log(np.maximum(radius, SMALLEST))
+        return steps * (np.log(np.maximum(radius, SMALLEST)) - ROUNDED)
 
     def resolution(self) -> float:
         """Relative error of the contour, and of blocks that modes with a memory follow."""

@@ -175,7 +175,6 @@ class MeanLoss:
         amplified = g * kernel / xi
         return (forcing + amplified * self.kept * xi / less_one) / (1 - amplified)
 
-
     def _beyond(
         self, sizes: tuple[Any, Any, Any], z: np.ndarray, noise: Any
     ) -> tuple[np.ndarray, ...]:

@@ -130,6 +130,34 @@ def test_the_step_of_divergence_is_that_of_the_recursion(share, batch):
     assert divergence_step(law, INF, INF, learner=calm, noise=0.1) is None
 
 
+@pytest.mark.parametrize(("rule", "samples"), [
+    (OnePassSGD(5.0, 8, momentum=0.5), INF),
+    (OnePassSGD(1e10, 8, schedule="cosine", steps=10**15), INF),
+    (OnePassSGD(50.0, 8, pull=0.3), INF),
+    pytest.param(MinibatchSGD(3.0, 8, momentum=0.5, decay=0.1), 100, marks=pytest.mark.slow),
+])  # fmt: skip
+def test_divergence_of_any_rule_is_a_result_at_any_time(rule, samples):
+    """Modes resolve only the steps up to where the losses overflow."""
+    law = PowerLaw(exponent=1.5, target_exponent=1.8)
+    few = rule.follow(law, 50, samples, [0, 3, 20])
+    many = rule.follow(law, 50, samples, [0, 3, 1e6, 1e15])
+    assert few.exceeded == many.exceeded is not None
+    assert many.excess_loss[:2] == pytest.approx(few.excess_loss[:2], rel=1e-8)
+    assert np.all(np.isinf(many.excess_loss[2:])) and np.all(np.isinf(many.train_loss[2:]))
+
+
+@pytest.mark.slow
+def test_reused_samples_at_the_pole_after_as_many_steps_as_float64_counts():
+    law = PowerLaw(exponent=1.5, target_exponent=1.8)
+    steps = [1e12, 1e15, 4e15]
+    one, two = (
+        dynamics(law, 50, 50, steps, learner=rule)
+        for rule in (MinibatchSGD(0.1, 50), GradientDescent(0.1))
+    )
+    assert one.excess_loss == pytest.approx(two.excess_loss, rel=1e-9)
+    assert np.all(one.error_estimate < 1e-8 * one.excess_loss)
+
+
 def test_a_diverging_descent_passes_its_bound():
     assert divergence_step(Flat(10), INF, INF, learner=GradientDescent(3.0), bound=10 * 4.0**7) == 8
 
