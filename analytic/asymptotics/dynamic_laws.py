@@ -12,7 +12,7 @@ limits in time (`balance.time_domain`):
     batch noise          of one-pass SGD, at N = ∞             t^{-(2b−1)/b}             a − 1 > b
 
 The first correction is a law of its own where it is not t^{1/b}/N times the time law, which only
-says that κ ~ 1/t is followed by κ ~ N^{-b}.
+says that κ ~ 1/t is followed by κ ~ N^{-b}: never at a − 1 ≤ b.
 
 Compute C = N^P t^Q, most often N t.  Along t ~ C^x the loss falls as the law of the cell of the fan
 (`fan`) that this direction is in, fastest where two laws balance: `compute_optimal`.  With
@@ -186,6 +186,8 @@ def data_law(target_exponent: Any, exponent: Any) -> BottleneckLaw:
 
 def _correction(name: str, size: sp.Symbol, point: dict[sp.Symbol, Any]) -> list[BottleneckLaw]:
     """The first correction in 1/size, where it is not t^{1/b}/size times the time law."""
+    if point[a] - 1 <= point[b]:
+        return []
     other = T if size == N else N
     statement = f"1 << t << {size}, {other} = inf, M = inf"
     terms = _terms(point, statement, "flow-loss", 2)  # of which either may lead
@@ -209,11 +211,13 @@ def _falls_with_time(term: LimitTerm, point: dict[sp.Symbol, Any]) -> bool:
 @checked
 @lru_cache(maxsize=None, typed=True)
 def bottleneck_laws(
-    target_exponent: Number, exponent: Number, *, one_pass: bool = False
-) -> dict[str, BottleneckLaw]:
+    target_exponent: Number, exponent: Number, *, one_pass: bool = False,
+    unlimited_data: bool = False,
+) -> dict[str, BottleneckLaw]:  # fmt: skip
     """Every law that holds at (a, b), by name; ``one_pass`` adds the noise of the batches.
 
-    In one-pass training t counts steps, the rate of mode k is ηλ_k, and data are not a bottleneck.
+    In one-pass training t counts steps, the rate of mode k is ηλ_k, and data are not a bottleneck;
+    nor are they with ``unlimited_data``.
 
     ``target_exponent`` a > 1 and ``exponent`` b > 1, exact numbers. Each law is a prefactor times
     a power of one size, of the excess loss for λ_k = k^{-b}, w²λ_k = k^{-a}. Raises `InputError`
@@ -227,7 +231,7 @@ def bottleneck_laws(
     laws += _correction("feature embedding", N, point)
     if one_pass:
         laws += _batch_noise(point) if point[a] - 1 > point[b] else []
-    else:
+    elif not unlimited_data:
         laws.append(data_law(target_exponent, exponent))
         laws += _correction("data reuse", T, point)
     return {law.name: law for law in laws}

@@ -344,9 +344,7 @@ def time_map(
     t = np.asarray(arguments.positive("times", np.asarray(times, dtype=float)))
     if not 0 < tolerance < 1:
         raise InputError("tolerance", tolerance, "a number between 0 and 1")
-    laws = [
-        law for law in bottleneck_laws(target_exponent, exponent).values() if law.exponents[2] == 0
-    ]
+    laws = list(bottleneck_laws(target_exponent, exponent, unlimited_data=True).values())
     columns, rows = np.meshgrid(n, t)
     loss = _flow_loss(PowerLaw(exponent=exponent, target_exponent=target_exponent), n, t)
     values = np.array(

@@ -201,6 +201,11 @@ def test_one_pass_phases():
     assert third.size == Fraction(1, 2) and third.loss == Fraction(2, 3)  # 1 − 1/(2b)
 
 
+def test_at_a_resonance_the_laws_are_those_of_a_hard_task():
+    assert sorted(bottleneck_laws(3, 2)) == ["data", "features", "time"]
+    assert sorted(bottleneck_laws(3, 2, unlimited_data=True)) == ["features", "time"]
+
+
 def test_logarithms_are_said():
     assert feature_law(2.5, 1.5).log == 1
     with pytest.raises(OutsideTheoryError):

@@ -26,7 +26,7 @@ from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
-from .multiseries import Scales, Series, Tie, TooShallow
+from .multiseries import PoleLeft, Scales, Series, Tie, TooShallow
 from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
@@ -37,10 +37,8 @@ from .unknowns import Unknowns, solve_unknowns
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
 SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
-STEADY, ENOUGH = (
-    6,
-    8,
-)  # depths that give the same terms, and how deep they must be, for a sum to end
+POLES = 3  # depths in a row at which a pole may be left
+STEADY, ENOUGH = 6, 8  # depths of the same terms, and how deep they must be, for a sum to end
 DIGITS = 30
 
 
@@ -211,13 +209,15 @@ def _deepened(
     """The terms at the first depth that shows as many as are wanted."""
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
     largest = largest or Rational(1)
-    depth, counts = largest * SHALLOW, []
-    while depth < largest * DEEP:
+    depth, counts, poles = largest * SHALLOW, [], 0
+    while depth < largest * DEEP and poles < POLES:
         try:
             found, complete = _at_depth(problem, regime, point, depth, order, wanted)
             counts.append(len(found.terms))
+            poles = 0
         except TooShallow as error:
             found, complete, last = None, False, error
+            poles += isinstance(error, PoleLeft)
         except ZeroDivisionError as error:
             raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
                                      "on a wall between two regimes") from error  # fmt: skip

@@ -51,6 +51,10 @@ class TooShallow(OutsideTheoryError):
     """The series were cut before the leading terms of what was asked."""
 
 
+class PoleLeft(TooShallow):
+    """An infinite coefficient at a resonance, its partner not among the terms."""
+
+
 def as_rational(value: Any) -> Rational:
     """An exact number as a Python fraction."""
     value = sp.nsimplify(value) if isinstance(value, sp.Float) else sp.sympify(value)

@@ -20,7 +20,7 @@ from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import a, b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
-from .multiseries import Scales, Series, TooShallow, used_symbols
+from .multiseries import PoleLeft, Scales, Series, used_symbols
 
 ORDER = 3  # powers of ε beyond the poles
 
@@ -89,7 +89,7 @@ def at_resonance(scales: Scales, series: Series, place: sp.Expr) -> dict[Any, sp
     for key, laurent in groups.items():
         for power, value in laurent.items():
             if power < 0 and not _vanishes(value, scales):
-                raise TooShallow("a pole is left at the resonance: the order is too low")
+                raise PoleLeft("a pole is left at the resonance: the order is too low")
         finite = sp.expand(laurent.get(0, sp.S.Zero))
         if finite != 0 and not _vanishes(finite, scales):
             result[key] = finite
