@@ -245,7 +245,15 @@ def static_loss(
     for name, size in zip(SIZES, sizes):
         if isinstance(size, sp.Basic) and (size is sp.nan or size.is_extended_real is False):
             raise InputError(name, size, "a real number or an expression of one")
+    sizes = tuple(
+        arguments.plain(name, size) if isinstance(size, sp.Number) else size
+        for name, size in zip(SIZES, sizes)
+    )
+    features, samples, ridge, noise, feature_variance = sizes
     if spectrum.free_symbols or any(isinstance(size, sp.Basic) for size in sizes):
+        if digits is not None:
+            raise InputError("digits", digits, "None beside symbols: .evalf(digits) of what is "
+                             "returned, once it holds numbers only")  # fmt: skip
         return _symbolic_loss(spectrum, normalisation, *map(sp.sympify, sizes))
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)

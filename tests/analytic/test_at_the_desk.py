@@ -77,3 +77,16 @@ def test_the_names_that_users_look_for_are_there_and_say_what_they_need():
     text = " ".join(sv.static_loss.__doc__.split())
     assert "Source: solvable-model paper" in text and "Raises `InputError`" in text
     assert "broadcasting" in text
+
+
+@pytest.mark.parametrize("number", [sp.Integer, sp.Rational, lambda x: sp.Float(x, 30)])
+def test_numbers_of_sympy_are_numbers(number):
+    law = sv.PowerLaw(alpha=1, size=200)
+    wanted = sv.static_loss(law, 50, 80, ridge=2, noise=1, digits=20).excess_loss
+    sizes = {"ridge": number(2), "noise": number(1)}
+    assert sv.static_loss(law, number(50), number(80), digits=20, **sizes).excess_loss == wanted
+    plain = sv.static_loss(law, number(50), number(80), **sizes).excess_loss
+    assert abs(plain / wanted - 1) < 1e-13
+    assert mpmath.isfinite(sv.static_loss(law, sp.oo, number(80)).excess_loss)
+    with pytest.raises(sv.InputError, match="digits"):
+        sv.static_loss(law, 50, sv.symbol("T"), digits=20)
