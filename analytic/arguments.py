@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any, TypeVar
 
 import mpmath
@@ -45,7 +46,12 @@ MAGNITUDES = {
 }
 ORDINARY = (5e-324, 1e150)
 ROUNDING = 1e-15  # of these ends, beside exact numbers
-Number = Any  #: annotation of one real number of any type, which is kept
+#: annotations: one real number of any type, which is kept; an array of finite numbers; what random
+#: numbers start from; a number between 0 and 1
+Number = Any
+Table = Any
+Seed = int
+Level = float
 
 
 def _all(condition: Any) -> bool:
@@ -286,49 +292,108 @@ def row(name: str, value: Any) -> Any:
     return np.asarray(found, float) if isinstance(found, np.ndarray) else floating(name, found)
 
 
+def table(name: str, value: Any) -> np.ndarray:
+    """Finite real numbers in one or more rows, as float64.
+
+    >>> table("kernel", [[1, 0], [0, 1j]])
+    Traceback (most recent call last):
+    ...
+    solvable.analytic.errors.InputError: kernel = [[1, 0], [0, 1j]] is not allowed: expected an array of finite real numbers
+    """  # noqa: E501
+    try:
+        given = np.asarray(value)
+        found = given.astype(float, copy=False) if given.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, OverflowError):
+        found = None
+    if found is None or not found.ndim or not _all(np.isfinite(found)):
+        raise InputError(name, _show(value), "an array of finite real numbers")
+    return _in_range(name, found)  # type: ignore[no-any-return]
+
+
+def seed(name: str, value: Any) -> int:
+    """What random numbers start from."""
+    return count(name, value, at_least=0)
+
+
+def level(name: str, value: Any) -> float:
+    """A probability or a tolerance: neither 0 nor 1."""
+    found = floating(name, value)
+    if not 0 < found < 1:
+        raise InputError(name, _show(value), "a number between 0 and 1")
+    return found
+
+
 def texts(name: str, value: Any) -> tuple[str, ...]:
     """Texts in a sequence; one text is a sequence of one."""
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, Iterable):
-        raise InputError(name, _show(value), "a list of texts")
-    return tuple(text(name, x) for x in value)
+    try:
+        given = tuple(value)
+    except TypeError:
+        raise InputError(name, _show(value), "a list of texts") from None
+    return tuple(text(name, x) for x in given)
 
 
-def named_values(name: str, value: Any) -> Any:
-    """Values by name."""
-    if not (isinstance(value, Mapping) and all(isinstance(x, str) for x in value)):
-        raise InputError(name, _show(value), "a dictionary whose keys are texts")
-    return value
+def named(*kinds: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """The check of values by name, each of one kind if that is given."""
+
+    def check(name: str, value: Any) -> Any:
+        if not (isinstance(value, Mapping) and all(isinstance(x, str) for x in value)):
+            raise InputError(name, _show(value), "a dictionary whose keys are texts")
+        return {key: kinds[0](key, x) for key, x in value.items()} if kinds else value
+
+    return check
 
 
-def expression(name: str, value: Any) -> sp.Expr:
-    """An expression of sympy; numbers are constants."""
+def formula(name: str, value: Any, kind: Any = sp.Basic, allowed: str = "a formula") -> Any:
+    """An object of sympy; numbers are constants, and texts are not evaluated."""
     try:
         found = sp.sympify(value, strict=True)
     except (sp.SympifyError, TypeError, ValueError):
         found = None
-    if not isinstance(found, sp.Expr) or found.has(sp.nan):
-        raise InputError(name, _show(value), "an expression of sympy")
+    if not isinstance(found, kind) or found.has(sp.nan):
+        raise InputError(name, _show(value), f"{allowed} of sympy")
     return found
 
 
+def expression(name: str, value: Any) -> sp.Expr:
+    """An expression of sympy; numbers are constants."""
+    return formula(name, value, sp.Expr, "an expression")  # type: ignore[no-any-return]
+
+
+def _is(kind: str, value: Any) -> bool:
+    """Whether a value is of a class, known by its name."""
+    return kind in {known.__name__ for known in type(value).__mro__}
+
+
 def _instance(kind: str, article: str) -> Callable[[str, Any], Any]:
-    """The check that a value is of a class, known by its name."""
+    """The check that a value is of a class."""
 
     def check(name: str, value: Any) -> Any:
-        if kind not in {known.__name__ for known in type(value).__mro__}:
+        if not _is(kind, value):
             raise InputError(name, _show(value), f"{article} ({kind})")
         return value
 
     return check
 
 
+def _kernel(name: str, value: Any) -> Any:
+    return value if _is("KernelMatrix", value) else table(name, value)
+
+
+def _path(name: str, value: Any) -> Any:
+    if not isinstance(value, str | Path):
+        raise InputError(name, _show(value), "the name of a file")
+    return value
+
+
 #: what an annotation asks of an argument; a class may replace its own by a reading of others
 ANNOTATIONS: dict[str, Callable[[str, Any], Any]] = {
     "float": floating, "Number": real, "int": whole, "str": text, "bool": truth, "ArrayLike": row,
-    "Sequence[float] | np.ndarray": row, "Iterable[str]": texts, "Mapping[str, Any]": named_values,
-    "sp.Expr": expression,
+    "Sequence[float] | np.ndarray": row, "Iterable[str]": texts, "Mapping[str, Any]": named(),
+    "Mapping[str, str]": named(text), "Mapping[str, sp.Expr]": named(expression),
+    "sp.Expr": expression, "sp.Basic": formula, "str | Path": _path, "Seed": seed, "Level": level,
+    "Table": table, "KernelMatrix | Table": _kernel,
     "Spectrum": _instance("Spectrum", "a spectrum"),
     "PowerLaw": _instance("PowerLaw", "a power law"),
     "Learner": _instance("Learner", "a training rule"),

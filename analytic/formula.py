@@ -16,6 +16,9 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from .arguments import checked
+from .errors import InputError
+
 
 def as_objects(values: list[Any]) -> np.ndarray:
     """A one-dimensional object array, whatever the values are."""
@@ -81,6 +84,7 @@ class Formula:
     (1.0, T/2)
     """
 
+    @checked
     def __init__(self, name: str, arguments: Mapping[str, sp.Expr], expression: sp.Expr) -> None:
         self.name, self.arguments, self.expression = name, dict(arguments), expression
 
@@ -88,7 +92,7 @@ class Formula:
         """The value, in the face that the arguments ask for."""
         if set(values) != set(self.arguments):
             expected = ", ".join(self.arguments)
-            raise TypeError(f"{self.name} takes exactly the arguments {expected}")
+            raise InputError("arguments", tuple(values), f"for {self.name}: {expected}")
         ordered = [values[name] for name in self.arguments]
         if any(isinstance(value, sp.Basic) for value in ordered):
             return self.expression.subs(

@@ -87,6 +87,7 @@ def _losses_formula(k: Any, n: Any, t: Any, noise: Any) -> tuple[sp.Expr, sp.Exp
     return excess, r1**2 * (excess + noise)
 
 
+@checked
 @lru_cache(maxsize=None, typed=True)
 def excess_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = None) -> sp.Expr:
     """The excess loss (4) as a sympy expression in N, T, κ, D₁, D₂, h₁, h₂ and σ_ε.
@@ -138,6 +139,7 @@ def abbreviated_loss() -> tuple[sp.Eq, ...]:
     )
 
 
+@checked
 @lru_cache(maxsize=None, typed=True)
 def isotropic_loss_formula(at: sp.Expr | None = None, spectrum: Spectrum | None = None) -> sp.Expr:
     """Equation (3): isotropic weights, no noise; arguments as in `excess_loss_formula`.

@@ -264,8 +264,10 @@ def _optimal_mp(
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         given = (features, samples, noise, variance)
         n, t, s2, v = map(arguments.exactly, NUMBERS, given)
-        floats = [np.array([float(x)]) for x in (n, t, s2)]
-        sizes = (floats[0], floats[1], floats[2])
+        sizes = [
+            np.array([arguments.number(name, arguments.floating(name, x))], float)
+            for name, x in zip(NUMBERS, (n, t, s2))
+        ]
         start, top = _ends(spectrum, *sizes)
         bracket = _bracket(spectrum, *sizes, start, top)
         interior = _interior(spectrum, *sizes, bracket, start)

@@ -25,7 +25,8 @@ import mpmath
 import sympy as sp
 from sympy.printing.printer import Printer
 
-from . import precision
+from . import arguments, precision
+from .arguments import checked
 from .errors import InputError
 from .notation import J, M, kappa, kappa_prime
 
@@ -82,7 +83,31 @@ def _plain(value: sp.Basic) -> Any:
     return math.inf if value is sp.oo else value
 
 
-class ModeFunction(sp.Function):
+class SpectrumFunction(sp.Function):
+    """A function of numbers and, as its last argument or not at all, of a spectrum."""
+
+    without_spectrum = 0  #: arguments
+
+    def __new__(cls, *args: Any, evaluate: bool | None = None) -> Any:
+        """The function of expressions; `InputError` for anything else, which is not evaluated."""
+        numbers, spectrum = args[: cls.without_spectrum], args[cls.without_spectrum :]
+        given = [
+            x if isinstance(x, sp.Expr) and x is not sp.nan
+            else arguments.expression(f"argument {i} of {cls.__name__}", x)
+            for i, x in enumerate(numbers, 1)
+        ]  # fmt: skip
+        given += [
+            x if isinstance(x, SpectrumTerm | sp.Symbol)
+            else arguments.ANNOTATIONS["Spectrum"]("spectrum", x)
+            for x in spectrum
+        ]  # fmt: skip
+        return super().__new__(cls, *given, **({} if evaluate is None else {"evaluate": evaluate}))
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        return evaluated(self, prec)
+
+
+class ModeFunction(SpectrumFunction):
     """A function f_q(κ) or f_q(κ, spectrum) of κ, whose derivative is one of the same family.
 
     With numbers for all arguments `evalf` gives its value to any precision; functions that
@@ -90,7 +115,7 @@ class ModeFunction(sp.Function):
     """
 
     nargs = (2, 3)
-    without_spectrum = 2  #: arguments
+    without_spectrum = 2
     letter = ""
 
     @property
@@ -100,9 +125,6 @@ class ModeFunction(sp.Function):
 
     def _eval_is_positive(self) -> bool | None:
         return True if self.args[1].is_positive else None
-
-    def _eval_evalf(self, prec: int) -> sp.Expr | None:
-        return evaluated(self, prec)
 
     def _sympystr(self, printer: Printer) -> str:
         return f"{self.letter}_{self.args[0]}({printer._print(self.args[1])})"
@@ -252,7 +274,8 @@ class Moment(ModeFunction):
         return rf"{body}^{{{exp}}}" if exp else body
 
 
-def with_spectrum(expression: sp.Expr, spectrum: Spectrum) -> sp.Expr:
+@checked
+def with_spectrum(expression: sp.Basic, spectrum: Spectrum) -> sp.Expr:
     """The expression with every D_q(κ), h_q(κ) and κ(N, T, z) taken of this spectrum.
 
     Raises `InputError` only where it is evaluated at κ that is not allowed. Source: this package.

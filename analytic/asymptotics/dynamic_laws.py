@@ -66,6 +66,7 @@ __all__ = [
     "time_law",
 ]
 
+FINEST = 1000  #: grid of model sizes
 compute = sp.Symbol("C", positive=True)  #: N t
 
 
@@ -366,8 +367,8 @@ def compute_frontier(
 
     A grid in ln N (or the number of steps) brackets the minimum, which is then closed in on. N ≥ 1
     is a real number, t ≥ 1 too or a whole number of steps. ``learner`` is by default
-    `GradientFlow()`. Raises `InputError` for budgets ≤ 1, powers ≤ 0, and rules whose loss at one
-    step takes all steps before it.
+    `GradientFlow()`. Raises `InputError` for budgets ≤ 1, powers ≤ 0, grids that are
+    not 3 … `FINEST`, and rules whose loss at one step takes all steps before it.
 
     Result: a `Frontier` of arrays shaped as the budgets, for the flow in units of 1/λ_1. Source:
     dynamical paper, eqs. (14), (153)–(156).
@@ -386,6 +387,8 @@ def compute_frontier(
         raise InputError("budgets", budgets, "numbers > 1")
     arguments.positive("budget", amounts)
     arguments.positive_or_infinite("samples", samples)
+    if not 3 <= grid <= FINEST:
+        raise InputError("grid", grid, f"an integer from 3 to {FINEST}")
     for name, power in (("features_power", features_power), ("time_power", time_power)):
         arguments.positive(name, power)
     rule = learner or GradientFlow()

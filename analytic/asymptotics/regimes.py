@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Level, checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
@@ -326,7 +326,7 @@ def _log_noise_share(spectrum: PowerLaw, n: np.ndarray, t: np.ndarray, noise: fl
 @checked
 def time_map(
     exponent: Any, target_exponent: Any, features: ArrayLike, times: ArrayLike,
-    *, tolerance: float = 0.25,
+    *, tolerance: Level = 0.25,
 ) -> RegimeMap:  # fmt: skip
     """The map of the (N, t) plane for gradient flow with unlimited data, M = ∞.
 
@@ -340,10 +340,8 @@ def time_map(
     """
     from .dynamic_laws import bottleneck_laws
 
-    n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
-    t = np.asarray(arguments.positive("times", np.asarray(times, dtype=float)))
-    if not 0 < tolerance < 1:
-        raise InputError("tolerance", tolerance, "a number between 0 and 1")
+    n = np.atleast_1d(arguments.positive("features", features))
+    t = np.atleast_1d(arguments.positive("times", times))
     laws = list(bottleneck_laws(target_exponent, exponent, unlimited_data=True).values())
     columns, rows = np.meshgrid(n, t)
     loss = _flow_loss(PowerLaw(exponent=exponent, target_exponent=target_exponent), n, t)

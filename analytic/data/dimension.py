@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Seed, checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..slopes import slope_weights
@@ -63,7 +63,7 @@ class Dimension(Comparable):
 
 
 @checked
-def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: int = 0) -> Dimension:
+def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: Seed = 0) -> Dimension:
     """The dimensions of the rows of ``data``.
 
     Two-NN and maximum-likelihood dimension, participation ratio and the exponent of the distance

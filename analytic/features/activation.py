@@ -125,10 +125,10 @@ def activation(given: str | Activation) -> Activation:
     """
     if isinstance(given, Activation):
         return given
-    if given in NAMES:
-        return Activation(given, _FUNCTIONS[given](X))
     if not isinstance(given, str) or len(given) > LONGEST:
         raise InputError("map", repr(given)[:40], "a name or a formula in x")
+    if given in NAMES:
+        return Activation(given, _FUNCTIONS[given](X))
     try:
         tree = ast.parse(given.strip(), mode="eval").body
         expression = sp.sympify(_read(tree, given))

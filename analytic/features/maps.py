@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Seed, checked
 from ..data.arrays import as_samples
 from ..equality import Comparable
 from ..errors import InputError
@@ -75,7 +75,7 @@ class MapSpectrum(Comparable):
 
 @checked
 def map_spectrum(
-    data: Any, function: str | Activation, width: int, *, seed: int = 0
+    data: Any, function: str | Activation, width: int, *, seed: Seed = 0
 ) -> MapSpectrum:
     """The spectra of linear and nonlinear maps of the rows of ``data`` to ``width`` features.
 

@@ -25,7 +25,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..equality import Comparable
+from ..errors import PrecisionError
 from .textbook import Eigensystem
+
+LOST = 1e-13  # of a denominator
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,10 @@ def _one(
     shared = 0.0 if np.isinf(n) else (z - q) / (n - q)
     lost = float(np.sum((1 - part) * (1 - part + part * shared) * (system.power + noise)))
     spread = q if np.isinf(n) else (q * (n - 2 * z) + z**2) / (n - q)
-    test = t * lost / (t * (1 - 2 * z / pool + q / pool) - spread + z**2 / pool) / pool
+    left = t * (1 - 2 * z / pool + q / pool) - spread + z**2 / pool
+    if left < LOST * t:
+        raise PrecisionError(f"at {t:g} samples the ridge is lost to rounding; give a larger one")
+    test = t * lost / left / pool
     return test, (1 - z / t) ** 2 * test, kappa, z
 
 

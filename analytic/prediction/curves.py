@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Level, Table, checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from .compression import free_compression
@@ -33,6 +33,7 @@ SITE_ACCURACY, SITE_FLOOR = 0.03, 0.003  # relative, without loops and with them
 LOOP_ACCURACY, NO_LOOPS = 0.25, 0.3  # of the correction x by loops, beside x²; where they diverge
 FEATURE_ACCURACY, FEATURE_RATIO = 0.02, 0.5  # of random features, and of what tells them apart
 UNKNOWN_FEATURES = 0.15  # where their law is not looked at
+FARTHEST = 1e60  # of a kernel from one, and of a ridge from the kernel
 MOST_POINTS = 8000
 
 
@@ -65,15 +66,15 @@ class Prediction(Comparable):
 
 @checked
 def predict(
-    kernel: KernelMatrix | Any,
-    targets: Any,
+    kernel: KernelMatrix | Table,
+    targets: Table,
     samples: Any,
     ridge: float,
     *,
     features: float = np.inf,
     noise: float = 0.0,
     route: str = "loops",
-    level: float = LEVEL,
+    level: Level = LEVEL,
 ) -> Prediction:
     """The test error of kernel ridge regression on T of the P points of a pool, for several T.
 
@@ -96,13 +97,12 @@ def predict(
     >>> found.predicted.round(6)
     array([1., 1.])
     """
-    matrix = np.asarray(kernel.matrix if isinstance(kernel, KernelMatrix) else kernel, float)
-    y = np.asarray(targets, float)
-    y = y[:, None] if y.ndim == 1 else y
+    matrix = kernel.matrix if isinstance(kernel, KernelMatrix) else kernel
+    y = targets[:, None] if targets.ndim == 1 else targets
     sizes = np.atleast_1d(np.asarray(arguments.positive("samples", samples), float))
     arguments.choice("route", route, ROUTES)
-    _check(matrix, y, sizes)
     arguments.positive("ridge", ridge)
+    _check(matrix, y, sizes, ridge)
     arguments.positive_or_infinite("features", features)
     arguments.nonnegative("noise", noise)
     system = eigensystem(matrix, y)
@@ -192,15 +192,22 @@ def interval(mean: np.ndarray, spread: np.ndarray, level: float) -> tuple[np.nda
     return np.exp(centre - reach), np.exp(centre + reach)
 
 
-def _check(matrix: np.ndarray, targets: np.ndarray, sizes: np.ndarray) -> None:
+def _check(matrix: np.ndarray, targets: np.ndarray, sizes: np.ndarray, ridge: float) -> None:
     pool = len(matrix)
-    if matrix.ndim != 2 or matrix.shape != (pool, pool) or not np.all(np.isfinite(matrix)):
+    if matrix.ndim != 2 or matrix.shape != (pool, pool):
         raise InputError("kernel", f"of shape {matrix.shape}", "a square matrix of finite numbers")
+    scale = float(np.abs(matrix).max())
+    if scale > FARTHEST or 0 < scale < 1 / FARTHEST:
+        raise InputError("kernel", f"numbers up to {scale:.3g}", f"sizes from {1 / FARTHEST:g} to "
+                         f"{FARTHEST:g}: change the unit")  # fmt: skip
+    if scale and not scale / FARTHEST < ridge < scale * FARTHEST:
+        raise InputError("ridge", f"{ridge:g}", f"{1 / FARTHEST:g} to {FARTHEST:g} of the kernel, "
+                         f"which goes to {scale:.3g}")  # fmt: skip
     if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-10 * np.abs(matrix).max()):
         raise InputError("kernel", "not symmetric", "a symmetric matrix")
     if pool > MOST_POINTS:
         raise InputError("kernel", f"{pool} points", f"a pool of at most {MOST_POINTS}")
-    if targets.ndim != 2 or len(targets) != pool or not np.all(np.isfinite(targets)):
+    if targets.ndim != 2 or len(targets) != pool:
         raise InputError("targets", f"of shape {targets.shape}", f"{pool} rows of finite numbers")
     if np.any(sizes >= pool) or np.any(sizes < 1):
         wrong = sizes[(sizes >= pool) | (sizes < 1)][0]

@@ -21,12 +21,11 @@ Sources: Cho, Saul 2009 (arc-cosine kernels); Jacot, Gabriel, Hongler 2018 (tang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Table, checked
 from ..equality import Comparable
 from ..errors import InputError
 from ..features.dual_kernels import arc_cosine, tangent_kernel
@@ -49,7 +48,7 @@ class KernelMatrix(Comparable):
 
 
 @checked
-def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> KernelMatrix:
+def kernel_matrix(data: Table, kernel: str, length: float | None = None) -> KernelMatrix:
     """The kernel matrix, shape (P, P), of the rows of ``data``, shape (P, inputs).
 
     ``kernel`` is one of `KERNELS`: rbf exp(−r²/(2ℓ²)), laplace exp(−r/ℓ) at distance r, linear,
@@ -64,13 +63,11 @@ def kernel_matrix(data: Any, kernel: str, length: float | None = None) -> Kernel
            [0.31831, 1.     ]])
     """
     arguments.choice("kernel", kernel, KERNELS)
-    inputs = np.asarray(data, dtype=float)
+    inputs: np.ndarray = data
     if inputs.ndim != 2 or len(inputs) < 2:
         raise InputError(
             "data", f"an array of shape {inputs.shape}", "samples in rows, two or more"
         )
-    if not np.all(np.isfinite(inputs)):
-        raise InputError("data", "NaN or infinity", "finite numbers")
     if length is not None:
         arguments.positive("length", length)
         if kernel not in WITH_LENGTH:

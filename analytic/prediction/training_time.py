@@ -24,7 +24,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from .. import arguments
-from ..arguments import checked
+from ..arguments import Table, checked
 from ..errors import InputError, PrecisionError
 from ..training.contour import window_hyperbola, windows
 from .kernel_matrix import KernelMatrix
@@ -37,8 +37,8 @@ MOST_POINTS = 3000
 
 @checked
 def flow_errors(
-    kernel: KernelMatrix | Any,
-    targets: Any,
+    kernel: KernelMatrix | Table,
+    targets: Table,
     samples: Any,
     times: Any,
     ridge: float = 0.0,
@@ -54,9 +54,8 @@ def flow_errors(
     >>> found.round(4)
     array([[1., 1.]])
     """
-    matrix = np.asarray(kernel.matrix if isinstance(kernel, KernelMatrix) else kernel, float)
-    y = np.asarray(targets, float)
-    y = y[:, None] if y.ndim == 1 else y
+    matrix = kernel.matrix if isinstance(kernel, KernelMatrix) else kernel
+    y = targets[:, None] if targets.ndim == 1 else targets
     at = np.atleast_1d(np.asarray(arguments.positive("times", times), float))
     sizes = np.atleast_1d(np.asarray(arguments.positive("samples", samples), float))
     arguments.nonnegative("ridge", ridge)

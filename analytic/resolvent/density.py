@@ -24,6 +24,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import checked
@@ -84,7 +85,7 @@ def _checked(features: Any, samples: Any, x: Any) -> tuple[float, float, np.ndar
 
 
 @checked
-def eigenvalue_density(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:
+def eigenvalue_density(spectrum: Spectrum, features: float, samples: float, x: ArrayLike) -> Any:
     """n(x): the number density of the nonzero eigenvalues of φφᵀ/(σ_u² N T) at x > 0.
 
     ``features`` = ∞ gives xxᵀ/T. The integral of n is min(N, T, M); outside the support n is 0.
@@ -122,7 +123,9 @@ def eigenvalue_count(spectrum: Spectrum, features: Any, samples: Any, x: Any) ->
 
 
 @checked
-def expected_eigenvalues(spectrum: Spectrum, features: Any, samples: Any, index: Any) -> Any:
+def expected_eigenvalues(
+    spectrum: Spectrum, features: float, samples: float, index: ArrayLike
+) -> Any:
     """The eigenvalue of rank ``index`` (1 is the largest): where i − ½ eigenvalues lie above.
 
     This is the curve λ_i against i of the talk: it follows the latent power law and ends in

@@ -114,6 +114,8 @@ def _step(spectrum: Spectrum, n: Any, t: Any, z: Any, k: Any) -> Any:
 def _start(spectrum: Spectrum, n: Any, t: Any, z: Any) -> Any:
     """The float64 solution where float64 can hold it, else a bound found by bisection."""
     try:
+        if not abs(z) < IN_RANGE[1]:
+            raise OverflowError
         if isinstance(z, mpmath.mpc):
             found = solve_complex(spectrum, float(n), float(t), complex(z)).value
         else:

@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.printing.printer import Printer
 
 from ..notation import N, T, kappa
-from ..spectral_functions import SpectrumTerm, evaluated, with_spectrum
+from ..spectral_functions import SpectrumFunction, SpectrumTerm, with_spectrum
 from .equation import self_consistent_equation
 from .solver import solve
 
@@ -31,7 +31,7 @@ def _slopes() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     return -right.diff(N) / slope, -right.diff(T) / slope, 1 / slope
 
 
-class RenormalisedRidge(sp.Function):
+class RenormalisedRidge(SpectrumFunction):
     """κ(N, T, z), the solution of equation (1); of a given spectrum with a fourth argument.
 
     With numbers for all arguments `evalf` and functions made by `sympy.lambdify` evaluate it.
@@ -48,7 +48,7 @@ class RenormalisedRidge(sp.Function):
     """
 
     nargs = (3, 4)
-    without_spectrum = 3  #: arguments
+    without_spectrum = 3
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """The derivative with respect to N, T or z."""
@@ -57,7 +57,7 @@ class RenormalisedRidge(sp.Function):
         n, t, _, *spectrum = self.args
         slope = _slopes()[argindex - 1]
         if spectrum:
-            slope = with_spectrum(slope, spectrum[0])
+            slope = with_spectrum(slope, spectrum[0].value())
         return slope.subs({kappa: self, N: n, T: t}, simultaneous=True)
 
     @staticmethod
@@ -65,9 +65,6 @@ class RenormalisedRidge(sp.Function):
         from ..spectrum import as_spectrum
 
         return solve(as_spectrum(spectrum), n, t, z).value
-
-    def _eval_evalf(self, prec: int) -> sp.Expr | None:
-        return evaluated(self, prec)
 
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.args[2].is_nonnegative else None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..formula import is_mp
 from ..spectrum import Spectrum
 from .equation import ResolventSolution
@@ -15,6 +16,7 @@ from .path import solve_complex
 from .real import solve_real
 
 
+@checked
 def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> ResolventSolution:
     """κ(z) of equation (1).
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..arguments import checked
 from ..errors import InputError
 from .listed import ROUNDING, Empirical
 from .protocol import KINDS, Spectrum, from_dict
@@ -53,6 +54,7 @@ def as_spectrum(value: Any, *, numbers: bool = False) -> Spectrum:
 arguments.ANNOTATIONS["Spectrum"] = lambda _, value: as_spectrum(value)
 
 
+@checked
 def read_spectrum(path: str | Path) -> Spectrum:
     r"""The spectrum in a file: csv or txt (a line an eigenvalue, target power), npy or json.
 

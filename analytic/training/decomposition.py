@@ -24,6 +24,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..arguments import checked
 from ..equality import Comparable
@@ -74,7 +75,7 @@ class Decomposition(Comparable):
 
 @checked
 def decompose(
-    spectrum: Spectrum, features: float, samples: float, times: Any, *,
+    spectrum: Spectrum, features: float, samples: float, times: ArrayLike, *,
     learner: Learner | None = None, noise: float = 0.0,
 ) -> Decomposition:  # fmt: skip
     """The excess loss of `dynamics` by source, for one pair of sizes, in float64.
@@ -92,8 +93,6 @@ def decompose(
     >>> (parts.bias / parts.excess_loss).round(3)
     array([0.781, 0.22 ])
     """
-    if np.ndim(features) or np.ndim(samples):
-        raise InputError("features, samples", "arrays", "one number each")
     rule: Learner = GradientFlow() if learner is None else learner
     if isinstance(rule, OnePassSGD) and not rule.memoryless:
         return _scheduled(spectrum, features, samples, np.asarray(times, float), rule, noise)

@@ -41,7 +41,7 @@ import mpmath
 import numpy as np
 
 from .. import arguments, precision
-from ..arguments import checked
+from ..arguments import Number, checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from ..formula import Rounded, as_objects, is_mp
@@ -110,7 +110,7 @@ class DynamicLoss(Comparable):
 @checked
 def dynamics(
     spectrum: Spectrum, features: Any, samples: Any, times: Any, *, learner: Learner | None = None,
-    noise: Any = 0, ensemble: int = 1, bags: int = 1, digits: int | None = None,
+    noise: Number = 0, ensemble: int = 1, bags: int = 1, digits: int | None = None,
 ) -> DynamicLoss:  # fmt: skip
     """Test and training loss at ``times`` (numbers of steps for discrete rules).
 

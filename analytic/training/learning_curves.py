@@ -112,6 +112,8 @@ def time_scale_density(
     >>> time_scale_density(Flat(100), math.inf, 400, 1, [1.0]).round(9)  # Marchenko–Pastur
     array([0.61640444])
     """
+    arguments.positive_or_infinite("features", features)
+    arguments.positive_or_infinite("samples", samples)
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
     u = np.asarray(arguments.positive("rates", rates), float)
     angle = np.pi * (1 - 0.5 ** np.arange(1, ARC_HALVINGS + 1))

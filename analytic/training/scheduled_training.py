@@ -174,12 +174,12 @@ def _problem(
 
 def _one_a_step(name: str, value: Any) -> Schedule:
     """One number, one a step, or a schedule of them, as a schedule."""
-    if callable(value):
+    if isinstance(value, Schedule):
         return value
     if np.ndim(value):
         return from_values(value, name)
     check = arguments.positive_or_infinite if name == "batch" else arguments.nonnegative
-    return flat_schedule(name, float(check(name, value)))
+    return flat_schedule(name, float(check(name, arguments.floating(name, value))))
 
 
 def _checked(

@@ -247,7 +247,8 @@ def schedule(
     array([0.5, 1. , 1. , 1. , 1. , 1. , 1. , 0.5])
     """
     make = SCHEDULES[arguments.choice("schedule", name, SCHEDULES)]
-    rate, steps = float(arguments.positive("step", rate)), arguments.count("steps", steps)
+    rate = float(arguments.positive("step", arguments.floating("step", rate)))
+    steps = arguments.count("steps", steps)
     if steps > 2**53:
         raise InputError("steps", steps, "at most 2^53 steps, which float64 counts")
     arguments.nonnegative("warmup", warmup)

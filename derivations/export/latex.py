@@ -17,6 +17,7 @@ from typing import Any
 
 import sympy as sp
 
+from solvable.analytic import arguments
 from solvable.analytic.arguments import checked
 from solvable.analytic.errors import InputError
 from solvable.analytic.formula_width import LINE
@@ -142,7 +143,8 @@ def to_latex(
     out = []
     for claim in claims:
         if not isinstance(claim, sp.Basic):
-            code = claim.latex() if hasattr(claim, "latex") else latex(sp.sympify(claim))
+            known = hasattr(claim, "latex")
+            code = claim.latex() if known else latex(arguments.formula("thing", claim))
             out.append(code if form == "formula" else _numbered(code, label))
             continue
         style = Style(parse_renames(texts, symbols([claim])) if texts else {})

@@ -14,6 +14,7 @@ import solvable as sv
 from solvable.analytic.arguments import fraction
 from solvable.analytic.asymptotics.expansion import exact_number
 from solvable.analytic.errors import InputError
+from solvable.analytic.notation import kappa
 
 TYPES = (float, np.float64, mpmath.mpf, sp.Float, str, Decimal, Fraction, sp.Rational)
 decimals = st.decimals(-1000, 1000, places=6).map(lambda x: x.normalize())
@@ -66,3 +67,31 @@ def test_a_row_of_the_table_by_name():
 
     derived = sv.limit(EXPRESSIONS[name].derive(), regime, terms=1)
     assert str(sv.limit(name, regime, terms=1)) == str(derived)
+
+
+@pytest.mark.parametrize("made", [
+    sv.excess_loss_formula, sv.isotropic_loss_formula, sv.to_latex,
+    lambda text: sv.with_spectrum(text, sv.Flat(6)), lambda text: sv.TargetSum(1, text),
+    lambda text: sv.DegreesOfFreedom(text, kappa), lambda text: sv.RenormalisedRidge(1, 2, text),
+    lambda text: sv.Formula("half", {"x": kappa}, text),
+])  # fmt: skip
+@pytest.mark.parametrize("text", ["[].append(1)", "kappa", "", "1 +"])
+def test_no_text_is_evaluated(made, text):
+    with pytest.raises(InputError, match="of sympy"):
+        made(text)
+
+
+@pytest.mark.parametrize("size", ["1e400", "1e5000"])
+def test_numbers_beyond_float64(size):
+    z = mpmath.mpf(size)
+    assert abs(sv.solve(sv.Flat(10), 5, 7, z).value / z - 1) < 1e-14  # all modes are lost
+    with pytest.raises(InputError, match=r"^noise = .* float64"):
+        sv.optimal_ridge(sv.Flat(50), 100, 40, noise=z)
+
+
+def test_a_kernel_and_its_ridge_are_of_one_size():
+    for scale, ridge in ((1, 1e-80), (1, 1e80), (1e100, 1e100)):
+        with pytest.raises(InputError, match=r"^(ridge|kernel) = "):
+            sv.predict(scale * np.eye(40), np.ones(40), [20], ridge)
+    with pytest.raises(sv.PrecisionError, match="lost to rounding"):
+        sv.predict(np.eye(40), np.ones(40), [20], 1e-16, features=30)
