@@ -264,10 +264,11 @@ def _optimal_mp(
     with precision.workdps(digits + 2 * GUARD_DIGITS):
         given = (features, samples, noise, variance)
         n, t, s2, v = map(arguments.exactly, NUMBERS, given)
-        sizes = [
+        first, second, third = (
             np.array([arguments.number(name, arguments.floating(name, x))], float)
             for name, x in zip(NUMBERS, (n, t, s2))
-        ]
+        )
+        sizes = (first, second, third)
         start, top = _ends(spectrum, *sizes)
         bracket = _bracket(spectrum, *sizes, start, top)
         interior = _interior(spectrum, *sizes, bracket, start)

@@ -93,8 +93,9 @@ def optimal_annealing(spectrum: Spectrum, total: float, steps: int) -> Schedule:
     """
     spectrum, length = as_spectrum(spectrum), arguments.count("steps", steps)
     _, root, integral = roots(spectrum, float(arguments.positive("total", total)))
-    rates = integral[-1] / (length * root)
-    if rates.max() * float(spectrum.eigenvalue(1)) > 1:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = integral[-1] / (length * root)
+    if not rates.max() * float(spectrum.eigenvalue(1)) <= 1:
         raise InputError("total", total, f"less intrinsic time in {length} steps: rates above 1/λ₁")
     left = length * integral / integral[-1]  # steps left at the intrinsic time v before the end
     return Schedule("step", (
