@@ -19,6 +19,7 @@ import sympy as sp
 
 from ..errors import OutsideTheoryError
 from .declarations import MatrixModel
+from .effort import go_on
 from .entries import Entry, entry, scale
 from .equations import SelfConsistentEquations, derive
 from .minimisation import minimise_pencil
@@ -132,6 +133,7 @@ def _sum(blocks: list[sp.MatrixExpr]) -> sp.MatrixExpr:
 
 def _product(left: Blocks, right: Blocks) -> Blocks:
     columns, inner = range(len(right[0])), range(len(right))
+    go_on("the inverse of a matrix of blocks")
     return [[_sum([_tidy(row[k] * right[k][j]) for k in inner]) for j in columns] for row in left]
 
 

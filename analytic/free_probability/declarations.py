@@ -238,7 +238,9 @@ class MatrixModel:
         other = MatrixModel()
         other.random = {n: r for n, r in self.random.items() if n in names}
         other.fixed = {n: r for n, r in self.fixed.items() if n in names}
-        other._family = dict(self._family)
+        kept = sorted(other.fixed)
+        first = {self._family[n]: n for n in reversed(kept)}
+        other._family = {n: first[self._family[n]] for n in kept}
         other.permutations, other.blocks = set(self.permutations), dict(self.blocks)
         dropped = {*self.random, *self.fixed} - set(names)
         other.spare = self.spare | dropped | {s.name for s in self.scalars() - other.scalars()}

@@ -19,7 +19,7 @@ from ..arguments import checked
 from . import equations, unreduced
 from .block_profile import derive_blocks, has_blocks
 from .declarations import Internal, MatrixModel, free_stem
-from .effort import SECONDS, TooLongError
+from .effort import SECONDS, TooLongError, limited
 from .equations import SelfConsistentEquations
 from .expression import trace
 from .function_equations import FunctionEquations, derive_functions
@@ -66,20 +66,30 @@ def derive(
         expression = trace(expression)
     expression = arguments.expression("expression", expression)
     if has_blocks(expression):
-        return derive_blocks(expression, model)
+        with limited(seconds):
+            return derive_blocks(expression, model)
     model = model.only({symbol.name for symbol in expression.atoms(sp.MatrixSymbol)})
-    names = {s.name for s in model.scalars()} | {str(s) for s in expression.free_symbols}
-    if functions_in(expression, model):
-        return derive_functions(expression, model, names)
-    shift = Internal(free_stem(("s", "t", "y"), names), positive=True)
-    limit = derive_ridgeless(expression, model, shift)
-    if limit is not None:
-        slot = Internal("limit")
-        function = TraceFunction(slot, (slot,), ())
-        return FunctionEquations(expression, function, model, (limit,))
+    with limited(seconds):
+        found = _of_functions_or_limits(expression, model)
+    if found is not None:
+        return found
     try:
         return equations.derive(expression, model, seconds=seconds)
     except TooLongError as problem:
         if model.has_rotations:
             raise
         return unreduced.derive(expression, model, reason=str(problem))
+
+
+def _of_functions_or_limits(expression: sp.Expr, model: MatrixModel) -> Reduced | None:
+    """Functions of matrices, and the limit without a ridge; None for words and inverses."""
+    names = {s.name for s in model.scalars()} | {str(s) for s in expression.free_symbols}
+    if functions_in(expression, model):
+        return derive_functions(expression, model, names)
+    shift = Internal(free_stem(("s", "t", "y"), names), positive=True)
+    limit = derive_ridgeless(expression, model, shift)
+    if limit is None:
+        return None
+    slot = Internal("limit")
+    function = TraceFunction(slot, (slot,), ())
+    return FunctionEquations(expression, function, model, (limit,))

@@ -26,8 +26,12 @@ _end: ContextVar[tuple[float, float] | None] = ContextVar("end", default=None)
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Within the block `go_on` refuses once this much processor time was spent."""
-    token = _end.set((time.thread_time() + seconds, seconds))
+    """Within the block `go_on` refuses once this much processor time was spent.
+
+    A block inside another ends no later than that one.
+    """
+    inner, outer = (time.thread_time() + seconds, seconds), _end.get()
+    token = _end.set(min(inner, outer or inner))
     try:
         yield
     finally:

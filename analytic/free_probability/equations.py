@@ -239,8 +239,8 @@ def derive(
     z = kappa*(1 - D_1(kappa)/T)
     value = (1 - D_1(kappa)/M)/z
     """
-    shown, function, model, ordered = prepared(expression, model, scalars)
     with limited(seconds):
+        shown, function, model, ordered = prepared(expression, model, scalars)
         return _derived(shown, function, model, ordered, pencil=pencil)
 
 

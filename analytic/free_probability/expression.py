@@ -18,7 +18,7 @@ matrix for instance, is refused: inside its spectrum the equations would be wron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,7 +27,8 @@ import numpy as np
 import sympy as sp
 
 from ..errors import InputError, OutsideTheoryError
-from .declarations import MatrixModel
+from .declarations import Internal, MatrixModel
+from .effort import go_on
 from .matrix_function import MatrixFunction, PseudoInverse
 
 Word = tuple[Any, ...]
@@ -281,9 +282,8 @@ def _transpose_letter(letter: Any, model: MatrixModel) -> Any:
 def check(expression: sp.MatrixExpr, model: MatrixModel) -> Polynomial:
     """Refuse what is outside the theory, naming the sub-expression; return the words."""
     polynomial = words(expression, model)
-    for word in polynomial:
-        for letter in word:
-            _check_inverses(letter, model)
+    for letter in inverses_of(polynomial):
+        _check_inverse(letter, model)
     _check_pairs(expression, model, polynomial)
     return polynomial
 
@@ -310,17 +310,31 @@ def _check_pairs(expression: sp.MatrixExpr, model: MatrixModel, polynomial: Poly
             )
 
 
-def _check_inverses(letter: Any, model: MatrixModel) -> None:
-    if not isinstance(letter, InverseLetter):
-        return
-    for word, _ in letter.terms:
-        for inner in word:
-            _check_inverses(inner, model)
+def inverses_of(polynomial: Iterable[Any]) -> list[InverseLetter]:
+    """The different inverses of some words, inner ones first."""
+    found: dict[InverseLetter, None] = {}
+
+    def visit(letter: Any) -> None:
+        if isinstance(letter, InverseLetter) and letter not in found:
+            go_on("reading")
+            for word, _ in letter.terms:
+                for inner in word:
+                    visit(inner)
+            found[letter] = None
+
+    for word in polynomial:
+        for letter in word:
+            visit(letter)
+    return list(found)
+
+
+def _check_inverse(letter: InverseLetter, model: MatrixModel) -> None:
     if all(other.name in model.fixed for other in letters_of(letter.terms)):
         return
     if not _real_spectrum(dict(letter.terms), model):
+        typed = {word: c for word, c in letter.terms if not c.atoms(Internal)}
         raise OutsideTheoryError(
-            f"inverse of {show(dict(letter.terms))}: the argument is neither symmetric nor, up to "
+            f"inverse of {show(typed)}: the argument is neither symmetric nor, up to "
             "a multiple of the identity, the product of a symmetric matrix with a positive VᵀV, as "
             "far as its words show. If its eigenvalues are complex, the equations are wrong among "
             "them: write it in a symmetric form"
@@ -401,6 +415,8 @@ def evaluate(
         return np.block([[evaluate(block, matrices, scalars) for block in row] for row in rows])
     if isinstance(expression, MatrixFunction):
         matrix = evaluate(expression.arg, matrices, scalars)
+        if expression.name == "power":
+            return _evaluate_power(matrix, evaluate(expression.exponent, matrices, scalars))
         return _by_eigenvalues(matrix, np.exp if expression.name == "exp" else np.log)
     if isinstance(expression, PseudoInverse):
         return np.linalg.pinv(evaluate(expression.arg, matrices, scalars))

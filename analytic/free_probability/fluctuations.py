@@ -296,8 +296,10 @@ def _scalar(matrix: Any, model: MatrixModel) -> sp.Expr:
     if isinstance(matrix, MatPow):  # inverses among them
         return _scalar(matrix.args[0], model) ** sp.sympify(matrix.args[1])
     if isinstance(matrix, MatrixFunction):
-        function = {"log": sp.log, "exp": sp.exp}[matrix.name]
-        return function(_scalar(matrix.arg, model))
+        inside = _scalar(matrix.arg, model)
+        if matrix.name == "power":
+            return inside**matrix.exponent
+        return {"log": sp.log, "exp": sp.exp}[matrix.name](inside)
     if isinstance(matrix, sp.Expr) and not isinstance(matrix, MatrixExpr):
         return matrix
     raise OutsideTheoryError(f"{matrix} is no function of one sample covariance matrix")

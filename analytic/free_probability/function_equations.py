@@ -23,6 +23,7 @@ from sympy.matrices.expressions import MatrixSymbol, Trace
 from ..errors import OutsideTheoryError
 from ..typesetting import aligned
 from .declarations import Internal, MatrixModel, free_stem
+from .effort import TooLongError
 from .equations import NamedUnknown, SelfConsistentEquations, derive
 from .exact_solution import multiprecision
 from .function_integral import TraceOfFunction, is_exact, known_values
@@ -324,6 +325,8 @@ def _with_closed_form(part: TraceOfFunction) -> TraceOfFunction:
             closed = log_determinant(part.shifted, model, part.matrix)
     except NoClosedFormError:
         return part
+    except TooLongError:
+        raise
     except OutsideTheoryError:
         closed = log_determinant(part.shifted, model, part.matrix)
     return replace(part, closed=closed)

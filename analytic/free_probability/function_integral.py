@@ -95,12 +95,18 @@ class TraceOfFunction:
 
     def number(self, values: Mapping[str, Any], matrices: Mapping[str, Any]) -> Integral:
         """The value at numbers (of numpy's or mpmath's kind) and its relative uncertainty."""
-        if self.closed is not None:
-            solution = self._solved(self.closed, {**values, self.shift.name: 0.0}, matrices)
-            return Integral(solution.value, solution.residual)
         if self.function.kind == "exp":
             return self._exponential(values, matrices)
-        return self._half_line(values, matrices)
+        try:
+            if self.closed is None:
+                return self._half_line(values, matrices)
+            solution = self._solved(self.closed, {**values, self.shift.name: 0.0}, matrices)
+        except OutsideTheoryError as problem:  # whose words are of the resolvent
+            raise OutsideTheoryError(
+                f"{self.function.node}: the spectrum of {self.function.matrix} is not positive at "
+                "these numbers, or reaches zero; add a multiple of I that lifts it"
+            ) from problem
+        return Integral(solution.value, solution.residual)
 
     def _half_line(self, values: Mapping[str, Any], matrices: Mapping[str, Any]) -> Integral:
         exact = is_exact(values)
@@ -163,19 +169,11 @@ class TraceOfFunction:
         exact = is_exact(values)
 
         def inner(points: Any) -> Any:
-            try:
-                if not exact:
-                    at = {**values, self.shift.name: np.asarray(points)}
-                    return self._solved(equations, at, matrices).value
-                found = [{**values, self.shift.name: t} for t in points]
-                return [self._solved(equations, at, matrices).value for at in found]
-            except OutsideTheoryError as problem:
-                if self.function.kind == "exp":
-                    raise
-                raise OutsideTheoryError(
-                    f"{self.function.node}: the spectrum of {self.function.matrix} is not "
-                    f"positive at these numbers, or reaches zero ({problem})"
-                ) from problem
+            if not exact:
+                at = {**values, self.shift.name: np.asarray(points)}
+                return self._solved(equations, at, matrices).value
+            found = [{**values, self.shift.name: t} for t in points]
+            return [self._solved(equations, at, matrices).value for at in found]
 
         return inner
 
@@ -184,10 +182,12 @@ class TraceOfFunction:
         plain = derive(Trace(self.shifted.inv()) / self.size, self.model)
         low, high = _interval(plain, self.shift, known_values(plain, values), matrices)
         inner = self._on_line(self.resolvent(), values, matrices)
-        if exact:
-            return ellipse(mpmath.exp, lambda x: [-g for g in inner([-y for y in x])], low, high,
-                           True)  # fmt: skip
-        return ellipse(np.exp, lambda x: -np.asarray(inner(-x)), low, high, False)
+        mass = self._whole(values, matrices)
+
+        def around(x: Any) -> Any:
+            return [-g for g in inner([-y for y in x])] if exact else -np.asarray(inner(-x))
+
+        return ellipse(mpmath.exp if exact else np.exp, around, low, high, mass, exact)
 
     def _solved(
         self, equations: SelfConsistentEquations, values: Mapping[str, Any], matrices: Any

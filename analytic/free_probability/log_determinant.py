@@ -28,6 +28,7 @@ from sympy.matrices.expressions import MatrixExpr
 from .declarations import Eigenvalue, Internal, MatrixModel
 from .deterministic import Algebra, Element, Matrix
 from .dyson import DysonSystem, SelfEnergy, fixed_part, self_energy
+from .effort import go_on
 from .equal_unknowns import merge_equal
 from .equations import SelfConsistentEquations
 from .expression import InverseLetter, check
@@ -58,8 +59,10 @@ def log_determinant(
     if model.has_rotations:
         raise NoClosedFormError("the potential is that of Gaussian matrices")
     words = check(matrix.inv(), model)
-    inside = {x for word in words for letter in word for w, _ in letter.terms for x in w}
-    if any(isinstance(letter, InverseLetter) for letter in inside):
+    letters = {letter for word in words for letter in word}
+    whole = all(isinstance(letter, InverseLetter) for letter in letters)
+    inside = {x for letter in letters for w, _ in letter.terms for x in w} if whole else letters
+    if not whole or any(isinstance(letter, InverseLetter) for letter in inside):
         raise NoClosedFormError("an inverse inside the logarithm")
     dimensions = set().union(*(sp.sympify(d).free_symbols for d in model.dimensions()))
     spectral = sorted(spectral_parameters(words, dimensions), key=sp.default_sort_key)
@@ -144,6 +147,7 @@ def _logarithms(pivots: Pivots, dyson: DysonSystem, system: ScalarSystem, witnes
         counts[key] = counts.get(key, 0) + power
 
     for dimension, pivot in pivots:
+        go_on("the logarithms of pivots")
         function = pivot.function()
         if function is None:
             raise NoClosedFormError("matrices that do not commute")

@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
+from sympy.printing.pretty.stringpict import prettyForm
 
 from ..errors import InputError, OutsideTheoryError
 from .declarations import MatrixModel
@@ -21,23 +22,34 @@ NAMES = ("log", "exp")
 class MatrixFunction(sp.MatrixExpr):  # type: ignore[misc]
     """``name`` of a square matrix, by its eigenvalues.
 
+    "power" (with its exponent) is for powers of powers: sympy's own (L²)^{1/2} is L, which holds
+    for positive L alone.
+
     >>> M = sp.Symbol("M", positive=True)
-    >>> MatrixFunction("log", sp.MatrixSymbol("L", M, M))
-    log(L)
+    >>> L = sp.MatrixSymbol("L", M, M)
+    >>> MatrixFunction("log", L), MatrixFunction("power", L**2, sp.S.Half)
+    (log(L), (L**2)**(1/2))
     """
 
-    def __new__(cls, name: Any, matrix: sp.MatrixExpr) -> MatrixFunction:
+    def __new__(cls, name: Any, matrix: sp.MatrixExpr, *exponent: sp.Expr) -> sp.MatrixExpr:
         text = str(name)
-        if text not in NAMES:
+        if text not in (("power",) if exponent else NAMES):
             raise InputError("function of a matrix", text, "one of " + ", ".join(NAMES))
         if matrix.rows != matrix.cols:
             raise InputError(text, matrix, "the function of a square matrix")
-        return sp.Basic.__new__(cls, Str(text), matrix)
+        if text == "log" and isinstance(matrix, sp.MatPow) and matrix.args[1].is_negative:
+            return -MatrixFunction("log", matrix.inv().doit())
+        return sp.Basic.__new__(cls, Str(text), matrix, *map(sp.sympify, exponent))
 
     @property
     def name(self) -> str:
-        """log or exp."""
+        """log, exp or power."""
         return str(self.args[0])
+
+    @property
+    def exponent(self) -> sp.Expr:
+        """That of a power; one for other functions."""
+        return self.args[2] if self.name == "power" else sp.S.One
 
     @property
     def arg(self) -> sp.MatrixExpr:
@@ -54,19 +66,24 @@ class MatrixFunction(sp.MatrixExpr):  # type: ignore[misc]
         return self
 
     def _eval_transpose(self) -> MatrixFunction:
-        return MatrixFunction(self.name, sp.Transpose(self.arg).doit())
+        return self.func(self.args[0], sp.Transpose(self.arg).doit(), *self.args[2:])
 
     def _sympystr(self, printer: Any) -> str:
+        if self.name == "power":
+            return f"({printer._print(self.arg)})**({printer._print(self.exponent)})"
         return f"{self.name}({printer._print(self.arg)})"
 
     def _latex(self, printer: Any) -> str:
-        return rf"\{self.name}\left({printer._print(self.arg)}\right)"
+        inside = rf"\left({printer._print(self.arg)}\right)"
+        if self.name == "power":
+            return rf"{inside}^{{{printer._print(self.exponent)}}}"
+        return rf"\{self.name}{inside}"
 
     def _pretty(self, printer: Any) -> Any:
-        form = printer._print(self.arg).parens()
-        return type(printer._print(self.arg))(
-            *type(printer._print(self.arg))(*form).left(self.name)
-        )
+        form = prettyForm(*printer._print(self.arg).parens())
+        if self.name == "power":
+            return form ** printer._print(self.exponent)
+        return prettyForm(*form.left(self.name))
 
 
 class PseudoInverse(sp.MatrixExpr):  # type: ignore[misc]
@@ -117,7 +134,7 @@ class Function:
 def function_of(node: Any, model: MatrixModel) -> Function | None:
     """What function a node is; None if it is rational in the matrices."""
     if isinstance(node, MatrixFunction):
-        return Function(node.name, node.arg, node)
+        return Function(node.name, node.arg, node, node.exponent)
     if not isinstance(node, sp.MatPow) or isinstance(node, sp.Inverse):
         return None
     base, exponent = node.args[0], sp.sympify(node.args[1])

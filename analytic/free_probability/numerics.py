@@ -201,8 +201,8 @@ def _at_zero(
             good[point] = True
     if not good.all():
         raise OutsideTheoryError(
-            "Q is singular at z = 0 and the reduced equations have no finite limit there: "
-            "take a small positive spectral parameter"
+            f"Q is singular at {zeros[0]} = 0 and the reduced equations have no finite limit "
+            f"there: take a small positive {zeros[0]}"
         )
     return unknowns, value, residual
 

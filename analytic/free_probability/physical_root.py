@@ -82,7 +82,8 @@ class PhysicalRoot:
             if missing.size:
                 raise OutsideTheoryError(
                     f"no physical solution is certified: {certificate.reason(int(missing[0]))}; "
-                    "move the spectral parameter off the spectrum or give it an imaginary part"
+                    "move z, in z*I inside the inverse, off the spectrum or give it an imaginary "
+                    "part"
                 )
 
     def describe(self) -> str:

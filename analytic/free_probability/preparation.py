@@ -10,7 +10,7 @@ from sympy.matrices.expressions import MatrixExpr
 
 from ..errors import InputError
 from .declarations import MatrixModel
-from .expression import InverseLetter, Polynomial, check, letters_of
+from .expression import Polynomial, check, inverses_of, letters_of
 from .text import parse_expression
 from .trace_function import TraceFunction, trace_function
 
@@ -56,15 +56,9 @@ def spectral_parameters(polynomials: Iterable[Any], dimensions: set[sp.Symbol]) 
     those that multiply a single deterministic matrix: z in z G + XXᵀ.
     """
     found: set[sp.Symbol] = set()
-    for word in polynomials:
-        for letter in word:
-            if isinstance(letter, InverseLetter):
-                inner = dict(letter.terms)
-                if () in inner:
-                    found |= _growing(inner[()])
-                else:
-                    found |= _penalties(inner)
-                found |= spectral_parameters(inner, dimensions)
+    for letter in inverses_of(polynomials):
+        inner = dict(letter.terms)
+        found |= _growing(inner[()]) if () in inner else _penalties(inner)
     return found - dimensions
 
 

@@ -194,7 +194,13 @@ def find_witness(system: ScalarSystem, spectral: Iterable[sp.Symbol], seed: int 
         witness = _parameters(system, set(spectral), rng)
         for symbol in system.equations:
             witness.values[symbol] = mpmath.mpf(0)
-        _iterate(system, witness)
+        try:
+            _iterate(system, witness)
+        except ZeroDivisionError as problem:
+            raise OutsideTheoryError(
+                "the self-consistent equations have no solution that an iteration finds at generic "
+                "parameters; put a scalar multiple z*I, z a symbol, inside every inverse"
+            ) from problem
     return witness
 
 
@@ -293,14 +299,8 @@ def _newton(right: Callable[[list[Any]], list[Any]], u: list[Any], target: Any) 
             moved = right([x + step * (i == k) for i, x in enumerate(u)])
             for i in range(count):
                 slopes[i, k] -= (moved[i] - new[i]) / step
-        try:
-            change = mpmath.lu_solve(slopes, mpmath.matrix([a - b for a, b in zip(new, u)]))
-        except ZeroDivisionError:
-            break
+        change = mpmath.lu_solve(slopes, mpmath.matrix([a - b for a, b in zip(new, u)]))
         u = [a + b for a, b in zip(u, change)]
         if max(abs(b) / (1 + abs(a)) for a, b in zip(u, change)) < target:
             return u
-    raise OutsideTheoryError(
-        "the self-consistent equations have no solution that an iteration finds at generic "
-        "parameters; put a scalar multiple z*I, z a symbol, inside every inverse"
-    )
+    raise ZeroDivisionError("Newton's method does not converge")

@@ -24,9 +24,10 @@ import mpmath
 import numpy as np
 from scipy.special import roots_jacobi
 
-from ..errors import PrecisionError
+from ..errors import OutsideTheoryError, PrecisionError
 
 NODES = (8, 16, 32, 64, 128)
+MASS = 1e-6  # of the spectrum, which a contour may miss
 CIRCLE = (16, 32, 64, 128, 256, 512)
 BRANCHES = (1, 2, 3, 4)  # t^{1/p} in which the resolvent may be analytic at t = 0
 TOLERANCE = 1e-10
@@ -178,11 +179,13 @@ def ellipse(
     resolvent: Callable[[Any], Any],
     low: float,
     high: float,
+    mass: Any,
     exact: bool,
 ) -> Integral:
     r"""(1/2πi) ∮ f(x) G(x) dx for G(x) = tr (x − E)^{-1} with spectrum in [low, high].
 
-    ``resolvent`` takes a sequence of points in the upper half plane.
+    ``resolvent`` takes a sequence of points in the upper half plane; ``mass`` is the integral
+    without f, from which one that misses a part of the spectrum is known.
     """
     target = mpmath.mpf(10) ** (-mpmath.mp.dps + 2) if exact else TOLERANCE
     centre, half = (low + high) / 2, max((high - low) / 2, 1e-3 * (1 + abs(high)))
@@ -197,15 +200,22 @@ def ellipse(
         points = [centre + half / 2 * (rho * e + 1 / (rho * e)) for e in turns]
         slopes = [half / 2 * (rho * e - 1 / (rho * e)) for e in turns]
         values = resolvent(points if exact else np.array(points))
-        terms = [function(x) * g * s for x, g, s in zip(points, values, slopes, strict=True)]
+        weights = [g * s for g, s in zip(values, slopes, strict=True)]
+        terms = [function(x) * w for x, w in zip(points, weights, strict=True)]
         value = sum(term.real for term in terms) / count
         if before is not None:
             change = abs(value - before) / max(abs(value), 1e-300)
             if change < best.change:
                 best = Integral(value, change)
             if change < target:
-                return best
+                break
         before = value
+    missing = abs(sum(w.real for w in weights) / count - mass)
+    if missing > MASS * max(map(abs, weights)):
+        raise OutsideTheoryError(
+            "a part of the spectrum is infinite or beyond every bound: an inverse does not exist "
+            "at these numbers; add a multiple of I inside it"
+        )
     if best.change > 10 * target:
         raise PrecisionError(
             f"the contour integral changes by {float(best.change):.1e} when its nodes are doubled"

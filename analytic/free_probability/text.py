@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
-from sympy.matrices.expressions import Identity, MatrixExpr, MatrixSymbol
+from sympy.matrices.expressions import Identity, MatPow, MatrixExpr, MatrixSymbol
 
 from .. import notation as papers
 from ..arguments import checked
@@ -200,7 +200,7 @@ class _ExpressionParser:
         if isinstance(base, MatrixExpr):
             if base.rows != base.cols:
                 raise InputError("power", self.since(first), "a power of a square matrix")
-            return base.inv() if exponent == -1 else base**exponent
+            return base.inv() if exponent == -1 else _matrix_power(base, exponent)
         if base == 0 and exponent < 0:
             raise InputError("power", self.since(first), "a non-zero base")
         return base**exponent
@@ -278,7 +278,7 @@ class _ExpressionParser:
         if name == "transpose":
             return self.flip(value, first) if isinstance(value, MatrixExpr) else value
         if name == "sqrt":
-            return Unit(sp.sqrt(value.coefficient)) if isinstance(value, Unit) else value**sp.S.Half
+            return self.power(value, sp.S.Half, first)
         where = self.since(first)
         if name in NAMES:
             return self.function(name, value, where)
@@ -334,6 +334,16 @@ class _ExpressionParser:
         if value.is_ZeroMatrix:
             raise InputError("inverse", self.since(first), "something non-singular")
         return value.inv()
+
+
+def _matrix_power(base: MatrixExpr, exponent: Any) -> MatrixExpr:
+    """A power of a square matrix; (E²)^{1/2} is E where E is positive alone, and is kept."""
+    if isinstance(base, MatrixFunction) and base.name == "power":
+        base, exponent = base.arg, base.exponent * exponent
+    inner = sp.sympify(base.args[1]) if isinstance(base, MatPow) else sp.S.One
+    if exponent.is_Integer or (inner.is_number and abs(inner) <= 1):
+        return base**exponent
+    return MatrixFunction("power", base, exponent)
 
 
 def _negative(value: Any) -> Any:

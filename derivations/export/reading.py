@@ -16,6 +16,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.core.symbol import Str
 
 from solvable.analytic.arguments import checked
 from solvable.analytic.errors import InputError
@@ -373,15 +374,16 @@ def skeleton(expression: Any) -> Any:
         return sp.Integer(0)
     if isinstance(expression, sp.Transpose):
         return transposed(skeleton(expression.arg))
-    if isinstance(expression, MatrixFunction):
+    if isinstance(expression, MatrixFunction) and expression.name != "power":
         return _FUNCTIONS[f"\\{expression.name}"](skeleton(expression.arg))
     if isinstance(expression, sp.Adjoint):
         return sp.adjoint(skeleton(expression.arg))
     if not expression.args or isinstance(expression, (*ATOMS, AppliedUndef)):
         return expression
-    parts = [skeleton(part) for part in expression.args]
+    parts = [skeleton(part) for part in expression.args if not isinstance(part, Str)]
     special: dict[Any, Callable[..., Any]] = {
         sp.MatMul: sp.Mul, sp.MatAdd: sp.Add, sp.MatPow: sp.Pow, sp.Inverse: sp.Pow,
+        MatrixFunction: sp.Pow,
         sp.Trace: trace, Expectation: expectation,
     }  # fmt: skip
     make = next((make for kind, make in special.items() if isinstance(expression, kind)), None)

@@ -8,6 +8,7 @@ from pytest import approx, raises
 
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability.effort import TooLongError
 from solvable.analytic.free_probability.function_integral import TraceOfFunction
 from solvable.validation.matrix_expressions import Instance, prove_by_simulation, sample
 
@@ -145,3 +146,65 @@ def test_refusals():
         derive("tr((X*X.T)^a)", MODEL).solve({"M": 10, "T": 20, "b": 1})
     with raises(InputError, match="also a"):
         derive("tr((X*X.T)^a)", MODEL).solve({"M": 10, "T": 20})
+
+
+@pytest.mark.parametrize(
+    "text, known",
+    [
+        ("tr(sqrt(W*W))", 8 / (3 * np.pi)),
+        ("tr((W^2)^(3/2))", 64 / (15 * np.pi)),
+        ("tr((W^2)^p)", 8 / (3 * np.pi)),
+        ("tr(L*sqrt(W*W))", 4 / (3 * np.pi)),
+        ("tr(sqrt(L*L))", 0.84),
+        ("tr(sqrt(W*W)^2)", 1.0),
+        ("tr(sqrt(inv(W*W + I)^2))", (5**0.5 - 1) / 2),
+    ],
+)
+def test_a_power_of_a_power_keeps_the_sign(text, known):
+    """The eigenvalues of W and L have both signs: √(W²) is |W|, and not W."""
+    model = parse_declarations(symmetric=["W:M:1/M"], deterministic=["L:M"])
+    equations = derive(text, model)
+    numbers = {k: v for k, v in {"M": 100, "p": 0.5}.items()
+               if k in {s.name for s in equations.all_scalars()}}  # fmt: skip
+    matrices = {"L": np.linspace(-1, 2, 100)} if "L" in equations.model.fixed else {}
+    assert abs(equations.solve(numbers, matrices).value - known) < 1e-9
+
+
+@pytest.mark.parametrize("text", ["inv(X*X.T + z*I)", "(X*X.T + z*I)^(-2)", "inv(L + X*X.T)"])
+def test_the_logarithm_of_an_inverse(text):
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
+    pair = [derive(t, model) for t in (f"tr(log({text}))", f"tr(log({text[:-4]}2))"
+                                       if "^" in text else f"tr(log({text[3:]}))")]  # fmt: skip
+    names = {s.name for s in pair[0].all_scalars()}
+    numbers = {k: v for k, v in {"M": 60, "T": 90, "z": 0.4}.items() if k in names}
+    matrices = {"L": np.linspace(0.5, 2, 60)} if "L" in pair[0].model.fixed else {}
+    inverse, plain = (e.solve(numbers, matrices).value for e in pair)
+    assert abs(inverse + plain) < 1e-12
+
+
+def test_an_inverse_that_does_not_exist_has_no_exponential():
+    equations = derive("tr(exp(-inv(X*X.T)))", MODEL)
+    assert 0 < equations.solve({"M": 20, "T": 30}).value < 1
+    with raises(OutsideTheoryError, match="does not exist at these numbers"):
+        equations.solve({"M": 30, "T": 20})
+
+
+def test_refusals_name_what_was_typed():
+    """No word of the resolvent's own z or t."""
+    with raises(OutsideTheoryError) as singular:
+        derive("tr(log(X*X.T))", MODEL).solve({"M": 30, "T": 20})
+    assert "z" not in str(singular.value).split("spectrum")[0]
+    assert "spectral parameter" not in str(singular.value)
+    with raises(OutsideTheoryError, match=r"inverse of inv\(I"):
+        derive("tr(sqrt(inv(X*X.T + I)*inv(X*X.T + 2*I)))", MODEL)
+    with raises(OutsideTheoryError, match="inside every inverse"):
+        derive("tr(inv(X*X.T - I))", MODEL)
+
+
+@pytest.mark.parametrize(
+    "text", ["tr(log(X*X.T + z*I))", "tr(sqrt(X*X.T))", "tr(inv(X*X.T))", "tr(inv(P*P.T + z*I))"]
+)
+def test_the_time_allowed_holds_for_every_kind(text):
+    model = parse_declarations(["X:M,T:1/T"], profile=["P:M+N,T+K:1/T,2/T|3/T,1/T"])
+    with raises(TooLongError, match="0 s of processor time"):
+        derive(text, model, seconds=0)

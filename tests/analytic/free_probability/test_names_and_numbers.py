@@ -331,6 +331,16 @@ def test_declared_matrices_that_an_expression_does_without(text):
         equations.solve(numbers, {"G": [1, 2]})
 
 
+@mark.parametrize("left_out", ["A", "L"])
+def test_a_commuting_matrix_that_an_expression_does_without(left_out):
+    used = "AL".replace(left_out, "")
+    model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M", "A:M"], commuting=["L,A"])
+    given = {"M": 6, "T": 9}, {used: [1, 2, 3, 4, 5, 6]}
+    alone = parse_declarations(["X:M,T:1/T"], deterministic=[f"{used}:M"])
+    text = f"tr(inv({used} + X*X.T))"
+    assert derive(text, model).solve(*given).value == derive(text, alone).solve(*given).value
+
+
 @mark.parametrize("text", ["tr(exp(L))", "tr(log(3*I + 0*L))", "tr(X*X.T*exp(L))"])
 def test_functions_of_what_is_not_random(text):
     model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
