@@ -198,6 +198,8 @@ def _wsd(
     share = arguments.positive("decay", decay)
     if share > 1:
         raise InputError("decay", decay, "a fraction in (0, 1]")
+    if round(share * last) > last - first + 1:
+        raise InputError("decay", decay, f"at most the fraction {1 - first / last:g} after warm-up")
     start = max(first, last - max(1, round(share * last)))
     stable = [flat(first, start, rate)] if start > first else []
     return [*stable, *_linear(rate, start, last, final=final)]
@@ -250,7 +252,7 @@ def schedule(
     rate = float(arguments.positive("step", arguments.floating("step", rate)))
     steps = arguments.count("steps", steps)
     if steps > 2**53:
-        raise InputError("steps", steps, "at most 2^53 steps, which float64 counts")
+        raise InputError("steps", f"{steps:.3g}", "at most 2^53 steps, which float64 counts")
     arguments.nonnegative("warmup", warmup)
     if not warmup < 1:
         raise InputError("warmup", warmup, "a fraction in [0, 1)")
@@ -451,8 +453,9 @@ def read_schedule(path: str | Path) -> Schedule:
 
 
 def _is_number(text: str) -> bool:
+    """Whether it is a number in plain digits: `float` reads those of other scripts, and 0_1."""
     try:
         float(text)
     except ValueError:
         return False
-    return True
+    return text.isascii() and "_" not in text

@@ -145,6 +145,7 @@ def test_divergence_is_a_result():
     lambda: schedule("cosine", 1, 10.5), lambda: schedule("cosine", 1, 0),
     lambda: schedule("hyperbolic", 1, 10), lambda: schedule("cosine", 1, 10, final=2),
     lambda: schedule("linear", 1, 10, decay=0.1), lambda: schedule("wsd", 1, 10, warmup=1),
+    lambda: schedule("wsd", 1, 10, warmup=0.7, decay=0.7), lambda: schedule("linear", 1, 10**300),
     lambda: from_values([0.1, -0.1]), lambda: from_values([]), lambda: from_values([INF]),
     lambda: read_schedule("/nowhere/rates.csv"),
     lambda: scheduled_dynamics(LAW, 5, 9, [11], [0.1] * 10),
@@ -171,6 +172,10 @@ def test_a_file_of_rates(tmp_path):
     path = tmp_path / "rates.csv"
     path.write_text("rate\n0.1\n0.2\n0.3\n0.3\n")
     assert read_schedule(path)(np.arange(4)) == pytest.approx([0.1, 0.2, 0.3, 0.3])
+    for text in ("0_1", "٠.١", "０.１"):
+        path.write_text(f"0.1\n{text}\n")
+        with pytest.raises(InputError, match="line 2"):
+            read_schedule(path)
     path.write_text("0.1\n0.2\n-0.3\n")
     with pytest.raises(InputError, match="line 3"):
         read_schedule(path)
