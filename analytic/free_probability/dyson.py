@@ -143,12 +143,16 @@ def _inverse_pattern(pattern: Support, size: int) -> Support | None:
     return result
 
 
+class NoExpansionError(OutsideTheoryError):
+    """An inverse without a deterministic part that could be inverted."""
+
+
 def self_energy(pencil: Pencil) -> tuple[SelfEnergy, Support]:
     """The self-energy on the least closed support of G, and that support."""
     fixed = {key for key, item in pencil.q.items() if fixed_part(item)}
     support = _inverse_pattern(fixed, pencil.size)
     if support is None:
-        raise OutsideTheoryError(
+        raise NoExpansionError(
             "an inverse in the expression has no invertible deterministic part, so that it has no "
             "expansion to start from (X Xᵀ alone is singular for few columns): add a multiple of "
             "the identity, z*I, inside it"

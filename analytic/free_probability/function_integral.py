@@ -19,6 +19,7 @@ from ..arguments import fraction
 from ..errors import InputError, OutsideTheoryError
 from .boundary_values import RealAxis
 from .declarations import MatrixModel
+from .dyson import NoExpansionError
 from .equations import SelfConsistentEquations, derive
 from .exact_solution import multiprecision
 from .matrix_function import Function
@@ -101,6 +102,8 @@ class TraceOfFunction:
             if self.closed is None:
                 return self._half_line(values, matrices)
             solution = self._solved(self.closed, {**values, self.shift.name: 0.0}, matrices)
+        except NoExpansionError:  # for no numbers at all
+            raise
         except OutsideTheoryError as problem:  # whose words are of the resolvent
             raise OutsideTheoryError(
                 f"{self.function.node}: the spectrum of {self.function.matrix} is not positive at "
