@@ -59,6 +59,7 @@ RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and
 SMALLEST, ROUNDED = 1e-300, 4e-16  # a factor of growth, and what rounding makes of ln 1
 OVERFLOW, SOON = 1e300, 64  # a loss beyond numbers, and the steps after which it is first sought
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
+SEARCHED = 1000  # steps in which an overflow of modes that oscillate is sought
 MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
 
 
@@ -284,8 +285,8 @@ class _ScheduledProblem:
 
     def _overflow(self) -> float | None:
         """The step after which the training loss is beyond numbers, if modes resolve so many."""
-        steps = float(SOON)
-        while steps < self.last:
+        steps, oscillating = float(SOON), self.given["pull"] is not None
+        while steps < min(self.last, SEARCHED if oscillating else math.inf):
             short = replace(self, last=steps, alone=True)
             try:
                 found = evolve(short.active(), (), short.pieces(), np.array([steps]), OVERFLOW)
