@@ -253,10 +253,7 @@ def static_loss(
     )
     features, samples, ridge, noise, feature_variance = sizes
     if spectrum.free_symbols or any(isinstance(size, sp.Basic) for size in sizes):
-        if digits is not None:
-            raise InputError("digits", digits, "None beside symbols: .evalf(digits) of what is "
-                             "returned, once it holds numbers only")  # fmt: skip
-        return _symbolic_loss(spectrum, normalisation, *map(sp.sympify, sizes))
+        return _symbolic_loss(spectrum, normalisation, digits, *map(sp.sympify, sizes))
     arguments.positive_or_infinite("features", features)
     arguments.positive_or_infinite("samples", samples)
     for name, value in (("ridge", ridge), ("noise", noise)):
@@ -273,9 +270,13 @@ def static_loss(
 
 
 def _symbolic_loss(
-    spectrum: Spectrum, normalisation: str | None, n: Any, t: Any, ridge: Any, noise: Any, v: Any
-) -> StaticLoss:
+    spectrum: Spectrum, normalisation: str | None, digits: int | None,
+    n: Any, t: Any, ridge: Any, noise: Any, v: Any,
+) -> StaticLoss:  # fmt: skip
     """The same in sympy: κ(N, T, z) and the losses in D_q and h_q of this spectrum."""
+    if digits is not None:
+        raise InputError("digits", digits, "None beside symbols: .evalf(digits) of what is "
+                         "returned, once it holds numbers only")  # fmt: skip
     kind = normalisation or ("kernel" if n == sp.oo else "features")
     arguments.choice("normalisation", kind, ("features", "kernel", "rate"))
     z = ridge / {"features": v * n * t, "kernel": t, "rate": 1}[kind] if ridge else sp.S.Zero

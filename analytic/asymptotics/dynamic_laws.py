@@ -382,16 +382,10 @@ def compute_frontier(
     from ..training.dynamics import dynamics
     from ..training.learners import GradientFlow
 
-    amounts = np.atleast_1d(budgets)
-    if np.any(~(amounts > 1)):
-        raise InputError("budgets", budgets, "numbers > 1")
-    arguments.positive("budget", amounts)
     arguments.positive_or_infinite("samples", samples)
-    if not 3 <= grid <= FINEST:
-        raise InputError("grid", grid, f"an integer from 3 to {FINEST}")
     for name, power in (("features_power", features_power), ("time_power", time_power)):
         arguments.positive(name, power)
-    rule = learner or GradientFlow()
+    amounts, rule = _amounts(budgets, grid), learner or GradientFlow()
     if rule.scored == "ridge" or not getattr(rule, "memoryless", True):
         raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
                          "constant step and no memory")  # fmt: skip
@@ -424,6 +418,17 @@ def compute_frontier(
     log_size, losses = minimum(loss, around, amounts)
     features = np.exp(log_size)
     return Frontier(amounts, features, left(amounts, features, features_power, time_power), losses)
+
+
+def _amounts(budgets: Any, grid: int) -> np.ndarray:
+    """The budgets as an array, if the grid is one that brackets."""
+    amounts = np.atleast_1d(budgets)
+    if np.any(~(amounts > 1)):
+        raise InputError("budgets", budgets, "numbers > 1")
+    arguments.positive("budget", amounts)
+    if not 3 <= grid <= FINEST:
+        raise InputError("grid", grid, f"an integer from 3 to {FINEST}")
+    return amounts
 
 
 def _best_steps(loss: Callable[[int], float], most: float, grid: int) -> int:

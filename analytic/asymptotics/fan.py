@@ -17,6 +17,7 @@ sizes are proportional, N = r T^p, which is a regime of its own with r in its la
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -416,12 +417,16 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
         arguments.positive(name, value)
     budget = [float(powers.get(s.name, 0)) for s in fan.sizes]
     best: tuple[float, Any, FanCell] | None = None
+
+    def extreme(cell: FanCell, direction: Any, below: float = math.inf) -> Any:
+        """Where ``direction`` is least in a cell, on this budget, of losses ``below`` C^…."""
+        rows = [*cell.walls, *fan.region, cell.exponent(fan.point)]
+        most = [*[0.0] * (len(rows) - 1), min(below, 1e6)]
+        return linprog(direction, A_ub=rows, b_ub=most, A_eq=[budget], b_eq=[1.0],
+                       bounds=[(None, None)] * len(budget))  # fmt: skip
+
     for cell in fan.cells:
-        rows = [*cell.walls, *fan.region]
-        found = linprog(
-            cell.exponent(fan.point), A_ub=rows, b_ub=[0.0] * len(rows), A_eq=[budget], b_eq=[1.0],
-            bounds=[(None, None)] * len(budget),
-        )  # fmt: skip
+        found = extreme(cell, cell.exponent(fan.point))
         if found.status == 3:
             raise OutsideTheoryError("the law falls without end inside one cell: a budget of sizes "
                                      "that compete is needed")  # fmt: skip
@@ -436,6 +441,15 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
             f"the loss falls fastest where {', '.join(fixed)} grows so little that no cell of the "
             "fan resolves it; minimise the exact loss instead"
         )
+    for k, size in enumerate(fan.sizes):
+        ends = [sign * found.fun for sign in (1, -1) if size.name in powers for cell in fan.cells
+                if (found := extreme(cell, sign * np.eye(len(budget))[k], value + 1e-9)).success]
+        if ends and max(ends) - min(ends) > 1e-6:
+            raise OutsideTheoryError(
+                f"the law falls alike, as C^({_rational(value)}), for {size} from "
+                f"C^({_rational(min(ends))}) to C^({_rational(max(ends))}): what is beyond the "
+                "leading law decides; minimise the exact loss instead"
+            )
     return FanAllocation(shares, _rational(-value), tuple(meeting.values()))
 
 
