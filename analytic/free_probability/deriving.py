@@ -48,8 +48,9 @@ def derive(
     numbers. The result holds for large dimensions. Errors: `InputError` for what is not an
     expression of the declared matrices, `OutsideTheoryError` for what has no such equations; both
     name the part. Equations that are not reduced within ``seconds`` of the processor, or are too
-    long to read, are left in blocks (`UnreducedEquations`). Source: Rashidi Far et
-    al. cs/0610045 for the equations.
+    long to read, are left in blocks (`UnreducedEquations`). Text keeps √(W²), whose eigenvalues are
+    |w|, where sympy makes W of ``(W*W)**Rational(1, 2)`` before it is handed over. Source: Rashidi
+    Far et al. cs/0610045 for the equations.
 
     >>> from solvable.analytic.free_probability import derive, parse_declarations
     >>> model = parse_declarations(["X:M,T:1/T"], deterministic=["L:M"])
