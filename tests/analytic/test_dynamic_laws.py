@@ -172,7 +172,7 @@ def test_no_other_number_of_steps_is_better(rule, powers):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("a", "b", "powers"), [(1.5, 1.25, (1, 2)), (4, 2, (2, 1))])
+@pytest.mark.parametrize(("a", "b", "powers"), [(1.5, 1.25, (1, 2)), (4, 2, (1, 2))])
 def test_a_budget_of_other_powers(a, b, powers):
     named = {"features_power": powers[0], "time_power": powers[1]}
     predicted = compute_optimal(a, b, **named)
@@ -181,6 +181,15 @@ def test_a_budget_of_other_powers(a, b, powers):
     assert frontier.exponents == pytest.approx(expected, abs=0.01)
     if predicted.sum_is_exact:
         assert predicted(1e20)[2] == pytest.approx(frontier.loss[-1], rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_budget_that_the_law_leaves_open():
+    """N²t = C at (4, 2): t^{-1/2}/N is the same for all splits; t^{-3/2} and N^{-2} decide."""
+    with pytest.raises(OutsideTheoryError, match=r"for N from C\^\(1/4\) to C\^\(1/3\)"):
+        compute_optimal(4, 2, features_power=2)
+    frontier = compute_frontier(law(4, 2), np.geomspace(1e16, 1e20, 3), features_power=2)
+    assert frontier.exponents == pytest.approx([2 / 5, 3 / 10, 1 / 2], abs=0.02)
 
 
 @pytest.mark.slow
