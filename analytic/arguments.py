@@ -32,7 +32,7 @@ from .errors import InputError
 MAX_SHOWN = 60
 #: least and largest magnitude of an argument; `ORDINARY` for one that is not listed
 EXPONENTS = ("exponent", "alpha", "target_exponent", "rate", "target_rate", "features_power",
-             "samples_power")  # fmt: skip
+             "samples_power", "time_power")  # fmt: skip
 MAGNITUDES = {
     **dict.fromkeys(("features", "samples", "size", "budget"), (1e-100, 1e100)),
     **dict.fromkeys(EXPONENTS, (1e-9, 1e3)),

@@ -281,6 +281,8 @@ def compute_optimal(
     (('time', 'feature embedding'), 3/4)
     """
     point = _point(target_exponent, exponent)
+    for name, power in (("features_power", features_power), ("time_power", time_power)):
+        arguments.positive(name, power)
     powers = {"N": features_power, "t": time_power}
     if point[a] - 1 == point[b]:
         raise OutsideTheoryError(

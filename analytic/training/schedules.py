@@ -193,9 +193,11 @@ def _cosine(rate: float, first: int, last: int, *, final: float = 0.0) -> list[P
 
 
 def _wsd(
-    rate: float, first: int, last: int, *, decay: float = 0.2, final: float = 0.0
+    rate: float, first: int, last: int, *, decay: float | None = None, final: float = 0.0
 ) -> list[Piece]:
-    share = arguments.positive("decay", decay)
+    """The fraction ``decay`` of all steps is linear; by default a fifth, or what is left."""
+    left = (last - first + 1) / last
+    share = min(0.2, left) if decay is None else arguments.positive("decay", decay)
     if share > 1:
         raise InputError("decay", decay, "a fraction in (0, 1]")
     if round(share * last) > last - first + 1:
