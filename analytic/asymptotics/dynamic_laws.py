@@ -281,8 +281,7 @@ def compute_optimal(
     (('time', 'feature embedding'), 3/4)
     """
     point = _point(target_exponent, exponent)
-    for name, power in (("features_power", features_power), ("time_power", time_power)):
-        arguments.positive(name, power)
+    _check_powers(features_power, time_power)
     powers = {"N": features_power, "t": time_power}
     if point[a] - 1 == point[b]:
         raise OutsideTheoryError(
@@ -385,8 +384,7 @@ def compute_frontier(
     from ..training.learners import GradientFlow
 
     arguments.positive_or_infinite("samples", samples)
-    for name, power in (("features_power", features_power), ("time_power", time_power)):
-        arguments.positive(name, power)
+    _check_powers(features_power, time_power)
     amounts, rule = _amounts(budgets, grid), learner or GradientFlow()
     if rule.scored == "ridge" or not getattr(rule, "memoryless", True):
         raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
@@ -420,6 +418,11 @@ def compute_frontier(
     log_size, losses = minimum(loss, around, amounts)
     features = np.exp(log_size)
     return Frontier(amounts, features, left(amounts, features, features_power, time_power), losses)
+
+
+def _check_powers(features_power: Any, time_power: Any) -> None:
+    arguments.positive("features_power", features_power)
+    arguments.positive("time_power", time_power)
 
 
 def _amounts(budgets: Any, grid: int) -> np.ndarray:

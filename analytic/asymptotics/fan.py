@@ -17,7 +17,6 @@ sizes are proportional, N = r T^p, which is a regime of its own with r in its la
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -418,12 +417,11 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     budget = [float(powers.get(s.name, 0)) for s in fan.sizes]
     best: tuple[float, Any, FanCell] | None = None
 
-    def extreme(cell: FanCell, direction: Any, below: float = math.inf) -> Any:
-        """Where ``direction`` is least in a cell, on this budget, of losses ``below`` C^…."""
-        rows = [*cell.walls, *fan.region, cell.exponent(fan.point)]
-        most = [*[0.0] * (len(rows) - 1), min(below, 1e6)]
-        return linprog(direction, A_ub=rows, b_ub=most, A_eq=[budget], b_eq=[1.0],
-                       bounds=[(None, None)] * len(budget))  # fmt: skip
+    def extreme(cell: FanCell, direction: Any, *rows: Any, most: Sequence[float] = ()) -> Any:
+        """Where ``direction`` is least in a cell on this budget, ``rows`` being at ``most`` …."""
+        inside = [*cell.walls, *fan.region]
+        return linprog(direction, A_ub=[*inside, *rows], b_ub=[*[0.0] * len(inside), *most],
+                       A_eq=[budget], b_eq=[1.0], bounds=[(None, None)] * len(budget))  # fmt: skip
 
     for cell in fan.cells:
         found = extreme(cell, cell.exponent(fan.point))
@@ -441,10 +439,13 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
             f"the loss falls fastest where {', '.join(fixed)} grows so little that no cell of the "
             "fan resolves it; minimise the exact loss instead"
         )
-    for k, size in enumerate(fan.sizes):
-        ends = [sign * found.fun for sign in (1, -1) if size.name in powers for cell in fan.cells
-                if (found := extreme(cell, sign * np.eye(len(budget))[k], value + 1e-9)).success]
-        if ends and max(ends) - min(ends) > 1e-6:
+    for size, axis in zip(fan.sizes, np.eye(len(budget)), strict=True):
+        if size.name not in powers:
+            continue
+        alike = [(sign, extreme(cell, sign * axis, cell.exponent(fan.point), most=[value + 1e-9]))
+                 for sign in (1, -1) for cell in fan.cells]  # fmt: skip
+        ends = [sign * found.fun for sign, found in alike if found.success]
+        if max(ends) - min(ends) > 1e-6:
             raise OutsideTheoryError(
                 f"the law falls alike, as C^({_rational(value)}), for {size} from "
                 f"C^({_rational(min(ends))}) to C^({_rational(max(ends))}): what is beyond the "

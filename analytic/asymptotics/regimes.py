@@ -33,7 +33,6 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..arguments import Level, checked
 from ..equality import Comparable
-from ..errors import InputError
 from ..loss import static_loss
 from ..spectral_functions import Moment
 from ..spectrum import PowerLaw
@@ -118,7 +117,7 @@ def size_map(
     samples: ArrayLike,
     *,
     noise: float = 0.0,
-    tolerance: float = 0.25,
+    tolerance: Level = 0.25,
 ) -> RegimeMap:
     """The map of the (N, T) plane at zero ridge, on the grid features × samples.
 
@@ -135,8 +134,6 @@ def size_map(
     n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
     t = np.asarray(arguments.positive("samples", np.asarray(samples, dtype=float)))
     arguments.nonnegative("noise", noise)
-    if not 0 < tolerance < 1:
-        raise InputError("tolerance", tolerance, "a number between 0 and 1")
     columns, rows = np.meshgrid(n, t)
     exact = np.asarray(static_loss(spectrum, columns, rows, noise=noise).excess_loss)
     candidates = _candidates(spectrum, noise)

@@ -29,10 +29,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2, norm, t
 
-from .. import arguments
-from ..arguments import checked
+from ..arguments import Level, checked
 from ..equality import Comparable
-from ..errors import InputError, PrecisionError
+from ..errors import PrecisionError
 from .population import PopulationSpectrum
 
 TOLERANCE = 0.1  # of ln λ
@@ -101,7 +100,7 @@ class TailFit(Comparable):
 
 
 @checked
-def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFit:
+def fit_tail(population: PopulationSpectrum, confidence: Level = 0.95) -> TailFit:
     """Fit the laws; α with its interval, or the reason for which it is refused.
 
     ``confidence`` is that of the interval; errors: `InputError` for one outside 0 … 1. The
@@ -118,9 +117,6 @@ def fit_tail(population: PopulationSpectrum, confidence: float = 0.95) -> TailFi
     >>> white.alpha, white.reason
     (None, 'the eigenvalues hardly decay')
     """
-    level = arguments.positive("confidence", confidence)
-    if not level < 1:
-        raise InputError("confidence", confidence, "a number between 0 and 1")
     fits = {name: _longest(population, name) for name in LAWS}
     power = fits.pop("power law")
     rows = _rows(population, power.first, power.last)
