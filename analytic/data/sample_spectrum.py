@@ -177,6 +177,7 @@ class _Gathered:
     def __init__(self, width: int, rows: int) -> None:
         self.total, self.varies = np.zeros(width), np.zeros(width, bool)
         self.pivot: np.ndarray | None = None
+        self.room = np.empty((0, width))
         self.count, self.stride = 0, -(-rows // KEPT_ROWS)
         self.rows: list[np.ndarray] = []
         self.marks: list[np.ndarray] = []
@@ -184,10 +185,12 @@ class _Gathered:
         self.copied = False  # whether rows that are equal count as copies
 
     def shifted(self, block: np.ndarray) -> np.ndarray:
-        """The block less the first row of all, in C order."""
+        """The block less the first row of all, in C order; the next call overwrites it."""
         if self.pivot is None:
             self.pivot = block[0].copy()
-        return np.ascontiguousarray(block - self.pivot)
+        if len(self.room) < len(block):
+            self.room = np.empty(block.shape)
+        return np.subtract(block, self.pivot, out=self.room[: len(block)])
 
     def add(self, block: np.ndarray) -> None:
         """Note the shifted block."""
@@ -349,14 +352,16 @@ def unbiased_moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _increasing_cycles(rows: np.ndarray) -> np.ndarray:
+    """Σ over i < j < … of the cycles through one, two and three rows, over their number."""
     from math import comb
 
+    from scipy.linalg.blas import dtrmm
+
     gram = rows @ rows.T
-    upper, found, product = np.triu(gram, 1), [np.trace(gram) / len(rows)], gram
-    for k in (2, 3):
-        product = upper @ product
-        found.append(np.trace(product) / comb(len(rows), k) if len(rows) >= k else np.nan)
-    return np.array(found)
+    upper = np.triu(gram, 1)
+    sums = np.trace(gram), np.sum(upper * gram), np.sum(dtrmm(1.0, upper, upper) * gram)
+    return np.array([total / comb(len(rows), k) if len(rows) >= k else np.nan
+                     for k, total in enumerate(sums, 1)])  # fmt: skip
 
 
 def _excess(

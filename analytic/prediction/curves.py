@@ -22,7 +22,7 @@ from ..errors import InputError, PrecisionError
 from .compression import free_compression
 from .feature_sites import feature_effect
 from .kernel_matrix import KernelMatrix
-from .loops import bounded, loop_correction
+from .loops import Disturbed, bounded, disturbances, loop_correction
 from .sites import Medium, medium, site_errors
 from .textbook import eigensystem, textbook
 from .training_set_spread import spread
@@ -138,11 +138,15 @@ def _sites(
     for i in np.argsort(sizes):
         at = medium(matrix, float(sizes[i]), ridge, features, at)
         errors = site_errors(matrix, y, at, noise)
+        try:
+            disturbed = disturbances(matrix, y, at, noise)
+        except PrecisionError:  # walks between sites do not converge
+            disturbed = []
         factor, left_out = 1.0, SITE_ACCURACY
         if route == "loops":
-            factor, left_out = _loops(matrix, y, at, errors.test, noise)
+            factor, left_out = _loops(matrix, y, at, errors.test, disturbed, noise)
         left_out += 0 if np.isinf(features) else FEATURE_ACCURACY
-        deviation = spread(at, y, errors) * factor
+        deviation = spread(at, y, errors, disturbed) * factor
         mean = errors.test * factor
         rows[i] = mean, (SITE_FLOOR + left_out) * mean, errors.train, deviation, errors.test
     return rows
@@ -168,13 +172,13 @@ def _as_they_are(
 
 
 def _loops(
-    matrix: np.ndarray, y: np.ndarray, at: Medium, test: float, noise: float
-) -> tuple[float, float]:
+    matrix: np.ndarray, y: np.ndarray, at: Medium, test: float, disturbed: list[Disturbed],
+    noise: float,
+) -> tuple[float, float]:  # fmt: skip
     """The factor that loops give to the error, and the relative accuracy of what they leave out."""
-    try:
-        x = loop_correction(matrix, y, at, test, noise)
-    except PrecisionError:
+    if not disturbed:
         return 1.0, NO_LOOPS
+    x = loop_correction(matrix, y, at, test, disturbed, noise)
     return bounded(x), LOOP_ACCURACY * abs(x) + x**2
 
 

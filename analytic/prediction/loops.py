@@ -23,6 +23,10 @@ Source: this package; the functional is that of Baym and Kadanoff for the averag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -33,27 +37,87 @@ SOURCE, LEAK = 3e-2, 3e-3  # relative sizes of s and ε
 STEP = 0.03  # of T in derivatives
 
 
-def loop_correction(
-    kernel: np.ndarray, targets: np.ndarray, at: Medium, test: float, noise: float = 0.0
-) -> float:
-    """x: what pairs, rings and the fixed number T add to E_test, relative to it.
+@dataclass(frozen=True, eq=False)
+class Disturbed:
+    """The medium at a source s and a leak ε: ``drawn`` and ``left`` are T_in and T_out.
 
-    >>> kernel = np.eye(6)  # independent points: nothing to add
-    >>> at = medium(kernel, 3, 1.0)
-    >>> abs(loop_correction(kernel, np.ones((6, 1)), at, 1.0)) < 1e-6
-    True
+    ``links`` is 𝒢′, ``rings`` Ψ_rings. Values at ±s, ±ε, each times its ``weight`` ±1/(4 s ε), add
+    up to the derivative by both.
     """
+
+    weight: float
+    medium: Medium
+    drawn: np.ndarray
+    left: np.ndarray
+    links: np.ndarray
+    rings: float
+
+    def pair(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """½ ln(1 − T_i T_j 𝒢_ij²) for all pairs, i in one state and j in another."""
+        return np.log1p(-np.outer(one, other) * self.links**2) / 2
+
+    @cached_property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Both sites drawn, the first alone, none."""
+        return (self.pair(self.drawn, self.drawn), self.pair(self.drawn, self.left),
+                self.pair(self.left, self.left))  # fmt: skip
+
+    @property
+    def pair_mean(self) -> float:
+        """Ψ_pairs."""
+        share, (both, first, none) = self.medium.share, self.pairs
+        mean = share**2 * both + 2 * share * (1 - share) * first + (1 - share) ** 2 * none
+        return float(np.sum(mean)) / 2
+
+    @cached_property
+    def pair_difference(self) -> np.ndarray:
+        """The mixed difference of ½ ln(1 − T_i T_j 𝒢_ij²) by drawing one site and the other."""
+        both, first, none = self.pairs
+        return both - first - first.T + none
+
+
+def disturbances(
+    kernel: np.ndarray, targets: np.ndarray, at: Medium, noise: float = 0.0
+) -> list[Disturbed]:
+    """The media at ±s and ±ε."""
     pool, columns = targets.shape
-    left = pool * (1 - at.share)
     energy = float(np.sum(targets * (at.resolvent @ targets)))
     s, epsilon = SOURCE / energy, LEAK * float(np.median(at.diagonal))
     outer = targets @ targets.T
     outer[np.diag_indices(pool)] += noise * columns
-    mixed = 0.0
-    for sign in (1, -1):
-        shifted = kernel + sign * s * outer
-        mixed += sign * (_loops(shifted, at, epsilon) - _loops(shifted, at, -epsilon))
-    loops = 2 * mixed / (4 * s * epsilon) / left
+    return [
+        _disturbed(kernel + one * s * outer, at, other * epsilon, one * other / (4 * s * epsilon))
+        for one in (1, -1)
+        for other in (1, -1)
+    ]
+
+
+def _disturbed(kernel: np.ndarray, start: Medium, leak: float, weight: float) -> Disturbed:
+    at = medium(kernel, start.share * len(kernel), start.ridge, start.features, start, leak)
+    g, kappa, r = at.diagonal, at.kappa, at.ridge
+    h, share = unexplained(g, at.share, r, leak), at.share
+    drawn, left = (r - kappa) / (g * (h + r)), (1 - leak * kappa) / (g * (1 + leak * h))
+    links = at.resolvent.copy()
+    np.fill_diagonal(links, 0)
+    if max(np.max(np.outer(t, t) * links**2) for t in (drawn, left)) >= 1:  # T_in T_out < 0
+        raise PrecisionError("two sites determine one another here", 0)
+    root = np.sqrt(share * drawn**2 + (1 - share) * left**2)
+    return Disturbed(weight, at, drawn, left, links, _rings(links**2 * root * root[:, None]))
+
+
+def loop_correction(
+    kernel: np.ndarray, targets: np.ndarray, at: Medium, test: float,
+    disturbed: Sequence[Disturbed], noise: float = 0.0,
+) -> float:  # fmt: skip
+    """x: what pairs, rings and the fixed number T add to E_test, relative to it.
+
+    >>> kernel, y = np.eye(6), np.ones((6, 1))  # independent points: nothing to add
+    >>> at = medium(kernel, 3, 1.0)
+    >>> abs(loop_correction(kernel, y, at, 1.0, disturbances(kernel, y, at))) < 1e-6
+    True
+    """
+    left = len(targets) * (1 - at.share)
+    loops = 2 * sum(d.weight * (d.pair_mean + d.rings) for d in disturbed) / left
     return (loops + _fixed_number(kernel, targets, at, test, noise)) / test
 
 
@@ -64,28 +128,6 @@ def bounded(x: float) -> float:
     [0.5, 1.0, 1.5]
     """
     return 1 + x / (1 + max(x, 0.0))
-
-
-def _loops(kernel: np.ndarray, start: Medium, leak: float) -> float:
-    """Ψ at one source and one ε."""
-    at = medium(kernel, start.share * len(kernel), start.ridge, start.features, start, leak)
-    g, kappa, r, share = at.diagonal, at.kappa, at.ridge, at.share
-    h = unexplained(g, share, r, leak)
-    drawn = (r - kappa) / (g * (h + r))
-    left = (1 - leak * kappa) / (g * (1 + leak * h))
-    squared = at.resolvent**2
-    np.fill_diagonal(squared, 0)
-    pairs = 0.0
-    for probability, one, other in (
-        (share**2, drawn, drawn), (2 * share * (1 - share), drawn, left),
-        ((1 - share) ** 2, left, left),
-    ):  # fmt: skip
-        scattered = np.outer(one, other) * squared
-        if scattered.max() >= 1:  # copies that know of one another
-            raise PrecisionError("two sites determine one another here", 0)
-        pairs += probability * float(np.sum(np.log1p(-scattered)))
-    root = np.sqrt(share * drawn**2 + (1 - share) * left**2)
-    return pairs / 4 + _rings(squared * root * root[:, None])
 
 
 def _rings(ring: np.ndarray) -> float:
