@@ -31,6 +31,7 @@ from .arrays import Samples, as_samples
 from .held_out import HeldOutVariance, held_out
 
 MOST_SQUARE = 20_000  # rows of a matrix whose eigenvalues are computed
+CACHED = 2**21  # bytes of a block that is read several times
 KEPT_ROWS = 2048  # for leverages and unbiased moments
 SMALLEST = 1e-50  # variance of a row, and one over the largest: its sixth power is a float
 ZERO = 1e-13  # relative to the largest eigenvalue and per row: rounding
@@ -294,7 +295,7 @@ def _covariance(samples: Samples, gathered: _Gathered, centred: bool) -> np.ndar
     from scipy.linalg.blas import dsyrk
 
     products = np.zeros((samples.width, samples.width), order="F")
-    for block in samples.blocks():
+    for block in samples.blocks(max(1, CACHED // (8 * samples.width))):
         shifted = gathered.shifted(block)
         gathered.add(shifted)
         products = dsyrk(1.0, shifted.T, beta=1.0, c=products, overwrite_c=1)

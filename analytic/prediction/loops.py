@@ -133,12 +133,20 @@ def bounded(x: float) -> float:
 def _rings(ring: np.ndarray) -> float:
     """−Σ_{k≥3} (1/4k + 1/4) Tr S^k = ¼ [ln det(1 − S) + ½ Tr S²] − ¼ Tr [(1 − S)⁻¹ − 1 − S²]."""
     rest = np.eye(len(ring)) - ring
+    second, volume = float(np.sum(ring**2)), log_det(rest)
+    return (volume + second / 2 - (float(np.trace(inverse(rest))) - len(ring) - second)) / 4
+
+
+def log_det(rest: np.ndarray) -> float:
+    """ln det(1 − S), where the sum over walks converges.
+
+    >>> log_det(np.eye(3))
+    0.0
+    """
     factor, failed = lapack.dpotrf(rest, lower=1)
     if failed:
         raise PrecisionError("the variance of the site formula diverges here", 0)
-    log_det = 2 * float(np.sum(np.log(np.diag(factor))))
-    second = float(np.sum(ring**2))
-    return (log_det + second / 2 - (float(np.trace(inverse(rest))) - len(ring) - second)) / 4
+    return 2 * float(np.sum(np.log(np.diag(factor))))
 
 
 def _fixed_number(

@@ -23,11 +23,11 @@ Source: this package; Efron, Stein 1981 for the analysis of variance.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 
-from ..errors import PrecisionError
-from .loops import Disturbed
+from .loops import Disturbed, log_det
 from .sites import Medium, SiteErrors, solve_ladder
 
 
@@ -51,8 +51,10 @@ def spread(
     share, pool = at.share, len(targets)
     effect = _effects(at, targets, errors)
     single = share * (1 - share) * pool / (pool - 1) * np.sum((effect - effect.mean()) ** 2)
-    walks = sum(4 * one.weight * other.weight * _covariance(one, other)
-                for one in disturbed for other in disturbed)  # fmt: skip
+    walks = sum(
+        (4 if one is other else 8) * one.weight * other.weight * _covariance(one, other)
+        for one, other in combinations_with_replacement(disturbed, 2)
+    )
     return float(np.sqrt(single + max(walks, 0.0))) / (pool * (1 - share))
 
 
@@ -76,8 +78,5 @@ def _covariance(one: Disturbed, other: Disturbed) -> float:
     pairs = float(np.sum(one.pair_difference * other.pair_difference)) / 2
     root = np.sqrt(share * one.drawn * other.drawn + (1 - share) * one.left * other.left)
     ring = one.links * other.links * root * root[:, None]
-    sign, log_det = np.linalg.slogdet(np.eye(len(ring)) - ring)
-    if sign <= 0:
-        raise PrecisionError("the variance of the site formula diverges here", 0)
-    longer = -(log_det + float(np.sum(ring * ring)) / 2) / 2
+    longer = -(log_det(np.eye(len(ring)) - ring) + float(np.sum(ring * ring)) / 2) / 2
     return (share * (1 - share)) ** 2 * pairs + longer

@@ -143,6 +143,18 @@ def _ladder(one: np.ndarray, other: np.ndarray, share: float, right: np.ndarray)
     return found / root
 
 
+def between_ridges(one: Medium, other: Medium, targets: np.ndarray, noise: float = 0.0) -> complex:
+    """E(z, z′), from the media of two ridges at one number of samples.
+
+    >>> kernel, y = np.eye(4), np.ones((4, 1))
+    >>> at = [medium(kernel, 2, z) for z in (0.5, 2.0)]
+    >>> between_ridges(*at, y).real.__round__(9)  # independent points: nothing is learnt
+    1.0
+    """
+    field, second = one.resolvent @ targets, other.resolvent @ targets
+    return _between(one, other.resolvent, field, second, noise)
+
+
 def _between(
     one: Medium, resolvent: np.ndarray, field: np.ndarray, other: np.ndarray, noise: float
 ) -> complex:

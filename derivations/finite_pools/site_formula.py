@@ -122,7 +122,8 @@ def site_formula() -> Parts:
 
 
 @cache
-def _pool() -> tuple[np.ndarray, np.ndarray]:
+def small_pool() -> tuple[np.ndarray, np.ndarray]:
+    """A kernel matrix and targets."""
     rng = np.random.default_rng(15)
     inputs = rng.standard_normal((POOL, 4))
     targets = np.sin(2 * inputs[:, :1]) + 0.5 * rng.standard_normal((POOL, 1))
@@ -131,19 +132,19 @@ def _pool() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _formula() -> float:
-    kernel, targets = _pool()
+    kernel, targets = small_pool()
     return site_errors(kernel, targets, medium(kernel, DRAWN, RIDGE)).test
 
 
 @cache
 def _predicted() -> float:
-    kernel, targets = _pool()
+    kernel, targets = small_pool()
     return float(predict(kernel, targets, DRAWN, RIDGE).predicted[0])
 
 
 @cache
 def _by_differences() -> float:
-    kernel, targets = _pool()
+    kernel, targets = small_pool()
     at, step = medium(kernel, DRAWN, RIDGE), 1e-4
     values = [
         float(
@@ -154,14 +155,19 @@ def _by_differences() -> float:
     return (values[1] - values[0]) / (2 * step) / (POOL - DRAWN)
 
 
-@cache
-def _simulated() -> np.ndarray:
-    kernel, targets = _pool()
+def test_errors(drawn: int, at_ridge: float, draws: int, seed: int) -> np.ndarray:
+    """The test error after training on so many of the points, for every draw."""
+    kernel, targets = small_pool()
     errors = []
-    for seed in np.random.SeedSequence(1515).spawn(DRAWS):
-        order = np.random.default_rng(seed).permutation(POOL)
-        drawn, rest = order[:DRAWN], order[DRAWN:]
-        gram = kernel[np.ix_(drawn, drawn)] + RIDGE * np.eye(DRAWN)
-        fitted = kernel[np.ix_(rest, drawn)] @ np.linalg.solve(gram, targets[drawn])
+    for own in np.random.SeedSequence(seed).spawn(draws):
+        order = np.random.default_rng(own).permutation(POOL)
+        taken, rest = order[:drawn], order[drawn:]
+        gram = kernel[np.ix_(taken, taken)] + at_ridge * np.eye(drawn)
+        fitted = kernel[np.ix_(rest, taken)] @ np.linalg.solve(gram, targets[taken])
         errors.append(np.mean((targets[rest] - fitted) ** 2))
     return np.array(errors)
+
+
+@cache
+def _simulated() -> np.ndarray:
+    return test_errors(DRAWN, RIDGE, DRAWS, seed=1515)
