@@ -108,8 +108,9 @@ def errors_in_training_time() -> Parts:
             "ladder",
             equation(letter("A_ii", "A_{ii}", positive=True), local * other / (1 - share)),
             "The product W of amplitudes that arrive at a site is uu′ and what other sites have "
-            "scattered. For v = γW that is (A − 𝒢∘𝒢′) v = uu′, off the diagonal, which the square "
-            "of g completes: A = diag(g g′/(1 − p)).",
+            "scattered, GG′γW by elements of the mean resolvents G and G′. For v = γW that is "
+            "(A − GG′) v = uu′, where the diagonal of GG′ is taken in on both sides and A is "
+            "diagonal.",
             Exact(value=diagonal),
         ),
         Step(
