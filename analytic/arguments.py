@@ -439,7 +439,8 @@ def checked(function: Function) -> Function:
                 given.arguments[name] = tuple(check(name, x) for x in value)
             elif not (optional and value is None):
                 given.arguments[name] = check(name, value)
-        return function(*given.args, **given.kwargs)
+        with precision.kept_for(*given.arguments.values()):
+            return function(*given.args, **given.kwargs)
 
     return call  # type: ignore[return-value]
 

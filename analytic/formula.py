@@ -16,6 +16,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from . import precision
 from .arguments import checked
 from .errors import InputError
 
@@ -39,7 +40,7 @@ class Rounded(mpmath.mpf):
     digits: int
 
     def __new__(cls, value: Any, digits: int) -> Rounded:
-        with mpmath.workdps(digits):
+        with precision.workdps(digits):
             self = super().__new__(cls, value)
         self.digits = digits
         return self
@@ -98,7 +99,8 @@ class Formula:
             return self.expression.subs(
                 dict(zip(self.arguments.values(), ordered)), simultaneous=True
             )
-        return (self._mpmath if is_mp(*ordered) else self._numpy)(*ordered)
+        with precision.kept_for(*ordered):
+            return (self._mpmath if is_mp(*ordered) else self._numpy)(*ordered)
 
     def _compiled(self, module: str) -> Callable[..., Any]:
         plain = {atom: sp.Dummy(name) for name, atom in self.arguments.items()}

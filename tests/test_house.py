@@ -112,6 +112,27 @@ def test_one_class_of_a_name():
     assert not repeated(classes), repeated(classes)
 
 
+def raised(tree):
+    """The lines of code at which mpmath's precision is changed without the lock."""
+    names = ("workdps", "workprec", "extradps", "extraprec")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in names:
+            if ast.unparse(node.value) in ("mpmath", "mpmath.mp", "mp"):
+                yield node.lineno
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(ast.unparse(x) in ("mpmath.mp.dps", "mpmath.mp.prec") for x in targets):
+                yield node.lineno
+
+
+def test_precision_is_raised_by_one_thread_at_a_time():
+    alone = Path("analytic/precision.py")
+    found = {str(p): list(raised(tree)) for p, tree in FILES.items() if p.parts[0] == "analytic"}
+    assert found.pop(str(alone)) and {p: x for p, x in found.items() if x} == {}
+    for wrong in ("with mpmath.workdps(30):\n    pass", "mpmath.mp.dps = 3", "mpmath.mp.prec += 3"):
+        assert list(raised(ast.parse(wrong))) == [1]
+
+
 def test_modules_and_functions_are_short():
     for path, tree in FILES.items():
         lines = (ROOT / path).read_text(encoding="utf-8").count("\n")

@@ -140,11 +140,15 @@ class ProcessExecutor(Executor):
         return ProcessPoolExecutor(self.workers, context, initializer=_start_worker)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit to the pool, or to a new one when the pool is broken."""
+        """Submit to the pool, or to a new one when the pool is broken.
+
+        A pool that breaks while it starts a worker for the call says so by an `OSError`: the
+        pipes to the new worker are closed already.
+        """
         with _environment(THREAD_VARIABLES, "1"):  # workers start inside submit
             try:
                 return self._pool.submit(function, *args, **kwargs)
-            except BrokenProcessPool:
+            except (BrokenProcessPool, OSError):
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = self._new_pool()
                 return self._pool.submit(function, *args, **kwargs)

@@ -214,7 +214,7 @@ class _Run:
         work = [(self.cells[task.cell], task.sequence) for task in batch]
         try:
             future = self.executor.submit(run_batch, self.function, work)
-        except RuntimeError as error:  # shut down or broken (BrokenExecutor is one of these)
+        except (RuntimeError, OSError) as error:  # shut down, broken, or no process can start
             left = len(self.waiting) + len(self.suspects) + len(batch)
             raise SweepError(
                 f"the executor takes no more work ({explain(error)}); {left} cells remain"

@@ -132,6 +132,7 @@ class Allocation:
     loss: tuple[Any, Any]
     condition: Any
 
+    @precision.kept
     def at(self, budget: Any) -> tuple[Any, Any, Any]:
         """(N, T, loss) at one budget C."""
         arguments.positive("budget", budget)
@@ -140,6 +141,7 @@ class Allocation:
 
 
 @checked
+@precision.kept
 def allocate(
     exponent: Number, features_power: Number = 1, samples_power: Number = 1, ridge: str = "optimal"
 ) -> Allocation:

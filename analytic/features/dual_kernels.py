@@ -26,7 +26,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError
 from .activation import Activation, activation
 from .hermite import coefficients
@@ -68,7 +68,7 @@ def arc_cosine(order: int, u: Any) -> Any:
         return formula.subs(U, u)
     if isinstance(u, mpmath.mpf):
         lost = 10 + 5 * order
-        with mpmath.extradps(lost * 3):
+        with precision.extradps(lost * 3):
             value = sp.lambdify(U, formula, "mpmath")(u)
         return +value
     u = np.clip(np.asarray(u, float), -1, 1)

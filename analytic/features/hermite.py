@@ -20,7 +20,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError
 from .activation import Activation, X, activation
 
@@ -80,7 +80,7 @@ def coefficient_mp(function: str | Activation, k: int, scale: Any = 1, digits: i
     """
     function = activation(function)
     k = arguments.count("k", k, at_least=0)
-    with mpmath.workdps(digits + 15):
+    with precision.workdps(digits + 15):
         exact = closed_form(function, k, sp.nsimplify(scale) if _is_exact(scale) else scale)
         if exact is None and _parity(function, k):
             value = mpmath.mpf(0)
@@ -88,7 +88,7 @@ def coefficient_mp(function: str | Activation, k: int, scale: Any = 1, digits: i
             value = mpmath.mpmathify(sp.N(exact, digits + 10))
         else:
             value = _quadrature(function, k, mpmath.mpmathify(scale), digits)
-    with mpmath.workdps(digits):
+    with precision.workdps(digits):
         return +value
 
 

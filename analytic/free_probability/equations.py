@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.matrices.expressions import MatrixExpr
 
+from .. import precision
 from ..typesetting import aligned
 from .declarations import MatrixModel, free_stem
 from .dyson import self_energy
@@ -163,7 +164,8 @@ class SelfConsistentEquations:
         """Solve at numbers or arrays of the parameters; see `numerics.solve`."""
         from .numerics import solve
 
-        return solve(self, parameters, matrices or {}, **options)
+        with precision.kept_for(*parameters.values()):
+            return solve(self, parameters, matrices or {}, **options)
 
     def density(
         self,

@@ -21,6 +21,7 @@ from typing import Any
 
 import mpmath
 
+from .. import precision
 from ..arguments import checked
 from .exponents import Exponents, count, exponents
 
@@ -70,8 +71,8 @@ def power_sum_with_error(s: Any, b: Any, q: Any, kappa: Any, size: Any = math.in
     if isinstance(kappa, mpmath.mpf | mpmath.mpc):
         from .certified import from_ball
 
-        bits = mpmath.mp.prec + 8
-        return from_ball(_enclose(exps, kappa, size, bits))
+        with precision.kept_for(kappa):
+            return from_ball(_enclose(exps, kappa, size, mpmath.mp.prec + 8))
     from .vectorised import power_sum_array
 
     return power_sum_array(exps, kappa, size)

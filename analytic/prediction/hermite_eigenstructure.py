@@ -30,7 +30,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from .. import arguments
+from .. import arguments, precision
 from ..equality import Comparable
 from ..errors import InputError
 from ..loss import static_loss
@@ -61,7 +61,7 @@ def level_coefficients(kernel: str, length: float | None) -> tuple[tuple[float, 
     >>> [round(x, 6) for x in level_coefficients("relu", None)[0][:3]]  # 1/π, ½, 1/π
     [0.31831, 0.5, 0.31831]
     """
-    with mpmath.workdps(30):
+    with precision.workdps(30):
         f = _profile(kernel, length)
         series = mpmath.taylor(f, 0, DEGREE)
         values = tuple(float(c * mpmath.factorial(i)) for i, c in enumerate(series))

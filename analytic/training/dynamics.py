@@ -103,7 +103,7 @@ class DynamicLoss(Comparable):
     def gap(self) -> np.ndarray:
         """Test loss with its label noise minus training loss: eq. (18)."""
         first = np.ravel(self.excess_loss)[0]
-        with mpmath.workdps(getattr(first, "digits", mpmath.mp.dps)):
+        with precision.workdps(getattr(first, "digits", mpmath.mp.dps)):
             return self.excess_loss + self.noise - self.train_loss
 
 
@@ -170,7 +170,7 @@ def _with_hidden(found: DynamicLoss, hidden: Any, noise: Any, digits: int | None
         return replace(found, excess_loss=found.excess_loss + hidden, noise=noise)
 
     def rounded(values: Any, extra: Any = 0) -> Any:
-        with mpmath.workdps(digits + GUARD_DIGITS):
+        with precision.workdps(digits + GUARD_DIGITS):
             parts = [Rounded(x + mpmath.mpmathify(extra), digits) for x in np.ravel(values)]
         return as_objects(parts).reshape(np.shape(values))[()]
 

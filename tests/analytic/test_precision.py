@@ -1,5 +1,6 @@
 """Digits asked for are right from any thread, and beyond the breakdown of the spectrum."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -9,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvable.analytic.asymptotics.allocation import allocate
+from solvable.analytic.formula import Formula
+from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.loss import certain_digits, static_loss
+from solvable.analytic.notation import N, T
 from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.power_sums import enclosure, power_sum
+from solvable.analytic.resolvent import solve
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.dynamics import dynamics
 
@@ -92,6 +99,35 @@ def test_threads_do_not_disturb_one_another():
     assert threaded == serial
     assert mpmath.mp.prec == before
     assert len({float(x) for x in serial}) > 50 and np.all(np.isfinite([float(x) for x in serial]))
+
+
+def test_the_precision_of_the_caller_is_kept_beside_calls_with_digits():
+    """mpmath arguments, and formulas in mpmath, while other threads ask for many digits."""
+    x = mpmath.mpf(1) / 3
+    mean = Formula("harmonic mean", {"n": N, "t": T}, 2 * N * T / (N + T))
+    matrix = derive("tr(inv(X*X.T + z*I))", parse_declarations(["X:N,M:1/M"]), scalars=["z"])
+    calls = [
+        lambda: solve(LAW, 10, 20, x).value,
+        lambda: power_sum(0, 1.5, 1, x),
+        lambda: allocate(0.7, 2, 1).at(10**6),
+        lambda: mean(n=x, t=2),
+        lambda: matrix.solve({"N": 20, "M": 30, "z": x}).value,
+        lambda: static_loss(LAW, mpmath.mpf(7), 9, ridge=1).excess_loss,
+    ]
+    before, over = mpmath.mp.prec, threading.Event()
+
+    def disturb():
+        while not over.is_set():
+            static_loss(LAW, 10, 20, ridge=1, digits=60)
+            enclosure(0, 1.5, 1, 0.1, digits=90)
+
+    serial = [call() for call in calls]
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(disturb) for _ in range(2)]
+        found = pool.submit(lambda: [[call() for call in calls] for _ in range(20)]).result()
+        over.set()
+        assert [other.result() for other in others] == [None, None]
+    assert found == [serial] * 20 and mpmath.mp.prec == before
 
 
 @pytest.mark.thorough

@@ -24,7 +24,7 @@ from solvable.validation.executors import (
 )
 from solvable.validation.progress import progress_bar
 from solvable.validation.store import Store, StoreError
-from solvable.validation.sweep import digest, plain, seed_sequence, sweep, task_key
+from solvable.validation.sweep import SweepError, digest, plain, seed_sequence, sweep, task_key
 
 ROOT = Path(__file__).resolve().parents[2]
 IDENTITY = {"experiment": "product"}
@@ -297,6 +297,26 @@ def test_kill_9_and_resume(tmp_path):
     resumed, computed, values = run(path).communicate()[0].split(maxsplit=2)
     assert int(resumed) == finished and int(computed) == 40 - finished
     assert values == run(tmp_path / "fresh").communicate()[0].split(maxsplit=2)[2]
+
+
+@pytest.mark.parametrize(("times", "taken"), [(1, True), (2, False)])
+def test_a_pool_that_breaks_while_it_starts_a_worker_is_replaced(monkeypatch, times, taken):
+    real, raised = ProcessPoolExecutor.submit, []
+
+    def submit(self, *arguments):
+        if len(raised) < times:
+            raised.append(self)
+            raise OSError("handle is closed")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with process_pool(1) as pool:
+        if taken:
+            assert sweep(product, CELLS[:1], executor=pool).failures == ()
+        else:
+            with pytest.raises(SweepError, match=r"takes no more work.*handle is closed"):
+                sweep(product, CELLS[:1], executor=pool)
+    assert len(set(map(id, raised))) == times
 
 
 def test_workers_use_one_blas_thread(monkeypatch):

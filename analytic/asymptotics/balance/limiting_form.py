@@ -18,6 +18,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ... import precision
 from ...arguments import fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b, lambda_plus, sigma_w
@@ -114,6 +115,7 @@ class LimitingForm:
         body = " + ".join(str(t.expression) for t in self.terms).replace("+ -", "- ")
         return body if self.remainder is None else f"{body} + O({self.remainder.monomial})"
 
+    @precision.kept
     def partial_sums(
         self, values: Mapping[sp.Symbol, Any], spectrum: Spectrum | None = None
     ) -> tuple[Any, ...]:

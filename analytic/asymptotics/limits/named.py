@@ -161,6 +161,7 @@ class Limit:
         """The value of the size that moves."""
         return mpmath.mpmathify(self.values(setting)[self.loss.variable])
 
+    @precision.kept
     def partial_sums(self, setting: Setting, name: str = "loss") -> tuple[Any, ...]:
         """The named series after 1, 2, … terms, at the current mpmath precision."""
         series, spectrum = self.series(name), self.form(name).over(setting.spectrum)
@@ -185,6 +186,7 @@ class Limit:
             setting.spectrum, *sizes, digits=mpmath.mp.dps, noise=noise
         ).excess_loss
 
+    @precision.kept
     def compare(self, setting: Setting) -> Comparison:
         """Exact loss against the truncated series, at the current precision.
 
