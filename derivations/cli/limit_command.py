@@ -156,7 +156,7 @@ def _run_statement(arguments: argparse.Namespace) -> int:
             "name": arguments.name, "regime": arguments.regime,
             "terms": [{"coefficient": c, "monomial": m} for c, m in rows],
             "remainder": form.rest(), "latex": form.latex(),
-            "conditions": [str(c) for c in form.conditions], "where": where,
+            "conditions": [str(c) for c in (*form.ranges, *form.conditions)], "where": where,
             "comparison": [dict(zip(("terms", "value", "relative_error"), row))
                            for row in table or ()],
         })  # fmt: skip
@@ -167,6 +167,8 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     shown = [(one_line(t.coefficient), one_line(t.monomial)) for t in form.terms]
     output.print_table(("coefficient", "monomial"), shown)
     print(f"remainder: {form.rest(one_line)}")
+    for condition in form.ranges:
+        print(f"these terms lead where {one_line(condition)}; other ranges may be stated")
     for condition in form.conditions:
         print(f"this order of terms needs {one_line(condition).replace(' < 1', ' << 1')}")
     for symbol, value in form.where.items():

@@ -6,5 +6,6 @@ corner_sums        spectral sums in every corner of κ
 dominant           the unknown by dominant balance, then corrections to any order
 resonance          infinite coefficients: logarithms as limits
 limiting_form      the result: terms, remainder, conditions, numbers
+ranges             the side of 1 on which the terms lead, for ratios left free
 systems            the static loss, and derived matrix equations, as problems
 """

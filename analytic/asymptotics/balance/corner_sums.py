@@ -26,6 +26,7 @@ from typing import Any
 
 import sympy as sp
 
+from ...algebra.rational import Fraction
 from ...errors import OutsideTheoryError
 from ...notation import M, a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
@@ -189,12 +190,13 @@ class Corner:
         total = total + scales.scale(self.size, -s) * scales.evaluate(
             y**k * (1 + y) ** -n / 2, {})  # fmt: skip
         order, rate = 1, scales.growth[self.size]
-        slopes = _slopes_at_one(sp.expand(b * k - s), n, y)
+        share = scales.element(y.xreplace(scales.atoms))
+        slopes = _slopes_at_one(scales, sp.expand(b * k - s), n, share)
         while 2 * order * rate < scales.depth:
-            factor = sp.bernoulli(2 * order) / sp.factorial(2 * order)
-            value = y**k * factor * slopes(2 * order - 1)
+            factor = scales.element(sp.bernoulli(2 * order) / sp.factorial(2 * order))
+            value = share**k * factor * slopes(2 * order - 1)
             power = sp.expand(1 - s - 2 * order)
-            total = total + scales.scale(self.size, power) * scales.evaluate(value, {})
+            total = total + scales.scale(self.size, power) * scales.constant(value)
             order += 1
         lead = scales.weight(scales.vector(self.size, sp.expand(1 - s)))
         total = total.known_to(lead + 2 * order * rate)
@@ -258,17 +260,28 @@ class Corner:
         return tail * scale * self.scales.evaluate(sigma_w ** (2 * j), {})
 
 
-def _slopes_at_one(power: sp.Expr, n: int, y: sp.Expr) -> Callable[[int], sp.Expr]:
-    """Derivatives of u^power (1+yu^b)^{-n} at u = 1, by order; polynomials in w = y/(1+y)."""
-    w = sp.Dummy("w")
-    chain = [sp.S.One]
+def _slopes_at_one(
+    scales: Scales, power: sp.Expr, n: int, y: Fraction
+) -> Callable[[int], Fraction]:
+    """Derivatives of u^power (1+yu^b)^{-n} at u = 1, by order.
 
-    def value(order: int) -> sp.Expr:
+    That of order m is Σ_j c_j y^j (1+y)^{-j-n}, since b u ∂_u of w = yu^b/(1+yu^b) is b w (1−w).
+    """
+    exponent, rate, zero = scales.element(power), scales.element(b), scales.field.zero
+    chain = [[scales.field.one]]
+
+    def value(order: int) -> Fraction:
         while len(chain) <= order:
-            known, m = chain[-1], len(chain) - 1
-            slope = known * (power - m - n * b * w) + b * w * (1 - w) * sp.diff(known, w)
-            chain.append(sp.expand(slope))
-        return chain[order].subs(w, y / (1 + y)) * (1 + y) ** -n
+            known, m = [*chain[-1], zero], len(chain) - 1
+            chain.append([
+                known[j] * (exponent + rate * j - m) - known[j - 1] * rate * (n + j - 1)
+                if j else known[0] * (exponent - m)
+                for j in range(len(known))
+            ])  # fmt: skip
+        total, below = zero, y + 1
+        for j, coefficient in enumerate(chain[order]):
+            total = total + coefficient * y**j * below ** (order - j)
+        return total / below ** (order + n)
 
     return value
 

@@ -28,7 +28,7 @@ import sympy as sp
 from ...errors import OutsideTheoryError
 from ...notation import b, lambda_plus
 from .corner_sums import Corner
-from .multiseries import Scales, Series, TooShallow, monomial_power
+from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
 from .places import Lead, implicit_roots, place_symbol, places
 from .traces import evaluate, traces_of
 
@@ -369,7 +369,7 @@ def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
             yield scales.constant(0)
             return
         if len(trial) > 2 and trial[2].terms and 2 * one >= cut + _order(trial[2]):
-            raise TooShallow("a multiple root, or one too close to it")
+            raise MultipleRoot
         yield scales.constant(0).known_to(cut - one)
         return
     for rate in _rates(trial):
@@ -398,30 +398,33 @@ def _rates(functions: list[Series]) -> list[Rational]:
     return found
 
 
-def _small_roots(functions: list[Series], scales: Scales) -> Iterator[Series]:
-    """δ for Σ F_n δ^n = 0 on the first side of the polygon."""
+def _small_roots(functions: list[Series], scales: Scales, every: bool = False) -> Iterator[Series]:
+    """δ for Σ F_n δ^n = 0 on the first side of the polygon, or on every one."""
     rates = _rates(functions)
-    if not rates:
-        return
-    rate = rates[0]
-    on_side = [
-        (n, f) for n, f in enumerate(functions)
-        if f.terms and _order(f) + n * rate == _order(functions[0])
-    ]  # fmt: skip
-    if not on_side or (len(on_side) == 2 and on_side[1][0] == 1) or not functions[0].terms:
+    for rate in rates if every else rates[:1]:
+        yield from _roots_of_side(functions, rate, scales)
+
+
+def _roots_of_side(functions: list[Series], rate: Rational, scales: Scales) -> Iterator[Series]:
+    """δ of this weight: on a side, terms of Σ F_n δ^n lead together."""
+    orders = {n: _order(f) + n * rate for n, f in enumerate(functions) if f.terms}
+    least = min(orders.values(), default=rate)
+    side = [(n, functions[n]) for n, order in orders.items() if order == least]
+    first = bool(side) and side[0][0] == 0
+    if not functions[0].terms or (first and (len(side) == 1 or [n for n, _ in side] == [0, 1])):
         yield _simple_root(functions, scales)
         return
-    if [n for n, _ in on_side] == [0, 1, 2]:
-        roots = _pair(scales, [f for _, f in on_side])
-    elif len(on_side) != 2 or on_side[0][0] != 0:
+    if [n for n, _ in side] == [0, 1, 2]:
+        roots = _pair(scales, [f for _, f in side])
+    elif len(side) != 2:
         raise OutsideTheoryError("a multiple root whose correction is not a power")
     else:
-        n, top = on_side[1]
-        vector, coefficient = (functions[0] / top).lead()  # δ^n = −F₀/F_n at leading order
-        roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n), True)
+        (m, low), (n, top) = side
+        vector, coefficient = (low / top).lead()  # δ^{n−m} = −F_m/F_n at leading order
+        roots = _power_roots(scales, vector, -coefficient, sp.Rational(1, n - m), True)
     for lead in roots:
         inner = _shifted(functions, lead, scales)
-        for delta in _small_roots(inner, scales):
+        for delta in _small_roots(inner, scales, len(side) == 3 and len(roots) == 1):
             yield lead * (1 + delta)
 
 
@@ -432,8 +435,10 @@ def _pair(scales: Scales, functions: list[Series]) -> list[Series]:
     product, constant = (low / high).lead()
     half, constant = scales.expression(half) / 2, scales.expression(constant)
     root = sp.sqrt(sp.factor(half**2 - constant))
-    if root == 0 or product != tuple(2 * x for x in vector):
+    if product != tuple(2 * x for x in vector):
         raise OutsideTheoryError("a multiple root whose correction is not a power")
+    if root == 0:  # a double root, which the next terms tell apart
+        return [Series(scales, {vector: _as_element(scales, -half)})]
     if not scales.number_of(root).is_real:
         return []
     found = sorted((root - half, -root - half), key=lambda x: -scales.number_of(x))
@@ -459,7 +464,7 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     known = len(functions) > 2 and all(f.order is not None for f in functions[:3])
     orders = [_order(f) for f in functions[:3]] if known else []
     if known and 2 * orders[1] >= orders[0] + orders[2]:
-        raise TooShallow("a multiple root, or one too close to it")
+        raise MultipleRoot
     inverse = functions[1] ** -1
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]

@@ -125,7 +125,8 @@ def compare(form: LimitingForm, values: Mapping[str, Any], digits: int = 30) -> 
     """
     problem = form.problem
     assert problem is not None
-    known = (*problem.sizes, *problem.parameters, *form.regime.parameters, *form.regime.ranked)
+    regime = form.regime
+    known = (*problem.sizes, *problem.parameters, *regime.values, *regime.ranked, *regime.growth)
     symbols = {s.name: s for s in (*known, a, b, lambda_plus)}
     unknown = sorted(set(values) - set(symbols))
     if unknown:

@@ -27,7 +27,7 @@ from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
-from .multiseries import PoleLeft, Scales, Series, Tie, TooShallow
+from .multiseries import MultipleRoot, PoleLeft, Scales, Series, Tie, TooShallow
 from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
@@ -69,8 +69,9 @@ class LimitingForm:
     ``remainder`` is the first term left out (None where there is none); ``conditions`` are ratios
     that must be small, and inequalities between exponents, under which these terms lead in this
     order; ``where`` says what each symbol is; ``solutions`` are the first terms of the unknowns;
-    ``cell`` holds the exponents, by size, of every monomial that was taken to vanish; ``gap`` is
-    the least distance of weights of a term and the next, the one behind the remainder included.
+    ``ranges`` are those of ratios that the statement leaves free; ``cell`` holds the exponents, by
+    size, of every monomial that was taken to vanish; ``gap`` is the least distance of weights of a
+    term and the next, the one behind the remainder included.
     """
 
     name: str
@@ -83,6 +84,7 @@ class LimitingForm:
     cell: tuple[Mapping[sp.Symbol, Any], ...] = ()
     gap: Rational | None = None
     problem: Problem | None = field(default=None, repr=False, compare=False)
+    ranges: tuple[sp.Basic, ...] = ()
 
     @property
     def unbounded(self) -> bool:
@@ -220,6 +222,8 @@ def _deepened(
         except TooShallow as error:
             found, complete, last = None, False, error
             poles += isinstance(error, PoleLeft)
+            if isinstance(error, MultipleRoot) and depth > largest * ENOUGH:
+                break
         except ZeroDivisionError as error:
             raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
                                      "on a wall between two regimes") from error  # fmt: skip
@@ -243,16 +247,20 @@ def _at_depth(
     found = _solved(problem, regime, scales, size)
     images, notes = found.images, found.notes
     if problem.clock is None:
-        output = evaluate(regime.applied(problem.output), images, found.corners)
+        forms = [evaluate(regime.applied(f), images, found.corners) for f in problem.outputs]
+        output = max(forms, key=lambda f: math.inf if f.cut is None else f.cut)
     else:
         output = loss_in_time(problem.clock, scales, found, size, regime.applied,
                               problem.isotropic, order + 2)  # fmt: skip
     terms = _terms(scales, output, regime)
+    if not terms and output.cut is not None and output.cut > BEYOND / 4:
+        _refuse_vanished(regime)
     if not terms:
         raise TooShallow("all terms cancel to the order that was computed")
-    complete = len(terms) >= wanted or output.cut is None
-    kept, rest = terms[:order], terms[order:]
-    _check_finite(kept, regime)
+    _check_finite(terms[0], regime)
+    finite = [t for t in terms if t.weight < BEYOND / 4]  # others are zero where z = 0 or N = inf
+    complete = len(terms) >= wanted or len(finite) < len(terms) or output.cut is None
+    kept, rest = finite[:order], finite[order:]
     conditions = _conditions(scales, kept, rest, regime, problem)
     where: dict[sp.Expr, Any] = dict(regime.substitutions) | notes
     if any(t.expression.has(c) for t in kept):
@@ -357,20 +365,31 @@ def _ranked(coefficient: sp.Expr, regime: Regime) -> list[tuple[sp.Expr, Rationa
     return [(coefficient, weight)]
 
 
-def _check_finite(terms: list[LimitTerm], regime: Regime) -> None:
-    for term in terms:
-        if abs(term.weight) > BEYOND / 4:
-            first = [
-                s for s, p in regime.growth.items() if abs(p) >= BEYOND and s in term.exponents
-            ]
-            place = ", ".join(f"{s} = {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
-            if term.weight > 0:
-                gives = ", ".join(f"{s} -> {'0' if regime.growth[s] < 0 else 'inf'}" for s in first)
-                raise OutsideTheoryError(f"the limit is zero at {place}: it falls as "
-                                         f"{term.monomial}; {gives} gives its law")  # fmt: skip
-            raise OutsideTheoryError(
-                f"the limit does not exist: a term {term.monomial} is infinite at {place}"
-            )
+def _check_finite(term: LimitTerm, regime: Regime) -> None:
+    """Raise `OutsideTheoryError` where the leading term is infinite or zero with such a size."""
+    if abs(term.weight) <= BEYOND / 4:
+        return
+    if term.weight > 0:
+        _refuse_vanished(regime, term)
+    place = ", ".join(f"{s} = {_end_of(s, regime)}" for s, p in regime.growth.items()
+                      if abs(p) >= BEYOND and s in term.exponents)  # fmt: skip
+    raise OutsideTheoryError(
+        f"the limit does not exist: a term {term.monomial} is infinite at {place}"
+    )
+
+
+def _end_of(size: sp.Symbol, regime: Regime) -> str:
+    return "0" if regime.growth[size] < 0 else "inf"
+
+
+def _refuse_vanished(regime: Regime, term: LimitTerm | None = None) -> None:
+    """Raise `OutsideTheoryError`: the limit is zero at what is called zero or infinite."""
+    first = [s for s, p in regime.growth.items()
+             if abs(p) >= BEYOND and (term is None or s in term.exponents)]  # fmt: skip
+    place = ", ".join(f"{s} = {_end_of(s, regime)}" for s in first)
+    gives = ", ".join(f"{s} -> {_end_of(s, regime)}" for s in first)
+    falls = f": it falls as {term.monomial}" if term is not None else ""
+    raise OutsideTheoryError(f"the limit is zero at {place}{falls}; {gives} gives its law")
 
 
 def _cell(

@@ -55,6 +55,13 @@ class PoleLeft(TooShallow):
     """An infinite coefficient at a resonance, its partner not among the terms."""
 
 
+class MultipleRoot(TooShallow):
+    """Two roots that the terms found so far do not tell apart."""
+
+    def __init__(self) -> None:
+        super().__init__("a multiple root, or one too close to it")
+
+
 def as_rational(value: Any) -> Rational:
     """An exact number as a Python fraction."""
     value = sp.nsimplify(value) if isinstance(value, sp.Float) else sp.sympify(value)
@@ -447,7 +454,9 @@ def powers(delta: Series) -> list[Series]:
     found = [scales.constant(1).known_to(limit), delta.known_to(limit)]
     while found[-1].terms:
         if len(found) > MAX_POWERS:
-            raise OutsideTheoryError("a power series with too many terms above the cut")
+            ratio = scales.monomial(delta.lead()[0])
+            raise OutsideTheoryError(f"too many terms: the sizes are close to a wall, {ratio} ~ 1; "
+                                     "give sizes farther from it, or fix this ratio")  # fmt: skip
         found.append((found[-1] * delta).known_to(limit))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import sympy as sp
@@ -67,13 +67,33 @@ class Problem:
 
     def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
         """The same where these sizes are infinite, as far as that is a limit."""
-        pairs, output, clock = self.equations, self.output, self.clock
+        pairs, output, clock, positive = self.equations, self.output, self.clock, self.positive
         for symbol in infinite:
             pairs = tuple((u, _at_infinity(e, symbol)) for u, e in pairs)
             output = _at_infinity(output, symbol)
             if clock is not None:
                 clock = clock.each(partial(_at_infinity, symbol=symbol))
-        return replace(self, equations=pairs, output=output, clock=clock)
+            positive = None if positive is None else _at_infinity(positive, symbol)
+        if positive is not None:
+            pairs = tuple((u, _without_factors(e, positive)) for u, e in pairs)
+        return replace(self, equations=pairs, output=output, clock=clock, positive=positive)
+
+    @cached_property
+    def outputs(self) -> tuple[sp.Expr, ...]:
+        """The output, and the same with the traces that an equation is linear in put in."""
+        found = self.output
+        for _, equation in self.equations:
+            traces = traces_of(equation) & traces_of(found)
+            above = sp.numer(sp.together(equation))
+            if len(traces) != 1 or len(traces_of(equation)) > 1:
+                continue
+            (trace,) = traces
+            name = sp.Dummy("trace")
+            poly = sp.Poly(above.xreplace({trace: name}), name)
+            if poly.degree() == 1:
+                constant, slope = poly.nth(0), poly.nth(1)
+                found = sp.expand(found.xreplace({trace: sp.expand(-constant / slope)}))
+        return (self.output,) if found == self.output else (self.output, found)
 
     def _white(self, trace: sp.Expr, spectrum: Flat) -> sp.Expr:
         size, scale = getattr(trace, "dimension", self.size), sp.sympify(spectrum.scale)
@@ -103,6 +123,17 @@ def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
         return expression
     limit = sp.factor(above.LC() / below.LC())
     return limit.xreplace({name: t for t, name in names.items()})
+
+
+def _without_factors(equation: sp.Expr, positive: sp.Expr) -> sp.Expr:
+    """The equation without factors that it shares with what is positive at the solution."""
+    names = {t: sp.Dummy("trace") for t in traces_of(equation) | traces_of(positive)}
+    above, other = (sp.numer(sp.together(e.xreplace(names))) for e in (equation, positive))
+    common = sp.gcd(above, other)
+    while common.free_symbols:
+        above = sp.cancel(above / common)
+        common = sp.gcd(above, other)
+    return above.xreplace({name: t for t, name in names.items()})
 
 
 __all__ = ["Problem"]

@@ -75,7 +75,7 @@ def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
     first = DegreesOfFreedom(1, kappa)
     ridge = kappa * (1 - first / N) * (1 - first / T)
     above, below = sp.fraction(sp.together(formula))
-    slope = sp.diff(above, kappa) * below - above * sp.diff(below, kappa)
+    slope = (sp.diff(above, kappa) * below - above * sp.diff(below, kappa)) / below**2
     output = formula if quantity in OPTIMAL else kappa
     return Problem(quantity, ((kappa, slope),), output, M, isotropic, (sigma_w,), positive=ridge)
 

@@ -92,7 +92,8 @@ def _alone(
     chosen = next(solutions, None) if spectral else _physical(
         list(solutions), equation, problem, regime, scales)  # fmt: skip
     if chosen is None and problem.positive is not None:
-        raise OutsideTheoryError("no ridge above zero makes the loss stationary in this regime")
+        raise OutsideTheoryError("no ridge above zero makes the loss stationary in this regime: "
+                                 "the least loss is that at zero ridge, z = 0")  # fmt: skip
     if chosen is None:
         raise OutsideTheoryError(
             f"no real {equation.unknown} in powers of the sizes solves the equation here: it is "

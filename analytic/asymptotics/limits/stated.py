@@ -16,6 +16,7 @@ from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.problem import Problem
+from ..balance.ranges import with_ranges
 from ..balance.regime_statement import parse_regime
 from ..expansion import exact_number
 
@@ -53,14 +54,17 @@ def stated_limit(
     chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
     problem = replace(problem, typical={**problem.typical, **chosen})
     names = {s.name: s for s in problem.sizes}
-    near = {names[k]: exact_number(v) for k, v in at.items() if k in names and 0 < v < math.inf}
+    near = {names.get(k, sp.Symbol(k, positive=True)): exact_number(v)
+            for k, v in at.items() if k not in own and 0 < v < math.inf}  # fmt: skip
     statement = parse_regime(regime, problem.sizes, point, near, problem.size)
-    others = {s.name for s in (*problem.parameters, *statement.values, *statement.ranked)}
+    stated = (*statement.values, *statement.ranked, *statement.growth)
+    others = {s.name for s in (*problem.parameters, *stated)}
     unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
     if unknown:
-        raise InputError("at", ", ".join(unknown), f"values for {', '.join(sorted(names))}")
+        allowed = ", ".join(sorted({*names, *others}))
+        raise InputError("at", ", ".join(unknown), f"values for {allowed}")
     _check_sums(point, statement.infinite, problem.size)
-    return limiting_form(problem, statement, point, terms)
+    return with_ranges(limiting_form(problem, statement, point, terms), problem, point)
 
 
 def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:

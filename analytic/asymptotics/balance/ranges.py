@@ -1,0 +1,77 @@
+r"""The range of a fixed ratio that a statement leaves free: on which side of 1 the terms hold.
+
+A ratio of sizes, N/T = r, has its border where the sizes cross, at r = 1, unless the same leading
+term stands on both sides.  The terms are ordered at one number; what leads is looked for at others,
+beyond the border and on either end of the side of that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+
+from ...errors import InputError, SolvableError
+from .limiting_form import LimitingForm, limiting_form
+from .problem import Problem
+from .regime_statement import Regime
+
+BELOW, ABOVE = sp.Rational(2, 3), sp.Rational(3, 2)  # the side that the number is not on
+ENDS = (sp.Rational(1, 9), sp.Rational(8, 9))  # and their inverses, of the side that it is on
+
+
+def with_ranges(
+    form: LimitingForm, problem: Problem, point: Mapping[sp.Symbol, Any]
+) -> LimitingForm:
+    """The form with the side of 1, for every free ratio, on which its leading term leads.
+
+    Raises `InputError` where another term leads on the same side: a range is needed there.
+    """
+    regime, chains = form.regime, []
+    for ratio in free_ratios(regime):
+        number = regime.values[ratio]
+
+        def leads(at: sp.Expr, ratio: sp.Symbol = ratio) -> bool:
+            return _leads_at(form, problem, point, {ratio: at})
+
+        if number == 1 or leads(ABOVE if number < 1 else BELOW):
+            continue
+        ends = ENDS if number < 1 else tuple(1 / x for x in ENDS)
+        for end in ends:
+            if not leads(end):
+                raise InputError("regime", f"{regime.text}: no range of {ratio}",
+                                 f"numbers that bound {ratio} around {number}: another term leads "
+                                 f"at {ratio} = {end}")  # fmt: skip
+        chains.append((ratio, sp.S.One) if number < 1 else (sp.S.One, ratio))
+    stated = replace(regime, chains=(*regime.chains, *chains))
+    ranges = tuple(sp.Lt(*chain, evaluate=False) for chain in chains)
+    return replace(form, regime=stated, ranges=ranges)
+
+
+def free_ratios(regime: Regime) -> Iterator[sp.Symbol]:
+    """The fixed ratios of sizes of which no range is stated."""
+    bounded = {s for chain in regime.chains for s in chain}
+    for symbol in regime.values:
+        tied = any(v.is_Mul and v.has(symbol) for v in regime.substitutions.values())
+        if tied and symbol not in bounded:
+            yield symbol
+
+
+def _leads_at(
+    form: LimitingForm, problem: Problem, point: Mapping[sp.Symbol, Any],
+    numbers: Mapping[sp.Symbol, Any],
+) -> bool:  # fmt: skip
+    """Whether the same term leads at other numbers."""
+    elsewhere = replace(form.regime, values={**form.regime.values, **numbers})
+    try:
+        found = limiting_form(problem, elsewhere, point, 1, remainder=False)
+    except SolvableError:
+        return False
+    first, second = (f.terms[0].expression for f in (form, found))
+    symbols = first.free_symbols & second.free_symbols
+    return bool(first == second and all(form.where.get(s) == found.where.get(s) for s in symbols))
+
+
+__all__ = ["free_ratios", "with_ranges"]
