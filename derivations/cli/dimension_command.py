@@ -122,18 +122,19 @@ def _ends(*values: float | None) -> dict[str, float | None]:
 def _print_latent(found: dict[str, Any]) -> None:
     high = "∞" if found["high"] is None else f"{found['high']:.4g}"
     if found["determined"]:
-        print(
+        output.say(
             f"latent dimension from losses: M = {found['value']:.4g}, {found['low']:.4g} to {high}"
         )
     else:
-        print(f"latent dimension from losses: undetermined, {found['low']:.4g} to {high} "
-              f"({found['reason']})")  # fmt: skip
+        output.say(f"latent dimension from losses: undetermined, {found['low']:.4g} to {high} "
+                   f"({found['reason']})")  # fmt: skip
     alpha = found["alpha"]
     if alpha["determined"]:
-        print(f"α from losses: {alpha['value']:.4f}, {alpha['low']:.4f} to {alpha['high']:.4f}; "
-              f"scatter {100 * found['scatter']:.2g} %, ridge {found['ridge']}")  # fmt: skip
+        output.say(f"α from losses: {alpha['value']:.4f}, {alpha['low']:.4f} to "
+                   f"{alpha['high']:.4f}; scatter {100 * found['scatter']:.2g} %, "
+                   f"ridge {found['ridge']}")  # fmt: skip
     for note in found["notes"]:
-        print(f"note: {note}")
+        output.say(f"note: {note}")
 
 
 def _plain(interval: Any) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _modes(sample: Any, population: PopulationSpectrum) -> dict[str, Any]:
 
 def _print(data: dict[str, Any]) -> None:
     for note in data["notes"]:
-        print(f"note: {note}")
+        output.say(f"note: {note}")
     d1 = data["degrees_of_freedom"]
     rows = [("two nearest neighbours", data["two_nearest"]),
             ("maximum likelihood", data["maximum_likelihood"]),
@@ -163,12 +164,12 @@ def _print(data: dict[str, Any]) -> None:
          for name, interval in rows],
     )  # fmt: skip
     modes = data["modes"]
-    print(f"modes of the spectrum: {modes['value']}" if modes["value"] else
-          f"modes of the spectrum: {modes['at_least']} or more ({modes['reason']})")  # fmt: skip
+    count = modes["value"] or f"{modes['at_least']} or more ({modes['reason']})"
+    output.say(f"modes of the spectrum: {count}")
     if data["alpha"]:
         alpha = data["alpha"]["value"]
         d = data["nearest_distance_exponent"]["value"]
-        print(f"α = {alpha:.3f}" + (f": d α = {d * alpha:.3g}" if d else ""))
+        output.say(f"α = {alpha:.3f}" + (f": d α = {d * alpha:.3g}" if d else ""))
 
 
 def _number(value: float | None) -> str:

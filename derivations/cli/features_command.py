@@ -136,17 +136,17 @@ def _print(data: dict[str, Any]) -> None:
     if "width" not in data:
         return
     for note in data["notes"]:
-        print(f"note: {note}")
+        output.say(f"note: {note}")
     counts = {name: len(values) for name, values in data["eigenvalues"].items()}
-    print(f"{data['samples']} samples: {counts['inputs']} eigenvalues of the inputs, "
-          f"{counts['linear']} of a linear and {counts['features']} of this map to "
-          f"{data['width']} features")  # fmt: skip
+    output.say(f"{data['samples']} samples: {counts['inputs']} eigenvalues of the inputs, "
+               f"{counts['linear']} of a linear and {counts['features']} of this map to "
+               f"{data['width']} features")  # fmt: skip
     for name, law in data["alpha"].items():
-        print(f"{name}: {_law(law)}")
+        output.say(f"{name}: {_law(law)}")
     for name, error in (("the kernel's eigensystem", data["kernel_error"]),
                         ("the linear Gaussian equivalent", data["equivalent_error"])):  # fmt: skip
-        print(f"{name} {'holds' if error < HOLDS else 'does not hold'}: root mean square error "
-              f"of ln μ {error:.3f}")  # fmt: skip
+        output.say(f"{name} {'holds' if error < HOLDS else 'does not hold'}: root mean square "
+                   f"error of ln μ {error:.3f}")  # fmt: skip
     measured = data["eigenvalues"]
     rows = []
     for rank, kernel, equivalent in zip(data["rank"], data["by_kernel"], data["by_equivalent"]):

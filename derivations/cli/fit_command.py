@@ -173,8 +173,8 @@ def _print(report: dict[str, Any]) -> None:
     how = "least squares" if report["huber"] is None else f"Huber loss, δ = {report['huber']:g}"
     extra = "".join(f", {name} {value}" for name, value in report["settings"].items()
                     if name != "floor")  # fmt: skip
-    print(f"{report['form']}: {report['rows']} rows, {how} of log loss{extra}; scatter "
-          f"{100 * report['scatter']:.3g} %")  # fmt: skip
+    output.say(f"{report['form']}: {report['rows']} rows, {how} of log loss{extra}; scatter "
+               f"{100 * report['scatter']:.3g} %")  # fmt: skip
     rows = []
     for name, one in report["parameters"].items():
         low = f"{one['low']:.5g}"
@@ -186,20 +186,20 @@ def _print(report: dict[str, Any]) -> None:
     output.print_table(["parameter", "value", "low", "high", "bootstrap"], rows)
     for one in report["parameters"].values():
         if "reason" in one:
-            print(f"Undetermined: {one['reason']}.")
+            output.say(f"Undetermined: {one['reason']}.")
     for one in report.get("forecast", ()):
         sizes = ", ".join(f"{x:g}" for x in one["at"])
-        print(f"Forecast at {sizes}: {one['loss']:.5g} ({one['low']:.5g} … {one['high']:.5g})")
+        output.say(f"Forecast at {sizes}: {one['loss']:.5g} ({one['low']:.5g} … {one['high']:.5g})")
     if "allocation" in report:
         split = report["allocation"]
         shown = "; ".join(
             f"{name} {split[name]['value']:.4g} ({split[name]['low']:.4g} … "
             f"{split[name]['high']:.4g})" for name in ("parameters", "tokens", "loss")
         )  # fmt: skip
-        print(f"Best split of {split['budget']:g}: {shown}")
+        output.say(f"Best split of {split['budget']:g}: {shown}")
     _print_comparison(report)
     for note in report["notes"]:
-        print(f"Note: {note}.")
+        output.say(f"Note: {note}.")
 
 
 def _print_comparison(report: dict[str, Any]) -> None:
@@ -208,10 +208,10 @@ def _print_comparison(report: dict[str, Any]) -> None:
         shown = ", ".join(f"{name} {100 * one['rms_log_error']:.3g} %"
                           for name, one in sorted(compared.items(),
                                                   key=lambda x: x[1]["rms_log_error"]))  # fmt: skip
-        print(f"Root mean square error on the {report['held_out']['rows']} largest rows, held out: "
-              f"{shown}")  # fmt: skip
+        output.say(f"Root mean square error on the {report['held_out']['rows']} largest rows, "
+                   f"held out: {shown}")  # fmt: skip
     broken = report["breakdown"]
     if broken:
-        print(f"Breakdown: from {broken['from']:.4g} on losses are "
-              f"{100 * broken['mean_log_excess']:.2g} % above the law of the smaller sizes "
-              f"(z = {broken['z']:.1f}).")  # fmt: skip
+        output.say(f"Breakdown: from {broken['from']:.4g} on losses are "
+                   f"{100 * broken['mean_log_excess']:.2g} % above the law of the smaller sizes "
+                   f"(z = {broken['z']:.1f}).")  # fmt: skip

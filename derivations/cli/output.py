@@ -130,6 +130,11 @@ def paragraph(text: str, indent: int = 0, width: int = 80) -> str:
     return filled.replace("\N{NO-BREAK SPACE}", " ")
 
 
+def say(text: str) -> None:
+    """Print a sentence, in lines that are no wider than the terminal or COLUMNS says."""
+    print(paragraph(text, width=console().width))
+
+
 def _escape(text: str) -> str:
     from rich.markup import escape
 

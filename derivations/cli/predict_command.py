@@ -249,9 +249,9 @@ _TITLES = {
 
 def _print(heading: dict[str, Any], columns: dict[str, np.ndarray], notes: list[str]) -> None:
     length = "" if heading["length"] is None else f", ℓ = {heading['length']:.6g}"
-    print(f"{heading['kernel']} kernel{length}, ridge {heading['ridge']:g}, N = "
-          f"{heading['features']}; a pool of {heading['pool']} samples of {heading['inputs']} "
-          f"inputs, {heading['outputs']} target column(s)")  # fmt: skip
+    output.say(f"{heading['kernel']} kernel{length}, ridge {heading['ridge']:g}, N = "
+               f"{heading['features']}; a pool of {heading['pool']} samples of {heading['inputs']} "
+               f"inputs, {heading['outputs']} target column(s)")  # fmt: skip
     shown = [name for name in _TITLES if name in columns]
     rows = [
         [f"{columns[name][i]:g}" if name == "samples" else f"{columns[name][i]:.4g}"
@@ -260,8 +260,7 @@ def _print(heading: dict[str, Any], columns: dict[str, np.ndarray], notes: list[
     ]  # fmt: skip
     output.print_table([_TITLES[name] for name in shown], rows)
     if "low" in columns:
-        print("low, high: the interval of one training set, for 95 of 100 draws; measured on "
-              "packaged data\nit holds 93 to 97 of them at ridge 10, 83 to 97 (on average 91) at "
-              "0.1 and 0.001.")
+        output.say("low, high: the interval of one training set, for 95 of 100 draws; measured on "
+                   "packaged data it holds 92 to 97 of them at ridges from 0.001 to 10.")
     for note in notes:
-        print(f"Note: {note}.")
+        output.say(f"Note: {note}.")

@@ -161,24 +161,24 @@ def _moments(population: PopulationSpectrum) -> list[dict[str, Any]]:
 
 def _print(population: PopulationSpectrum, tail: Any, structure: Any) -> None:
     sample = population.sample
-    print(f"{len(sample.eigenvalues)} eigenvalues of {sample.samples:.6g} degrees of freedom, "
-          f"{population.size} modes, trace {sample.trace:.6g}")  # fmt: skip
+    output.say(f"{len(sample.eigenvalues)} eigenvalues of {sample.samples:.6g} degrees of freedom, "
+               f"{population.size} modes, trace {sample.trace:.6g}")  # fmt: skip
     for note in _notes(population):
-        print(f"note: {note}")
+        output.say(f"note: {note}")
     if tail.alpha:
         a = tail.alpha
-        print(f"α = {a.value:.4f}, {a.low:.4f} to {a.high:.4f} ({tail.confidence:.4g} of "
-              f"confidence): λ_J = {tail.scale:.4g} J^-{1 + a.value:.4f} at ranks "
-              f"{tail.power_law.first:g} to {tail.power_law.last:.6g}")  # fmt: skip
+        output.say(f"α = {a.value:.4f}, {a.low:.4f} to {a.high:.4f} ({tail.confidence:.4g} of "
+                   f"confidence): λ_J = {tail.scale:.4g} J^-{1 + a.value:.4f} at ranks "
+                   f"{tail.power_law.first:g} to {tail.power_law.last:.6g}")  # fmt: skip
     else:
-        print(f"no power law: {tail.reason}")
+        output.say(f"no power law: {tail.reason}")
     if structure.separated < len(sample.eigenvalues):
-        print(f"bulk: up to {structure.upper_edge:.4g}, from {structure.lower_edge:.4g}; "
-              f"{structure.separated} eigenvalues stand apart above it")  # fmt: skip
+        output.say(f"bulk: up to {structure.upper_edge:.4g}, from {structure.lower_edge:.4g}; "
+                   f"{structure.separated} eigenvalues stand apart above it")  # fmt: skip
     else:
-        print(f"no bulk: all {structure.separated} eigenvalues stand apart")
+        output.say(f"no bulk: all {structure.separated} eigenvalues stand apart")
     if structure.outliers:
-        print("not explained by the law: ranks " + ", ".join(map(str, structure.outliers)))
+        output.say("not explained by the law: ranks " + ", ".join(map(str, structure.outliers)))
     output.print_table(
         ("law", "ranks", "parameters", "P(χ²)"),
         [(fit.law, f"{fit.first:.4g} to {fit.last:.4g}" if fit.extent else "none",
