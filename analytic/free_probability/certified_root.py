@@ -71,9 +71,7 @@ def components_at(
     given: DeterministicValues,
 ) -> Components:
     """The components of the pencil at flat arrays of the parameters."""
-    if "energy" not in equations.memory:
-        equations.memory["energy"] = self_energy(equations.pencil)
-    energy, support = equations.memory["energy"]
+    energy, support = self_energy(equations.pencil)
     return Components(equations.pencil, energy, support, flat, given)
 
 
@@ -139,18 +137,18 @@ def all_unknowns(parts: Components, root: PhysicalRoot) -> dict[sp.Symbol, np.nd
     Newton's method for them alone, the certified ones held fixed; each step settles one more
     resolvent between.
     """
-    whole = parts.whole()
+    whole = parts.whole
     symbols = [parts.symbols[key] for key in whole.keys]
     points = np.arange(parts.numbers.points)
     zero = np.zeros(len(points), complex)
     u = np.array([root.unknowns.get(s, zero) for s in symbols], complex)
     u = u.reshape(len(symbols), len(points))
-    still = [i for i, s in enumerate(symbols) if s not in root.unknowns]
+    still = np.array([i for i, s in enumerate(symbols) if s not in root.unknowns], int)
     with np.errstate(all="ignore"):
-        for _ in range(STEPS if still else 0):
+        for _ in range(STEPS if len(still) else 0):
             green = whole.green(u, points)
             defect = (whole.mapped(green, points) - u)[still]
-            slopes = np.eye(len(still)) - whole.jacobian(green, points)[:, still][:, :, still]
+            slopes = np.eye(len(still)) - whole.jacobian(green, points, only=still)
             step = solved(slopes, defect.T[..., None])[..., 0].T
             u[still] += step
             if not np.any(relative(step, u[still]) > 1e-14):
@@ -167,19 +165,23 @@ def block_value(
 
 def block_solution(
     equations: SelfConsistentEquations | UnreducedEquations, parts: Components, root: PhysicalRoot
-) -> tuple[np.ndarray, dict[sp.Symbol, np.ndarray]]:
-    """φ of the traces Tr(c G b + d) of the block resolvent, and all unknowns."""
-    whole = parts.whole()
+) -> tuple[np.ndarray, dict[sp.Symbol, np.ndarray], np.ndarray]:
+    """φ of the traces Tr(c G b + d) of the block resolvent, all unknowns and their residual."""
+    whole = parts.whole
     known = all_unknowns(parts, root)
     points = np.arange(parts.numbers.points)
     u = np.array([known[parts.symbols[key]] for key in whole.keys], complex)
-    green = whole.green(u.reshape(whole.size, len(points)), points)
+    u = u.reshape(whole.size, len(points))
+    with np.errstate(all="ignore"):
+        green = whole.green(u, points)
+        residual = relative(whole.mapped(green, points) - u, u)
     traces = {
         slot: whole.output(green, points, o.c, o.b, o.d, o.space)
         for slot, o in zip(equations.function.slots, equations.pencil.outputs, strict=True)
     }
     value = number(equations.function.body, {**parts.numbers.values, **traces})
-    return np.array(np.broadcast_to(np.asarray(value, complex), (len(points),))), known
+    value = np.array(np.broadcast_to(np.asarray(value, complex), (len(points),)))
+    return value, known, np.where(np.isfinite(residual), residual, np.inf)
 
 
 def resolvent_parameter(equations: SelfConsistentEquations) -> sp.Symbol:

@@ -148,7 +148,13 @@ class NoExpansionError(OutsideTheoryError):
 
 
 def self_energy(pencil: Pencil) -> tuple[SelfEnergy, Support]:
-    """The self-energy on the least closed support of G, and that support."""
+    """The self-energy on the least closed support of G, and that support; remembered."""
+    if "energy" not in pencil.memory:
+        pencil.memory["energy"] = _self_energy(pencil)
+    return pencil.memory["energy"]  # type: ignore[no-any-return]
+
+
+def _self_energy(pencil: Pencil) -> tuple[SelfEnergy, Support]:
     fixed = {key for key, item in pencil.q.items() if fixed_part(item)}
     support = _inverse_pattern(fixed, pencil.size)
     if support is None:

@@ -88,7 +88,7 @@ def suggested(
     try:
         read = DeterministicValues.read(pencil.model, given)
         parts = Components(pencil, energy, support, values, read)
-        equation, at = parts.whole(), np.arange(1)
+        equation, at = parts.whole, np.arange(1)
     except OutsideTheoryError:
         return {}
     u = equation.zero()

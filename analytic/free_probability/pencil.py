@@ -176,6 +176,7 @@ class Pencil:
     spaces: list[sp.Expr]
     q: dict[tuple[int, int], Entry]
     outputs: list[Output]
+    memory: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def size(self) -> int:

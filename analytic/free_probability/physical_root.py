@@ -31,6 +31,7 @@ import sympy as sp
 
 from ..errors import OutsideTheoryError
 from .block_equation import BlockEquation, DoubledEquation
+from .block_layout import Layout
 from .dyson import SelfEnergy, Support, components
 from .pencil import Pencil
 from .pencil_numbers import Numbers
@@ -38,6 +39,7 @@ from .trace_values import CACHE, DeterministicValues
 
 MARGIN = 3e-8  # 1 − ρ below the root of rounding decides nothing
 RESIDUAL = 1e-11  # relative residual of u = f(u) in a root
+SETTLED = 1e-8  # a step of Newton's method after which the next is that of rounding
 STAGES = ("iteration and Newton's method", "Hermitian double, ε → 0", "variances raised to one")
 
 
@@ -164,7 +166,8 @@ class _Search:
 
     def _double_at(self, at: np.ndarray) -> None:
         double = self.double()
-        size = max((float(np.abs(t.coefficient[at]).max()) for t in double.fixed), default=1.0)
+        fixed = double.coefficients[double.layout.fixed]
+        size = float(np.abs(fixed[:, at]).max(initial=0.0))
         epsilon, ratio = 4.0 * (1 + size), 0.3
         u = self._double_start(double, at, epsilon)
         if u is None:
@@ -173,18 +176,18 @@ class _Search:
             if epsilon < 1e-13 * (1 + size) or ratio > 0.995:
                 return
             target = epsilon * ratio
-            double.shift[at] = -1j * target
+            double.shifted(at, -1j * target)
             new = newton(double, u, at, 1.0, 12)
             if self._positive(double, new, at):
                 u, epsilon, ratio = new, target, max(ratio**1.5, 1e-2)
-                plain = self._plain(double, u, at)
+                plain = double.plain(self.equation, u, at)
                 if self.propose(plain, at, 1).all():
                     return
             else:
                 ratio = ratio**0.5
 
     def _double_start(self, double: Any, at: np.ndarray, epsilon: float) -> np.ndarray | None:
-        double.shift[at] = -1j * epsilon
+        double.shifted(at, -1j * epsilon)
         u = np.zeros((double.size, 1), complex)
         for _ in range(300):
             new = double.mapped(double.green(u, at), at)
@@ -203,19 +206,10 @@ class _Search:
             if not relative(double.mapped(green, at) - u, u)[0] < 1e-9:
                 return False
         return all(
-            _positive_definite(modes.stacked(green[name]))
-            for name, (modes, _) in double.groups.items()
+            _positive_definite(group.stacked(own))
+            for group, own in zip(double.groups, green, strict=True)
+            if group.group.blocks
         )
-
-    def _plain(self, double: Any, u: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """The unknowns of Q itself: traces of the lower left blocks of 𝐆."""
-        green, shift = double.green(u, at), double.offset
-        rows = []
-        for j, k, weight in self.equation.of:
-            own = weight if len(weight) == 1 else weight[at]
-            modes = double.on[double.spaces[j]]
-            rows.append(modes.trace(own, double.entry(green, j + shift, k)))
-        return np.array(rows, complex).reshape(self.equation.size, len(at))
 
     def from_variances(self, at: np.ndarray) -> None:
         """Raise the variances from 0 to 1, every step certified."""
@@ -310,7 +304,7 @@ def newton(
                 return np.where(np.isfinite(u), u, np.nan)
             step = np.where(np.isfinite(step), step, 0)
             u[:, going] += (step * size).T
-            going = going[np.abs(step).max(axis=1) > 4e-16]
+            going = going[np.abs(step).max(axis=1) > SETTLED]
             if not going.size:
                 break
     return u
@@ -330,10 +324,12 @@ class Components:
         self.pencil, self.energy, self.support = pencil, energy, support
         self.numbers = Numbers(pencil, values, given)
         self.terms = self.numbers.terms()
-        groups = components(range(pencil.size), list(pencil.q))
+        if "components" not in pencil.memory:
+            groups = components(range(pencil.size), list(pencil.q))
+            pencil.memory["components"] = [(b, *self._signature(b)) for b in groups]
         self.distinct: dict[Any, tuple[list[int], list[list[int]]]] = {}
-        for blocks in groups:
-            key = self._signature(blocks)
+        for blocks, shape, order in pencil.memory["components"]:
+            key = (shape, *(self.terms[n].coefficient.tobytes() for n in order))
             self.distinct.setdefault(key, (blocks, []))[1].append(blocks)
 
     @cached_property
@@ -346,17 +342,29 @@ class Components:
         """The symbol of every unknown, by what it is the trace of."""
         return {(u.matrix, *u.block, u.right, u.left): u.symbol for u in self.energy.unknowns}
 
-    def _signature(self, blocks: list[int]) -> Any:
+    def _signature(self, blocks: list[int]) -> tuple[Any, list[int]]:
+        """What a component is but for its coefficients, and the order of these."""
         order = {b: k for k, b in enumerate(blocks)}
-        inside = [t for t in self.terms if t.row in order and t.column in order]
         entries = sorted(
-            (
-                *(order[t.row], order[t.column], str(t.left), t.matrix, t.transposed),
-                *(str(t.right), t.coefficient.tobytes()),
-            )
-            for t in inside
+            (order[t.row], order[t.column], str(t.left), t.matrix, t.transposed, str(t.right), n)
+            for n, t in enumerate(self.terms)
+            if t.row in order and t.column in order
         )
-        return (tuple(str(self.pencil.spaces[b]) for b in blocks), tuple(entries))
+        shape = tuple(entry[:-1] for entry in entries)
+        return (tuple(str(self.pencil.spaces[b]) for b in blocks), shape), [e[-1] for e in entries]
+
+    def _layout(self, blocks: list[int], *outside: Any) -> Layout:
+        """Where the terms enter the equation of some blocks, the same at all numbers."""
+        memory, key = self.pencil.memory, ("layout", len(outside), *blocks)
+        if key not in memory:
+            terms, _ = memory["terms"]
+            model, spaces = self.numbers.model, self.pencil.spaces
+            memory[key] = Layout(model, terms, spaces, blocks, self._supported, *outside)
+        return memory[key]  # type: ignore[no-any-return]
+
+    def _equation(self, blocks: list[int], *outside: Any) -> BlockEquation:
+        layout = self._layout(blocks, *outside)
+        return BlockEquation(self.numbers, self.terms, self.pencil.spaces, blocks, layout=layout)
 
     def solve(
         self, start: Mapping[sp.Symbol, np.ndarray] | None = None, quick: bool = False
@@ -387,16 +395,7 @@ class Components:
     @cached_property
     def equations(self) -> list[tuple[list[int], list[list[int]], BlockEquation]]:
         """The equation of every distinct component, with the blocks of its copies."""
-        return [
-            (
-                blocks,
-                copies,
-                BlockEquation(
-                    self.numbers, self.terms, self.pencil.spaces, blocks, self._supported
-                ),
-            )
-            for blocks, copies in self.distinct.values()
-        ]
+        return [(b, copies, self._equation(b)) for b, copies in self.distinct.values()]
 
     def _stacked(
         self, equation: BlockEquation, known: Mapping[sp.Symbol, Any]
@@ -428,7 +427,8 @@ class Components:
             u = self._stacked(equation, known)
             if u is None and equation.size:
                 continue
-            green = equation.green(equation.zero() if u is None else u, everywhere)
+            with np.errstate(all="ignore"):
+                green = equation.green(equation.zero() if u is None else u, everywhere)
             for block in equation.blocks:
                 entry = equation.entry(green, block, block)
                 if entry.shape[-1] > modes.max():
@@ -441,8 +441,9 @@ class Components:
     def _supported(self, j: int, k: int) -> bool:
         return (j, k) in self.support
 
+    @cached_property
     def whole(self) -> BlockEquation:
-        """The equation of all blocks together."""
+        """The equation of all blocks together, and the words of the outputs."""
         blocks = list(range(self.pencil.size))
         words = [
             word
@@ -451,6 +452,4 @@ class Components:
             for word, _, _ in item
         ]
         spaces = [output.space for output in self.pencil.outputs]
-        return BlockEquation(
-            self.numbers, self.terms, self.pencil.spaces, blocks, self._supported, words, spaces
-        )
+        return self._equation(blocks, words, spaces)

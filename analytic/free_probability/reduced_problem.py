@@ -23,17 +23,19 @@ Root = Mapping[sp.Symbol, np.ndarray]
 
 def tape_of(equations: SelfConsistentEquations, name: Any, expressions: Iterable[sp.Expr]) -> Tape:
     """A tape of formulas of some equations, remembered by a name."""
-    expressions = tuple(expressions)
-    key = ("tape", name, expressions)
+    key = ("tape", name, *expressions)
     if key not in equations.memory:
-        unknowns = equations.unknown_symbols if name == "relations" else ()
-        equations.memory[key] = Tape(expressions, unknowns)
+        equations.memory[key] = Tape(key[2:])
     return equations.memory[key]  # type: ignore[no-any-return]
 
 
 def relations_tape(equations: SelfConsistentEquations) -> Tape:
     """The differences of both sides of the relations, with derivatives by the unknowns."""
-    return tape_of(equations, "relations", (r.lhs - r.rhs for r in equations.relations))
+    key = ("relations", *equations.relations)
+    if key not in equations.memory:
+        differences = [r.lhs - r.rhs for r in equations.relations]
+        equations.memory[key] = Tape(differences, equations.unknown_symbols)
+    return equations.memory[key]  # type: ignore[no-any-return]
 
 
 class ReducedProblem:

@@ -228,26 +228,14 @@ def solve_points(
     parts = components_at(equations, flat, given)
     root = parts.solve()
     root.refuse()
-    value, known = block_solution(equations, parts, root)
+    value, known, defect = block_solution(equations, parts, root)
     zero = np.zeros(parts.numbers.points, complex)
     unknowns = np.array([known.get(u, zero) for u in equations.unknown_symbols], complex)
     residuals = [certificate.residual for certificate in root.certificates]
-    residuals.append(_residual(parts, known))
-    residual = np.max(residuals, axis=0)
+    residual = np.max([*residuals, defect], axis=0)
     if not np.all(residual < TOLERANCE):
         raise PrecisionError(
             f"the two-point unknowns are known to {float(np.max(residual)):.1e} only: move the "
             "parameters away from the spectrum"
         )
     return root, unknowns, value, residual
-
-
-def _residual(parts: Any, known: Mapping[sp.Symbol, np.ndarray]) -> np.ndarray:
-    """The relative residual of u = f(u) in all unknowns together."""
-    from .physical_root import judged
-
-    whole = parts.whole()
-    if not whole.size:
-        return np.zeros(parts.numbers.points)
-    u = np.array([known[parts.symbols[key]] for key in whole.keys], complex)
-    return judged(whole, u, np.arange(parts.numbers.points))[1]
