@@ -18,14 +18,16 @@ from typing import Any
 import sympy as sp
 
 from ..errors import OutsideTheoryError
+from . import unreduced
 from .declarations import MatrixModel
-from .effort import go_on
+from .effort import TooLongError, go_on, limited
 from .entries import Entry, entry, scale
 from .equations import SelfConsistentEquations, derive
 from .minimisation import minimise_pencil
 from .pencil import Output, Pencil
 from .realisation import realise
 from .trace_function import trace_function
+from .unreduced import UnreducedEquations
 
 Blocks = list[list[sp.MatrixExpr]]
 
@@ -35,11 +37,26 @@ def has_blocks(expression: Any) -> bool:
     return bool(sp.sympify(expression).atoms(sp.BlockMatrix))
 
 
-def derive_blocks(expression: sp.Expr, model: MatrixModel) -> SelfConsistentEquations:
+def derive_blocks(
+    expression: sp.Expr, model: MatrixModel, seconds: float
+) -> SelfConsistentEquations | UnreducedEquations:
     """A function of the trace of the inverse of one matrix of blocks.
 
-    The pencil is that of the whole inverse, read off at its diagonal blocks.
+    The pencil is that of the whole inverse, read off at its diagonal blocks; equations that are not
+    reduced within ``seconds`` are left in blocks.
     """
+    with limited(seconds):
+        body, pencil = _block_pencil(expression, model)
+    try:
+        found = derive(body, model, pencil=pencil, seconds=seconds)
+        return replace(found, expression=expression)
+    except TooLongError as problem:
+        left = unreduced.derive(body, model, reason=str(problem), pencil=pencil)
+        return replace(left, expression=expression)
+
+
+def _block_pencil(expression: sp.Expr, model: MatrixModel) -> tuple[sp.Expr, Pencil]:
+    """The expression in traces of diagonal blocks, and the pencil of these traces."""
     found = [t for t in expression.atoms(sp.Trace) if has_blocks(t)]
     if len(found) != 1 or not isinstance(found[0].arg, sp.Inverse):
         raise OutsideTheoryError(
@@ -53,8 +70,7 @@ def derive_blocks(expression: sp.Expr, model: MatrixModel) -> SelfConsistentEqua
     function = trace_function(body)
     pencil = _inverse_pencil(inside, diagonal, model)
     ordered = [next(o for o in pencil.outputs if o.expression == m) for m in function.matrices]
-    pencil = Pencil(model, pencil.spaces, pencil.q, ordered)
-    return replace(derive(body, model, pencil=pencil), expression=expression)
+    return body, Pencil(model, pencil.spaces, pencil.q, ordered)
 
 
 def _inverse_pencil(inside: Blocks, diagonal: list[sp.MatrixExpr], model: MatrixModel) -> Pencil:

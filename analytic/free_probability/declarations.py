@@ -154,15 +154,10 @@ class MatrixModel:
     ) -> sp.MatrixSymbol:
         """Declare a uniformly random orthogonal (unitary) matrix; its inverse is its transpose.
 
-        A random ``permutation`` has the same limit beside random matrices; beside deterministic
-        ones it has not, and is refused: it maps diagonal matrices to diagonal ones.
+        A random ``permutation`` has the same limit beside random matrices; in one product with a
+        deterministic matrix it has not, and is refused: it maps diagonal matrices to diagonal ones.
         """
         symbol = self._new(name, size, size)
-        if permutation and any(r.symbol.rows == symbol.rows for r in self.fixed.values()):
-            raise OutsideTheoryError(
-                f"{name}: a permutation is not free from a deterministic matrix of its size (it "
-                "maps diagonal matrices to diagonal ones): declare a Haar matrix"
-            )
         variance = sp.S.One / symbol.rows
         self.random[name] = RandomMatrix(symbol, variance, False, complex_entries, True)
         self.permutations |= {name} if permutation else set()
@@ -207,12 +202,6 @@ class MatrixModel:
             )
             raise InputError("deterministic", f"{name}:{rows},{columns}", allowed)
         symbol = self._new(name, rows, rows if columns is None else columns)
-        for permutation in sorted(self.permutations):
-            if self.random[permutation].symbol.rows in symbol.shape:
-                raise OutsideTheoryError(
-                    f"{permutation}: a permutation is not free from a deterministic matrix of its "
-                    "size: declare a Haar matrix"
-                )
         letters = {record.letter for record in self.fixed.values()}
         plain = name in ("L", "Lambda") and "lambda" not in letters
         letter = "lambda" if plain else f"lambda_{name}"

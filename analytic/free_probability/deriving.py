@@ -66,10 +66,9 @@ def derive(
     if isinstance(expression, MatrixExpr):
         expression = trace(expression)
     expression = arguments.expression("expression", expression)
-    if has_blocks(expression):
-        with limited(seconds):
-            return derive_blocks(expression, model)
     model = model.only({symbol.name for symbol in expression.atoms(sp.MatrixSymbol)})
+    if has_blocks(expression):
+        return derive_blocks(expression, model, seconds)
     with limited(seconds):
         found = _of_functions_or_limits(expression, model)
     if found is not None:

@@ -135,6 +135,11 @@ def words(expression: sp.MatrixExpr, model: MatrixModel, flip: bool = False) -> 
         return product
     if isinstance(expression, (sp.Inverse, sp.MatPow)):
         return _power_words(expression, model, flip)
+    if isinstance(expression, PseudoInverse):
+        raise OutsideTheoryError(
+            f"{expression}: a pseudo-inverse inside a function of a matrix has no equations; put "
+            "its limit in its place, E.T*inv(E*E.T + z*I) for pinv(E), and solve at small z > 0"
+        )
     raise OutsideTheoryError(
         f"{expression}: {type(expression).__name__} is outside the theory, which knows sums, "
         "products, transposes, inverses and square roots of deterministic matrices; "
@@ -285,6 +290,7 @@ def check(expression: sp.MatrixExpr, model: MatrixModel) -> Polynomial:
     for letter in inverses_of(polynomial):
         _check_inverse(letter, model)
     _check_pairs(expression, model, polynomial)
+    _check_permutations(polynomial, model)
     return polynomial
 
 
@@ -308,6 +314,21 @@ def _check_pairs(expression: sp.MatrixExpr, model: MatrixModel, polynomial: Poly
                 f"{expression}: the random matrix {shown} is not paired with its transpose; "
                 "an expression of it alone has no self-consistent equation of this kind"
             )
+
+
+def _check_permutations(polynomial: Polynomial, model: MatrixModel) -> None:
+    """No permutation stands in one word with a deterministic matrix of its size."""
+    for word in polynomial:
+        names = {letter.name for letter in letters_of([(word, 1)])}
+        for permutation in sorted(names & model.permutations):
+            size = model.random[permutation].symbol.rows
+            for name in sorted(names & set(model.fixed)):
+                if size in model.fixed[name].symbol.shape:
+                    raise OutsideTheoryError(
+                        f"{permutation} beside {name}: a permutation is not free from a "
+                        "deterministic matrix of its size (it maps diagonal matrices to diagonal "
+                        "ones): declare a Haar matrix, or put the two into traces of their own"
+                    )
 
 
 def inverses_of(polynomial: Iterable[Any]) -> list[InverseLetter]:

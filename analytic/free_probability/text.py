@@ -329,7 +329,9 @@ class _ExpressionParser:
                 raise InputError("inverse", self.since(first), "something non-singular")
             return 1 / value
         if value.rows != value.cols:
-            allowed = f"a square matrix, not {value.rows}×{value.cols}"
+            allowed = (
+                f"a square matrix, not {value.rows}×{value.cols}, or pinv(E), the pseudo-inverse"
+            )
             raise InputError("inverse", self.since(first), allowed)
         if value.is_ZeroMatrix:
             raise InputError("inverse", self.since(first), "something non-singular")

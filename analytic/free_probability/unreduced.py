@@ -210,11 +210,15 @@ def derive(
     model: MatrixModel,
     scalars: Iterable[str] = (),
     reason: str = "they were not asked for",
+    pencil: Pencil | None = None,
 ) -> UnreducedEquations:
-    """The Dyson equation of an expression, without taking the traces of its block resolvent."""
+    """The Dyson equation of an expression, without taking the traces of its block resolvent.
+
+    ``pencil`` is one of the same traces in their order, if one is known.
+    """
     shown, function, model, spectral = prepared(expression, model, scalars)
     targets = [(1 / sp.sympify(m.rows), m) for m in function.matrices]
-    pencil = build_pencil(targets, model)
+    pencil = build_pencil(targets, model) if pencil is None else pencil
     energy, support = self_energy(pencil)
     return UnreducedEquations(shown, function, model, pencil, energy, support, spectral, reason)
 

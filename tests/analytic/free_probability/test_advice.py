@@ -60,8 +60,24 @@ def test_rotations_are_not_advised_to_be_gaussian(law):
 
 def test_a_permutation_beside_a_fixed_matrix():
     with raises(OutsideTheoryError, match="declare a Haar matrix"):
-        parse_declarations(permutation=["P:M"], deterministic=["L:M"])
+        model = parse_declarations(permutation=["P:M"], deterministic=["L:M"])
+        derive("tr(inv(L + P*L*P.T + z*I))", model)
     derive("tr(inv(L + O*L*O.T + z*I))", parse_declarations(haar=["O:M"], deterministic=["L:M"]))
+
+
+def test_a_pseudo_inverse_inside_a_function():
+    model = parse_declarations(X)
+    with raises(OutsideTheoryError, match=r"E.T.inv.E.E.T . z.I. for pinv.E.") as caught:
+        derive("tr(log(pinv(X)*X + I))", model)
+    assert "PseudoInverse" not in str(caught.value)
+    derive("tr(log(X.T*inv(X*X.T + z*I)*X + I))", model)
+
+
+@pytest.mark.parametrize("text", ["inv(X)", "X.I"])
+def test_the_inverse_of_a_rectangular_matrix(text):
+    with raises(InputError, match=r"pinv[(]E[)]"):
+        derive(f"tr({text}*X)", parse_declarations(X))
+    derive("tr(pinv(X*X.T))", parse_declarations(X))
 
 
 def test_covariances():

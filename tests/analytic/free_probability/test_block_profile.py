@@ -4,7 +4,13 @@ import numpy as np
 from pytest import approx, mark, raises
 
 from solvable.analytic.errors import InputError, OutsideTheoryError
-from solvable.analytic.free_probability import derive, parse_declarations
+from solvable.analytic.free_probability import (
+    UnreducedEquations,
+    block_profile,
+    derive,
+    parse_declarations,
+)
+from solvable.analytic.free_probability.effort import TooLongError
 
 TWO = parse_declarations(profile=["X:M+N,T+K:1/T,3/T|2/T,1/T"])
 AT = {"M": 20, "N": 25, "T": 30, "K": 22, "z": 0.5}
@@ -23,6 +29,30 @@ def test_the_value_solves_the_equation_of_the_profile():
     variances = np.array([[1, 3], [2, 1]]) / 30
     expected = direct(variances, np.array([20, 25]), np.array([30, 22]), 0.5)
     assert derive("tr(inv(X*X.T + z*I))", TWO).solve(AT).value == approx(expected, rel=1e-9)
+
+
+@mark.slow
+@mark.parametrize("seconds", [15.0, 4.0])
+def test_three_rows_of_two(seconds):
+    """Where the reduction takes too long the equations are left in blocks."""
+    profile = ["X:M+N+K,T+L:1/T,3/T|2/T,1/T|1/T,2/T"]
+    three = parse_declarations(profile=profile, deterministic=["A:M"])
+    found = derive("tr(inv(X*X.T + z*I))", three, seconds=seconds)
+    variances = np.array([[1, 3], [2, 1], [1, 2]]) / 30
+    expected = direct(variances, np.array([20, 25, 15]), np.array([30, 22]), 0.5)
+    at = {"M": 20, "N": 25, "K": 15, "T": 30, "L": 22, "z": 0.5}
+    assert found.solve(at).value == approx(expected, rel=1e-9)
+
+
+def test_a_profile_that_is_left_in_blocks(monkeypatch):
+    def too_long(*_, **__):
+        raise TooLongError("none")
+
+    monkeypatch.setattr(block_profile, "derive", too_long)
+    found = derive("tr(inv(X*X.T + z*I))", TWO)
+    assert isinstance(found, UnreducedEquations) and found.reason == "none"
+    expected = direct(np.array([[1, 3], [2, 1]]) / 30, np.array([20, 25]), np.array([30, 22]), 0.5)
+    assert found.solve(AT).value == approx(expected, rel=1e-9)
 
 
 def test_a_flat_profile_is_a_plain_matrix():

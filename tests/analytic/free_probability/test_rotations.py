@@ -83,9 +83,19 @@ def test_functions():
     assert value == approx(np.log((3 + np.sqrt(5)) / 2), rel=1e-8)
 
 
+def test_a_permutation_and_a_fixed_matrix_that_never_meet():
+    model = parse_declarations(permutation=["P:M"], deterministic=["L:M"], symmetric=["W:M:1/M"])
+    at, values = {"M": 40, "z": 3.0}, np.linspace(0.2, 2, 40)
+    alone = derive("tr(inv(P + P.T + W + z*I))", model).solve({**at, "z": 5.0}).value
+    both = derive("tr(L)*tr(inv(P + P.T + W + (z + 2)*I))", model).solve(at, {"L": values}).value
+    assert both == approx(values.mean() * alone, rel=1e-12)
+
+
 def test_refusals():
-    with raises(OutsideTheoryError, match="not free from a deterministic"):
-        parse_declarations(permutation=["P:M"], deterministic=["L:M"])
+    beside = parse_declarations(permutation=["P:M"], deterministic=["L:M"])
+    for met in ("tr(L*P*L*P.T)", "tr(inv(L + P + P.T + z*I))"):
+        with raises(OutsideTheoryError, match=r"P beside L: .* not free from a deterministic"):
+            derive(met, beside)
     with raises(OutsideTheoryError, match="eigenvalues are complex"):
         derive("tr(inv(O + z*I))", parse_declarations(haar=["O:M"]))
     with raises(OutsideTheoryError, match="derive the limit"):
