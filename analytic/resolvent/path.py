@@ -7,7 +7,8 @@ logarithmic slope of equation (1),
 
 the value at one node predicts the next, κ_{i+1} ≈ κ_i (z_{i+1}/z_i)^slope, and Newton's
 method corrects it. The first node is reached along the arc from |z_1|, where κ is real and
-bisection finds it. All paths advance together; nodes follow one another.
+bisection finds it. All paths advance together; nodes follow one another, those of a long path in
+pieces that are reached on arcs of their own.
 
 The path is followed in a *coarse* spectrum, whose modes J > 64 are gathered into geometric
 blocks: it has a few hundred modes even for M = ∞ and sums that are off by about 1e-5. Newton's
@@ -35,6 +36,7 @@ LEADING_MODES = 64  # modes that a coarse spectrum keeps one by one
 BLOCK, BLOCK_NODES = 1.0, 4  # length of a block in ln J, and the modes that stand for it
 LARGEST_MODE = 1e60  # of a coarse spectrum
 ARC_STEP = 0.15  # radians
+PIECE = 128  # nodes of a long path that follow one another
 FINER = (4, 16, 64)  # times as many steps on arcs in the true spectrum
 BISECTIONS = 30
 CORRECTIONS = 2
@@ -75,6 +77,8 @@ def solve_along(
     lead = np.broadcast_shapes(np.shape(features), np.shape(samples), z.shape[:-1])
     n, t = (np.broadcast_to(np.asarray(x, float), lead)[..., None] for x in (features, samples))
     z = np.broadcast_to(z, (*lead, z.shape[-1])).astype(complex)
+    if z.shape[-1] > 2 * PIECE:
+        return _in_pieces(spectrum, n, t, z)
     sums = _coarse_sums(spectrum)
     start = _real_start(sums, spectrum.trace(), n[..., 0], t[..., 0], np.abs(z[..., 0]))
     k = _follow(sums, n, t, z, start, ARC_STEP)
@@ -87,6 +91,17 @@ def solve_along(
             whole[bad] = part[:, 0]
     k, d1, r3, r1, error = found
     return ResolventSolution(k, *responses(d1, n, t, z / k, r3 + r1), error, d1)
+
+
+def _in_pieces(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, z: np.ndarray
+) -> ResolventSolution:
+    """The same for long paths, all pieces of which are followed together."""
+    count = z.shape[-1]
+    last = np.repeat(z[..., -1:], -count % PIECE, axis=-1)
+    pieces = np.concatenate([z, last], axis=-1).reshape(*z.shape[:-1], -1, PIECE)
+    found = astuple(solve_along(spectrum, n, t, pieces))
+    return ResolventSolution(*(x.reshape(*z.shape[:-1], -1)[..., :count] for x in found))
 
 
 def solve_paths(

@@ -11,8 +11,9 @@ which determines the modes given ℓ, and then ℓ by a system of the size of th
 points keep stiff modes stable: for H ≥ `DIRECT` no |q| ≤ 1 makes the equations singular. Blocks
 double away from the start of a smooth piece, where steps are taken one by one, and from its end too
 if rates vanish there, so that the stiffest modes come to rest last; a piece of L steps costs
-O(log L). A block whose polynomials have not converged is halved; where that does not end, the sums
-are lost in rounding errors.
+O(log L). A block whose polynomials have not converged is halved, as long as modes oscillate or sums
+are lost in rounding errors; what would take more than `MOST_WORK` is refused, if it can be foreseen
+before it begins.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ CHUNK = 1024  # modes that are solved for at once
 TOGETHER = 1 << 18  # values whose coefficients are formed at once
 GRID = 65  # points of a block at which the bound is looked for
 MOST_HALVED = 200  # blocks of a piece, before the sums are taken to be lost
+MOST_WORK = 6e10  # operations, about 20 seconds
+#: operations of a step for each entry of a matrix, and of a block of constant coefficients
+STEPPED, TRIANGULAR = 10, 10 * POINTS**2
 TAIL = 1e-10  # of the sums: Legendre coefficients beyond which a block is halved
 ROUNDING = 1e-14  # of the sum of |y|
 FLOOR = 1e-4  # of the sums at the start, below which they are known to so much less
@@ -54,6 +58,16 @@ class Modes:
     coefficients: Coefficients
     offset: float = 0.0
     read: int = 0
+    turning: float = 0.0  # steps for which they oscillate
+
+    def costs(self, start: int, *, driving: bool) -> tuple[float, float]:
+        """Operations of a single step and of a block, about, from ``start`` on."""
+        parts = 1 if self.values.ndim == 1 else self.values.shape[1]
+        single = STEPPED * self.values.size * parts
+        if parts > 1:
+            return single, len(self.values) * (POINTS * parts) ** 3
+        steady = not driving and self.coefficients(start + np.arange(2.0))[0].shape[1] == 1
+        return single, len(self.values) * (TRIANGULAR if steady else 4 * POINTS**3)
 
     @property
     def total(self) -> float:
@@ -138,6 +152,25 @@ class Modes:
         return (unitary @ sums).real, after
 
 
+def diagonal(modes: Modes) -> Modes:
+    """The same sums of modes that are numbers, of vectors whose coefficients are constant.
+
+    Eigenvalues are Wᵀ(1 − q)V for the eigenvectors, which keeps the digits of slow modes.
+
+    >>> loss, source = np.array([[[[1.0, 0.5], [0.0, 0.25]]]]), np.ones((1, 1, 2))
+    >>> found = diagonal(Modes(np.ones((1, 2), complex), lambda n: (loss, source)))
+    >>> found.bare, found.coefficients(np.zeros(1))[0].ravel().tolist()
+    (1.0, [(1+0j), (0.25+0j)])
+    """
+    loss, source = (x[:, 0].astype(complex) for x in modes.coefficients(np.zeros(1)))
+    vectors = np.linalg.eig(loss)[1]
+    inverse, row = np.linalg.inv(vectors), vectors[:, modes.read]
+    rates = np.einsum("iab,ibc,ica->ia", inverse, loss, vectors, optimize=True).reshape(-1, 1)
+    values = (row * np.einsum("iab,ib->ia", inverse, modes.values)).ravel()
+    driven = (row * np.einsum("iab,ib->ia", inverse, source)).reshape(-1, 1)
+    return Modes(values, lambda _: (rates, driven), modes.offset, turning=modes.turning)
+
+
 def evolve(
     active: Modes, passive: Sequence[Modes], pieces: Sequence[tuple[int, int, int]],
     times: Array, bound: float = math.inf,
@@ -179,6 +212,24 @@ class Evolution:
     crossed: int | None
 
 
+def work(active: Modes, passive: Sequence[Modes], pieces: Sequence[tuple[int, int, int]]) -> float:
+    """Operations that `evolve` takes at least, about.
+
+    >>> decay = lambda n: (np.full((1, 1), 1e-3), np.zeros((1, 1)))
+    >>> work(Modes(np.ones(1, complex), decay), (), [(0, 100, 0)])
+    1000.0
+    """
+    found = 0.0
+    for first, last, layers in pieces:
+        lengths = [length for _, length in blocks(first, last, layers)] if layers else []
+        at_once = sum(length >= DIRECT for length in lengths)
+        short = sum(x for x in lengths if x < DIRECT) if layers else last - first
+        for modes in (active, *passive):
+            single, block = modes.costs(first, driving=modes is active)
+            found += single * short + block * at_once
+    return found
+
+
 def blocks(first: int, last: int, layers: int) -> Iterator[tuple[int, int]]:
     """(start, length): short ones at the start, blocks that double away from it, or from both ends.
 
@@ -213,6 +264,7 @@ class _Evolution:
         self.out = np.full((1 + len(passive), len(times)), np.inf)
         self.error = np.full(len(times), np.inf)
         self.now, self.next, self.halved, self.tail = 0, 0, 0, 0.0
+        self.spent = 0.0
         self.crossed: int | None = None
         self.floor = FLOOR * max(map(abs, self.totals()))
 
@@ -251,16 +303,29 @@ class _Evolution:
         if length >= DIRECT and self._block(start, length):
             self.now = start + length
         elif length >= 2 * DIRECT:
-            self.halved += 1
-            if self.halved > MOST_HALVED:
-                raise PrecisionError(
-                    f"the losses are smooth over no {length} steps from step {start} on to the "
-                    "digits of float64, which cannot follow so many one by one"
-                )
+            self._halve(start, length)
             self.advance(start, length // 2)
             self.advance(start + length // 2, length - length // 2)
         else:
             self._steps(start, length)
+
+    def _halve(self, start: int, length: int) -> None:
+        """`PrecisionError` where blocks have been halved too often, and one step costs too much."""
+        self.halved += 1
+        for modes in (self.active, *self.passive):
+            single, block = modes.costs(start, driving=modes is self.active)
+            self.spent += block + (single * length if length < 4 * DIRECT else 0)
+        turning = max(modes.turning for modes in (self.active, *self.passive))
+        if start < turning and self.spent > MOST_WORK:
+            raise PrecisionError(
+                f"modes with momentum oscillate for {turning:.0f} steps, which are followed one by "
+                f"one: {start} of them at most here"
+            )
+        if start >= turning and self.halved > MOST_HALVED:
+            raise PrecisionError(
+                f"the losses are smooth over no {length} steps from step {start} on to the "
+                "digits of float64, which cannot follow so many one by one"
+            )
 
     def _steps(self, start: int, length: int) -> None:
         """``length`` single steps."""

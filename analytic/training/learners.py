@@ -38,6 +38,7 @@ import mpmath
 import numpy as np
 
 from .. import arguments
+from ..errors import PrecisionError
 from ..spectrum import Spectrum
 from .contour import (
     Contour,
@@ -57,6 +58,7 @@ __all__ = [
     "PreconditionedDescent", "RidgeRegression",
 ]  # fmt: skip
 
+MOST_OSCILLATING = {False: 20_000, True: 200}  # steps on a circle, in float64 and in mpmath
 MARGIN = 1.1  # distance that a contour of few steps keeps from the circle √β, as a factor
 
 
@@ -190,6 +192,7 @@ class GradientDescent(Filter):
         chosen = np.array([t <= few for t in times], dtype=bool)
         out = []
         for index in _groups(times, chosen):
+            self._check_oscillations(float(times[index[-1]]), few, mp)
             contour = circle(int(times[index[-1]]), max(1.0, growth), accuracy, mp=mp)
             rule = self._assemble(index, [self._piece(contour, times[index], mp)])
             radius = math.exp(float(mpmath.re(contour.nodes[0])))
@@ -203,6 +206,16 @@ class GradientDescent(Filter):
                 pieces.append(self._piece(mirror, times[index], mp, -max(1.0, growth)))
             out.append(self._assemble(index, pieces))
         return out
+
+    def _check_oscillations(self, steps: float, few: float, mp: bool) -> None:
+        """`PrecisionError` where so many steps need too many nodes on the circle."""
+        most = MOST_OSCILLATING[mp]
+        if self.momentum > 0 and steps > most:
+            raise PrecisionError(
+                f"with momentum {float(self.momentum):g} the modes oscillate for {few:.0f} steps, "
+                f"of which {most} at most are resolved, not {steps:.0f}: fewer steps, or more "
+                f"than {few:.0f}"
+            )
 
     def _piece(
         self, contour: Contour, steps: np.ndarray, mp: bool, centre: float = 1.0

@@ -44,7 +44,7 @@ from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from ..spectrum import Spectrum, as_spectrum
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
-from .difference_equation import Modes, evolve
+from .difference_equation import MOST_WORK, Modes, diagonal, evolve, work
 from .preconditioner import scaled
 from .schedules import Schedule, flat_schedule, from_values
 from .stochastic_gradient import BatchNoise, batch_noise
@@ -58,6 +58,8 @@ FEWEST = "1, or at least 2, with batches of them"  # samples
 RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and with a memory
 SMALLEST, ROUNDED = 1e-300, 4e-16  # a factor of growth, and what rounding makes of ln 1
 OVERFLOW, SOON = 1e300, 64  # a loss beyond numbers, and the steps after which it is first sought
+FEW = 200  # times the work of looking for it is what is allowed
+GONE = 1e-14  # what is left of modes that oscillate when they are no longer followed
 FADING = 0.3  # of the largest rate of a piece: at a lower last one it is resolved at its end
 SEARCHED = 1000  # steps in which an overflow of modes that oscillate is sought
 MOST_OSCILLATING = {False: 20_000, True: 200}  # steps, of modes and of pairs of modes
@@ -279,8 +281,15 @@ class _ScheduledProblem:
             return replace(self, last=end)._built()
 
     def _built(self) -> _ScheduledProblem:
-        """Itself, or the `PrecisionError` of its modes."""
-        _ = self.modes, self.pairs
+        """Itself, or the `PrecisionError` of its modes: too many, or of too much work."""
+        active, passive = self.active(), self.passive()
+        needed = work(active, passive, self.pieces())
+        if needed > MOST_WORK:
+            count = max(len(modes.values) for modes in (active, *passive))
+            raise PrecisionError(
+                f"{self.last:.0f} steps of {count} complex modes take {needed / MOST_WORK:.1f} "
+                "times the time that is allowed: fewer steps, or samples that are not used again"
+            )
         return self
 
     def _overflow(self) -> float | None:
@@ -289,7 +298,10 @@ class _ScheduledProblem:
         while steps < min(self.last, SEARCHED if oscillating else math.inf):
             short = replace(self, last=steps, alone=True)
             try:
-                found = evolve(short.active(), (), short.pieces(), np.array([steps]), OVERFLOW)
+                active, pieces = short.active(), short.pieces()
+                if work(active, (), pieces) > MOST_WORK / FEW:
+                    return None
+                found = evolve(active, (), pieces, np.array([steps]), OVERFLOW)
             except PrecisionError:
                 return None
             if found.crossed is not None:
@@ -309,7 +321,8 @@ class _ScheduledProblem:
                     sigma + self.hidden, shared_features=features, shared_data=data
                 )
                 alone = np.zeros_like(power)
-                followed.append(self.driven(self.scored, power, alone, -z, -other))
+                modes = self.driven(self.scored, power, alone, -z, -other)
+                followed.append(self._simplest(modes))
         found = evolve(self.active(), followed, self.pieces(), moments.ravel()[order])
         sums = found.sums[1:, back] + self.hidden
         return sums.reshape(len(noise), len(shares), *moments.shape)
@@ -403,24 +416,36 @@ class _ScheduledProblem:
             return (loss[..., 0, 0], source[..., 0]) if len(start) == 1 else (loss, source)
 
         values = power if len(start) == 1 else power[:, None] * start
-        return Modes(values.astype(complex), coefficients, read=read)
+        turning = 0.0
+        if len(start) > 1:
+            most = float(self.given["momentum"].sampled().max())
+            turning = math.log(GONE) / math.log(most) if most > 0 else 0.0
+        return Modes(values.astype(complex), coefficients, read=read, turning=turning)
+
+    @property
+    def power(self) -> Array:
+        """Of the modes at the start: training loss, or excess loss on fresh samples."""
+        reused = self.samples < math.inf
+        return self.modes.power + self.noise * self.modes.noisy if reused else self.modes.power
 
     def active(self) -> Modes:
         """The modes of the training loss; of the excess loss, and σ² beside them, if T = ∞."""
-        modes, reused = self.modes, self.samples < math.inf
-        power = modes.power + self.noise * modes.noisy if reused else modes.power
-        found = self.driven(self.update, power, modes.response, -modes.z)
-        found.offset = 0.0 if reused else self.noise
-        return found
+        found = self.driven(self.update, self.power, self.modes.response, -self.modes.z)
+        found.offset = self.noise if self.samples == math.inf else 0.0
+        return self._simplest(found)
+
+    def _simplest(self, modes: Modes) -> Modes:
+        """Numbers instead of vectors where all steps are alike."""
+        every = (*self.scored.schedules, self.given["batch"])
+        alike = all(len(x.pieces) == 1 and x.pieces[0].constant for x in every)
+        return diagonal(modes) if alike and modes.values.ndim > 1 else modes
 
     def passive(self) -> list[Modes]:
         """The modes of what is scored, where it is not what drives: training and test loss."""
         out = []
         if self.scored is not self.update:
-            again = self.active()
-            out.append(self.driven(self.scored, again.values.reshape(len(self.modes.z), -1)[:, 0],
-                                   self.modes.response, -self.modes.z))  # fmt: skip
+            out.append(self.driven(self.scored, self.power, self.modes.response, -self.modes.z))
         if self.pairs is not None:
             z, z_prime, power, response = self.pairs
             out.append(self.driven(self.scored, power, self.samples * response, -z, -z_prime))
-        return out
+        return [self._simplest(modes) for modes in out]

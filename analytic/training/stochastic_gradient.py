@@ -28,6 +28,20 @@ whose coefficients are contour integrals ∮ ξⁿ ℓ̂ dξ/(2πiξ): n = 10¹�
 singular on [1 − 1/c, 1] only, as long as gK̂(1) < 1; beyond the critical step (`stability`) the pole
 gK̂ = ξ lies at ξ* > 1, and the loss grows as ξ*ⁿ.
 
+Momentum β adds the moments b = E[u p], d = E[p²] with the previous u to a = V: with r = 1 + β − ηx,
+
+    a' = (r² + (c − 1)η²x²) a − 2βr b + β² d + g x² ℓ,      b' = r a − β b,      d' = a,
+
+whose resolvent at ξ has the denominator ξ²η²A (x + z₊)(x + z₋): again two points are enough. With
+ρ = β/ξ and e = (1 − ρ)(1 − βρ),
+
+    A = (1 − ρ) + (c − 1)(1 + ρ),   E = (1 + β)(1 − ρ),   C = (ξ − 1) e,
+    s = √(E² + AC),    ηz₊ = C/(E + s),    ηz₋ = −(E + s)/A,
+    F̂ = ξ/(2ηs) [(e − 2ρηz₊) f(z₊) − (e − 2ρηz₋) f(z₋)],    K̂ = ξ(1 + ρ)/(2ηs) [k(z₊) − k(z₋)].
+
+Its modes oscillate as long as |ξ| ≈ β to the power n is not small: so long ξ goes round a circle
+of O(n) nodes, later ones do not see it.
+
 The mean is not all: near the critical step the loss has heavy tails over seeds, and its mean is
 carried by rare ones (see `OnePassSGD`).
 
@@ -45,6 +59,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from ..errors import PrecisionError
 from ..resolvent import solve, solve_along, solve_along_exactly
 from ..spectrum import Spectrum
 from .contour import (
@@ -60,26 +75,50 @@ from .correlation import mode_sum
 from .stability import exterior_kappa, spectral_edge
 
 ROUNDING = 2e-16
+SMALL, SURE = 1e-300, 1 - 1e-15  # an eigenvalue that is none, and the largest one below 1
+ROUNDED, GRID = 1e-6, 1025  # angle of what turns; points of the spectrum at which it is sought
+CLOSE = 0.1  # of the rounding error of ξ, per step on the circle
+MOST_OSCILLATING = {False: 40_000, True: 400}  # steps on a circle, in float64 and in mpmath
 HEIGHT = 1e-8  # relative to |z|, of what is real on the real axis: its square is lost
 
 
 @dataclass(frozen=True)
 class BatchNoise:
-    """η, c and g of a rule, one number each or arrays that end in an axis for the nodes."""
+    """η, c and g of a rule, one number each or arrays that end in an axis for the nodes, and β."""
 
     step: Any
     curvature: Any
     strength: Any
+    momentum: Any = 0
 
     @property
     def degrees(self) -> Any:
-        """cη²/g, which Σ λ/(y−λ) is at the critical step."""
+        """cη²/g, which Σ λ/(y−λ) is at the critical step without momentum."""
         gain, infinite = self.strength / self.step**2, np.asarray(self.strength == 0)
         return np.where(infinite, np.inf, self.curvature / np.where(infinite, 1, gain))[()]
 
     def multiplier(self, x: Any) -> Any:
-        """q(x)."""
+        """q(x), without momentum."""
         return 1 - self.step * x * (2 - self.curvature * self.step * x)
+
+    def frequencies(self, xi: Any, less_one: Any) -> tuple[Any, Any, Any]:
+        """z₊, z₋ and s at ξ on a path; ``less_one`` is ξ − 1."""
+        beta, ratio = self.momentum, self.momentum / xi
+        own = (less_one + (1 - beta)) / xi
+        lead = own + (self.curvature - 1) * (1 + ratio)
+        middle, last = (1 + beta) * own, less_one * own * (1 - beta * ratio)
+        root = _continued_root(middle * middle + lead * last)
+        return last / (middle + root) / self.step, -(middle + root) / (lead * self.step), root
+
+    def eigenvalues(self, x: np.ndarray) -> np.ndarray:
+        """Those of the step of the moments (a, b, d) at real x *(n,)*, *(n, 3)*."""
+        beta, reach = float(self.momentum), 1 + float(self.momentum) - float(self.step) * x
+        step = np.zeros((*x.shape, 3, 3))
+        noise = (float(self.curvature) - 1) * (float(self.step) * x) ** 2
+        step[..., 0, 0], step[..., 0, 1] = reach**2 + noise, -2 * beta * reach
+        step[..., 0, 2], step[..., 1, 0] = beta**2, reach
+        step[..., 1, 1], step[..., 2, 0] = -beta, 1
+        return np.linalg.eigvals(step)
 
 
 def batch_noise(
@@ -88,7 +127,7 @@ def batch_noise(
     """η, c and g of batches of ``batch`` out of ``samples``, drawn anew for every step.
 
     >>> batch_noise(0.5, 4)
-    BatchNoise(step=0.5, curvature=1.25, strength=0.0625)
+    BatchNoise(step=0.5, curvature=1.25, strength=0.0625, momentum=0)
     >>> batch_noise(0.5, 4, 4, replacement=False).curvature  # gradient descent
     1.0
     >>> batch_noise(0.5, 1, 1).strength
@@ -138,42 +177,74 @@ class MeanLoss:
         ``growth`` is the `growth_factor` of a rule that diverges.
         """
         level = -float(mpmath.log(accuracy))
+        many = level * max(1.0, -1 / math.log(self._oscillating()))
         lead = np.broadcast_shapes(np.shape(self.features), np.shape(self.samples))
         kind = object if self.mp else float
         out, errors = (np.empty((*lead, len(times)), dtype=kind) for _ in "12")
-        few = np.array([t <= level for t in times], dtype=bool)
+        few = np.array([t <= many for t in times], dtype=bool)
         for chosen in (few, ~few):
             positions = np.flatnonzero(chosen)
             for index in (positions[group] for group in windows(times[positions])):
+                close: Any = 1.0
                 if chosen is few:
+                    self._check_nodes(float(times[index[-1]]), many)
                     contour = circle(int(times[index[-1]]), 1.0, accuracy, mp=self.mp)
+                    close = self._closeness(times[index])
                 else:
                     contour = window_hyperbola(times[index], accuracy, mp=self.mp)
                 hat = self.generating_function(contour, growth)
                 powers = np.multiply.outer(times[index], contour.nodes + math.log(growth))
                 weights = contour.weights * exponential(powers)
                 out[..., index] = real(2 * hat @ weights.T)
-                errors[..., index] = ROUNDING * (abs(hat) @ abs(weights).T)
+                errors[..., index] = ROUNDING * close * (abs(hat) @ abs(weights).T)
         return out, errors
+
+    def _oscillating(self) -> float:
+        """The largest modulus of eigenvalues of a step that turn, on the spectrum; ε if none."""
+        if not self.batch.momentum:
+            return SMALL
+        edge = np.max([
+            spectral_edge(self.spectrum, float(n), float(t))
+            for n, t in np.nditer([np.asarray(x, float) for x in (self.features, self.samples)])
+        ])  # fmt: skip
+        found = self.batch.eigenvalues(float(edge) * np.linspace(0, 1, GRID) ** 2)
+        turning = (np.abs(found.imag) > ROUNDED * np.abs(found)) | (found.real < 0)
+        return min(max(float(self.batch.momentum), np.abs(found[turning]).max(initial=SMALL)), SURE)
+
+    def _closeness(self, steps: np.ndarray) -> Any:
+        """How much rounding ξ counts: modes that turn lie all along the circle, at 1/n from it."""
+        return 1 + CLOSE * steps.astype(float) if self.batch.momentum else 1.0
+
+    def _check_nodes(self, steps: float, many: float) -> None:
+        """`PrecisionError` where the oscillations of so many steps are too many for a circle."""
+        most = MOST_OSCILLATING[self.mp]
+        if steps > most and self.batch.momentum:
+            raise PrecisionError(
+                f"with momentum {float(self.batch.momentum):g} the modes oscillate for "
+                f"{many:.0f} steps, of which {most} at most are resolved, not {steps:.0f}: "
+                f"fewer steps, or more than {many:.0f}"
+            )
 
     def generating_function(self, contour: Contour, growth: float = 1.0) -> np.ndarray:
         """ℓ̂(ξ) = Σ_n ℓ_n ξ^{−n} at ξ = growth · e^s on a contour of s, *(sizes…, nodes)*."""
-        eta, c, g = self.batch.step, self.batch.curvature, self.batch.strength
         xi = exponential(contour.nodes) * growth
         less_one = exponential_less_one(contour.nodes) if growth == 1 else xi - 1
-        root = _square_root(1 + c * less_one)
-        upper = less_one / (root + 1) / eta
-        lower = -(np.conj(root) + 1) / (c * eta)  # z₋ reflected into the upper half-plane
-        inside = self.noise - self.kept
-        sizes = self.spectrum, self.features, self.samples
-        f, k = one_point_functions(*sizes, upper, inside, mp=self.mp)
-        f_minus, k_minus = self._beyond(sizes, lower, inside)
-        forcing, kernel = (
-            xi / (2 * eta * root) * (plus - np.conj(minus))
-            for plus, minus in ((f, f_minus), (k, k_minus))
-        )
-        amplified = g * kernel / xi
+        forcing, amplified = self._responses(xi, less_one)
         return (forcing + amplified * self.kept * xi / less_one) / (1 - amplified)
+
+    def _responses(self, xi: np.ndarray, less_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F̂ and gK̂/ξ."""
+        eta, beta = self.batch.step, self.batch.momentum
+        upper, lower, root = self.batch.frequencies(xi, less_one)
+        sizes, inside = (self.spectrum, self.features, self.samples), self.noise - self.kept
+        f, k = one_point_functions(*sizes, upper, inside, mp=self.mp)
+        f_minus, k_minus = self._beyond(sizes, np.conj(lower), inside)  # in the upper half-plane
+        both = 2 * eta * root
+        ratio = beta / xi
+        forced, coupled = (1 - ratio) * (1 - beta * ratio), 2 * ratio * eta
+        forcing = (forced - coupled * upper) * f - (forced - coupled * lower) * np.conj(f_minus)
+        kernel = self.batch.strength * (1 + ratio) * (k - np.conj(k_minus))
+        return xi * forcing / both, kernel / both
 
     def _beyond(
         self, sizes: tuple[Any, Any, Any], z: np.ndarray, noise: Any
@@ -192,15 +263,25 @@ class MeanLoss:
         return tuple(x.real + 1j * x.imag * share for x in found)
 
 
-def _square_root(x: np.ndarray) -> np.ndarray:
-    """√x, of complex128 or of mpmath objects."""
-    return np.sqrt(x) if x.dtype != object else np.frompyfunc(mpmath.sqrt, 1, 1)(x)
+def _continued_root(square: np.ndarray) -> np.ndarray:
+    """√ of what a path *(n,)* from near the positive axis passes, continuously along it.
+
+    >>> _continued_root(np.exp(1j * np.array([0.1, 2.0, 4.0, 6.0]))).round(3)[-1]
+    np.complex128(-0.99+0.141j)
+    """
+    exact = square.dtype == object
+    root = np.frompyfunc(mpmath.sqrt, 1, 1)(square) if exact else np.sqrt(square)
+    if not square.ndim:
+        return root
+    turned = real(root[1:] * np.conj(root[:-1])) < 0
+    signs = np.cumprod(np.concatenate([[1], np.where(turned, -1, 1)]))
+    return root * signs
 
 
 def growth_factor(spectrum: Spectrum, features: float, samples: float, batch: BatchNoise) -> float:
     """ξ* > 1: the factor by which the loss grows per step above the critical step size.
 
-    The root of gK̂(ξ) = ξ right of the spectrum, or q(λ_max) if gK̂ < ξ throughout.
+    The root of gK̂(ξ) = ξ right of the spectrum, or the growth at λ_max if gK̂ < ξ throughout.
 
     >>> from solvable.analytic.spectrum import Flat
     >>> round(growth_factor(Flat(10), math.inf, math.inf, batch_noise(1.0, 5)), 12)
@@ -208,17 +289,18 @@ def growth_factor(spectrum: Spectrum, features: float, samples: float, batch: Ba
     """
     from scipy.optimize import brentq
 
-    eta, c, g = (float(x) for x in (batch.step, batch.curvature, batch.strength))
-    edge = max(1.0, float(batch.multiplier(spectral_edge(spectrum, features, samples))))
+    largest = batch.eigenvalues(np.array(spectral_edge(spectrum, features, samples)))
+    edge = max(1.0, float(np.abs(largest).max()))
+    beta, twice_step = float(batch.momentum), 2 * float(batch.step)
 
     def excess(log_xi: float) -> float:
-        less_one = math.expm1(log_xi)
-        root = math.sqrt(1 + c * less_one)
-        z_plus, z_minus = less_one / (root + 1) / eta, -(root + 1) / (c * eta)
-        right = solve(spectrum, features, samples, z_plus).value
+        xi = np.float64(math.exp(log_xi))
+        z_plus, z_minus, root = batch.frequencies(xi, np.float64(math.expm1(log_xi)))
+        right = solve(spectrum, features, samples, float(z_plus)).value
         d_plus = float(spectrum.resolvent_sum(right, 1, 1))
-        _, d_minus = exterior_kappa(spectrum, features, samples, z_minus)
-        return g / (2 * eta * root) * (z_minus * d_minus - z_plus * d_plus) - 1
+        _, d_minus = exterior_kappa(spectrum, features, samples, float(z_minus))
+        gain = float(batch.strength) * (1 + beta / xi) / (twice_step * root)
+        return float(gain * (z_minus * d_minus - z_plus * d_plus) - 1)
 
     low = math.log(edge) + 1e-12
     if excess(low) <= 0:

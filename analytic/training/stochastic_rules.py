@@ -1,9 +1,10 @@
 r"""Stochastic gradient descent as training rules: fresh samples at every step, or reused ones.
 
-Their mean loss is no filter but a quotient of generating functions (`stochastic_gradient`) at a
-constant step without memory, and else followed on complex modes (`scheduled_training`). What may
-change from step to step is given as text, ``name:option=value,…`` of `schedules`, or as a list of
-numbers, one a step, with which the parameter it belongs to (the largest rate) plays no part.
+Their mean loss is no filter but a quotient of generating functions (`stochastic_gradient`) of fresh
+samples at a constant step, with constant momentum or none, and else followed on complex modes
+(`scheduled_training`). What may change from step to step is given as text, ``name:option=value,…``
+of `schedules`, or as a list of numbers, one a step, with which the parameter it belongs to (the
+largest rate) plays no part.
 
 Constant momentum β is as good as batches of B(1 − β)/(1 + β) at the step η/(1 + β): the noise of a
 step comes back from a mode as Σ_j h_j² = (1 + β)/((1 − β)ηx(2(1 + β) − ηx)) of its square.
@@ -12,7 +13,7 @@ step comes back from a mode as Σ_j h_j² = (1 + β)/((1 − β)ηx(2(1 + β) �
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -146,13 +147,14 @@ class OnePassSGD(Learner):
 
     @property
     def plain(self) -> bool:
-        """Whether the loss is a quotient of generating functions."""
-        return self.memoryless
+        """Whether the loss is a quotient of generating functions: with momentum, too."""
+        return self.steady and not self.decay and self.average == "none"
 
     def noise(self, samples: Any, *, mp: bool = False, step: Any = None) -> BatchNoise:
         """Curvature and strength of the noise of the gradients, at the rule's step or another."""
         step = self.step if step is None else step
-        return batch_noise(_number(step, mp), _number(self.batch, mp))
+        found = batch_noise(_number(step, mp), _number(self.batch, mp))
+        return replace(found, momentum=_number(self.momentum, mp)) if self.momentum else found
 
     def critical_step(self, spectrum: Spectrum, features: float, samples: float) -> float:
         """The step size above which the noise of the gradients amplifies itself.

@@ -47,7 +47,7 @@ def _checked(name: str, check: Any) -> Any:
 
     def parse(text: str) -> Any:
         try:
-            return check(name, types.number(text))
+            return check(name, types.number_or_infinite(text))
         except InputError as error:
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not allowed: expected {error.allowed}"
@@ -191,7 +191,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--a", arguments.a, "a > 1 with --latent inf: the loss before training, "
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
     learner = learner_of(arguments)
-    if isinstance(learner, OnePassSGD) and not learner.memoryless:
+    if isinstance(learner, OnePassSGD) and not (learner.memoryless or learner.plain):
         if arguments.decompose:
             return _decomposed(arguments, spectrum, learner, arguments.times)
         followed = scheduled(arguments, spectrum, learner)

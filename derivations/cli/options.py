@@ -65,6 +65,9 @@ def _exact_or_infinite(text: str) -> Any:
 
 
 number = _typed(exact, lambda x: True, "a number, 0 or of magnitude 1e-300 to 1e300")
+number_or_infinite = _typed(
+    _exact_or_infinite, lambda x: True, "a number, 0 or of magnitude 1e-300 to 1e300, or inf"
+)
 positive = _typed(exact, lambda x: x > 0, "a number > 0")
 nonnegative = _typed(exact, lambda x: x >= 0, "a number ≥ 0")
 positive_or_infinite = _typed(_exact_or_infinite, lambda x: x > 0, "a number > 0 or inf")
