@@ -7,12 +7,13 @@ from another: the law at a direction gives the cone around it; a step across eac
 the next direction; until every wall leads to a known cell or out of the region.
 
 A ratio that was never compared could still grow where a cell ends.  So the law is computed again
-close to every corner of a cell; if another one leads there, the ratio of the two laws is a wall,
+close to every corner of a cell; if another one leads there, the two laws agree at a wall, which
 
-    law₂/law₁ ~ L^{Σ (e₂−e₁)_s p_s} < 1      inside the cell of law₁,
+    law₂/law₁ ~ L^{Σ (e₂−e₁)_s p_s} < 1      (or > 1, whichever is so at a direction inside)
 
-and the walk goes on from there.  Cells of one law that meet are one regime.  On a wall itself the
-sizes are proportional, N = r T^p, which is a regime of its own with r in its law.
+puts beside the cell of law₁, and the walk goes on from there.  Cells of one law that meet are one
+regime.  On a wall itself the sizes are proportional, N = r T^p, which is a regime of its own with r
+in its law.
 """
 
 from __future__ import annotations
@@ -275,6 +276,8 @@ def _cell(
         row = tuple(y - x for x, y in zip(cell.exponent(point), _exponents(rival, sizes, point)))
         if not any(abs(x) > 1e-12 for x in row):
             return cell
+        if np.dot(row, [float(x) for x in inside]) > 0:  # the law that leads need not be the larger
+            row, ratio = tuple(-x for x in row), 1 / ratio
         rows, ratios = [*rows, row], [*ratios, ratio]
         walls, kept = _irredundant(rows, ratios, region)
         cell = FanCell(law, sizes, walls, inside, kept)

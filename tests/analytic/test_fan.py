@@ -51,6 +51,17 @@ def test_the_cells_are_a_partition(hard):
         assert any(cell.holds(direction, 1e-2) for cell in hard.cells)
 
 
+@pytest.mark.parametrize("sizes", [("N", "T"), ("N", "T", "z")])
+def test_a_law_that_leads_need_not_be_the_larger(sizes):
+    """The amplification of noise is N/T below N = T, and of order 1 beyond."""
+    fan = regime_fan(sizes, exponent=1.5, target_exponent=2.2, quantity="noise")
+    assert {N / T, b - 1} <= set(fan.laws)
+    assert len(fan.cells) == len(sizes)
+    near, far = fan.cell_at((0.5, 1.0, -9)[: len(sizes)]), fan.cell_at((1, 0.5, -9)[: len(sizes)])
+    assert (near.lead, far.lead) == (N / T, b - 1)
+    assert (N, T) in {(wall.lhs, wall.rhs) for wall in fan.walls()}
+
+
 def test_the_best_direction_beats_its_neighbours(hard):
     best = allocate_on(hard, {"N": 1, "T": 1})
     share = float(best.shares[N])

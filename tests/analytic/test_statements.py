@@ -116,6 +116,7 @@ def test_sizes_that_nearly_agree_have_a_double_root_that_splits():
         ("kappa", "1 << T, N/T = r, M = inf, z = 0", {"N": 300, "T": 100}, "(1 < r,)"),
         ("kappa", "1 << T, N/T = r, r < 1, M = inf, z = 0", {}, "()"),
         ("kappa", "1 << T, N/T = r, M = inf, z -> inf", {}, "()"),
+        ("kappa", "1 << T, N/T = r, r -> 0, M = inf, z = 0", {}, "()"),
         ("loss", "1 << N << T, N/M = s, z = 0", {}, "(s < 1,)"),
     ],
 )
@@ -132,6 +133,19 @@ def test_a_ridge_that_nothing_calls_for_is_refused_with_what_is_equal(sizes):
     with pytest.raises(OutsideTheoryError, match="zero ridge, z = 0"):
         text = f"1 << {sizes}" + ("" if "M" in sizes else ", M = inf")
         limit("optimal-loss", text, exponent=F(3, 2), target_exponent=F(11, 5))
+
+
+def test_two_real_roots_of_a_trace_are_ordered():
+    form = limit("marchenko-pastur", "1 << T << M, z ~ M/T", alpha=0.5, terms=2, at={"T": 1000})
+    values = {"T": 1000, "M": 10**6, "z": 500, "b": 1.5}
+    assert compare(form, values).errors[1] < 1e-6
+
+
+def test_an_order_of_sizes_in_a_ratio_is_one_of_the_ratio():
+    for text, below in (("N < T", True), ("T < N", False)):
+        form = limit("kappa", f"1 << N, N/T = r, {text}, M = inf, z = 0", alpha=0.5, terms=1)
+        ratio = form.regime.values[sp.Symbol("r", positive=True)]
+        assert (form.ranges, ratio < 1) == ((), below)
 
 
 def test_what_vanishes_with_the_ridge_is_named():
@@ -160,6 +174,10 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("N < T, r < 2, 3 < r, N/T = r, z -> 0, M = inf", InputError, "contradict"),
         ("z -> 0, N^2 < T, T < M", InputError, "one direction"),
         ("z -> 0, N < T > M", InputError, "one direction"),
+        ("1 << N << T, T < N, M = inf, z = 0", InputError, "contradict"),
+        ("1 << N, N < T, M = inf, z = 0", InputError, "contradict"),
+        ("N < T, 1 << T, N/T = 2, M = inf, z = 0", InputError, "contradict"),
+        ("M - N = m, 1 << M, N < T, z = 0", InputError, "contradict"),
         ("__import__ << N", InputError, ""),
     ],
 )

@@ -319,7 +319,7 @@ def _named_roots(
         elif element is None:
             element = scales.atom(root)
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
-        place = (sp.re(value) < 0, -sp.re(value) * sp.sign(scales.value(least)))
+        place = (bool(sp.re(value) < 0), -sp.re(value) * sp.sign(scales.value(least)))
         found.append((place, (Series(scales, {v: coefficient}), known)))
     return [pair for _, pair in sorted(found, key=lambda x: x[0])]
 

@@ -53,7 +53,7 @@ def with_ranges(
 def free_ratios(regime: Regime) -> Iterator[sp.Symbol]:
     """The fixed ratios of sizes of which no range is stated."""
     bounded = {s for chain in regime.chains for s in chain}
-    for symbol in regime.values:
+    for symbol in (s for s in regime.values if s not in regime.ranked):
         tied = any(v.is_Mul and v.has(symbol) for v in regime.substitutions.values())
         if tied and symbol not in bounded:
             yield symbol

@@ -252,9 +252,13 @@ def parse_regime(
     at = {**(at or {})}
     at |= Regime(text, substitutions, {}, {}).new_values(at)
     left = [s for s in (*sizes, *reader.new) if s not in substitutions]
-    numbers = [s for chain in reader.fixed for s in chain if s.is_Symbol]
     near = {s: v.subs(dict.fromkeys(reader.new, 0)) if v.is_Add else v
             for s, v in substitutions.items()}  # fmt: skip
+    quotients = _quotients(reader.fixed, near)
+    reader.fixed += [[r, sp.S.One] if q == r else [sp.S.One, r]
+                     for q in quotients for r in q.free_symbols & set(reader.new)
+                     if q in (r, 1 / r)]  # fmt: skip
+    numbers = [s for chain in reader.fixed for s in chain if s.is_Symbol]
     small = [sp.expand_power_base(m.subs(near), force=True) for m in reader.small]
     said = {s for m in (*reader.small, *small) for s in m.free_symbols
             if m.free_symbols <= set(reader.new) or m in reader.small}  # fmt: skip
@@ -265,6 +269,7 @@ def parse_regime(
     _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
     growth = _growth(sorted(moving, key=str), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
+    _check_order(quotients, growth, point, text)
     values = _representatives(staying, reader.fixed, at)
     values |= {s: sp.Rational(1, 2) for s in ranked if growth[s] < 0}
     values |= {s: sp.Integer(2) for s in ranked if growth[s] > 0}
@@ -278,6 +283,27 @@ def parse_regime(
         tuple(small),
         tuple(map(tuple, reader.fixed)),
     )
+
+
+def _quotients(chains: list[list[sp.Expr]], near: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Expr]:
+    """x/y, which is below 1, of sizes x < y next to each other, ratios and powers put in."""
+    pairs = [pair for chain in chains for pair in pairwise(chain) if all(x.is_Symbol for x in pair)]
+    return [sp.powsimp(sp.cancel(x.subs(near) / y.subs(near)), force=True) for x, y in pairs
+            if x.subs(near) != y.subs(near)]  # fmt: skip
+
+
+def _check_order(
+    quotients: list[sp.Expr], growth: Mapping[sp.Symbol, Fraction],
+    point: Mapping[sp.Symbol, Any], text: str,
+) -> None:  # fmt: skip
+    """Raise `InputError` where a size that is to be below another one outgrows it."""
+    for quotient in quotients:
+        moving = sorted(quotient.free_symbols & set(growth), key=str)
+        rates = _rates(quotient, moving, point)
+        rate = sum((growth[s] * r for s, r in zip(moving, rates)), Fraction(0))
+        if rate > 0 or (quotient.is_number and not quotient < 1):
+            raise InputError("regime", f"{text}: {quotient} < 1", "orders that do not contradict "
+                             "what grows")  # fmt: skip
 
 
 def _eliminated(left: sp.Expr, sizes: set[sp.Symbol], keep: sp.Expr | None) -> sp.Symbol:
