@@ -40,11 +40,13 @@ MAGNITUDES = {
     **dict.fromkeys(("time", "times", "steps", "z"), (5e-324, 1e300)),
     "digits": (1, 5000),
     "terms": (1, 500),
+    "draws": (1, 1e6),
     "step": (1e-100, 1e100),
     "schedule": (5e-324, 1e100),
     "ridge": (5e-324, 1.79e308),
 }
 ORDINARY = (5e-324, 1e150)
+MOST_NUMBERS = 10**7  #: in one answer, which takes ten times as many on the way
 ROUNDING = 1e-15  # of these ends, beside exact numbers
 #: annotations: one real number of any type, which is kept; an array of finite numbers; what random
 #: numbers start from; a number between 0 and 1
@@ -104,6 +106,19 @@ def plain(name: str, value: Any, allowed: str = "a real number") -> Any:
             return mpmath.make_mpf(value._mpf_)
         raise InputError(name, _show(value), f"{allowed}, a rational one or one with its digits")
     return value
+
+
+def grid(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an answer, joined of these; an `InputError` where it would fill the memory.
+
+    >>> grid("times", (3,), (2, 5))
+    (3, 2, 5)
+    """
+    shape = tuple(length for part in shapes for length in part)
+    if math.prod(shape) > MOST_NUMBERS:
+        allowed = f"at most {MOST_NUMBERS:.0e} numbers in one answer, not {math.prod(shape):.1e}"
+        raise InputError(name, "of shape " + " × ".join(map(str, shape)), allowed)
+    return shape
 
 
 def one(name: str, value: Any, allowed: str = "one number") -> Any:

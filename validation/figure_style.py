@@ -13,8 +13,10 @@ import csv
 import io
 import logging
 import math
+import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -203,10 +205,18 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def write_picture(figure: Any, target: Any, kind: str) -> None:
-    """The figure to a file whose content depends on the figure alone."""
+    """The figure to a file, or what is written like one; its content depends on the figure alone.
+
+    It is drawn in memory: writers of matplotlib fail in ways of their own where a disk is full.
+    """
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # dates of the fonts
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    figure.savefig(target, format=kind, dpi=300, metadata=undated or None)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, dpi=300, metadata=undated or None)
+    if isinstance(target, str | os.PathLike):
+        Path(target).write_bytes(drawn.getvalue())
+    else:
+        target.write(drawn.getvalue())
 
 
 def in_common_fonts(figure: Any) -> None:

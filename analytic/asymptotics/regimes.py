@@ -134,6 +134,7 @@ def size_map(
     n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
     t = np.asarray(arguments.positive("samples", np.asarray(samples, dtype=float)))
     arguments.nonnegative("noise", noise)
+    arguments.grid("samples", n.shape, t.shape)
     columns, rows = np.meshgrid(n, t)
     exact = np.asarray(static_loss(spectrum, columns, rows, noise=noise).excess_loss)
     candidates = _candidates(spectrum, noise)

@@ -146,7 +146,7 @@ def fit(
     found = _result(form, model, theta, objective, log_loss, width, level)
     if intervals:
         found = _with_intervals(found, _published_intervals(found, model, log_loss))
-    if draws:
+    if arguments.count("draws", draws, at_least=0):
         replicates = bootstrap(model.evaluate, theta, log_loss, width, draws, seed)
         found = _with(found, draws=model.physical(replicates))
     return found

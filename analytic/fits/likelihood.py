@@ -189,13 +189,16 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     n = len(log_loss)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
 
-    def part(start: int) -> np.ndarray:
-        c = counts[start : start + CHUNK]
+    def part(c: np.ndarray) -> np.ndarray:
         starts = np.broadcast_to(theta, (len(c), len(theta)))
         return reweighted(model, starts, log_loss, delta, counts=c, steps=steps,
                           tolerance=1e-7).theta  # fmt: skip
 
+    found = []
     with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(part, range(0, draws, CHUNK))))
+        for start in range(0, draws, workers * CHUNK):  # what is not begun holds no memory
+            number = min(workers * CHUNK, draws - start)
+            counts = rng.multinomial(n, np.full(n, 1 / n), size=number).astype(float)
+            found += pool.map(part, [counts[i : i + CHUNK] for i in range(0, number, CHUNK)])
+    return np.concatenate(found)

@@ -37,6 +37,7 @@ BELOW_AXIS = 1e-7  # angle below the negative axis from which κ is continued on
 SHARP = 100.0  # Im κ in units of this angle, above which the point is inside the spectrum
 NEWTON_STEPS = 8
 BISECTIONS = 24
+PART = 4096  # points that are solved for at a time
 GRID, DEPTH = 128, 80.0  # values of ln x among which an eigenvalue is looked for
 
 
@@ -99,10 +100,18 @@ def eigenvalue_density(spectrum: Spectrum, features: float, samples: float, x: A
     30.82
     """
     n, t, points = _checked(features, samples, x)
-    k = _on_axis(spectrum, n, t, points.ravel())
-    density = spectrum.degrees_of_freedom(k).imag / (math.pi * points.ravel())
-    density[_outside(spectrum, n, t, points.ravel(), k)] = 0.0
-    return np.maximum(density, 0.0).reshape(points.shape)[()]
+    flat = points.ravel()
+    parts = [flat[i : i + PART] for i in range(0, flat.size, PART)]
+    density = np.concatenate([_density(spectrum, n, t, part) for part in parts])
+    return density.reshape(points.shape)[()]
+
+
+def _density(spectrum: Spectrum, n: float, t: float, x: np.ndarray) -> np.ndarray:
+    """The density at so many points that arrays of points × modes are small."""
+    k = _on_axis(spectrum, n, t, x)
+    density = spectrum.degrees_of_freedom(k).imag / (math.pi * x)
+    density[_outside(spectrum, n, t, x, k)] = 0.0
+    return np.maximum(density, 0.0)
 
 
 def eigenvalue_count(spectrum: Spectrum, features: Any, samples: Any, x: Any) -> Any:

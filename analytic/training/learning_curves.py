@@ -61,7 +61,7 @@ def mode_learning_curve(
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
     flat = moments.ravel()
     rule.check_times(list(flat))
-    curve = np.ones((*rate.shape, len(flat)))
+    curve = np.ones(arguments.grid("times", rate.shape, flat.shape))
     later = np.flatnonzero(flat > 0)
     critical = rule.critical_step(spectrum, features, samples)
     for quadrature in rule.quadratures(flat[later], ACCURACY[0], critical):
@@ -116,6 +116,7 @@ def time_scale_density(
     arguments.positive_or_infinite("samples", samples)
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
     u = np.asarray(arguments.positive("rates", rates), float)
+    arguments.grid("rates", rate.shape, u.shape)
     angle = np.pi * (1 - 0.5 ** np.arange(1, ARC_HALVINGS + 1))
     path = u.ravel()[:, None] * np.exp(1j * angle)
     k = solve_along(spectrum, features, samples, path).value[:, -1]

@@ -13,6 +13,7 @@ import argparse
 import math
 from typing import Any
 
+from solvable.analytic.arguments import MAGNITUDES
 from solvable.analytic.data.arrays import read_table
 from solvable.analytic.errors import InputError
 from solvable.analytic.fits import FORMS, Fit, fit, loss_table
@@ -80,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         types.unused(arguments, "--form power", "budget")
     table = loss_table(read_table(arguments.table))
     draws = BOOTSTRAP if arguments.bootstrap is None else arguments.bootstrap
-    if 0 < draws < FEWEST:
-        raise InputError("--bootstrap", draws, f"0, or at least {FEWEST} replicates")
+    if draws and not FEWEST <= draws <= (most := MAGNITUDES["draws"][1]):
+        raise InputError("--bootstrap", draws, f"0, or at least {FEWEST} and at most {most:.0f}")
     delta = None if arguments.huber is None else float(arguments.huber)
     found = fit(
         table, form, delta=math.inf if arguments.least_squares else delta,

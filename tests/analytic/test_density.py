@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from solvable.analytic.asymptotics.regimes import size_map
+from solvable.analytic.errors import InputError
+from solvable.analytic.loss import static_loss
+from solvable.analytic.resolvent import density
 from solvable.analytic.resolvent.density import (
     eigenvalue_count,
     eigenvalue_density,
     expected_eigenvalues,
 )
 from solvable.analytic.spectrum import Flat, PowerLaw
+from solvable.analytic.training.learning_curves import mode_learning_curve, time_scale_density
 
 
 @pytest.mark.parametrize(("size", "t"), [(50, 200), (200, 50), (100, 120)])
@@ -65,3 +70,24 @@ def test_density_is_zero_outside_of_the_support_and_there_alone():
     found, low = eigenvalue_density(law, math.inf, 200, x), eigenvalue_count(law, math.inf, 200, x)
     flat = np.abs(np.diff(low)) < 1e-5  # no eigenvalue between two points
     assert (found == 0).sum() > 50 and np.all(found[1:][flat] == 0)
+
+
+def test_the_density_at_many_points_is_that_of_each(monkeypatch):
+    x = np.geomspace(0.01, 20, 40).reshape(5, 8)
+    whole = eigenvalue_density(Flat(50), 70, 200, x)
+    monkeypatch.setattr(density, "PART", 7)
+    np.testing.assert_allclose(eigenvalue_density(Flat(50), 70, 200, x), whole, rtol=1e-12)
+    assert whole.shape == x.shape and whole.max() > 0
+
+
+def test_grids_that_fill_the_memory_are_refused_before_they_are_made():
+    long = np.geomspace(1, 1e9, 4000)
+    law = PowerLaw(alpha=0.5)
+    for call in (
+        lambda: static_loss(law, long[:, None], long),
+        lambda: size_map(law, long, long),
+        lambda: mode_learning_curve(law, 10, 20, np.arange(1, 4001), long),
+        lambda: time_scale_density(law, 10, 20, np.arange(1, 4001), long),
+    ):
+        with pytest.raises(InputError, match="4000 × 4000 is not allowed: expected at most 1e"):
+            call()

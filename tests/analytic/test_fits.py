@@ -139,6 +139,10 @@ def test_the_bootstrap_depends_on_the_seed_alone():
                          for s in (1, 1, 2))  # fmt: skip
     np.testing.assert_array_equal(one, again)
     assert one.shape == (700, 3) and np.abs(one - other).max() > 0
+    more = fit(data, "power", draws=1300, seed=1, intervals=False).draws
+    np.testing.assert_array_equal(more[:500], one[:500])  # of the first batch
+    with pytest.raises(InputError, match="draws"):
+        fit(data, "power", draws=10**9, intervals=False)
 
 
 def test_six_points_of_a_published_discussion():

@@ -1,9 +1,12 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from solvable.analytic.errors import InputError
+from solvable.validation.figure_style import write_picture
 from solvable.validation.writing import check_writable, replacing, write_text
 
 
@@ -27,6 +30,15 @@ def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path, monkeypatch):
         write_text(target, "new", "--to")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["laws.tex"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
+def test_a_picture_on_a_full_disk_is_an_error_of_the_system(kind):
+    figure = Figure()
+    figure.subplots().plot([1, 2], [1, 4])
+    with pytest.raises(OSError, match="No space left"):
+        write_picture(figure, "/dev/full", kind)
 
 
 @pytest.mark.parametrize("name", ["missing/x.tex", ".", "a\0b.tex", "x" * 300])
