@@ -195,7 +195,7 @@ def bootstrap(
         return reweighted(model, starts, log_loss, delta, counts=c, steps=steps,
                           tolerance=1e-7).theta  # fmt: skip
 
-    found = []
+    found: list[np.ndarray] = []
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, draws, workers * CHUNK):  # what is not begun holds no memory
             number = min(workers * CHUNK, draws - start)
