@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import J
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import DegreesOfFreedom
 from solvable.analytic.spectrum import (
@@ -25,6 +26,7 @@ from solvable.analytic.spectrum import (
     PowerLaw,
     from_dict,
 )
+from solvable.analytic.spectrum.protocol import MODE, WEIGHT
 from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import OnePassSGD
 from solvable.analytic.training.scheduled_training import scheduled_dynamics
@@ -186,6 +188,35 @@ def test_isotropic_weights_are_the_default_target():
             assert isotropic.target_sum(0.3, q) == pytest.approx(explicit.target_sum(0.3, q))
             expected = 3 * isotropic.resolvent_sum(0.3, 1, q)
             assert isotropic.target_sum(0.3, q) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("law", [
+    PowerLaw(exponent=1.5, target_exponent=2.25, size=9, scale=3, target_variance=0.5),
+    ExponentialDecay(rate=0.3, target_rate=0.7, size=9, scale=2),
+    CutoffPowerLaw(0.25, cutoff=4, size=9, scale=2),
+    Flat(9, scale=3),
+])  # fmt: skip
+def test_the_formulas_of_a_spectrum_give_its_modes(law):
+    formulas = {relation.lhs: relation.rhs for relation in law.symbolic()}
+    for index in range(1, 10):
+        mode = float(formulas[MODE].subs(J, index))
+        assert mode == pytest.approx(float(law.eigenvalue(index)), rel=1e-12)
+        if WEIGHT**2 * MODE in formulas:
+            power = float(formulas[WEIGHT**2 * MODE].subs(J, index))
+            assert power == pytest.approx(law.target_power(index - 1, index)[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("target", [False, True])
+@pytest.mark.parametrize("size", [3, 40, 5000])
+def test_sums_left_of_minus_the_largest_mode(size, target):
+    law = PowerLaw(exponent=1.5, target_exponent=2.25, size=size, scale=2, target_variance=0.5)
+    modes = law.eigenvalues()
+    weights = law.target_power() / modes if target else 1.0
+    for kappa in (-2.5, -40.0):
+        for p, q in ((1, 1), (1, 2), (2, 3)):
+            direct = math.fsum(weights * modes**p / (modes + kappa) ** q)
+            found = law.resolvent_sum(kappa, p, q, target)
+            assert found == pytest.approx(direct, rel=1e-11)
 
 
 def test_a_flat_power_law_cutoff_and_list_agree():

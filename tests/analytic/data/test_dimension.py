@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from solvable.analytic.data.dimension import dimension, nearest_distances
+from solvable.analytic.data.dimension import dimension, nearest_distances, neighbour_law
 from solvable.analytic.errors import InputError
 
 
@@ -59,3 +59,11 @@ def test_distances_are_those_of_all_pairs():
     pairs = np.linalg.norm(data[:, None] - data[None], axis=2)
     np.fill_diagonal(pairs, np.inf)
     assert np.allclose(nearest_distances(data, 5), np.sort(pairs, axis=1)[:, :5])
+
+
+def test_distances_that_do_not_fall_leave_the_dimension_open():
+    """Samples of a lattice that repeat: every new one has the same distance to the others."""
+    rows = np.vstack([np.full((40, 2), 0.5), np.tile([[0.0, 0.0], [1.0, 1.0]], (80, 1))])
+    _, distances, found = neighbour_law(rows)
+    assert np.ptp(distances) < 1e-12
+    assert (found.low, found.high) == (0, np.inf)
