@@ -51,7 +51,7 @@ from .contour import (
 from .convolution import Circle
 from .stability import spectral_edge
 from .stochastic_rules import MinibatchSGD, OnePassSGD
-from .training_rule import Filter, Quadrature, about, below_one
+from .training_rule import Filter, Quadrature, about, below_one, finite
 
 __all__ = [
     "GradientDescent", "GradientFlow", "HeavyBall", "MinibatchSGD", "OnePassSGD",
@@ -245,7 +245,7 @@ class PreconditionedDescent(GradientDescent):
     """
 
     preconditioner: Any = field(
-        default=-0.5, metadata=about(arguments.number, "exponent s of the preconditioner λ^s")
+        default=-0.5, metadata=about(finite, "exponent s of the preconditioner λ^s")
     )
     rule = "preconditioned"
     example = (0.2, -0.4)

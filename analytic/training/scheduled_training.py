@@ -48,12 +48,14 @@ from .difference_equation import MOST_WORK, Modes, diagonal, evolve, work
 from .preconditioner import scaled
 from .schedules import Schedule, flat_schedule, from_values
 from .stochastic_gradient import BatchNoise, batch_noise
+from .training_rule import finite
 from .updates import Update, adapted_momentum, averaged, descent
 
 Array = np.ndarray
 PerStep = float | Schedule | Sequence[float] | Array
 
 LONGEST = 2.0**53  # steps
+OPTIONAL = "average", "pull"  # which may be None
 FEWEST = "1, or at least 2, with batches of them"  # samples
 RESOLUTION = {False: 2e-10, True: 1e-8}  # relative errors, of modes without and with a memory
 SMALLEST, ROUNDED = 1e-300, 4e-16  # a factor of growth, and what rounding makes of ln 1
@@ -161,10 +163,13 @@ def _problem(
     replacement: bool, preconditioner: float, *, paired: bool = False, **given: Any,
 ) -> tuple[_ScheduledProblem, Array]:  # fmt: skip
     """The modes of a model under what is given of each step, and the times; all checked."""
-    found = {k: None if value is None else _one_a_step(k, value) for k, value in given.items()}
+    found = {
+        name: None if value is None and name in OPTIONAL else _one_a_step(name, value)
+        for name, value in given.items()
+    }
     moments = _checked(features, samples, times, found, replacement)
     spectrum = as_spectrum(spectrum, numbers=True)
-    if arguments.number("preconditioner", preconditioner):
+    if finite("preconditioner", preconditioner):
         spectrum = scaled(spectrum, preconditioner)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
     problem = _ScheduledProblem(

@@ -211,6 +211,8 @@ def _power(
     rate: float, first: int, last: int, *, exponent: float = 0.5, scale: float = 1.0
 ) -> list[Piece]:
     arguments.positive("scale", scale)
+    if not math.isfinite(arguments.number("exponent", exponent)):
+        raise InputError("exponent", exponent, "a finite number")
     return [Piece(first, last, Value(_falling, first, rate, scale, exponent))]
 
 

@@ -28,7 +28,7 @@ from .scheduled_training import FEWEST, ScheduledLoss, scheduled_dynamics
 from .schedules import averaging, fractions, given_schedule
 from .stability import critical_sgd_step
 from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_factor
-from .training_rule import Learner, Model, about, below_one
+from .training_rule import Learner, Model, about, below_one, finite
 
 CONSTANT = "constant"
 EPOCH_ACCURACY = 1e-11  # relative, of the fixed point on the grid of steps
@@ -52,10 +52,10 @@ def changing(name: str, value: Any) -> Any:
     if isinstance(value, str):
         given_schedule(name, value, 1.0, 10)
         return value
-    values = tuple(float(x) for x in np.ravel(arguments.nonnegative(name, value)))
-    if not values:
-        raise InputError(name, value, "at least one value")
-    return values
+    values = np.asarray(arguments.nonnegative(name, value), float)
+    if values.ndim != 1 or not values.size:
+        raise InputError(name, f"an array of shape {values.shape}", "one value a step")
+    return tuple(values.tolist())
 
 
 def as_text_or_list(value: Any) -> Any:
@@ -112,7 +112,7 @@ class OnePassSGD(Learner):
         _average, "score an average of the iterates: polyak, tail:start=X, ema:rate=X",
         str))  # fmt: skip
     preconditioner: Any = field(default=0, kw_only=True, metadata=about(
-        arguments.number, "exponent s of the preconditioner λ^s"))  # fmt: skip
+        finite, "exponent s of the preconditioner λ^s"))  # fmt: skip
     pull: Any = field(default=0, kw_only=True, metadata=about(
         arguments.nonnegative, "γ₃ of dimension-adapted momentum, if not 0"))  # fmt: skip
     pull_schedule: Any = field(default=CONSTANT, kw_only=True, metadata=_changes("γ₃"))
@@ -226,7 +226,9 @@ class OnePassSGD(Learner):
             growth = growth_factor(*sizes, self.noise(math.inf))
         batch = self.noise(math.inf, mp=model.mp)
         loss = MeanLoss(*sizes, batch, model.noise, model.noise, model.mp)
-        excess, error = loss(times, accuracy, growth)
+        lead = np.broadcast_shapes(np.shape(model.features), np.shape(model.samples))
+        parts = loss(times, accuracy, growth)
+        excess, error = (np.broadcast_to(x, (*lead, len(times))) for x in parts)
         return np.stack([excess, excess + model.noise]), np.stack([error, error])
 
     def _followed(self, model: Model, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,13 @@ def about(
     return {"check": check, "help": text, "plain": plain, "listed": listed}
 
 
+def finite(name: str, value: Any) -> Any:
+    """A finite number."""
+    if not abs(arguments.number(name, value)) < math.inf:
+        raise InputError(name, value, "a finite number")
+    return value
+
+
 def below_one(name: str, value: Any) -> Any:
     """A number in [0, 1)."""
     if not arguments.nonnegative(name, value) < 1:
