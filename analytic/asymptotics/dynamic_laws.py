@@ -33,7 +33,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -390,6 +390,7 @@ def compute_frontier(
         raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
                          "constant step and no memory")  # fmt: skip
 
+    @cache
     def trained(size: float, time: float) -> float:
         found = dynamics(spectrum, size, samples, time, learner=rule, noise=noise)
         return float(found.excess_loss)
@@ -399,10 +400,10 @@ def compute_frontier(
         return (budget / spent**power) ** (1 / of)
 
     if rule.discrete:
-        times = np.vectorize(lambda c: _best_steps(
-            lambda n: trained(left(c, n, time_power, features_power), n),
+        times = np.array([_best_steps(
+            lambda n, c=c: trained(left(c, n, time_power, features_power), n),
             left(c, 1, features_power, time_power), grid,
-        ))(amounts)  # fmt: skip
+        ) for c in amounts])  # fmt: skip
         features = left(amounts, times, time_power, features_power)
         losses = np.vectorize(trained, otypes=[float])(features, times)
         return Frontier(amounts, features, times, losses)
@@ -438,6 +439,7 @@ def _amounts(budgets: Any, grid: int) -> np.ndarray:
 
 def _best_steps(loss: Callable[[int], float], most: float, grid: int) -> int:
     """The number of steps, at most ``most``, of the smallest loss."""
+    loss = cache(loss)
     tries = sorted({round(n) for n in np.geomspace(1, max(math.floor(most), 1), grid)})
     k = int(np.argmin([loss(n) for n in tries]))
     return lowest_whole(loss, tries[max(k - 1, 0)], tries[min(k + 1, len(tries) - 1)])

@@ -10,6 +10,7 @@ import sympy as sp
 from solvable.analytic.asymptotics.balance.exact_value import compare
 from solvable.analytic.asymptotics.balance.places import Implicit
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
+from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.balance.traces import compiled
 from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError, OutsideTheoryError
@@ -148,6 +149,15 @@ def test_an_order_of_sizes_in_a_ratio_is_one_of_the_ratio():
         assert (form.ranges, ratio < 1) == ((), below)
 
 
+def test_noise_beyond_the_modes_and_a_trace_that_grows_with_them():
+    assert limit("noise", "1 << M << N << T, z = 0", alpha=0.5, terms=1).expression == M / T
+    text = "1 << N << T, z = 0, 1 << M, N << M"
+    form = limit("loss", text, exponent=F(4, 5), target_exponent=F(13, 10), terms=2)
+    assert measured_slope(form.problem, form, {b: F(4, 5), a: F(13, 10)}, (14, 16)).holds()
+    values = {"N": 10**5, "T": 10**12, "M": 10**9, "b": 0.8, "a": 1.3}
+    assert compare(form, values).errors[1] < 0.03
+
+
 def test_what_vanishes_with_the_ridge_is_named():
     with pytest.raises(OutsideTheoryError, match="zero at z = 0; z -> 0 gives its law"):
         limit("loss", "T -> inf, M < N, z = 0", alpha=0.5)
@@ -178,6 +188,7 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("1 << N, N < T, M = inf, z = 0", InputError, "contradict"),
         ("N < T, 1 << T, N/T = 2, M = inf, z = 0", InputError, "contradict"),
         ("M - N = m, 1 << M, N < T, z = 0", InputError, "contradict"),
+        ("1 << N << T, 1 << width, M = inf, z = 0", InputError, "sizes of loss: M, N, T, z"),
         ("__import__ << N", InputError, ""),
     ],
 )

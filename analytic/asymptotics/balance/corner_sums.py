@@ -133,6 +133,8 @@ class Corner:
             factor *= sp.expand_func(sp.rf(sigma, 2 * k - 1))
             total = total + scales.scale(self.size, sp.expand(1 - sigma - 2 * k)) * factor
             k += 1
+        if k > self.most:  # as in `_sum`
+            return total
         start = scales.weight(scales.vector(self.size, sp.expand(1 - sigma)))
         return total.known_to(start + 2 * k * rate)
 

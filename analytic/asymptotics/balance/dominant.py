@@ -28,7 +28,7 @@ import sympy as sp
 from ...errors import OutsideTheoryError
 from ...notation import b, lambda_plus
 from .corner_sums import Corner
-from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
+from .multiseries import MultipleRoot, Scales, Series, Tie, TooShallow, monomial_power
 from .places import Lead, implicit_roots, place_symbol, places
 from .traces import evaluate, traces_of
 
@@ -229,7 +229,8 @@ def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any
         if weight > least:
             break
         if exponent in found and found[exponent][0] != rest:
-            raise OutsideTheoryError("two leading terms of one power: a wall between two regimes")
+            other = found[exponent][0]
+            raise Tie(scales.monomial(tuple(x - y for x, y in zip(rest, other))))
         else:
             found[exponent] = (rest, coefficient)
     return found

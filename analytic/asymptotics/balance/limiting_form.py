@@ -132,7 +132,8 @@ class LimitingForm:
     def over(self, spectrum: Any) -> Any:
         """The spectrum that the sums in the coefficients run over: endless where M → ∞."""
         size = self.problem.size if self.problem is not None else None
-        if self.regime.growth.get(size, 0) <= 0 or not hasattr(spectrum, "size"):
+        growing = self.regime.growth.get(size, 0) > 0 and hasattr(spectrum, "size")
+        if not growing or getattr(spectrum, "exponent", 2) <= 1:  # an endless one has no trace
             return spectrum
         return replace(spectrum, size=math.inf)
 

@@ -17,7 +17,7 @@ from ...spectrum import PowerLaw, Spectrum
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.problem import Problem
 from ..balance.ranges import with_ranges
-from ..balance.regime_statement import parse_regime
+from ..balance.regime_statement import Regime, parse_regime
 from ..expansion import exact_number
 
 
@@ -57,6 +57,7 @@ def stated_limit(
     near = {names.get(k, sp.Symbol(k, positive=True)): exact_number(v)
             for k, v in at.items() if k not in own and 0 < v < math.inf}  # fmt: skip
     statement = parse_regime(regime, problem.sizes, point, near, problem.size)
+    _check_names(problem, statement)
     stated = (*statement.values, *statement.ranked, *statement.growth)
     others = {s.name for s in (*problem.parameters, *stated)}
     unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
@@ -65,6 +66,17 @@ def stated_limit(
         raise InputError("at", ", ".join(unknown), f"values for {allowed}")
     _check_sums(point, statement.infinite, problem.size)
     return with_ranges(limiting_form(problem, statement, point, terms), problem, point)
+
+
+def _check_names(problem: Problem, statement: Regime) -> None:
+    """`InputError` where something else grows or vanishes than what the quantity is made of."""
+    tied = set().union(*(v.free_symbols for v in statement.substitutions.values()))
+    own = {*problem.sizes, *problem.parameters, *tied}
+    foreign = sorted(str(s) for s in (*statement.growth, *statement.substitutions) if s not in own)
+    if foreign:
+        names = ", ".join(str(s) for s in problem.sizes)
+        raise InputError("regime", f"{statement}: {', '.join(foreign)}",
+                         f"the sizes of {problem.name}: {names}")  # fmt: skip
 
 
 def _point(alpha: Any, exponent: Any, target: Any) -> dict[sp.Symbol, Any]:
