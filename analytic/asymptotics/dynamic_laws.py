@@ -400,10 +400,14 @@ def compute_frontier(
         return (budget / spent**power) ** (1 / of)
 
     if rule.discrete:
-        times = np.array([_best_steps(
-            lambda n, c=c: trained(left(c, n, time_power, features_power), n),
-            left(c, 1, features_power, time_power), grid,
-        ) for c in amounts])  # fmt: skip
+
+        def best(budget: float) -> int:
+            return _best_steps(
+                lambda n: trained(left(budget, n, time_power, features_power), n),
+                left(budget, 1, features_power, time_power), grid,
+            )  # fmt: skip
+
+        times = np.vectorize(best, otypes=[int])(amounts)
         features = left(amounts, times, time_power, features_power)
         losses = np.vectorize(trained, otypes=[float])(features, times)
         return Frontier(amounts, features, times, losses)
