@@ -291,7 +291,7 @@ def _padded(
     if letter not in given.rectangular:
         return values
     space = atom.dimension
-    size = int(np.ravel(dimensions[space])[0]) if space.is_Symbol else int(space)
+    size = int(np.ravel(dimensions[space])[0].real) if space.is_Symbol else int(space)
     return np.concatenate([values[:size], np.zeros(max(size - len(values), 0))])
 
 
