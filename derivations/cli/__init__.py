@@ -82,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             with bounds.bounded(arguments):
                 return arguments.run(arguments)
     except SolvableError as error:
-        message = f"error: {error}"
+        path, colon, reason = str(error).partition(": ")
+        message = f"error: {_named(path, arguments)}{colon}{reason}"
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -108,10 +109,13 @@ def _file_error(error: OSError, arguments: argparse.Namespace) -> str:
     """What the system says of a file, after the option that names it."""
     if error.filename is None:
         return error.strerror or str(error)
-    path = str(error.filename)
+    return f"{_named(str(error.filename), arguments)}: {error.strerror}"
+
+
+def _named(path: str, arguments: argparse.Namespace) -> str:
+    """A path after the option that it is the value of; any other text as it is."""
     options = [name for name, value in vars(arguments).items() if path in _paths(value)]
-    named = f"--{options[0].replace('_', '-')} = {path}" if options else path
-    return f"{named}: {error.strerror}"
+    return f"--{options[0].replace('_', '-')} = {path}" if path and options else path
 
 
 def _paths(value: Any) -> list[str]:
