@@ -74,7 +74,7 @@ from .contour import (
 from .correlation import mode_sum
 from .stability import exterior_kappa, spectral_edge
 
-ROUNDING = 4e-16
+ROUNDING = 8e-16
 SMALL, SURE = 1e-300, 1 - 1e-15  # an eigenvalue that is none, and the largest one below 1
 ROUNDED, GRID = 1e-6, 1025  # angle of what turns; points of the spectrum at which it is sought
 CLOSE = 0.1  # of the rounding error of ξ, per step on the circle
