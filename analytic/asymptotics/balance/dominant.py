@@ -370,7 +370,7 @@ def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
             yield scales.constant(0)
             return
         if len(trial) > 2 and trial[2].terms and 2 * one >= cut + _order(trial[2]):
-            raise MultipleRoot
+            raise MultipleRoot("a multiple root, or one too close to it")
         yield scales.constant(0).known_to(cut - one)
         return
     for rate in _rates(trial):
@@ -465,7 +465,7 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     known = len(functions) > 2 and all(f.order is not None for f in functions[:3])
     orders = [_order(f) for f in functions[:3]] if known else []
     if known and 2 * orders[1] >= orders[0] + orders[2]:
-        raise MultipleRoot
+        raise MultipleRoot("a multiple root, or one too close to it")
     inverse = functions[1] ** -1
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]

@@ -58,9 +58,6 @@ class PoleLeft(TooShallow):
 class MultipleRoot(TooShallow):
     """Two roots that the terms found so far do not tell apart."""
 
-    def __init__(self) -> None:
-        super().__init__("a multiple root, or one too close to it")
-
 
 def as_rational(value: Any) -> Rational:
     """An exact number as a Python fraction."""
@@ -455,8 +452,7 @@ def powers(delta: Series) -> list[Series]:
     while found[-1].terms:
         if len(found) > MAX_POWERS:
             ratio = scales.monomial(delta.lead()[0])
-            raise OutsideTheoryError(f"too many terms: the sizes are close to a wall, {ratio} ~ 1; "
-                                     "give sizes farther from it, or fix this ratio")  # fmt: skip
+            raise OutsideTheoryError(f"too many terms near a wall, {ratio} ~ 1: fix this ratio")
         found.append((found[-1] * delta).known_to(limit))
     return found
 
