@@ -368,8 +368,8 @@ def compute_frontier(
 
     A grid in ln N (or the number of steps) brackets the minimum, which is then closed in on. N ≥ 1
     is a real number, t ≥ 1 too or a whole number of steps. ``learner`` is by default
-    `GradientFlow()`. Raises `InputError` for budgets ≤ 1, powers ≤ 0, grids that are
-    not 3 … `FINEST`, and rules whose loss at one step takes all steps before it.
+    `GradientFlow()`. Raises `InputError` for budgets ≤ 1, powers ≤ 0, grids that are not 3 …
+    `FINEST`, and rules whose loss at one step takes all steps before it.
 
     Result: a `Frontier` of arrays shaped as the budgets, for the flow in units of 1/λ_1. Source:
     dynamical paper, eqs. (14), (153)–(156).
@@ -392,21 +392,18 @@ def compute_frontier(
 
     @cache
     def trained(size: float, time: float) -> float:
-        found = dynamics(spectrum, size, samples, time, learner=rule, noise=noise)
-        return float(found.excess_loss)
+        return float(dynamics(spectrum, size, samples, time, learner=rule, noise=noise).excess_loss)
 
     def left(budget: Any, spent: Any, power: float, of: float) -> Any:
         """What budget there is for the other one: (C/x^power)^{1/of}."""
         return (budget / spent**power) ** (1 / of)
 
+    def best(budget: float) -> int:
+        most = left(budget, 1, features_power, time_power)
+        return _best_steps(lambda n: trained(left(budget, n, time_power, features_power), n),
+                           most, grid)  # fmt: skip
+
     if rule.discrete:
-
-        def best(budget: float) -> int:
-            return _best_steps(
-                lambda n: trained(left(budget, n, time_power, features_power), n),
-                left(budget, 1, features_power, time_power), grid,
-            )  # fmt: skip
-
         times = np.vectorize(best, otypes=[int])(amounts)
         features = left(amounts, times, time_power, features_power)
         losses = np.vectorize(trained, otypes=[float])(features, times)
@@ -414,9 +411,8 @@ def compute_frontier(
 
     def loss(log_size: np.ndarray, budget: np.ndarray) -> np.ndarray:
         sizes, budget = np.broadcast_arrays(np.exp(log_size), budget)
-        return np.vectorize(trained, otypes=[float])(
-            sizes, left(budget, sizes, features_power, time_power)
-        )
+        times = left(budget, sizes, features_power, time_power)
+        return np.vectorize(trained, otypes=[float])(sizes, times)
 
     points = np.log(amounts) / float(features_power) * np.linspace(0, 1, grid)[:, None]
     around = lowest(points, loss(points, amounts))
