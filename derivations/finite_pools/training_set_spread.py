@@ -37,7 +37,7 @@ def between(t: tuple[sp.Symbol, ...], g: tuple[sp.Symbol, ...]) -> sp.Matrix:
 
 @cache
 def two_sites() -> sp.Expr:
-    """½ ln det(1 + TG) of two sites."""
+    """½ ln det(1 + T G) of two sites."""
     block = between(scatterers, links)[:2, :2]
     return sp.log(sp.expand((sp.eye(2) + block).det())) / 2
 
@@ -102,7 +102,7 @@ def spread_of_training_sets() -> Parts:
             "two-sites",
             equation(letter("F_2", "F_2"),
                      sp.log(1 - scatterers[0] * scatterers[1] * links[0] ** 2) / 2),
-            "½ ln det(1 + TG) of two sites, G the mean resolvent off its diagonal: half of the "
+            "½ ln det(1 + T G) of two sites, G the mean resolvent off its diagonal: half of the "
             "logarithm of the determinant is what errors are derivatives of.",
             Exact(value=two_sites),
         ),
@@ -144,11 +144,12 @@ def spread_of_training_sets() -> Parts:
         ),
         Step(
             "ring",
-            equation(letter("C_3", "C_3"), ring),
+            equation(letter("K_3", "K_3"), ring),
             "Its covariance between two copies: means of T T′ at every site. It is Tr S³/6 for "
-            "the matrix S of elements √(γ_i γ_j) G_ij G′_ij, and Tr S^k/(2k) for k sites.",
+            "the matrix S whose elements are the products of those of G and G′ and of the roots of "
+            "both γ, and Tr S^k/(2k) for k sites.",
             Exact(value=three_in_two_copies),
-            wrong=(equation(letter("C_3", "C_3"), 2 * ring),),
+            wrong=(equation(letter("K_3", "K_3"), 2 * ring),),
         ),
         Step(
             "walks",

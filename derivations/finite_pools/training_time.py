@@ -107,9 +107,9 @@ def errors_in_training_time() -> Parts:
         Step(
             "ladder",
             equation(letter("A_ii", "A_{ii}", positive=True), local * other / (1 - share)),
-            "The product W of amplitudes that arrive at a site is uu′ and what other sites have "
-            "scattered, GG′γW by elements of the mean resolvents G and G′. For v = γW that is "
-            "(A − GG′) v = uu′, where the diagonal of GG′ is taken in on both sides and A is "
+            "The product W of amplitudes that arrive at a site is u u′ and what other sites have "
+            "scattered, G G′ γ W by elements of the mean resolvents G and G′. For v = γ W that is "
+            "(A − G G′) v = u u′, where the diagonal of G G′ is taken in on both sides and A is "
             "diagonal.",
             Exact(value=diagonal),
         ),
