@@ -100,10 +100,9 @@ def test_learning_curves_of_real_data(name, record_property):
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["digits", "cancer", "mnist"])
 def test_surfaces_of_random_features(name):
-    """At ridge 0.1; nearly ridgeless and near N = T features that are not Gaussian show more."""
+    """At ridge 0.1, where no law of the features hides behind the accuracy that is stated."""
     errors = []
     for features in (100, 400, 2000):
         off, _, noise = error_in_percent(name, 600, "relu", 0.1, [100, 280], 150, features)
         errors += list(np.maximum(np.abs(off) - noise, 0))
-    median, worst = (4, 9) if name == "digits" else (1.3, 6)
-    assert np.median(errors) <= median and np.max(errors) <= worst, errors
+    assert np.median(errors) <= 1.3 and np.max(errors) <= 6, errors
