@@ -43,7 +43,10 @@ IMPORTED = ("numpy", "scipy.special", "scipy.stats", "scipy.optimize", "scipy.in
 
 
 def _tests(*names: str) -> list[str]:
-    return [f"tests/analytic/test_{name}.py" for name in names]
+    """The files of tests of ``analytic`` so called, each in the first folder that has it."""
+    folders = [ROOT / "tests" / "analytic", ROOT / "tests" / "analytic" / "training"]
+    every = [[folder / f"test_{name}.py" for folder in folders] for name in names]
+    return [str(next(filter(Path.exists, those)).relative_to(ROOT)) for those in every]
 
 
 TESTS = {
@@ -97,14 +100,14 @@ NAMED = [
     ("validation/statistics.py", "share = level / 2 if number else level", "share = level",
      ["tests/validation/test_statistics.py", "-k", "halved"]),
     ("analytic/training/dynamics.py", "(k - 2 + r1)", "(k - 1 + r1)",
-     ["tests/analytic/test_dynamics.py", "-k", "bags_of"]),
+     ["tests/analytic/training/test_dynamics.py", "-k", "bags_of"]),
     ("analytic/training/learners.py", "return 2 * (1 + float(self.momentum))",
      "return 2 * (1 - float(self.momentum))",
-     ["tests/analytic/test_dynamics.py", "-k", "divergence"]),
+     ["tests/analytic/training/test_dynamics.py", "-k", "divergence"]),
     ("analytic/training/learners.py", "return 2 * math.log(max", "return math.log(max",
-     ["tests/analytic/test_dynamics.py", "-k", "growth_rate"]),
+     ["tests/analytic/training/test_dynamics.py", "-k", "growth_rate"]),
     ("analytic/training/correlation.py", "np.abs(k + smallest), np", "np.abs(k - smallest), np",
-     ["tests/analytic/test_correlation.py", "-k", "distance"]),
+     ["tests/analytic/training/test_correlation.py", "-k", "distance"]),
     ("analytic/power_sums/certified.py", "else total.abs_upper()", "else total.abs_upper() / 16",
      ["tests/analytic/test_power_sums.py", "-k", "remainder"]),
     ("analytic/power_sums/certified.py", "value / 2 - derivatives", "value - derivatives",

@@ -4,6 +4,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+from tests import mutants
+
 ROOT = Path(__file__).parents[1]
 FLOORS = ("analytic", "validation", "derivations")
 FILES = {
@@ -164,3 +166,11 @@ def test_one_style_of_import():
                 assert node.level <= depth, f"{path} leaves its room by {'.' * node.level}"
             elif isinstance(node, ast.Import):
                 assert not any(a.name.startswith("solvable") for a in node.names), path
+
+
+def test_mutants_are_of_modules_that_exist_and_judged_by_tests_that_exist():
+    for changed, tests in mutants.TESTS.items():
+        assert tests and all((ROOT / path).is_file() for path in [changed, *tests]), changed
+    for changed, before, after, (test, *_) in mutants.NAMED:
+        assert (ROOT / changed).read_text(encoding="utf-8").count(before) == 1 and before != after
+        assert (ROOT / test).is_file()

@@ -153,9 +153,14 @@ def console(stderr: bool = False) -> Console:
     """A rich console: as wide as the terminal or COLUMNS says, else too wide to fold tables."""
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave a closed pipe to the command, which is quiet about it: rich would exit 1."""
+            raise
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else 140
-    return Console(file=stream, width=width, highlight=False)
+    return Plain(file=stream, width=width, highlight=False)
 
 
 @contextmanager

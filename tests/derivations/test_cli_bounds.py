@@ -94,3 +94,16 @@ def test_where_a_bar_is_drawn_the_sign_of_life_is_told(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         tour_command.simulate(2)
     assert told == [1] and bounds._bars == 0
+
+
+@pytest.mark.parametrize("command", [
+    ("list",), ("list", "--json"),
+    ("loss", "--alpha", "0.5", "--latent", "inf", "--features", "10", "--samples", "20"),
+])  # fmt: skip
+def test_a_reader_that_goes_away_is_no_error(command, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "solvable.derivations", *command], cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 0
