@@ -23,10 +23,10 @@ import sympy as sp
 
 from .block_layout import Layout, Supported
 from .entries import Word
-from .mode_blocks import Diagonal, DiagonalBlocks, Whole, WholeBlocks
+from .mode_blocks import MANY, Diagonal, DiagonalBlocks, ManyBlocks, Whole, WholeBlocks
 from .pencil_numbers import Numbers, Term, rows_of
 
-Green = list[np.ndarray]
+Green = list[Any]
 
 
 class BlockEquation:
@@ -66,8 +66,11 @@ class BlockEquation:
             letters = [numbers.model.fixed[n].eigenvalue for n in group.names]
             commute = len(families) < 2 or numbers.given.is_diagonal(letters)
             spread: Any = Diagonal if commute else Whole
-            blocks: Any = DiagonalBlocks if commute else WholeBlocks
             modes = spread(numbers, group.names, group.dimensions)
+            blocks: Any = WholeBlocks
+            if commute:
+                many = numbers.points * modes.length > MANY
+                blocks = ManyBlocks if many else DiagonalBlocks
             self.spread.append(modes)
             self.groups.append(blocks(modes, group, self.coefficients, self.variances))
 
@@ -113,11 +116,16 @@ class BlockEquation:
             places = np.full(self.size, -1)
             places[only] = np.arange(len(only))
         count = int(places.max(initial=-1)) + 1
-        kind = np.result_type(float, *green, self.coefficients, self.variances)
+        kind = self._kind(green)
         result = np.zeros((len(at), count, count), kind)
         for group, own in zip(self.groups, green, strict=True):
             group.add_slopes(own, at, result, places)
         return scale * result
+
+    def _kind(self, green: Green) -> np.dtype[Any]:
+        """The type of numbers that sums of products of blocks have."""
+        kinds = [group.kind(own) for group, own in zip(self.groups, green, strict=True)]
+        return np.result_type(float, *kinds, self.coefficients, self.variances)
 
     def output(
         self,
@@ -153,7 +161,7 @@ class BlockEquation:
         count = len(self.layout.adjoint_keys)
         if count == 0:
             return np.zeros(len(at))
-        kind = np.result_type(float, *green, self.coefficients, self.variances)
+        kind = self._kind(green)
         matrix = np.zeros((len(at), count, count), kind)
         for group, own in zip(self.groups, green, strict=True):
             group.add_adjoint(own, at, matrix)

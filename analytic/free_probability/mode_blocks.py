@@ -18,6 +18,7 @@ from .block_layout import Entering, Group, Taken, choice
 from .entries import FixedInverse, Word, word_value
 from .pencil_numbers import Numbers, rows_of
 
+MANY = 4_096  # points times modes from which every block is an array of its own
 TOGETHER = 100_000  # numbers in one array of products
 
 
@@ -78,7 +79,8 @@ class DiagonalBlocks:
     ) -> None:
         self.modes, self.group, self.size = modes, group, len(group.blocks)
         self.coefficients, self.variances = coefficients, variances
-        self.words = _together([modes.word(*w) for w in group.words])
+        self.single = [modes.word(*w) for w in group.words]
+        self.words = _together(self.single)
         self.weighted = np.swapaxes(_together([modes.traced(*w) for w in group.traced]), 1, 2)
         self.traced = self.weighted
         if self.words.shape[2] == 1:  # and so is every block, on all modes
@@ -94,22 +96,31 @@ class DiagonalBlocks:
         n = self.size
         if not n:
             return np.zeros((len(at), 0, 0, 1))
-        words = rows_of(self.words, at)
-        filled = self.base[:, at]
-        if len(self.enter.row):
-            entering = self.strength[:, at] * u[self.enter.unknown]
-            filled = filled - scale * (self.filling @ entering)
+        words, filled = rows_of(self.words, at), self._filled(u, at, scale)
         blocks = np.zeros((len(at), n * n * words.shape[1]), filled.dtype)
         blocks[:, self.slots] = filled.T
         blocks = blocks.reshape(len(at), n * n, words.shape[1]) @ words
         return _inverted(blocks.reshape(len(at), n, n, -1))
 
-    @staticmethod
-    def entry(green: np.ndarray, row: int, column: int) -> np.ndarray:
-        """One block."""
-        return green[:, row, column]
+    def _filled(self, u: np.ndarray, at: np.ndarray, scale: float) -> np.ndarray:
+        """What multiplies the words in the entries of F − Σ(u), by slots and points."""
+        filled = self.base[:, at]
+        if len(self.enter.row):
+            entering = self.strength[:, at] * u[self.enter.unknown]
+            filled = filled - scale * (self.filling @ entering)
+        return filled  # type: ignore[no-any-return]
 
-    def mapped(self, green: np.ndarray, at: np.ndarray, result: np.ndarray) -> None:
+    @staticmethod
+    def entry(green: Any, row: int, column: int) -> np.ndarray:
+        """One block."""
+        return green[:, row, column]  # type: ignore[no-any-return]
+
+    @staticmethod
+    def kind(green: Any) -> np.dtype[Any]:
+        """The type of the numbers in the blocks."""
+        return green.dtype  # type: ignore[no-any-return]
+
+    def mapped(self, green: Any, at: np.ndarray, result: np.ndarray) -> None:
         """Put v Tr(word G_jk) into the rows of the unknowns that are traces here."""
         of, points = self.of, len(at)
         if len(of.row):
@@ -165,9 +176,63 @@ class DiagonalBlocks:
             found = found * scale[start : start + each].T[:, :, None] * strength.T[:, None]
             result[:, rows[start : start + each]] += found @ gather
 
-    def stacked(self, green: np.ndarray) -> np.ndarray:
+    def stacked(self, green: Any) -> np.ndarray:
         """The blocks as small matrices, over points and modes."""
         return np.moveaxis(green, 3, 1)
+
+
+class ManyBlocks(DiagonalBlocks):
+    """The same at so many points and modes that each block is an array of its own.
+
+    Blocks that do not depend on the mode are kept once, zeros not at all.
+    """
+
+    def green(self, u: np.ndarray, at: np.ndarray, scale: float = 1.0) -> Any:
+        """(F − Σ(u))^{-1} at the points ``at``: rows of blocks over points and modes."""
+        found: list[list[Any]] = [[None] * self.size for _ in range(self.size)]
+        for slot, factor in zip(self.slots, self._filled(u, at, scale), strict=True):
+            place, word = divmod(int(slot), len(self.single))
+            row, column = divmod(place, self.size)
+            part, known = factor[:, None] * rows_of(self.single[word], at), found[row][column]
+            found[row][column] = part if known is None else known + part
+        return inverse_blocks(found) if found else found
+
+    @staticmethod
+    def entry(green: Any, row: int, column: int) -> np.ndarray:
+        """One block."""
+        return green[row][column]  # type: ignore[no-any-return]
+
+    @staticmethod
+    def kind(green: Any) -> np.dtype[Any]:
+        """The type of the numbers in the blocks."""
+        return np.result_type(float, *(block.dtype for row in green for block in row))
+
+    def mapped(self, green: Any, at: np.ndarray, result: np.ndarray) -> None:
+        """Put v Tr(word G_jk) into the rows of the unknowns that are traces here."""
+        for n, (a, j, k, word, _) in enumerate(zip(*self.of, strict=True)):
+            trace = self.modes.trace(rows_of(self.traced[:, :, word], at), green[j][k])
+            result[a] = self.scale[n][at] * trace
+
+    def _add_pairs(
+        self, green: Any, at: np.ndarray, of: Taken, enter: Entering, result: np.ndarray,
+        places: np.ndarray, adjoint: bool,
+    ) -> None:  # fmt: skip
+        """Add v_a c_b Σ_modes w_a w_b G_{j i} G_{l k} (G_{i j}* for ``adjoint``)."""
+        strength = _products(self.coefficients, enter, adjoint)[:, at]
+        for a, j, k, word, matrix in zip(*of, strict=True):
+            own, scale = rows_of(self.traced[:, :, word], at), self.variances[matrix][at]
+            scale = np.abs(scale) if adjoint else scale
+            for n, (b, i, m, other) in enumerate(zip(*enter[:4], strict=True)):
+                if places[a] < 0 or places[b] < 0:
+                    continue
+                first = np.conj(green[i][j]) if adjoint else green[j][i]
+                trace = self.modes.trace(own, first, rows_of(self.single[other], at), green[m][k])
+                result[:, places[a], places[b]] += scale * strength[n] * trace
+
+    def stacked(self, green: Any) -> np.ndarray:
+        """The blocks as small matrices, over points and modes."""
+        blocks = np.array(np.broadcast_arrays(*(b for row in green for b in row)))
+        return np.moveaxis(blocks, 0, -1).reshape(*blocks.shape[1:], self.size, self.size)
 
 
 class Whole:
@@ -304,6 +369,11 @@ class WholeBlocks:
                 result[:, places[a], places[b]] += scale * strength[n] * found
 
     @staticmethod
+    def kind(green: np.ndarray) -> np.dtype[Any]:
+        """The type of the numbers in the blocks."""
+        return green.dtype
+
+    @staticmethod
     def stacked(green: np.ndarray) -> np.ndarray:
         """The whole matrix, over points."""
         return green
@@ -342,6 +412,26 @@ def _inverted(blocks: np.ndarray) -> np.ndarray:
         return inverses(blocks[..., 0])[..., None]
     found = inverses(blocks.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(found)
+
+
+def inverse_blocks(blocks: list[list[Any]]) -> list[list[Any]]:
+    """The blocks of the inverse, from blocks (None: zero) that broadcast over points and modes."""
+    n, zero = len(blocks), np.zeros((1, 1))
+    if n == 1:
+        return [[1 / (zero if blocks[0][0] is None else blocks[0][0])]]
+    if n == 2:
+        (a, b), (c, d) = ([zero if x is None else x for x in row] for row in blocks)
+        inverse = 1 / (a * d - b * c)
+        return [[d * inverse, -b * inverse], [-c * inverse, a * inverse]]
+    given = [x for row in blocks for x in row if x is not None]
+    shape = np.broadcast_shapes(*(x.shape for x in given))
+    matrix = np.zeros((*shape, n, n), np.result_type(*given))
+    for i, row in enumerate(blocks):
+        for j, block in enumerate(row):
+            if block is not None:
+                matrix[..., i, j] = block
+    found = np.ascontiguousarray(np.moveaxis(inverses(matrix), (-2, -1), (0, 1)))
+    return [[found[i, j] for j in range(n)] for i in range(n)]
 
 
 def inverses(matrices: np.ndarray) -> np.ndarray:
