@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -297,9 +297,8 @@ def check(expression: sp.MatrixExpr, model: MatrixModel) -> Polynomial:
 def letters_of(polynomial: Any) -> set[Letter]:
     """All letters of some words, those inside inverses too."""
     found: set[Letter] = set()
-    for word, _ in polynomial:
-        for letter in word:
-            found |= letters_of(letter.terms) if isinstance(letter, InverseLetter) else {letter}
+    for letter in chain.from_iterable(word for word, _ in polynomial):
+        found |= letters_of(letter.terms) if isinstance(letter, InverseLetter) else {letter}
     return found
 
 
@@ -320,15 +319,13 @@ def _check_permutations(polynomial: Polynomial, model: MatrixModel) -> None:
     """No permutation stands in one word with a deterministic matrix of its size."""
     for word in polynomial:
         names = {letter.name for letter in letters_of([(word, 1)])}
-        for permutation in sorted(names & model.permutations):
-            size = model.random[permutation].symbol.rows
-            for name in sorted(names & set(model.fixed)):
-                if size in model.fixed[name].symbol.shape:
-                    raise OutsideTheoryError(
-                        f"{permutation} beside {name}: a permutation is not free from a "
-                        "deterministic matrix of its size (it maps diagonal matrices to diagonal "
-                        "ones): declare a Haar matrix, or put the two into traces of their own"
-                    )
+        for p, name in product(names & model.permutations, names & set(model.fixed)):
+            if model.random[p].symbol.rows in model.fixed[name].symbol.shape:
+                raise OutsideTheoryError(
+                    f"{p} beside {name}: a permutation is not free from a deterministic matrix of "
+                    "its size (it maps diagonal matrices to diagonal ones): declare a Haar matrix, "
+                    "or put the two into traces of their own"
+                )
 
 
 def inverses_of(polynomial: Iterable[Any]) -> list[InverseLetter]:
@@ -338,14 +335,12 @@ def inverses_of(polynomial: Iterable[Any]) -> list[InverseLetter]:
     def visit(letter: Any) -> None:
         if isinstance(letter, InverseLetter) and letter not in found:
             go_on("reading")
-            for word, _ in letter.terms:
-                for inner in word:
-                    visit(inner)
+            for inner in chain.from_iterable(word for word, _ in letter.terms):
+                visit(inner)
             found[letter] = None
 
-    for word in polynomial:
-        for letter in word:
-            visit(letter)
+    for letter in chain.from_iterable(polynomial):
+        visit(letter)
     return list(found)
 
 

@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         types.unused(arguments, "--form power", "budget")
     table = loss_table(read_table(arguments.table))
     draws = BOOTSTRAP if arguments.bootstrap is None else arguments.bootstrap
-    if draws and not FEWEST <= draws <= (most := MAGNITUDES["draws"][1]):
+    most = MAGNITUDES["draws"][1]
+    if draws and not FEWEST <= draws <= most:
         raise InputError("--bootstrap", draws, f"0, or at least {FEWEST} and at most {most:.0f}")
     delta = None if arguments.huber is None else float(arguments.huber)
     found = fit(

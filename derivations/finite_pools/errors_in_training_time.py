@@ -66,6 +66,37 @@ def diagonal() -> sp.Expr:
     return sp.simplify(1 / rung() + local * other)
 
 
+def _later_steps() -> list[Step]:
+    """The ladder in numbers, and what training shows."""
+    product = letter("E_{z,z'}", r"E(z, z')", positive=True)
+    return [
+        Step(
+            "one-ridge",
+            equation(letter("E_{z,z}", r"E(z, z)", positive=True), sp.Float(_one_ridge(), 8)),
+            f"At z = z′ = {FIRST:g} it is the test error, which @site-formula/leak finds as a "
+            f"derivative; {DRAWN} of {POOL} points are drawn.",
+            Agrees(_test_error, lambda claim: float(claim.rhs), 1e-7),
+        ),
+        Step(
+            "two-ridges",
+            Equivalent(Expectation(product), sp.Float(_two_ridges(), 6)),
+            f"At z = {FIRST:g} and z′ = {SECOND:g} it is the mean product of the two residuals of "
+            f"every point left out, over {DRAWS} training sets.",
+            Statistical(_products, lambda claim: float(claim.rhs), resolution=0.05,
+                        sizes=f"P = {POOL}, T = {DRAWN}"),
+            wrong=(Equivalent(Expectation(product), sp.Float(_one_ridge(), 6)),),
+        ),
+        Step(
+            "training",
+            Equivalent(Expectation(letter("E_t", "E_t", positive=True)), sp.Float(_flow(), 6)),
+            f"The test error at t = {TIME:g} with r = {DECAY:g}, by the contour integral, against "
+            "as many training sets whose gradient flow is solved by their eigenvectors.",
+            Statistical(_trained, lambda claim: float(claim.rhs), resolution=0.05,
+                        sizes=f"P = {POOL}, T = {DRAWN}"),
+        ),
+    ]  # fmt: skip
+
+
 @derivation(
     "errors-in-training-time",
     "The test error after a time of training on a part of a pool",
@@ -120,30 +151,7 @@ def errors_in_training_time() -> Parts:
             "averaged over points.",
             Exact(value=lambda: sp.simplify(ladder / rung() / (local * other))),
         ),
-        Step(
-            "one-ridge",
-            equation(letter("E_{z,z}", r"E(z, z)", positive=True), sp.Float(_one_ridge(), 8)),
-            f"At z = z′ = {FIRST:g} it is the test error, which @site-formula/leak finds as a "
-            f"derivative; {DRAWN} of {POOL} points are drawn.",
-            Agrees(_test_error, lambda claim: float(claim.rhs), 1e-7),
-        ),
-        Step(
-            "two-ridges",
-            Equivalent(Expectation(product), sp.Float(_two_ridges(), 6)),
-            f"At z = {FIRST:g} and z′ = {SECOND:g} it is the mean product of the two residuals of "
-            f"every point left out, over {DRAWS} training sets.",
-            Statistical(_products, lambda claim: float(claim.rhs), resolution=0.05,
-                        sizes=f"P = {POOL}, T = {DRAWN}"),
-            wrong=(Equivalent(Expectation(product), sp.Float(_one_ridge(), 6)),),
-        ),
-        Step(
-            "training",
-            Equivalent(Expectation(letter("E_t", "E_t", positive=True)), sp.Float(_flow(), 6)),
-            f"The test error at t = {TIME:g} with r = {DECAY:g}, by the contour integral, against "
-            "as many training sets whose gradient flow is solved by their eigenvectors.",
-            Statistical(_trained, lambda claim: float(claim.rhs), resolution=0.05,
-                        sizes=f"P = {POOL}, T = {DRAWN}"),
-        ),
+        *_later_steps(),
     ]  # fmt: skip
     return Parts(
         steps,

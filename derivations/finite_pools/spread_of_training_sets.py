@@ -84,57 +84,11 @@ def walks(x: sp.Symbol) -> sp.Expr:
     return -(sp.log(1 - x) + x + x**2 / 2) / 2
 
 
-@derivation(
-    "spread-of-training-sets",
-    "How the test error scatters over the training sets that a pool gives",
-    Reference("renormalization"),
-)
-def spread_of_training_sets() -> Parts:
-    """The test error is a function of independent draws, one for every point. What a set of points
-    does together is uncorrelated with what any other set does, so that the variance is a sum over
-    sets: of one point, by the derivative of the site formula; of two, exactly; of more, by closed
-    walks through all of them, which in two copies of the training set must be the same walk. The
-    errors in the copies are derivatives by a source and a leak (@site-formula/leak)."""
+def _later_steps() -> list[Step]:
+    """Walks through three and more sites, and what training sets show."""
     x, order = letter("x", "x", positive=True), sp.Symbol("k", integer=True, positive=True)
     ring = weights[0] * weights[1] * weights[2] * sp.prod(links) * sp.prod(other_links)
-    steps = [
-        Step(
-            "two-sites",
-            equation(letter("F_2", "F_2"),
-                     sp.log(1 - scatterers[0] * scatterers[1] * links[0] ** 2) / 2),
-            "½ ln det(1 + T G) of two sites, G the mean resolvent off its diagonal: half of the "
-            "logarithm of the determinant is what errors are derivatives of.",
-            Exact(value=two_sites),
-        ),
-        Step(
-            "interaction",
-            equation(letter("V_2", "V_2"), (share * (1 - share)) ** 2
-                     * (values[0] - values[1] - values[2] + values[3]) ** 2),
-            "What two draws do together, of any function f of them: its value less the means over "
-            "one and the other. Its variance knows the mixed difference alone.",
-            Exact(value=interaction_variance),
-            wrong=(equation(letter("V_2", "V_2"), share * (1 - share)
-                            * (values[0] - values[1] - values[2] + values[3]) ** 2),),
-        ),
-        Step(
-            "amplitude",
-            equation(inside, -(1 - share) / (share * local)),
-            "The T-matrix of a site that is drawn, in the medium of @site-formula/effective-ridge; "
-            "one that is left out has 1/g, and the mean of the two is zero.",
-            Exact(value=lambda: sp.simplify(
-                ((sp.Symbol("r", positive=True) - site_ridge) / share).subs(
-                    site_ridge, sp.Symbol("r", positive=True) + (1 - share) / local))),
-        ),
-        Step(
-            "weight",
-            equation(letter("γ_i", r"\gamma_i", positive=True),
-                     share * (1 - share) * (inside - outside) ** 2),
-            "The mean square of the T-matrix, @site-formula/scattering, is p (1 − p) times the "
-            "square of what drawing the site changes, so that @interaction at lowest order is a "
-            "walk to and fro.",
-            Exact(residual=lambda claim: scattering()
-                  - claim.rhs.subs(dict(zip((inside, outside), amplitudes())))),
-        ),
+    return [
         Step(
             "three-sites",
             equation(letter("F_3", "F_3"), sp.prod(scatterers) * sp.prod(links)),
@@ -173,6 +127,59 @@ def spread_of_training_sets() -> Parts:
             ),
             wrong=(Equivalent(Expectation(letter("V", "V")), sp.Float(_variance(False), 6)),),
         ),
+    ]  # fmt: skip
+
+
+@derivation(
+    "spread-of-training-sets",
+    "How the test error scatters over the training sets that a pool gives",
+    Reference("renormalization"),
+)
+def spread_of_training_sets() -> Parts:
+    """The test error is a function of independent draws, one for every point. What a set of points
+    does together is uncorrelated with what any other set does, so that the variance is a sum over
+    sets: of one point, by the derivative of the site formula; of two, exactly; of more, by closed
+    walks through all of them, which in two copies of the training set must be the same walk. The
+    errors in the copies are derivatives by a source and a leak (@site-formula/leak)."""
+    steps = [
+        Step(
+            "two-sites",
+            equation(letter("F_2", "F_2"),
+                     sp.log(1 - scatterers[0] * scatterers[1] * links[0] ** 2) / 2),
+            "½ ln det(1 + T G) of two sites, G the mean resolvent off its diagonal: half of the "
+            "logarithm of the determinant is what errors are derivatives of.",
+            Exact(value=two_sites),
+        ),
+        Step(
+            "interaction",
+            equation(letter("V_2", "V_2"), (share * (1 - share)) ** 2
+                     * (values[0] - values[1] - values[2] + values[3]) ** 2),
+            "What two draws do together, of any function f of them: its value less the means over "
+            "one and the other. Its variance knows the mixed difference alone.",
+            Exact(value=interaction_variance),
+            wrong=(equation(letter("V_2", "V_2"), share * (1 - share)
+                            * (values[0] - values[1] - values[2] + values[3]) ** 2),),
+        ),
+        Step(
+            "amplitude",
+            equation(inside, -(1 - share) / (share * local)),
+            "The T-matrix of a site that is drawn, in the medium of @site-formula/effective-ridge; "
+            "one that is left out has 1/g, and the mean of the two is zero.",
+            Exact(value=lambda: sp.simplify(
+                ((sp.Symbol("r", positive=True) - site_ridge) / share).subs(
+                    site_ridge, sp.Symbol("r", positive=True) + (1 - share) / local))),
+        ),
+        Step(
+            "weight",
+            equation(letter("γ_i", r"\gamma_i", positive=True),
+                     share * (1 - share) * (inside - outside) ** 2),
+            "The mean square of the T-matrix, @site-formula/scattering, is p (1 − p) times the "
+            "square of what drawing the site changes, so that @interaction at lowest order is a "
+            "walk to and fro.",
+            Exact(residual=lambda claim: scattering()
+                  - claim.rhs.subs(dict(zip((inside, outside), amplitudes())))),
+        ),
+        *_later_steps(),
     ]  # fmt: skip
     return Parts(
         steps,
