@@ -9,7 +9,7 @@ to 10) s was 0.85 to 1.12 of what repetition shows in all of 108 cells but two, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ from .. import arguments
 from ..arguments import Level, Table, checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
-from .compression import free_compression
+from .compression import Compressed, free_compression
 from .feature_sites import feature_effect
 from .kernel_matrix import KernelMatrix
 from .loops import Disturbed, bounded, disturbances, loop_correction
 from .sites import Medium, medium, site_errors
-from .textbook import eigensystem, textbook
+from .textbook import Eigensystem, eigensystem, textbook
 from .training_set_spread import spread
 
 LEVEL = 0.95
@@ -106,7 +106,7 @@ def predict(
     arguments.nonnegative("noise", noise)
     system = eigensystem(matrix, y)
     summed = noise * y.shape[1]
-    free = free_compression(system, sizes, ridge, features, summed)
+    free = _compressed(system, sizes, ridge, features, summed, strict=route == "compression")
     book = textbook(system, sizes, ridge, features, summed)
     others = {
         "free-compression": free.test, "textbook": book.test,
@@ -119,21 +119,39 @@ def predict(
     rows = _sites(matrix, y, sizes, ridge, features, noise, route)
     if np.isfinite(features) and isinstance(kernel, KernelMatrix):
         _as_they_are(rows, kernel, y, sizes, ridge, features, noise)
-    mean, accuracy, train, deviation, site = rows.T
+    mean, accuracy, train, deviation, site, _ = rows.T
     low, high = interval(mean, np.hypot(deviation, accuracy), level)
     others = {"site-formula": site} | others
     return Prediction(sizes, mean, accuracy, train, deviation, low, high, level, others)
+
+
+def _compressed(
+    system: Eigensystem, sizes: np.ndarray, ridge: float, features: float, noise: float,
+    strict: bool,
+) -> Compressed:  # fmt: skip
+    """`free_compression`, with nan where it is lost to rounding, unless it is what was asked."""
+    rows = []
+    for size in sizes:
+        try:
+            found = free_compression(system, [size], ridge, features, noise)
+            rows.append([column[0] for column in vars(found).values()])
+        except PrecisionError:
+            if strict:
+                raise
+            rows.append([np.nan] * len(fields(Compressed)))
+    return Compressed(*np.array(rows).T)
 
 
 def _sites(
     matrix: np.ndarray, y: np.ndarray, sizes: np.ndarray, ridge: float, features: float,
     noise: float, route: str,
 ) -> np.ndarray:  # fmt: skip
-    """Mean, accuracy, training error, spread and the site formula alone: a row per size.
+    """Mean, accuracy, training error, spread, the site formula alone, and the relative spread by
+    single features: a row per size.
 
     The smallest size is solved first, and each starts the next, from above.
     """
-    rows, at = np.empty((len(sizes), 5)), None
+    rows, at = np.empty((len(sizes), 6)), None
     for i in np.argsort(sizes):
         at = medium(matrix, float(sizes[i]), ridge, features, at)
         errors = site_errors(matrix, y, at, noise)
@@ -145,9 +163,10 @@ def _sites(
         if route == "loops":
             factor, left_out = _loops(matrix, y, at, errors.test, disturbed, noise)
         left_out += 0 if np.isinf(features) else FEATURE_ACCURACY
-        deviation = spread(at, y, errors, disturbed) * factor
-        mean = errors.test * factor
-        rows[i] = mean, (SITE_FLOOR + left_out) * mean, errors.train, deviation, errors.test
+        deviation, alone = spread(at, y, errors, disturbed)
+        mean, alone = errors.test * factor, alone / errors.test
+        rows[i] = (mean, (SITE_FLOOR + left_out) * mean, errors.train, deviation * factor,
+                   errors.test, alone)  # fmt: skip
     return rows
 
 
@@ -164,7 +183,8 @@ def _as_they_are(
         loops = row[0] / row[4] - 1  # of the points: right where these are few among features
         taken = loops * max(0.0, 1 - size / features)
         mean = row[4] * found.ratio * (1 + taken)
-        row[3] = mean * np.hypot(row[3] / row[0], found.spread)
+        others = max((row[3] / row[0]) ** 2 - row[5] ** 2, 0.0)  # than single features
+        row[3] = mean * np.sqrt(others + found.spread**2)
         left_out = FEATURE_ACCURACY + FEATURE_RATIO * abs(found.ratio - 1)
         row[1] = (left_out + LOOP_ACCURACY * abs(taken) + abs(loops - taken)) * mean
         row[0] = mean

@@ -41,8 +41,8 @@ STEP = 0.03  # of T in derivatives
 class Disturbed:
     """The medium at a source s and a leak ε: ``drawn`` and ``left`` are T_in and T_out.
 
-    ``links`` is 𝒢′, ``rings`` Ψ_rings. Values at ±s, ±ε, each times its ``weight`` ±1/(4 s ε), add
-    up to the derivative by both.
+    ``links`` is 𝒢′, ``rings`` Ψ_rings, ``through`` is 𝒢K where features are drawn. Values at
+    ±s, ±ε, each times its ``weight`` ±1/(4 s ε), add up to the derivative by both.
     """
 
     weight: float
@@ -51,6 +51,7 @@ class Disturbed:
     left: np.ndarray
     links: np.ndarray
     rings: float
+    through: np.ndarray | None = None
 
     def pair(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """½ ln(1 − T_i T_j 𝒢_ij²) for all pairs, i in one state and j in another."""
@@ -86,23 +87,28 @@ def disturbances(
     outer = targets @ targets.T
     outer[np.diag_indices(pool)] += noise * columns
     return [
-        _disturbed(kernel + one * s * outer, at, other * epsilon, one * other / (4 * s * epsilon))
+        _disturbed(kernel, at, one * s * outer, other * epsilon, one * other / (4 * s * epsilon))
         for one in (1, -1)
         for other in (1, -1)
     ]
 
 
-def _disturbed(kernel: np.ndarray, start: Medium, leak: float, weight: float) -> Disturbed:
-    at = medium(kernel, start.share * len(kernel), start.ridge, start.features, start, leak)
-    g, kappa, r = at.diagonal, at.kappa, at.ridge
-    h, share = unexplained(g, at.share, r, leak), at.share
-    drawn, left = (r - kappa) / (g * (h + r)), (1 - leak * kappa) / (g * (1 + leak * h))
+def _disturbed(
+    kernel: np.ndarray, start: Medium, source: np.ndarray, leak: float, weight: float
+) -> Disturbed:
+    drawn = start.share * len(kernel)
+    at = medium(kernel, drawn, start.ridge, start.features, start, leak, source)
+    g, kappa, r, share = at.diagonal, at.kappa, at.ridge, at.share
+    h = unexplained(g, share, r, leak)
+    inside, left = (r - kappa) / (g * (h + r)), (1 - leak * kappa) / (g * (1 + leak * h))
     links = at.resolvent.copy()
     np.fill_diagonal(links, 0)
-    if max(np.max(np.outer(t, t) * links**2) for t in (drawn, left)) >= 1:  # T_in T_out < 0
+    if max(np.max(np.outer(t, t) * links**2) for t in (inside, left)) >= 1:  # T_in T_out < 0
         raise PrecisionError("two sites determine one another here", 0)
-    root = np.sqrt(share * drawn**2 + (1 - share) * left**2)
-    return Disturbed(weight, at, drawn, left, links, _rings(links**2 * root * root[:, None]))
+    root = np.sqrt(share * inside**2 + (1 - share) * left**2)
+    rings = _rings(links**2 * root * root[:, None])
+    through = at.resolvent @ kernel if np.isfinite(at.features) else None
+    return Disturbed(weight, at, inside, left, links, rings, through)
 
 
 def loop_correction(

@@ -82,10 +82,12 @@ def medium(
     features: float = np.inf,
     start: Medium | None = None,
     leak: float = 0.0,
+    source: np.ndarray | None = None,
 ) -> Medium:
     """Solve for κ_i and c, from the medium of a neighbouring size if one is given.
 
-    ``leak`` is ε: points that are left out have the ridge 1/ε.
+    ``leak`` is ε: points that are left out have the ridge 1/ε. ``source`` is a matrix that is added
+    to cK.
 
     >>> found = medium(np.eye(4), 2, 1.0)  # independent points: h = 1, κ = (r + (1 − α)h)/α
     >>> found.kappa.round(9)
@@ -97,14 +99,15 @@ def medium(
         raise OutsideTheoryError(f"{samples:g} of {pool} points: a part of the pool is to be drawn")
     kappa, scale = _start(kernel, share, ridge, start)
     for _ in range(STEPS):
-        resolvent = _resolvent(kernel, kappa, scale)
+        resolvent = _resolvent(kernel, kappa, scale, source)
         g = np.diag(resolvent)
         missing = 1 / g - unexplained(g, share, ridge, leak) - kappa
         change = solve_ladder(resolvent, share, missing * g**2 / (1 - share))
         change = np.maximum(change, -0.7 * kappa)  # κ stays positive
         new_scale: float = scale
         if np.isfinite(features):
-            new_scale = float(1 / (1 + (pool - kappa @ g) / scale / features))
+            explained = pool - kappa @ g - (0 if source is None else np.sum(source * resolvent))
+            new_scale = float(1 / (1 + explained / scale / features))  # cK𝒢 = 1 − (κ + source)𝒢
         kappa = kappa + change
         moved = max(np.max(np.abs(change / kappa)), abs(new_scale / scale - 1))
         scale = new_scale
@@ -113,9 +116,10 @@ def medium(
             break
     else:
         if start is not None:  # from above, where the start was of no use
-            return medium(kernel, samples, ridge, features, None, leak)
+            return medium(kernel, samples, ridge, features, None, leak, source)
         raise PrecisionError(f"the site equations did not settle in {STEPS} steps", 0)
-    return Medium(_resolvent(kernel, kappa, scale), kappa, scale, share, ridge, features)
+    resolvent = _resolvent(kernel, kappa, scale, source)
+    return Medium(resolvent, kappa, scale, share, ridge, features)
 
 
 def unexplained(g: np.ndarray, share: float, ridge: float, leak: float) -> np.ndarray:
@@ -129,8 +133,10 @@ def unexplained(g: np.ndarray, share: float, ridge: float, leak: float) -> np.nd
     return -2 * constant / (half + np.sqrt(half**2 - 4 * g * leak * constant))
 
 
-def _resolvent(kernel: np.ndarray, kappa: np.ndarray, scale: float) -> np.ndarray:
-    shifted = scale * kernel
+def _resolvent(
+    kernel: np.ndarray, kappa: np.ndarray, scale: float, source: np.ndarray | None
+) -> np.ndarray:
+    shifted = scale * kernel if source is None else scale * kernel + source
     shifted[np.diag_indices(len(kernel))] += kappa
     return inverse(shifted)
 

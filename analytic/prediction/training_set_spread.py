@@ -15,7 +15,12 @@ other, so that for two copies of the training set, each with its own s and ε,
 
     L_ij = the mixed difference of ½ ln(1 − T_i T_j 𝒢_ij²),      S_ij = √γ_i 𝒢′_ij 𝒢′_ij′ √γ_j,
 
-γ = ⟨T T′⟩: two sites to all orders, and the longer walks that visit each of theirs once.
+γ = ⟨T T′⟩: two sites to all orders, and the longer walks that visit each of theirs once. N random
+features of kernel K, if Gaussian, are one more site for all of them, through which walks go with
+
+    S_if = √(γ_i cc′/N) (𝒢K𝒢′)_ii,      S_ff = cc′ Tr(K𝒢K𝒢′)/N,
+
+and C has their own Tr S_ff/2, the features alone, and the walks of points and features beside.
 
 Source: this package; Efron, Stein 1981 for the analysis of variance.
 """
@@ -33,10 +38,11 @@ from .sites import Medium, SiteErrors, solve_ladder
 
 def spread(
     at: Medium, targets: np.ndarray, errors: SiteErrors, disturbed: Sequence[Disturbed]
-) -> float:
+) -> tuple[float, float]:
     """The standard deviation of the mean error of the points left out, over training sets.
 
-    ``disturbed`` are the media of `loops.disturbances`.
+    ``disturbed`` are the media of `loops.disturbances`. The second number is what single features
+    have in the first, 0 for a kernel.
 
     >>> from itertools import combinations
     >>> from solvable.analytic.prediction.loops import disturbances
@@ -44,18 +50,20 @@ def spread(
     >>> kernel, y = np.eye(6), np.array([1.0, 1.0, 1.0, 1.0, 2.0, 3.0])[:, None]
     >>> at = medium(kernel, 2, 1.0)  # independent points: what matters is which are left out
     >>> left_out = [np.mean(np.delete(y, drawn) ** 2) for drawn in combinations(range(6), 2)]
-    >>> found = spread(at, y, site_errors(kernel, y, at), disturbances(kernel, y, at))
+    >>> found, _ = spread(at, y, site_errors(kernel, y, at), disturbances(kernel, y, at))
     >>> bool(np.isclose(found, np.std(left_out), rtol=1e-4))
     True
     """
     share, pool = at.share, len(targets)
     effect = _effects(at, targets, errors)
     single = share * (1 - share) * pool / (pool - 1) * np.sum((effect - effect.mean()) ** 2)
-    walks = sum(
-        (4 if one is other else 8) * one.weight * other.weight * _covariance(one, other)
-        for one, other in combinations_with_replacement(disturbed, 2)
-    )
-    return float(np.sqrt(single + max(walks, 0.0))) / (pool * (1 - share))
+    walks = np.zeros(2)
+    for one, other in combinations_with_replacement(disturbed, 2):
+        twice = 4 if one is other else 8
+        walks += twice * one.weight * other.weight * np.array(_covariance(one, other))
+    walks = np.maximum(walks, 0.0)
+    found = np.sqrt([single + walks[0], walks[1]]) / (pool * (1 - share))
+    return float(found[0]), float(found[1])
 
 
 def _effects(at: Medium, targets: np.ndarray, errors: SiteErrors) -> np.ndarray:
@@ -72,11 +80,19 @@ def _effects(at: Medium, targets: np.ndarray, errors: SiteErrors) -> np.ndarray:
     return direct - g / (1 - share) * solve_ladder(resolvent, share, by_kappa)
 
 
-def _covariance(one: Disturbed, other: Disturbed) -> float:
-    """C, of two copies of the training set."""
+def _covariance(one: Disturbed, other: Disturbed) -> tuple[float, float]:
+    """C, of two copies of the training set, and the share of single features in it."""
     share = one.medium.share
     pairs = float(np.sum(one.pair_difference * other.pair_difference)) / 2
     root = np.sqrt(share * one.drawn * other.drawn + (1 - share) * one.left * other.left)
     ring = one.links * other.links * root * root[:, None]
-    longer = -(log_det(np.eye(len(ring)) - ring) + float(np.sum(ring * ring)) / 2) / 2
-    return (share * (1 - share)) ** 2 * pairs + longer
+    own, alone = float(np.sum(ring * ring)), 0.0  # two points are in the pairs
+    if one.through is not None and other.through is not None:
+        weight = one.medium.compression * other.medium.compression / one.medium.features
+        aside = np.sqrt(weight) * root * np.sum(one.through * other.medium.resolvent, axis=1)
+        within = weight * float(np.sum(one.through * other.through.T))
+        ring = np.block([[ring, aside[:, None]], [aside[None, :], np.full((1, 1), within)]])
+        alone = within / 2
+    longer = -(log_det(np.eye(len(ring)) - ring) + own / 2) / 2
+    return (share * (1 - share)) ** 2 * pairs + longer, alone
+

@@ -193,7 +193,7 @@ def _variance(walking: bool = True) -> float:
     kernel, targets = small_pool()
     at = medium(kernel, DRAWN, RIDGE)
     disturbed = disturbances(kernel, targets, at) if walking else []
-    return spread(at, targets, site_errors(kernel, targets, at), disturbed) ** 2
+    return spread(at, targets, site_errors(kernel, targets, at), disturbed)[0] ** 2
 
 
 @cache

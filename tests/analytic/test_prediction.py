@@ -50,6 +50,24 @@ def test_random_features_are_what_training_shows():
         slack = 0.03 * trained.mean + 3 * trained.standard_error
         np.testing.assert_array_less(off, slack)
         assert abs(other.predicted[1] - trained.mean[1]) > off[1]
+        np.testing.assert_allclose(found.spread, trained.spread, rtol=0.25)
+
+
+def test_the_draw_of_features_widens_the_spread():
+    """Ridge regression on Gaussian features of a given covariance, drawn anew for every set."""
+    x, y = pool(120)
+    matrix = kernel_matrix(x, "relu").matrix
+    rng, errors = np.random.default_rng(1), []
+    root = np.linalg.cholesky(matrix + 1e-9 * np.eye(120))
+    for _ in range(1500):
+        phi, order = root @ rng.standard_normal((120, 15)) / 15**0.5, rng.permutation(120)
+        drawn, rest = order[:40], order[40:]
+        gram = phi[drawn] @ phi[drawn].T + np.eye(40)
+        fitted = phi[rest] @ phi[drawn].T @ np.linalg.solve(gram, y[drawn])
+        errors.append(np.mean((y[rest] - fitted) ** 2))
+    found, fixed = (predict(matrix, y, [40], 1.0, features=n).spread[0] for n in (15, np.inf))
+    assert found == pytest.approx(np.std(errors), rel=0.08)
+    assert fixed < 0.96 * found
 
 
 def test_label_noise_is_what_training_shows():
@@ -232,7 +250,7 @@ def test_the_spread_at_a_small_ridge_needs_walks_through_many_points():
     for size in (20, 80):
         at = medium(k.matrix, size, 1e-3)
         errors = site_errors(k.matrix, y, at)
-        walking, single = (spread(at, y, errors, walks)
+        walking, single = (spread(at, y, errors, walks)[0]
                            for walks in (disturbances(k.matrix, y, at), []))  # fmt: skip
         trained = measure(k, y, [size], 1e-3, 800).spread[0]
         assert walking == pytest.approx(trained, rel=0.12)
