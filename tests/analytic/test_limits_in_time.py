@@ -7,11 +7,12 @@ import mpmath
 import pytest
 import sympy as sp
 
+from solvable.analytic.asymptotics.balance.exact_value import compare
 from solvable.analytic.asymptotics.balance.limiting_form import limiting_form
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
 from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.balance.systems import TRAINING, training_problem
-from solvable.analytic.asymptotics.balance.time_domain import pair_transform
+from solvable.analytic.asymptotics.balance.time_domain import PairTransform, pair_transform
 from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
 from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError
@@ -74,6 +75,19 @@ def test_the_peak_grows_as_the_root_of_time():
     form, slope = found("flow-loss", "1 << T, N = T, T^b << t, M = inf", point)
     assert form.terms[0].exponents[t] == sp.Rational(1, 2)
     assert slope.holds(0.05), slope
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", ["2", "3/2", "13/11"])
+def test_limited_data_where_the_time_law_meets_its_correction(power):
+    """a − 1 = 2b: 1/T stands beside t^{−2+1/b} log t; each term makes the error smaller."""
+    power = sp.Rational(power)
+    values = {"b": power, "a": 1 + 2 * power}
+    form = limit("flow-loss", "1 << t << T, N = inf, M = inf", exponent=power,
+                 target_exponent=values["a"], terms=2)  # fmt: skip
+    assert form.terms[1].coefficient.has(sp.log(t)) and not form.expression.has(PairTransform)
+    first, second = compare(form, {**values, "t": 1000, "T": 10**12}, 20).errors
+    assert first > 1e-10 and second < 0.01 * first
 
 
 @pytest.mark.parametrize("powers", [(-0.5, -0.5, -0.5), (0.3, -0.7, -1.2), (0, -0.4, 0.6)])

@@ -71,29 +71,45 @@ def _singular(value: sp.Expr, scales: Scales) -> sp.Expr | None:
 
 
 def at_resonance(scales: Scales, series: Series, place: sp.Expr) -> dict[Any, sp.Expr]:
-    """Exponents (by scale) → coefficient with logarithms, at a = ``place``."""
-    groups: dict[Any, Laurent] = {}
+    """Exponents (by scale) → coefficient with logarithms, at a = ``place``.
+
+    Powers of numbers stay beside the sizes where all terms of a monomial share them.
+    """
+    groups: dict[Any, dict[Any, Laurent]] = {}
     atoms = {symbol: _local(value, place) for value, symbol in scales.atoms.items()}
     for vector, coefficient in series.terms.items():
         exponents = scales.exponents(vector)
         slope = sum((sp.diff(e, a) * sp.log(s) for s, e in exponents.items()), sp.S.Zero)
-        at_place = {s: sp.expand(e.subs(a, place)) for s, e in exponents.items()}
-        key = frozenset((s, e) for s, e in at_place.items() if e != 0)
+        at_place = [(s, e) for s, x in exponents.items() if (e := sp.expand(x.subs(a, place))) != 0]
+        key = frozenset(pair for pair in at_place if not pair[0].is_number)
+        constants = frozenset(pair for pair in at_place if pair[0].is_number)
         local = _quotient(_local_polynomial(coefficient.numer, scales, atoms, place),
                           _local_polynomial(coefficient.denom, scales, atoms, place))  # fmt: skip
         exponential = {k: slope**k / sp.factorial(k) for k in range(2 * ORDER)}
-        group = groups.setdefault(key, {})
+        group = groups.setdefault(key, {}).setdefault(constants, {})
         for power, value in _product(local, exponential).items():
             group[power] = group.get(power, sp.S.Zero) + value
     result = {}
-    for key, laurent in groups.items():
+    for key, parts in groups.items():
+        constants = next(iter(parts)) if len(parts) == 1 else frozenset()
+        laurent = parts[constants] if len(parts) == 1 else _joined(parts)
         for power, value in laurent.items():
             if power < 0 and not _vanishes(value, scales):
                 raise PoleLeft("a pole is left at the resonance: the order is too low")
         finite = sp.expand(laurent.get(0, sp.S.Zero))
         if finite != 0 and not _vanishes(finite, scales):
-            result[key] = finite
+            result[key | constants] = finite
     return result
+
+
+def _joined(parts: dict[Any, Laurent]) -> Laurent:
+    """The sum of series with the powers of numbers that they are multiplied by."""
+    total: Laurent = {}
+    for constants, laurent in parts.items():
+        factor = sp.Mul(*(s**e for s, e in constants))
+        for power, value in laurent.items():
+            total[power] = total.get(power, sp.S.Zero) + factor * value
+    return total
 
 
 def _vanishes(value: sp.Expr, scales: Scales) -> bool:
@@ -105,7 +121,7 @@ def _vanishes(value: sp.Expr, scales: Scales) -> bool:
     generic |= {s: v for s, v in scales.point.items() if s in generic}
     terms = [sp.N(term.xreplace(generic), 30) for term in sp.Add.make_args(value)]
     number, size = sp.Add(*terms), max(map(abs, terms))
-    return bool(abs(number) < 1e-20 * size)
+    return bool(abs(number) <= 1e-20 * size)
 
 
 def _local(value: sp.Expr, place: sp.Expr) -> Laurent:

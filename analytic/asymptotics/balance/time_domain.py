@@ -38,6 +38,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 
 from ... import precision
 from ...errors import OutsideTheoryError
@@ -114,6 +115,17 @@ class PairTransform(sp.Function):
 
     nargs = 3
 
+    @classmethod
+    def eval(cls, p: sp.Expr, q: sp.Expr, e: sp.Expr) -> sp.Expr | None:
+        """Zero for whole powers of z or z', which are analytic at zero."""
+        whole = any(x.is_Integer and x >= 0 for x in (p, q))
+        return sp.S.Zero if e.is_Integer and e >= 0 and whole else None
+
+    def fdiff(self, argindex: int = 3) -> sp.Expr:
+        if argindex != 3:
+            raise ArgumentIndexError(self, argindex)
+        return PairTransformDerivative(1, *self.args)
+
     def _eval_evalf(self, prec: int) -> sp.Expr | None:
         if self.free_symbols:
             return None
@@ -124,6 +136,31 @@ class PairTransform(sp.Function):
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         p, q, e = map(printer._print, self.args)
         body = rf"\mathcal{{I}}_{{{p},{q}}}\left({e}\right)"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
+class PairTransformDerivative(sp.Function):
+    """The n-th derivative of `PairTransform` in e: ``PairTransformDerivative(n, p, q, e)``."""
+
+    nargs = 4
+
+    def fdiff(self, argindex: int = 4) -> sp.Expr:
+        n, *place = self.args
+        if argindex != 4:
+            raise ArgumentIndexError(self, argindex)
+        return PairTransformDerivative(n + 1, *place)
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        if self.free_symbols:
+            return None
+        with precision.workprec(prec + 60):
+            n, p, q, e = (mpmath.mpmathify(x._to_mpmath(prec + 60)) for x in self.args)
+            value = mpmath.diff(lambda x: pair_transform(p, q, x), e, int(n))
+            return sp.Float._new(mpmath.mpf(value)._mpf_, prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        n, p, q, e = map(printer._print, self.args)
+        body = rf"\mathcal{{I}}^{{({n})}}_{{{p},{q}}}\left({e}\right)"
         return rf"\left({body}\right)^{{{exp}}}" if exp else body
 
 
@@ -183,8 +220,9 @@ def _transformed(
     cut = min([first + 2 * low + scales.depth, *cuts]) if cuts else None
     unit, shift = put(clock.rate * clock.time), -scales.growth[clock.frequency]
     found: dict[Any, Any] = {}
+    weights = 0  # terms of one weight are one term at a resonance
     for weight, group in groupby(_products(clock, scales, series, frame), lambda x: x[0]):
-        if (cut is not None and weight >= cut) or len(found) >= most:
+        if (cut is not None and weight >= cut) or weights >= most:
             cut = weight
             break
         same: dict[Any, Any] = {}
@@ -193,7 +231,8 @@ def _transformed(
             vector = _times(scales, rest, unit, sp.expand(-p - q - e - 1), halves)
             product = coefficient * value
             same[vector] = same[vector] + product if vector in same else product
-        found |= {v: c for v, c in same.items() if c and not _zero(scales, c)}
+        left = {v: c for v, c in same.items() if c and not _zero(scales, c)}
+        found, weights = found | left, weights + bool(left)
     return Series(scales, found, None if cut is None else cut + shift)
 
 
