@@ -67,6 +67,8 @@ __all__ = [
 ]
 
 FINEST = 1000  #: grid of model sizes
+SIMPLE = 10_000  #: largest denominator of powers in which prefactors stay exact
+DIGITS = 30  #: of the others
 compute = sp.Symbol("C", positive=True)  #: N t
 
 
@@ -256,7 +258,14 @@ class ComputeOptimal:
     sum_is_exact: bool
 
     def __call__(self, budget: Any) -> tuple[float, float, float]:
-        """(t*, N*, L*) of the sum of the two laws at one budget."""
+        """(t*, N*, L*) of the sum of the two laws at one budget.
+
+        `InputError` in one-pass training, where the laws hold the step η and the batch B.
+        """
+        others = sorted(map(str, sp.Tuple(*self.expressions).free_symbols - {compute}))
+        if others:
+            raise InputError("budget", budget, f"values of {', '.join(others)}, too: substitute "
+                             "them in .expressions")  # fmt: skip
         moment, size, loss = (float(x.subs(compute, budget)) for x in self.expressions)
         return moment, size, loss
 
@@ -323,10 +332,18 @@ def _along_budget(law: BottleneckLaw, features_power: Any, time_power: Any) -> A
 def _split(
     first: BottleneckLaw, second: BottleneckLaw, features_power: Any, time_power: Any
 ) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """t*, N*, L* that minimise the sum of two laws at N^P t^Q = C."""
+    """t*, N*, L* that minimise the sum of two laws at N^P t^Q = C.
+
+    Prefactors are exact where the powers are simple fractions, else of `DIGITS` digits: a whole
+    number to the p/q is for sympy the q-th root of its p-th power.
+    """
     (p1, q1, _), (p2, q2, _) = (law.exponents for law in (first, second))
-    c1, c2 = (law.prefactor for law in (first, second))
     e1, e2 = (_along_budget(law, features_power, time_power) for law in (first, second))
+    powers = [sp.nsimplify(x) for x in (p1, q1, p2, q2, features_power, time_power)]
+    simple = all(x.is_Rational and x.q <= SIMPLE for x in powers)
+    c1, c2 = (
+        law.prefactor if simple else law.prefactor.evalf(DIGITS) for law in (first, second)
+    )
     balance = c1 * e1 / (-c2 * e2) * compute ** ((q2 - q1) / features_power)
     moment = balance ** (1 / (e1 - e2))
     size = (compute / moment**time_power) ** (1 / features_power)

@@ -250,3 +250,30 @@ def test_easy_tasks_are_split_by_their_own_exponent(a, b):
 def test_a_split_that_no_cell_resolves_is_refused():
     with pytest.raises(OutsideTheoryError, match="t grows so little"):
         compute_optimal(200, 2)
+
+
+@pytest.mark.parametrize(("target", "exponent"), [
+    (1.5416053790183715, 1.3847384588280427), (1.2553812789960808, 2.178111716660905),
+    (4.418264555516194, 2.264658305034919),
+])  # fmt: skip
+@pytest.mark.parametrize("weights", [(1, 1), (1.37, 1.21)])
+def test_the_optimum_at_exponents_of_sixteen_digits(target, exponent, weights):
+    power, other = weights
+    best = compute_optimal(target, exponent, features_power=power, time_power=other)
+    time, size, loss = best(1e12)
+    assert size**power * time**other == pytest.approx(1e12, rel=1e-9)
+    laws = bottleneck_laws(target, exponent)
+    first, second = (laws[name] for name in best.balance)
+
+    def total(moment):
+        features = (1e12 / moment**other) ** (1 / power)
+        return sum(law(time=moment, features=features) for law in (first, second))
+
+    assert total(time) == pytest.approx(loss, rel=1e-9)
+    assert min(total(0.9 * time), total(1.1 * time)) > loss
+
+
+def test_the_optimum_in_one_pass_asks_for_step_and_batch():
+    best = compute_optimal(4, 2, one_pass=True)
+    with pytest.raises(InputError, match="values of B, eta, too"):
+        best(1e9)

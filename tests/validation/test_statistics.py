@@ -355,3 +355,13 @@ def test_a_next_term_that_is_allowed_for_is_the_next_power():
 
 def test_a_confidence_has_as_many_digits_as_tell_it_from_one():
     assert percent(0.9) == "90 %" and percent(1 - 1e-6) == "99.9999 %"
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1))
+def test_widths_are_relative_to_what_is_claimed(scale, error):
+    claimed = [2 * scale, -5 * scale, 0.0]
+    found = verdict([Estimate(x, error * scale, 30) for x in claimed], claimed)
+    widths = [found.half_width(i) for i in range(3)]
+    assert found.half_widths == pytest.approx((widths[0] / claimed[0], widths[1] / -claimed[1], 0))
+    one = verdict([Estimate(x, error, 30) for x in (2, -5, 0)], [2, -5, 0])
+    assert found.half_widths == pytest.approx(one.half_widths, rel=1e-9)

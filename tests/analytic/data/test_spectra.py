@@ -1,5 +1,7 @@
 """Spectra of samples and populations, power laws and their refusal, bulk and outliers."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -194,3 +196,15 @@ def test_populations_of_laws_without_noise():
     assert tail.alpha.value == pytest.approx(1, abs=0.1)
     white = expected_eigenvalues(Flat(30), np.inf, 120, np.arange(1, 31))
     assert fit_tail(population_spectrum(from_eigenvalues(white, 120, 30))).alpha is None
+
+
+@pytest.mark.slow
+def test_a_law_of_more_parameters_pays_for_them():
+    """A cutoff at infinity is the power law: without a cutoff its parameter costs ln n."""
+    more = []
+    for seed in range(6):
+        tail = fit_tail(population_spectrum(sample_spectrum(draw(power(100), 300, seed))))
+        cutoff = next(law for law in tail.others if law.law == "cutoff")
+        more.append(cutoff.bic - tail.power_law.bic)
+    found = [x for x in more if math.isfinite(x)]  # infinite where no cutoff fits
+    assert len(found) >= 2 and np.median(found) > 0 and max(found) <= math.log(100) + 0.1

@@ -59,3 +59,10 @@ def test_what_cannot_be_is_refused():
     for bad in (0, -1, math.inf, math.nan):
         with pytest.raises(InputError, match="total"):
             least_noise(LAW, bad, 10)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 7.0, 1e4])
+def test_the_least_noise_does_not_depend_on_the_unit_of_the_eigenvalues(unit):
+    own = least_noise(PowerLaw(exponent=1.7), 50.0, 1000)
+    other = least_noise(PowerLaw(exponent=1.7, scale=unit), 50.0 / unit, 1000)
+    assert other == pytest.approx(own, rel=1e-9)
