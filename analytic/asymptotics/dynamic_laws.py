@@ -341,9 +341,7 @@ def _split(
     e1, e2 = (_along_budget(law, features_power, time_power) for law in (first, second))
     powers = [sp.nsimplify(x) for x in (p1, q1, p2, q2, features_power, time_power)]
     simple = all(x.is_Rational and x.q <= SIMPLE for x in powers)
-    c1, c2 = (
-        law.prefactor if simple else law.prefactor.evalf(DIGITS) for law in (first, second)
-    )
+    c1, c2 = (law.prefactor if simple else law.prefactor.evalf(DIGITS) for law in (first, second))
     balance = c1 * e1 / (-c2 * e2) * compute ** ((q2 - q1) / features_power)
     moment = balance ** (1 / (e1 - e2))
     size = (compute / moment**time_power) ** (1 / features_power)
