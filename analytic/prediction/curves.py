@@ -9,7 +9,7 @@ to 10) s was 0.85 to 1.12 of what repetition shows in all of 108 cells but two, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ from .. import arguments
 from ..arguments import Level, Table, checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
-from .compression import Compressed, free_compression
+from .compression import free_compression
 from .feature_sites import feature_effect
 from .kernel_matrix import KernelMatrix
 from .loops import Disturbed, bounded, disturbances, loop_correction
 from .sites import Medium, medium, site_errors
-from .textbook import Eigensystem, eigensystem, textbook
+from .textbook import eigensystem, textbook
 from .training_set_spread import spread
 
 LEVEL = 0.95
@@ -106,7 +106,7 @@ def predict(
     arguments.nonnegative("noise", noise)
     system = eigensystem(matrix, y)
     summed = noise * y.shape[1]
-    free = _compressed(system, sizes, ridge, features, summed, strict=route == "compression")
+    free = free_compression(system, sizes, ridge, features, summed)
     book = textbook(system, sizes, ridge, features, summed)
     others = {
         "free-compression": free.test, "textbook": book.test,
@@ -123,23 +123,6 @@ def predict(
     low, high = interval(mean, np.hypot(deviation, accuracy), level)
     others = {"site-formula": site} | others
     return Prediction(sizes, mean, accuracy, train, deviation, low, high, level, others)
-
-
-def _compressed(
-    system: Eigensystem, sizes: np.ndarray, ridge: float, features: float, noise: float,
-    strict: bool,
-) -> Compressed:  # fmt: skip
-    """`free_compression`, with nan where it is lost to rounding, unless it is what was asked."""
-    rows = []
-    for size in sizes:
-        try:
-            found = free_compression(system, [size], ridge, features, noise)
-            rows.append([column[0] for column in vars(found).values()])
-        except PrecisionError:
-            if strict:
-                raise
-            rows.append([np.nan] * len(fields(Compressed)))
-    return Compressed(*np.array(rows).T)
 
 
 def _sites(
