@@ -180,7 +180,10 @@ def _loops(
     """The factor that loops give to the error, and the relative accuracy of what they leave out."""
     if not disturbed:
         return 1.0, NO_LOOPS
-    x = loop_correction(matrix, y, at, test, disturbed, noise)
+    try:
+        x = loop_correction(matrix, y, at, test, disturbed, noise)
+    except PrecisionError:
+        return 1.0, NO_LOOPS
     return bounded(x), LOOP_ACCURACY * abs(x) + x**2
 
 

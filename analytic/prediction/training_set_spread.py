@@ -32,6 +32,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from ..errors import PrecisionError
 from .loops import Disturbed, log_det
 from .sites import Medium, SiteErrors, solve_ladder
 
@@ -57,13 +58,21 @@ def spread(
     share, pool = at.share, len(targets)
     effect = _effects(at, targets, errors)
     single = share * (1 - share) * pool / (pool - 1) * np.sum((effect - effect.mean()) ** 2)
-    walks = np.zeros(2)
-    for one, other in combinations_with_replacement(disturbed, 2):
-        twice = 4 if one is other else 8
-        walks += twice * one.weight * other.weight * np.array(_covariance(one, other))
-    walks = np.maximum(walks, 0.0)
+    try:
+        walks = np.maximum(_walks(disturbed), 0.0)
+    except PrecisionError:  # through features they do not converge: single points alone
+        walks = np.zeros(2)
     found = np.sqrt([single + walks[0], walks[1]]) / (pool * (1 - share))
     return float(found[0]), float(found[1])
+
+
+def _walks(disturbed: Sequence[Disturbed]) -> np.ndarray:
+    """4 ∂_s∂_ε ∂_s′∂_ε′ C, and the share of single features in it."""
+    total = np.zeros(2)
+    for one, other in combinations_with_replacement(disturbed, 2):
+        twice = 4 if one is other else 8
+        total += twice * one.weight * other.weight * np.array(_covariance(one, other))
+    return total
 
 
 def _effects(at: Medium, targets: np.ndarray, errors: SiteErrors) -> np.ndarray:

@@ -17,7 +17,7 @@ from ..catalogue import Parts, derivation
 from ..checks import Agrees, Exact, Statistical
 from ..derivation import Step
 from ..relations import Equivalent, Expectation, equation
-from .site_formula import POOL, local, ridge, share, small_pool
+from .site_formula import POOL, local, ridge, share, small_pool, training_sets
 
 DRAWN, FIRST, SECOND, DRAWS = 16, 0.1, 1.0, 1000
 TIME, DECAY = 0.6, 0.05
@@ -193,9 +193,7 @@ def _residuals(filters: list[Callable[[np.ndarray], np.ndarray]], seed: int) -> 
     """
     kernel, targets = small_pool()
     found = []
-    for own in np.random.SeedSequence(seed).spawn(DRAWS):
-        order = np.random.default_rng(own).permutation(POOL)
-        taken, rest = order[:DRAWN], order[DRAWN:]
+    for taken, rest in training_sets(DRAWN, DRAWS, seed):
         values, vectors = np.linalg.eigh(kernel[np.ix_(taken, taken)])
         labels, onto = vectors.T @ targets[taken], kernel[np.ix_(rest, taken)] @ vectors
         left = [targets[rest] - onto @ (f(values)[:, None] * labels) for f in filters]

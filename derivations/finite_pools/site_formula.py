@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -155,13 +156,18 @@ def _by_differences() -> float:
     return (values[1] - values[0]) / (2 * step) / (POOL - DRAWN)
 
 
+def training_sets(drawn: int, draws: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The points drawn and those left out, for every draw."""
+    for own in np.random.SeedSequence(seed).spawn(draws):
+        order = np.random.default_rng(own).permutation(POOL)
+        yield order[:drawn], order[drawn:]
+
+
 def test_errors(drawn: int, at_ridge: float, draws: int, seed: int) -> np.ndarray:
     """The test error after training on so many of the points, for every draw."""
     kernel, targets = small_pool()
     errors = []
-    for own in np.random.SeedSequence(seed).spawn(draws):
-        order = np.random.default_rng(own).permutation(POOL)
-        taken, rest = order[:drawn], order[drawn:]
+    for taken, rest in training_sets(drawn, draws, seed):
         gram = kernel[np.ix_(taken, taken)] + at_ridge * np.eye(drawn)
         fitted = kernel[np.ix_(rest, taken)] @ np.linalg.solve(gram, targets[taken])
         errors.append(np.mean((targets[rest] - fitted) ** 2))
