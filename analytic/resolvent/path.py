@@ -38,7 +38,7 @@ LARGEST_MODE = 1e60  # of a coarse spectrum
 ARC_STEP = 0.15  # radians
 PIECE = 128  # nodes of a long path that follow one another
 FINER = (4, 16, 64)  # times as many steps on arcs in the true spectrum
-BISECTIONS = 30
+BISECTIONS = 20
 CORRECTIONS = 2
 POLISHING_STEPS = 8
 CONVERGED = 1e-8  # relative Newton step, over √|dz/dκ|, whose successor is below rounding
@@ -152,10 +152,12 @@ def _coarse_sums(spectrum: Spectrum) -> Sums:
     def sums(k: np.ndarray, n: np.ndarray, t: np.ndarray) -> tuple[Any, Any, Any]:
         inverse = 1 / (rate + k[..., None])
         terms = inverse * mass  # no matrix product: threads of a BLAS wait for one another
-        d1 = terms.sum(axis=-1)
+        d1, spread = terms.sum(axis=-1), k * (terms * inverse).sum(axis=-1)
         crowded = 2 * d1.real > spectrum.size
-        empty = k * (weight * inverse).sum(axis=-1) if crowded.any() else d1
-        return *unused(spectrum.size, d1, empty, crowded, n, t), k * (terms * inverse).sum(axis=-1)
+        if not crowded.any():
+            return 1 - d1 * (1 / n), 1 - d1 * (1 / t), spread
+        empty = k * (weight * inverse).sum(axis=-1)
+        return *unused(spectrum.size, d1, empty, crowded, n, t), spread
 
     return sums
 
@@ -169,28 +171,24 @@ def _follow(
     def at(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return product_and_slope(*sums(k, n, t), n, t)
 
-    def advance(k: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-        p, slope = at(k)
-        k = k * (there / here) ** _share(p, slope)
-        for _ in range(CORRECTIONS):
-            p, slope = at(k)
-            k = k - _share(k * p - there, slope)
-        return k
-
     radius, angle = np.abs(z[..., 0]), np.angle(z[..., 0])
     steps = int(np.ceil(np.max(np.abs(angle), initial=0.0) / arc_step)) + 1
     arc = [radius * np.exp(1j * angle * j / steps) for j in range(steps)]
     k, found = start.astype(complex), []
     with np.errstate(all="ignore"):  # a path that is lost is found out afterwards
+        p, slope = at(k)
         for here, there in pairwise([*arc, *np.moveaxis(z, -1, 0)]):
-            k = advance(k, here, there)
+            k = k * (there / here) ** _share(p, slope)
+            for _ in range(CORRECTIONS):
+                p, slope = at(k)
+                k = k - _share(k * p - there, slope)
             found.append(k)
     return np.stack(found[steps - 1 :], axis=-1)
 
 
 def _share(change: np.ndarray, slope: np.ndarray) -> np.ndarray:
     """change/slope; 0 where R₁ = R₃ = 0 to rounding (N = T), and κ does not depend on z."""
-    return np.where(slope == 0, 0, change / np.where(slope == 0, 1, slope))
+    return np.where(slope == 0, 0, change / slope)
 
 
 def _real_start(
