@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from solvable.analytic.arguments import meant
-from solvable.analytic.asymptotics.balance.systems import OPTIMAL, TRAINING
+from solvable.analytic.asymptotics.balance.systems import AT_KAPPA, OPTIMAL, TRAINING
 from solvable.analytic.asymptotics.limits import REGIMES
 from solvable.analytic.errors import InputError
 
@@ -21,9 +21,9 @@ from . import options as types
 from . import output
 
 EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {regime.words}" for name, regime in REGIMES.items())
-STATED = (*OPTIMAL, *OPTIMAL.values(), *TRAINING)  # with statements
+STATED = ("with noise", *AT_KAPPA, *OPTIMAL, *OPTIMAL.values(), *TRAINING)  # with statements
 SERIES = {
-    "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
+    "loss": "loss", "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
     # the derivations of the same quantities
     "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
     # at the optimal ridge and in training

@@ -221,3 +221,10 @@ def test_splits_that_the_law_does_not_tell_apart_are_said():
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_the_law_splits_features_times_samples_unless_said_otherwise(noise):
+    usual, said = allocation_law(2, noise=noise), allocation_law(2, None, 1, 1, noise=noise)
+    assert usual == said and str(usual.loss) == ("1/3" if noise else "1/2")
+    assert allocation_law(2, None, 2, noise=noise).shares != usual.shares

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.prediction import KERNELS, as_targets, kernel_matrix, predict
 from solvable.analytic.prediction.compression import free_compression
 from solvable.analytic.prediction.hermite_eigenstructure import hermite_modes, hermite_prediction
@@ -185,6 +185,12 @@ def test_bad_arguments_are_refused(change):
     for data in (np.zeros((5, 2)), np.full((5, 2), np.nan), np.ones(5), np.ones((5, 2))):
         with pytest.raises(InputError):
             kernel_matrix(data, "rbf")
+
+
+@pytest.mark.parametrize("samples", [0, 5, 6])
+def test_a_medium_is_of_a_part_of_the_pool(samples):
+    with pytest.raises(OutsideTheoryError, match="of 5 points"):
+        medium(np.eye(5), samples, 1.0)
 
 
 def test_hermite_modes_are_those_of_gaussian_inputs():

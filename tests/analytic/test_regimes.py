@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
-from solvable.analytic.asymptotics.regimes import size_map, time_map
+from solvable.analytic.asymptotics.regimes import _breakdown, size_map, time_map
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
@@ -104,3 +104,11 @@ def test_data_and_picture(chart, tmp_path):
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("features", "samples"), [(199.99, 700), (700, 199.99), (199.99, 220)])
+def test_the_law_beside_the_breakdown_is_what_the_exact_loss_becomes(features, samples):
+    spectrum = PowerLaw(exponent=1.4, target_exponent=2.1, size=200)
+    law = _breakdown(spectrum).value(np.array(features), np.array(samples))
+    exact = static_loss(spectrum, features, samples).excess_loss
+    assert float(law) == pytest.approx(exact, rel=2e-3)

@@ -16,7 +16,12 @@ from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import J
 from solvable.analytic.optimal_ridge import optimal_ridge
-from solvable.analytic.spectral_functions import DegreesOfFreedom
+from solvable.analytic.spectral_functions import (
+    DegreesOfFreedom,
+    TargetSum,
+    evaluate,
+    isotropic,
+)
 from solvable.analytic.spectrum import (
     Atoms,
     CutoffPowerLaw,
@@ -179,15 +184,15 @@ def test_the_scale_only_sets_the_unit(scale, kappa, size):
 
 
 def test_isotropic_weights_are_the_default_target():
-    for isotropic, explicit in [
+    for default, explicit in [
         (PowerLaw(0.5, target_variance=3), PowerLaw(0.5, target_exponent=1.5, target_variance=3)),
         (Empirical([2, 1], target_variance=3), Empirical([2, 1], target_power=[6, 3])),
         (Flat(2, 2, 3), Empirical([2, 2], target_power=[6, 6])),
     ]:
         for q in (1, 2):
-            assert isotropic.target_sum(0.3, q) == pytest.approx(explicit.target_sum(0.3, q))
-            expected = 3 * isotropic.resolvent_sum(0.3, 1, q)
-            assert isotropic.target_sum(0.3, q) == pytest.approx(expected)
+            assert default.target_sum(0.3, q) == pytest.approx(explicit.target_sum(0.3, q))
+            expected = 3 * default.resolvent_sum(0.3, 1, q)
+            assert default.target_sum(0.3, q) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("law", [
@@ -403,3 +408,13 @@ def test_symbols_are_refused_where_a_number_is_needed():
     ):  # fmt: skip
         with pytest.raises(InputError):
             needs_numbers()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_sums_with_an_isotropic_target_are_sums_of_degrees(order):
+    x = sp.Symbol("x", positive=True)
+    found = evaluate(
+        isotropic(TargetSum(order, x), 3), {x: mpmath.mpf("0.2")}, Empirical([2, 1, 0.5])
+    )
+    expected = sum(3 * v / (v + 0.2) ** order for v in (2, 1, 0.5))
+    assert float(found) == pytest.approx(expected)

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from solvable.analytic.asymptotics.balance.systems import static_problem
+from solvable.analytic.errors import InputError
 from solvable.derivations import catalogue
-from solvable.derivations.cli import main
+from solvable.derivations.cli import limit_command, main
 from solvable.derivations.relatives.limiting_forms import CASES
 
 
@@ -51,6 +53,13 @@ def test_limit_command(capsys):
 
 
 @pytest.mark.slow
+def test_the_command_knows_the_quantities_of_the_function():
+    with pytest.raises(InputError) as refused:
+        static_problem("no such quantity")
+    named = refused.value.allowed.removeprefix("one of ").split(", ")
+    assert len(named) > 10 and set(named) <= set(limit_command.SERIES)
+
+
 def test_allocate_command(capsys):
     status, out = run(capsys, "allocate", "--budget", "1e8", "--alpha", "1", "--json")
     data = json.loads(out.out)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from solvable.analytic.data.dimension import dimension, nearest_distances, neighbour_law
+from solvable.analytic.data.dimension import (
+    CONFIDENCE,
+    PARTS,
+    _scattered,
+    dimension,
+    nearest_distances,
+    neighbour_law,
+)
 from solvable.analytic.errors import InputError
 
 
@@ -67,3 +74,13 @@ def test_distances_that_do_not_fall_leave_the_dimension_open():
     _, distances, found = neighbour_law(rows)
     assert np.ptp(distances) < 1e-12
     assert (found.low, found.high) == (0, np.inf)
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(30, 4), (10 * PARTS, PARTS)])
+def test_the_error_is_that_of_disjoint_parts(rows, parts):
+    near = np.random.default_rng(3).normal(size=(rows, 2))
+    found = _scattered(near, lambda part: float(np.mean(part)) + 9)
+    means = [near[i::parts].mean() for i in range(parts)]
+    assert (found.high - found.low) / 2 == pytest.approx(
+        CONFIDENCE * np.std(means, ddof=1) / np.sqrt(parts)
+    )
