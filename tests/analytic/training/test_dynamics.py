@@ -394,6 +394,8 @@ def test_optimal_stopping_with_noise():
     around = dynamics(LAW, 200, 120, best.time * np.array([0.9, 1, 1.1]), noise=0.5).excess_loss
     assert around[1] < min(around[0], around[2]) and best.gain > 0.1
     assert best.excess_loss == pytest.approx(around[1], rel=1e-12)
+    assert best.gain == 1 - best.excess_loss / best.final
+    assert replace(best, final=math.inf).gain == 1  # of an infinite loss all is saved
     steps = optimal_stopping(LAW, 200, 120, noise=0.5, learner=GradientDescent(0.1))
     assert steps.time == pytest.approx(best.time / 0.1, rel=0.1) and steps.time == round(steps.time)
 

@@ -22,6 +22,7 @@ from solvable.analytic.training.learners import (
 from solvable.analytic.training.preconditioner import scaled
 from solvable.analytic.training.scheduled_training import scheduled_dynamics
 from solvable.analytic.training.schedules import (
+    AVERAGES,
     SCHEDULES,
     averaging,
     flat_schedule,
@@ -406,3 +407,10 @@ def test_sums_that_are_lost_in_rounding_errors_are_refused():
 
     with pytest.raises(PrecisionError, match="one by one"):
         evolve(Modes(np.ones(1, complex), noisy), (), [(0, 2**50, 1)], np.array([2.0**50]))
+
+
+@pytest.mark.parametrize("name", [*SCHEDULES, *AVERAGES])
+def test_pieces_follow_one_another_from_the_first_step(name):
+    options = OPTIONS.get(name, {})
+    found = averaging(name, 40) if name in AVERAGES else schedule(name, 0.2, 40, **options)
+    assert [piece.first for piece in found.pieces] == [0, *found.edges[:-1]]

@@ -74,6 +74,14 @@ def test_growth_beyond_the_critical_step():
     assert growth_factor(SPECTRA[1], 50, INF, rule) > growth_factor(SPECTRA[1], INF, INF, rule)
 
 
+def test_growth_far_beyond_the_critical_step():
+    """By factors of thousands a step, far above that of the largest eigenvalue by itself."""
+    losses = exact(SPECTRA[1], 40.0, 1, 40)
+    assert losses[40] / losses[39] == pytest.approx(
+        growth_factor(SPECTRA[1], INF, INF, batch_noise(40.0, 1)), rel=1e-10
+    )
+
+
 @pytest.mark.parametrize("batch", [1, 8])
 def test_finite_features_are_the_average_over_explicit_features(batch):
     """The exact recursion on drawn kernels, N = 60, extrapolated against N and M together."""
