@@ -138,9 +138,9 @@ def variants(node: ast.AST) -> Iterator[ast.AST]:
         yield node.operand
     if isinstance(node, ast.Compare) and type(node.ops[0]) in TURNED:
         yield ast.Compare(node.left, [TURNED[type(node.ops[0])](), *node.ops[1:]], node.comparators)
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        if node.value + 1 != node.value:  # rather than 1e300
-            yield ast.Constant(node.value + 1)
+    number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    if number and node.value + 1 != node.value:  # 1e300 + 1 is 1e300
+        yield ast.Constant(node.value + 1)
 
 
 def left_alone(tree: ast.Module) -> set[ast.AST]:
