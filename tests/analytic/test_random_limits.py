@@ -124,3 +124,15 @@ def test_without_a_ridge_the_smaller_size_is_the_one_that_fits(ratio, share):
     parsed = parse_regime(statement, problem.sizes, point, keep=problem.size)
     form = limiting_form(problem, parsed, point, 1, remainder=False)
     assert form.where[next(x for x in form.where if x.has(EdgeIntegral))] == sp.Rational(share)
+
+
+@pytest.mark.parametrize("statement", ["1 << N, T/N = 3, M = inf, z ~ T^-b",
+                                       "1 << N << T, M = inf, z ~ N^-b"])  # fmt: skip
+@pytest.mark.parametrize("wrong", [1, sp.Rational(9, 8)])
+def test_poles_that_cancel_by_the_equation_of_a_constant(statement, wrong):
+    """κ₀ solves an equation with y_z, by which the poles at a − 1 = b are of opposite sign."""
+    problem, point = static_problem("loss"), {b: sp.Rational(12, 7), a: sp.Rational(19, 7)}
+    form = limiting_form(problem, parse_regime(statement, problem.sizes, point), point, 1)
+    assert form.expression.has(sp.log)
+    found = measured_slope(problem, form, point, LOGARITHMS, wrong)
+    assert found.holds(0.2) == (wrong == 1), found

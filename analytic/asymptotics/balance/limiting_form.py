@@ -253,7 +253,7 @@ def _at_depth(
     else:
         output = loss_in_time(problem.clock, scales, found, size, regime.applied,
                               problem.isotropic, order + 2)  # fmt: skip
-    terms = _terms(scales, output, regime)
+    terms = _terms(scales, output, regime, notes)
     if not terms and output.cut is not None and output.cut > BEYOND / 4:
         _refuse_vanished(regime)
     if not terms:
@@ -330,7 +330,9 @@ def _law(values: Mapping[sp.Symbol, Any], size: Any) -> Spectrum | None:
         return None
 
 
-def _terms(scales: Scales, output: Series, regime: Regime) -> list[LimitTerm]:
+def _terms(
+    scales: Scales, output: Series, regime: Regime, notes: Mapping[sp.Expr, Any]
+) -> list[LimitTerm]:
     """All terms with their coefficients written out, the largest first."""
     place = resonant(scales, output)
     found = []
@@ -340,16 +342,21 @@ def _terms(scales: Scales, output: Series, regime: Regime) -> list[LimitTerm]:
             for part, extra in _ranked(written, regime):
                 found.append(LimitTerm(part, scales.exponents(vector), weight + extra))
     else:
-        for key, value in at_resonance(scales, output, place).items():
+        for key, value in at_resonance(scales, output, place, notes).items():
             exponents = dict(key)
             weight = sum(
                 (-scales.growth.get(s, Rational(0)) * scales.value(e) for s, e in key), Rational(0)
             )
-            written = sp.factor_terms(value)
-            found.append(LimitTerm(written, exponents, weight))
+            found.append(LimitTerm(_written(value, notes), exponents, weight))
     if output.cut is not None:
         found = [t for t in found if t.weight < output.cut]
     return sorted(found, key=lambda t: t.weight)
+
+
+def _written(value: sp.Expr, notes: Mapping[sp.Expr, Any]) -> sp.Expr:
+    """A coefficient with logarithms; over one denominator where that is made of a root."""
+    rooted = any(isinstance(notes.get(s), Implicit) for s in value.free_symbols)
+    return sp.factor(value) if rooted else sp.factor_terms(value)
 
 
 def _ranked(coefficient: sp.Expr, regime: Regime) -> list[tuple[sp.Expr, Rational]]:

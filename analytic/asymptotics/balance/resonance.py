@@ -5,12 +5,14 @@ coincide.  With a = 1 + mb + ε every coefficient is a Laurent series in ε, fro
 
     (π/b)/sin(π(k + yε)) = (−1)^k/b [1/(yε) + π²yε/6 + …],     ζ(1 + sε) = 1/(sε) + γ − γ₁ sε + …,
 
-every monomial is its value times exp(ε Σ e_s' log s), and the sum of all terms of one monomial is
-finite at ε → 0: the poles cancel, and logarithms are left.  A pole that is left is an error.
+every monomial is its value times exp(ε Σ e_s' log s), and the sum of all terms of one monomial in
+what grows is finite at ε → 0: the poles cancel, by the equations of constants where there are some,
+and logarithms are left.  A pole that is left is an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 import mpmath
@@ -20,7 +22,9 @@ from ... import precision
 from ...errors import OutsideTheoryError
 from ...notation import a, b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
+from .corner_sums import PREFACTOR, c
 from .multiseries import PoleLeft, Scales, Series, used_symbols
+from .places import Implicit
 
 ORDER = 3  # powers of ε beyond the poles
 
@@ -70,10 +74,13 @@ def _singular(value: sp.Expr, scales: Scales) -> sp.Expr | None:
     return sp.together(phase - nearest) * b if nearest.is_Integer else None
 
 
-def at_resonance(scales: Scales, series: Series, place: sp.Expr) -> dict[Any, sp.Expr]:
+def at_resonance(
+    scales: Scales, series: Series, place: sp.Expr, notes: Mapping[sp.Expr, Any]
+) -> dict[Any, sp.Expr]:
     """Exponents (by scale) → coefficient with logarithms, at a = ``place``.
 
-    Powers of numbers stay beside the sizes where all terms of a monomial share them.
+    Powers of constants stay beside the sizes where all terms of a monomial share them; ``notes``
+    says what the constants are.
     """
     groups: dict[Any, dict[Any, Laurent]] = {}
     atoms = {symbol: _local(value, place) for value, symbol in scales.atoms.items()}
@@ -81,8 +88,8 @@ def at_resonance(scales: Scales, series: Series, place: sp.Expr) -> dict[Any, sp
         exponents = scales.exponents(vector)
         slope = sum((sp.diff(e, a) * sp.log(s) for s, e in exponents.items()), sp.S.Zero)
         at_place = [(s, e) for s, x in exponents.items() if (e := sp.expand(x.subs(a, place))) != 0]
-        key = frozenset(pair for pair in at_place if not pair[0].is_number)
-        constants = frozenset(pair for pair in at_place if pair[0].is_number)
+        key = frozenset(pair for pair in at_place if scales.growth.get(pair[0]))
+        constants = frozenset(at_place) - key
         local = _quotient(_local_polynomial(coefficient.numer, scales, atoms, place),
                           _local_polynomial(coefficient.denom, scales, atoms, place))  # fmt: skip
         exponential = {k: slope**k / sp.factorial(k) for k in range(2 * ORDER)}
@@ -91,34 +98,40 @@ def at_resonance(scales: Scales, series: Series, place: sp.Expr) -> dict[Any, sp
             group[power] = group.get(power, sp.S.Zero) + value
     result = {}
     for key, parts in groups.items():
-        constants = next(iter(parts)) if len(parts) == 1 else frozenset()
-        laurent = parts[constants] if len(parts) == 1 else _joined(parts)
+        shared = frozenset.intersection(*parts)
+        laurent = _joined(parts, shared)
         for power, value in laurent.items():
-            if power < 0 and not _vanishes(value, scales):
+            if power < 0 and not _vanishes(value, scales, notes):
                 raise PoleLeft("a pole is left at the resonance: the order is too low")
         finite = sp.expand(laurent.get(0, sp.S.Zero))
-        if finite != 0 and not _vanishes(finite, scales):
-            result[key | constants] = finite
+        if finite != 0 and not _vanishes(finite, scales, notes):
+            result[key | shared] = finite
     return result
 
 
-def _joined(parts: dict[Any, Laurent]) -> Laurent:
-    """The sum of series with the powers of numbers that they are multiplied by."""
+def _joined(parts: dict[Any, Laurent], shared: Set[Any]) -> Laurent:
+    """The sum of series with the powers of constants that not all of them share."""
     total: Laurent = {}
     for constants, laurent in parts.items():
-        factor = sp.Mul(*(s**e for s, e in constants))
+        factor = sp.Mul(*(s**e for s, e in constants - shared))
         for power, value in laurent.items():
             total[power] = total.get(power, sp.S.Zero) + factor * value
     return total
 
 
-def _vanishes(value: sp.Expr, scales: Scales) -> bool:
+def _vanishes(value: sp.Expr, scales: Scales, notes: Mapping[sp.Expr, Any]) -> bool:
+    """Whether it is zero at generic values that satisfy the equations of the constants."""
     value = sp.expand(value)
     if value == 0:
         return True
-    free = value.atoms(DegreesOfFreedom, TargetSum, Moment) | value.free_symbols
+    defined = {s: x for s, x in notes.items() if isinstance(x, Implicit)}
+    open_ = set().union(value.free_symbols, *(x.expression.free_symbols for x in defined.values()))
+    free = value.atoms(DegreesOfFreedom, TargetSum, Moment) | open_ - {*defined, c}
     generic = {s: sp.Rational(17 + 5 * k, 7) for k, s in enumerate(sorted(free, key=str))}
-    generic |= {s: v for s, v in scales.point.items() if s in generic}
+    generic |= scales.point
+    generic[c] = sp.N(PREFACTOR.subs(scales.point), 40)
+    for symbol, meaning in defined.items():
+        generic[symbol] = meaning.number(generic, scales.spectrum, 40)
     terms = [sp.N(term.xreplace(generic), 30) for term in sp.Add.make_args(value)]
     number, size = sp.Add(*terms), max(map(abs, terms))
     return bool(abs(number) <= 1e-20 * size)
