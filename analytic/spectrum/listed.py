@@ -11,7 +11,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -29,6 +29,7 @@ from .protocol import CHUNK, MODE, MOST_LISTED, Spectrum, parameter
 #: eigenvalues, multiplicities, weights
 _Modes = tuple[Sequence[Any] | np.ndarray, Sequence[Any] | np.ndarray, Sequence[Any] | np.ndarray]
 
+LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 UNDERFLOW = 746  # cutoffs after which a mode is zero in float64
 ROUNDING = 8 * np.finfo(float).eps  # of an eigenvalue solver, per mode and largest eigenvalue
 
@@ -380,3 +381,15 @@ def _ordered(values: list[Any], power: list[Any] | None) -> tuple[list[Any], lis
 
 def _say(what: str) -> None:
     warnings.warn(what, UserWarning, stacklevel=4)
+
+
+@lru_cache(maxsize=16)
+def mode_by_mode(spectrum: Spectrum) -> Spectrum:
+    """A short spectrum as a list of modes: summing them in float64 beats any closed form.
+
+    >>> mode_by_mode(PowerLaw(exponent=2, size=2)).eigenvalues()
+    array([1.  , 0.25])
+    """
+    if spectrum.listed or spectrum.size > LISTED_MODES or not spectrum.eigenvalues()[-1] > 0:
+        return spectrum
+    return Empirical(spectrum.eigenvalues(), spectrum.target_power())

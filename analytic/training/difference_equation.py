@@ -10,7 +10,7 @@ once its transients have died out: it is collocated at the Radau points t_k of t
 which determines the modes given ℓ, and then ℓ by a system of the size of the points. Right Radau
 points keep stiff modes stable: for H ≥ `DIRECT` no |q| ≤ 1 makes the equations singular. Blocks
 double away from the start of a smooth piece, where steps are taken one by one, and from its end too
-if rates vanish there, so that the stiffest modes come to rest last; a piece of L steps costs
+if rates vanish there, where even the stiffest modes come to rest; a piece of L steps costs
 O(log L). A block whose polynomials have not converged is halved, as long as modes oscillate or sums
 are lost in rounding errors; what would take more than `MOST_WORK` is refused, if it can be foreseen
 before it begins.
@@ -30,8 +30,8 @@ from ..errors import PrecisionError
 Array = np.ndarray
 
 POINTS = 16  # of a block
-DIRECT = 64  # steps taken one by one at both ends of a piece, and the shortest block
-CHUNK = 1024  # modes that are solved for at once
+DIRECT = 64  # steps taken one by one at the start of a piece, and the shortest block
+CHUNK, FACTORED = 1024, 64  # modes that are solved for at once, and those whose systems are
 TOGETHER = 1 << 18  # values whose coefficients are formed at once
 GRID = 65  # points of a block at which the bound is looked for
 MOST_HALVED = 200  # blocks of a piece, before the sums are taken to be lost
@@ -60,13 +60,13 @@ class Modes:
     read: int = 0
     turning: float = 0.0  # steps for which they oscillate
 
-    def costs(self, start: int, *, driving: bool) -> tuple[float, float]:
+    def costs(self, start: int) -> tuple[float, float]:
         """Operations of a single step and of a block, about, from ``start`` on."""
         parts = 1 if self.values.ndim == 1 else self.values.shape[1]
         single = STEPPED * self.values.size * parts
         if parts > 1:
             return single, len(self.values) * (POINTS * parts) ** 3
-        steady = not driving and self.coefficients(start + np.arange(2.0))[0].shape[1] == 1
+        steady = self.coefficients(start + np.arange(2.0))[0].shape[1] == 1
         return single, len(self.values) * (TRIANGULAR if steady else 4 * POINTS**3)
 
     @property
@@ -92,26 +92,67 @@ class Modes:
             lost = np.einsum("iab,ib->ia", loss, self.values)
         self.values = self.values - lost + source * drive
 
-    def respond(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array]]:
-        """(modes, Y₀, Y₁): Y₀ + Y₁ ℓ are the values at ``steps``; *(…, k·S)*, *(…, k·S, k)*."""
-        k = np.arange(len(steps))
-        for part, matrix, initial, source in self._systems(steps, length):
-            sides = np.zeros((*initial.shape, 1 + len(steps)), dtype=complex)
-            sides[..., 0] = initial
-            sides[:, k, :, 1 + k] = source.swapaxes(0, 1)
-            solved = np.linalg.solve(matrix, sides.reshape(*matrix.shape[:2], -1))
-            yield part, solved[..., 0], solved[..., 1:]
-
-    def _systems(self, steps: Array, length: int) -> Iterator[tuple[slice, Array, Array, Array]]:
-        """(modes, matrix, right sides of ℓ = 0, sources) of the equations at ``steps``."""
-        _, shift, first = collocation(length)
+    def respond(self, steps: Array, length: int) -> tuple[Array, Array, Callable[[Array], Array]]:
+        """(own, R, after): the sums at ``steps`` are own + Rℓ, the values after them after(ℓ)."""
         loss, source = self.coefficients(steps)
-        size, parts = len(steps), 1 if self.values.ndim == 1 else self.values.shape[1]
+        if self.values.ndim == loss.shape[1] == source.shape[1] == 1:
+            return self._respond_constant(length, loss[:, 0], source[:, 0])
+        k, size = np.arange(len(steps)), len(steps)
+        own, response, ends = np.zeros(size), np.zeros((size, size)), []
+        for _, matrix, initial, push in self._systems(loss, source, length):
+            sides = np.zeros((*initial.shape, 1 + size), dtype=complex)
+            sides[..., 0] = initial
+            sides[:, k, :, 1 + k] = push.swapaxes(0, 1)
+            solved = np.linalg.solve(matrix, sides.reshape(*matrix.shape[:2], -1))
+            solved = solved.reshape(sides.shape)
+            sums = solved[:, :, 0].real.sum(axis=0)
+            own, response = own + sums[:, 0], response + sums[:, 1:]
+            ends.append(solved[:, -1])
+
+        def after(drive: Array) -> Array:
+            found = np.concatenate([end[..., 0] + end[..., 1:] @ drive for end in ends])
+            return found.reshape(self.values.shape)
+
+        return own, response, after
+
+    def _respond_constant(
+        self, length: int, loss: Array, source: Array
+    ) -> tuple[Array, Array, Callable[[Array], Array]]:
+        """The same where q and s do not depend on n, by the inverses of triangular matrices."""
+        unitary, triangle, first = schur(length)
+        back, size = unitary.conj().T, len(first)
+        own, response = (np.zeros((size, size), dtype=complex) for _ in "12")
+        last = np.empty((size, len(loss)), dtype=complex)
+        for start in range(0, len(loss), CHUNK):
+            part = slice(start, start + CHUNK)
+            inverse = np.zeros((size, size, len(loss[part])), dtype=complex)
+            for k in reversed(range(size)):
+                inverse[k, k] = 1
+                for j in range(k + 1, size):
+                    inverse[k, j:] -= triangle[k, j] * inverse[j, j:]
+                inverse[k, k:] /= triangle[k, k] + loss[part]
+            own += np.einsum("kln,n->kl", inverse, self.values[part])
+            response += np.einsum("kln,n->kl", inverse, source[part])
+            last[:, part] = np.einsum("k,kln->ln", unitary[-1], inverse)
+        initial = -(back @ first)
+
+        def after(drive: Array) -> Array:
+            moved, driven = np.einsum("ak,kn->an", (initial, back @ drive), last)
+            return moved * self.values + driven * source
+
+        return (unitary @ own @ initial).real, (unitary @ response @ back).real, after
+
+    def _systems(
+        self, loss: Array, source: Array, length: int
+    ) -> Iterator[tuple[slice, Array, Array, Array]]:
+        """(modes, matrix, right sides of ℓ = 0, sources) of the equations of a block."""
+        _, shift, first = collocation(length)
+        size, parts = len(first), 1 if self.values.ndim == 1 else self.values.shape[1]
         loss = loss.reshape(*loss.shape[:2], parts, parts)
         source = source.reshape(*source.shape[:2], parts)
         shifts, k = np.kron(shift, np.eye(parts)), np.arange(size)
-        for start in range(0, len(self.values), CHUNK):
-            part = slice(start, start + CHUNK)
+        for start in range(0, len(self.values), FACTORED):
+            part = slice(start, start + FACTORED)
             values = self.values[part].reshape(-1, parts)
             matrix = np.empty((len(values), size * parts, size * parts), dtype=complex)
             matrix[:] = shifts
@@ -122,13 +163,12 @@ class Modes:
 
     def follow(self, steps: Array, length: int, drive: Array) -> tuple[Array, Array]:
         """Sums at ``steps`` under a given ℓ, and the values after them."""
-        if self.values.ndim == 1:
-            loss, source = self.coefficients(steps)
-            if loss.shape[1] == 1:
-                return self._follow_constant(length, loss[:, 0], source[:, 0], drive)
+        loss, source = self.coefficients(steps)
+        if self.values.ndim == loss.shape[1] == source.shape[1] == 1:
+            return self._follow_constant(length, loss[:, 0], source[:, 0], drive)
         sums, after = np.zeros(len(steps)), np.empty_like(self.values)
-        for part, matrix, initial, source in self._systems(steps, length):
-            right = (initial + source * drive[:, None]).reshape(len(matrix), -1, 1)
+        for part, matrix, initial, push in self._systems(loss, source, length):
+            right = (initial + push * drive[:, None]).reshape(len(matrix), -1, 1)
             values = np.linalg.solve(matrix, right).reshape(initial.shape)
             sums += values[..., self.read].real.sum(axis=0)
             after[part] = values[:, -1].reshape(after[part].shape)
@@ -225,7 +265,7 @@ def work(active: Modes, passive: Sequence[Modes], pieces: Sequence[tuple[int, in
         at_once = sum(length >= DIRECT for length in lengths)
         short = sum(x for x in lengths if x < DIRECT) if layers else last - first
         for modes in (active, *passive):
-            single, block = modes.costs(first, driving=modes is active)
+            single, block = modes.costs(first)
             found += single * short + block * at_once
     return found
 
@@ -236,9 +276,8 @@ def blocks(first: int, last: int, layers: int) -> Iterator[tuple[int, int]]:
     >>> [length for _, length in blocks(0, 1000, 1)]
     [32, 32, 64, 128, 256, 488]
     >>> [length for _, length in blocks(0, 1000, 2)]
-    [32, 32, 64, 128, 488, 128, 64, 32, 32]
+    [32, 32, 64, 128, 488, 256]
     """
-    ends = [DIRECT // 2, DIRECT // 2]  # too short to be solved for at once
     left = last - first - layers * DIRECT
     if left < DIRECT or not layers:
         short, rest = divmod(last - first, DIRECT // 2)
@@ -248,7 +287,8 @@ def blocks(first: int, last: int, layers: int) -> Iterator[tuple[int, int]]:
         while left > 2 * layers * size:
             sizes.append(size)
             left, size = left - layers * size, 2 * size
-        sizes = [*ends, *sizes, left, *([*reversed(sizes), *ends] if layers == 2 else [])]
+        ends = [*reversed(sizes[2:]), DIRECT + sum(sizes[:2])] if layers == 2 else []
+        sizes = [DIRECT // 2, DIRECT // 2, *sizes, left, *ends]  # the first are too short for one
     for size in sizes:
         yield first, size
         first += size
@@ -313,7 +353,7 @@ class _Evolution:
         """`PrecisionError` where blocks have been halved too often, and one step costs too much."""
         self.halved += 1
         for modes in (self.active, *self.passive):
-            single, block = modes.costs(start, driving=modes is self.active)
+            single, block = modes.costs(start)
             self.spent += block + (single * length if length < 4 * DIRECT else 0)
         turning = max(modes.turning for modes in (self.active, *self.passive))
         if start < turning and self.spent > MOST_WORK:
@@ -339,11 +379,13 @@ class _Evolution:
                 first, last = n, min(n + group, start + length)  # two steps, but for the last one
                 steps = np.arange(first, last, dtype=float)
                 found = [modes.coefficients(steps) for modes in all_modes]
-            self.record(n)
-            if self.done:
+            sums = self.totals()
+            if self.times[self.next] == n:
+                self.record(n)
+            if self.next == len(self.times) or not math.isfinite(sums[0]):
                 return
-            self.watch(n, self.totals()[-1])
-            drive = self.active.total
+            self.watch(n, sums[-1])
+            drive = sums[0] + self.active.offset
             for modes, both in zip(all_modes, found):
                 loss, source = (x[:, min(n - first, x.shape[1] - 1)] for x in both)
                 modes.step(loss, source, drive)
@@ -352,12 +394,7 @@ class _Evolution:
     def _block(self, start: int, length: int) -> bool:
         """Collocate a block; False, and nothing changed, where it has not converged."""
         steps, before = float(start) + collocation(length)[0] * float(length), self.totals()
-        own, response = np.zeros(len(steps)), np.zeros((len(steps), len(steps)))
-        answers = list(self.active.respond(steps, length))
-        for _, zero, one in answers:
-            parts = zero.shape[1] // len(steps)
-            own += zero[:, ::parts].real.sum(axis=0)
-            response += one[:, ::parts].real.sum(axis=0)
+        own, response, after = self.active.respond(steps, length)
         offset = self.active.offset  # may be far larger than the sums: they are solved for alone
         bare = np.linalg.solve(np.eye(len(steps)) - response, own + response.sum(axis=1) * offset)
         drive = bare + offset
@@ -367,16 +404,12 @@ class _Evolution:
             return False
         followed = []
         for row, modes in enumerate(self.passive, start=1):
-            sums[row, 1:], after = modes.follow(steps, length, drive)
+            sums[row, 1:], values = modes.follow(steps, length, drive)
             if not self._converged(sums[row], modes):
                 return False
-            followed.append(after)
-        for modes, after in zip(self.passive, followed):
-            modes.values = after
-        for part, zero, one in answers:
-            parts = zero.shape[1] // len(steps)
-            last = zero[:, -parts:] + one[:, -parts:] @ drive
-            self.active.values[part] = last.reshape(self.active.values[part].shape)
+            followed.append(values)
+        for modes, values in zip((*self.passive, self.active), (*followed, after(drive))):
+            modes.values = values
         while not self.done and self.times[self.next] < start + length:
             self._note(sums @ lagrange((self.times[self.next] - start) / length))
         self._watch_block(start, length, sums[-1])

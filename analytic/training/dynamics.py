@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +47,8 @@ from ..formula import Rounded, as_objects, is_mp
 from ..loss import static_loss
 from ..power_sums.exponents import exact
 from ..resolvent import solve_along_exactly, solve_paths
-from ..spectrum import Empirical, Spectrum, as_spectrum
+from ..spectrum import Spectrum, as_spectrum
+from ..spectrum.listed import mode_by_mode
 from .contour import real
 from .convolution import losses_on_circle
 from .correlation import Points, points, two_point
@@ -65,7 +65,6 @@ GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit ask
 MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 MOST_PAIRED = 5000  # nodes of which all pairs are formed
-LISTED_MODES = 400  # a spectrum up to this size is summed mode by mode in float64
 EXACT_FIELDS = ("features", "samples", "noise")
 EXTREME = 1e70  # beyond this time, float64 loses the squares of frequencies
 SETTLED, SETTLING = 1e-6, 1e-9  # a share of that time, and the relative change that may be left
@@ -159,7 +158,7 @@ def dynamics(
         model = _Model(spectrum, features, samples, total, ensemble, bags, rule, mp=True)
         return _with_hidden(model.exact(flat, shape, digits), hidden, noise, digits)
     n, t = (np.asarray(x, float) for x in (features, samples))
-    model = _Model(_listed(spectrum), n, t, float(total), ensemble, bags, rule)
+    model = _Model(mode_by_mode(spectrum), n, t, float(total), ensemble, bags, rule)
     found = model.fast(np.array([float(t) for t in flat]), shape)
     return _with_hidden(found, float(hidden), float(noise), None)
 
@@ -204,14 +203,6 @@ def _ridge_regression(
         errors = unit * excess, unit * train
     never = np.zeros(np.broadcast_shapes(np.shape(features), np.shape(samples)), bool)[()]
     return DynamicLoss(ridges, excess, train, *errors, noise, never + math.inf, never)
-
-
-@lru_cache(maxsize=16)
-def _listed(spectrum: Spectrum) -> Spectrum:
-    """A short spectrum as a list of modes: summing them beats any closed form."""
-    if spectrum.listed or spectrum.size > LISTED_MODES or not spectrum.eigenvalues()[-1] > 0:
-        return spectrum
-    return Empirical(spectrum.eigenvalues(), spectrum.target_power())
 
 
 def _check(features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, rule: Any) -> None:

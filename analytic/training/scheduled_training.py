@@ -43,6 +43,7 @@ from ..arguments import checked
 from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from ..spectrum import Spectrum, as_spectrum
+from ..spectrum.listed import mode_by_mode
 from .complex_modes import ComplexModes, complex_modes, oscillating_modes
 from .difference_equation import MOST_WORK, Modes, diagonal, evolve, work
 from .preconditioner import scaled
@@ -171,6 +172,7 @@ def _problem(
     spectrum = as_spectrum(spectrum, numbers=True)
     if finite("preconditioner", preconditioner):
         spectrum = scaled(spectrum, preconditioner)
+    spectrum = mode_by_mode(spectrum)
     hidden = float(spectrum.irreducible)  # acts on training as label noise does, and stays
     problem = _ScheduledProblem(
         spectrum, features, samples, found, float(arguments.nonnegative("decay", decay)),

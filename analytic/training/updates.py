@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -63,17 +64,19 @@ class Update:
         gradient = push[:, :, None] * first
 
         def paired(a: Array, b: Array) -> Array:
-            return np.einsum("kac,kbd->kabcd", a, b).reshape(count, size**2, size**2)
+            product = a[:, :, None, :, None] * b[:, None, :, None, :]
+            return product.reshape(count, size**2, size**2)
 
         still = np.eye(size**2) - paired(fixed, fixed)
         left, right = paired(gradient, fixed), paired(fixed, gradient)
         both = curvature[:, None, None] * paired(gradient, gradient)
-        source = share[:, None] * np.einsum("ka,kb->kab", push, push).reshape(count, -1)
+        source = share[:, None] * (push[:, :, None] * push[:, None]).reshape(count, -1)
+        x = x[:, None, None, None]
         if x_prime is None:
             kept, spread = _symmetric(size)
-            still, left, right, both = (kept @ y @ spread for y in (still, left, right, both))
-            source, x_prime = source @ kept.T, x
-        x, x_prime = x[:, None, None, None], x_prime[:, None, None, None]
+            still, slope, both = (kept @ y @ spread for y in (still, left + right, both))
+            return still - x * (slope + x * both), source @ kept.T
+        x_prime = x_prime[:, None, None, None]
         return still - x * left - x_prime * right - x * x_prime * both, source
 
     def initial(self, pairs: bool) -> tuple[Array, int]:
@@ -86,6 +89,7 @@ class Update:
         return start, where
 
 
+@cache
 def _symmetric(size: int) -> tuple[Array, Array]:
     """Matrices that keep the upper triangle of a flat symmetric matrix, and restore it."""
     rows, columns = np.triu_indices(size)

@@ -414,3 +414,23 @@ def test_pieces_follow_one_another_from_the_first_step(name):
     options = OPTIONS.get(name, {})
     found = averaging(name, 40) if name in AVERAGES else schedule(name, 0.2, 40, **options)
     assert [piece.first for piece in found.pieces] == [0, *found.edges[:-1]]
+@pytest.mark.parametrize("length", [64, 5000, 10**6])
+def test_equal_steps_are_followed_as_any_steps_are(length):
+    """Columns that repeat one another are solved for as others are: the same in two ways."""
+    modes = complex_modes(LAW, 50, INF, 0.4 * length, 0.45)
+    z, source = modes.z[:, None], 0.02 * modes.response[:, None]
+    loss = -(2 + 0.45 * z) * 0.4 * z
+
+    def equal(n):
+        return loss, source
+
+    def repeated(n):
+        return loss + 0 * n, source + 0 * n
+
+    found = []
+    for coefficients in (equal, repeated):
+        active, passive = (Modes(modes.power, coefficients, offset=0.1) for _ in "12")
+        run = evolve(active, [passive], [(0, length, 1)], np.array([length // 3, length]))
+        found.append(np.append(run.sums, [active.values, passive.values]))
+    assert found[0] == pytest.approx(found[1], rel=1e-11, abs=1e-13)
+    assert found[0][:2] == pytest.approx(found[0][2:4], rel=1e-11)
