@@ -94,7 +94,7 @@ def lowest_whole(f: Callable[[int], Any], low: int, high: int) -> int:
     """
     f = cache(f)
     while high - low > 3:
-        step = max(1, round(GOLDEN * (high - low)))
+        step = min(round(GOLDEN * (high - low)), (high - low - 1) // 2)  # left < right
         left, right = low + step, high - step
         low, high = (low, right) if f(left) <= f(right) else (left, high)
     return min(range(low, high + 1), key=f)

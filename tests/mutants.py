@@ -63,7 +63,7 @@ TESTS = {
     "analytic/optimal_ridge.py": _tests("optimum", "precision"),
     "analytic/optimum.py": _tests("optimum"),
     "analytic/training/reshuffled_epochs.py": _tests("reshuffled_epochs"),
-    "analytic/training/scheduled_training.py": _tests("schedules"),
+    "analytic/training/scheduled_training.py": _tests("schedules", "any_rule", "random_schedules"),
     "analytic/training/schedules.py": _tests("schedules"),
     "analytic/slopes.py": _tests("slopes"),
     "analytic/spectral_functions.py": _tests("spectrum", "loss"),

@@ -228,3 +228,23 @@ def test_the_law_splits_features_times_samples_unless_said_otherwise(noise):
     usual, said = allocation_law(2, noise=noise), allocation_law(2, None, 1, 1, noise=noise)
     assert usual == said and str(usual.loss) == ("1/3" if noise else "1/2")
     assert allocation_law(2, None, 2, noise=noise).shares != usual.shares
+
+
+@pytest.mark.parametrize("ridge", ["zero", "optimal"])
+@pytest.mark.parametrize("powers", [(1, 2), (3, 1)])
+@pytest.mark.parametrize("exponent", [0.5, 2.0])
+def test_the_loss_of_a_split_is_the_exact_one_and_the_lower_of_two_sides(exponent, powers, ridge):
+    mp.mp.dps = 20
+    best, spectrum = allocate(exponent, *powers, ridge), PowerLaw(alpha=exponent)
+    solve = optimal_ridge if ridge == "optimal" else static_loss
+    n, samples, value = map(float, best.at(1e5 ** sum(powers)))
+    assert value == pytest.approx(float(solve(spectrum, n, samples).excess_loss), rel=1e-2)
+    for r in np.geomspace(0.05, 20, 12):  # N/T elsewhere
+        size = (1e5 ** sum(powers) * r ** powers[1]) ** (1 / sum(powers))
+        assert float(solve(spectrum, size, size / r).excess_loss) > 0.98 * value
+
+
+def test_one_parameter_costs_one_unless_said_otherwise():
+    spectrum = PowerLaw(alpha=0.5)
+    usual, said = allocate_exactly(spectrum, 1e4), allocate_exactly(spectrum, 1e4, 1, 1)
+    assert usual == said and usual.features * usual.samples == pytest.approx(1e4)

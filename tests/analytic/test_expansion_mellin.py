@@ -17,6 +17,7 @@ from solvable.analytic.asymptotics.expansion import (
     hurwitz_tail,
     power_sum_transform,
 )
+from solvable.analytic.asymptotics.expansion.mellin import Zeta
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.notation import M, a, b, kappa
 from solvable.analytic.power_sums import power_sum
@@ -288,3 +289,14 @@ def test_hurwitz_zeta_is_right_where_mpmath_loses_digits():
     for s, start in ((sp.Integer(60), 5000), (sp.Rational(-7, 2), 10**6), (sp.Rational(5, 2), 2)):
         step = sp.N(HurwitzZeta(s, start) - HurwitzZeta(s, start + 1), 30)
         assert abs(sp.N(step * sp.Integer(start) ** s - 1, 30)) < sp.Float("1e-20")
+
+
+@pytest.mark.parametrize("start", [sp.S.One, sp.Rational(3, 2)])
+def test_zeta_beside_its_pole(start):
+    """The Laurent coefficients at the pole give ζ at a point nearby."""
+    factor = Zeta(sp.Rational(1, 3), sp.Rational(-2), start)
+    place, near = factor.pole(0), sp.Rational(1, 50)
+    coefficients = factor.laurent(place, 9, Ordering())
+    total = sum(sp.N(value, 30) * near**k for k, value in coefficients.items())
+    exact = mp.zeta(mp.mpf(1) / 3 - 2 * mp.mpf((place + near).p) / (place + near).q, start)
+    assert abs(total / exact - 1) < 1e-10

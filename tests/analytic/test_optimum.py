@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvable.analytic.errors import PrecisionError
-from solvable.analytic.optimum import crossing, lowest, minimum
+from solvable.analytic.notation import N, T, alpha
+from solvable.analytic.optimal_ridge import degrees, scaling_loss, scaling_optimum
+from solvable.analytic.optimum import crossing, lowest, lowest_whole, minimum
 
 PLACES = st.floats(-2.9, 2.9)
 GRID = np.linspace(-3, 3, 13)
@@ -45,3 +47,26 @@ def test_digits_of_a_crossing():
     mp.mp.dps = 60
     root = crossing(lambda x: x**3 - 2, mp.mpf(1), mp.mpf(2))
     assert abs(root - mp.cbrt(2)) < mp.mpf(10) ** -55
+
+
+@pytest.mark.parametrize("low", [-40, 0, 1])
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 23])
+def test_the_lowest_whole_number_is_that_of_all(low, count):
+    for place in range(low, low + count):
+        found = lowest_whole(lambda n, p=place: abs(n - p), low, low + count - 1)
+        assert found == place
+
+
+@pytest.mark.parametrize("place", [-2.97, -2.8, 2.8, 2.97])
+def test_a_minimum_between_the_last_two_points_of_the_grid(place):
+    around = lowest(GRID, (GRID - place) ** 2)
+    x, value = minimum(lambda x: (x - place) ** 2, around)
+    assert x == pytest.approx(place, abs=1e-4) and value < 1e-8
+
+
+@pytest.mark.parametrize("values", [(0.4, 50, 80), (1, 70, 70), (2.5, 300, 20)])
+def test_the_optimum_of_the_scaling_regime_is_where_its_loss_is_least(values):
+    point = dict(zip((alpha, N, T), map(mp.mpf, values), strict=True))
+    loss, best = scaling_loss().subs(point), scaling_optimum().subs(point)
+    assert 0 < best < min(values[1:])
+    assert abs(loss.diff(degrees).subs(degrees, best) / loss.subs(degrees, best)) < 1e-12

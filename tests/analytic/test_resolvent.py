@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import N, T, kappa
 from solvable.analytic.resolvent import self_consistent_equation, solve
+from solvable.analytic.resolvent.path import solve_along, solve_complex
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 log_z = st.floats(-12, 3)
@@ -324,3 +325,14 @@ def test_bad_input_is_named(arguments, named):
         exact = [mpmath.mpmathify(x) for x in arguments]
         with pytest.raises(InputError, match=named.split()[0]):
             solve(PowerLaw(1), *exact)
+
+
+@pytest.mark.parametrize("lead", [(), (2,)])
+def test_long_paths_are_followed_in_pieces(lead):
+    """Of more nodes than follow one another, a number of them that no length of pieces divides."""
+    law = PowerLaw(exponent=1.4, size=300)
+    z = np.broadcast_to(0.02 * np.exp(1j * np.linspace(0, 2.5, 701)), (*lead, 701))
+    n = np.full(lead, 60.0)
+    along, single = solve_along(law, n, 90.0, z), solve_complex(law, 60.0, 90.0, z)
+    assert along.value.shape == (*lead, 701)
+    np.testing.assert_allclose(along.value, single.value, rtol=1e-11)

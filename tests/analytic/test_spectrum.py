@@ -18,6 +18,7 @@ from solvable.analytic.notation import J
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import (
     DegreesOfFreedom,
+    Moment,
     TargetSum,
     evaluate,
     isotropic,
@@ -418,3 +419,20 @@ def test_sums_with_an_isotropic_target_are_sums_of_degrees(order):
     )
     expected = sum(3 * v / (v + 0.2) ** order for v in (2, 1, 0.5))
     assert float(found) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate", ["1e-9", "0.09", "0.11", "5"])
+def test_sums_of_a_slow_decay_keep_their_digits(rate):
+    law = ExponentialDecay(rate=Fraction(rate), size=50)
+    with mpmath.workdps(25):
+        kappa, exact = mpmath.mpf("0.37"), mpmath.mpf(0)
+        for j in range(1, 51):
+            value = mpmath.exp(-mpmath.mpf(rate) * j)
+            exact += value / (value + kappa)
+        assert abs(law.resolvent_sum(kappa, 1, 1) / exact - 1) < mpmath.mpf(10) ** -23
+
+
+def test_sums_print_in_every_way():
+    formulas = (DegreesOfFreedom(2, J), TargetSum(1, J), Moment(1, 1), Moment(2, 0))
+    for formula, text in zip(formulas, ("D", "h", "w", "Tr[λ"), strict=True):
+        assert text in sp.pretty(formula) and sp.latex(formula)

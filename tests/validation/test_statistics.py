@@ -365,3 +365,8 @@ def test_widths_are_relative_to_what_is_claimed(scale, error):
     assert found.half_widths == pytest.approx((widths[0] / claimed[0], widths[1] / -claimed[1], 0))
     one = verdict([Estimate(x, error, 30) for x in (2, -5, 0)], [2, -5, 0])
     assert found.half_widths == pytest.approx(one.half_widths, rel=1e-9)
+
+
+def test_the_bias_is_the_first_coefficient_over_the_size():
+    fit = extrapolate([1.0, 2.0, 4.0], [Estimate(1 + 0.3 / s, 1e-9) for s in (1.0, 2.0, 4.0)])
+    assert [fit.bias_at(s) for s in (2.0, 10.0)] == pytest.approx([0.15, 0.03], rel=1e-6)

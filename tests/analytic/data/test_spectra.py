@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from solvable.analytic.data import (
     from_eigenvalues,
@@ -15,10 +15,10 @@ from solvable.analytic.data import (
 )
 from solvable.analytic.data.outliers import bulk, spike
 from solvable.analytic.data.sample_spectrum import unbiased_moments
-from solvable.analytic.data.tails import fit_tail
+from solvable.analytic.data.tails import LAWS, TOLERANCE, _best, _longest, fit_tail
 from solvable.analytic.errors import InputError
 from solvable.analytic.resolvent.density import expected_eigenvalues
-from solvable.analytic.spectrum import Flat, PowerLaw
+from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
 
 
 def draw(values, samples, seed=0, mean=0.0):
@@ -208,3 +208,25 @@ def test_a_law_of_more_parameters_pays_for_them():
         more.append(cutoff.bic - tail.power_law.bic)
     found = [x for x in more if math.isfinite(x)]  # infinite where no cutoff fits
     assert len(found) >= 2 and np.median(found) > 0 and max(found) <= math.log(100) + 0.1
+
+
+@pytest.fixture(scope="module")
+def rising():
+    """A population that grows with the rank before it is cut off."""
+    ranks = np.arange(1, 41.0)
+    law = np.sort(ranks**0.4 * np.exp(-ranks / 6))[::-1]
+    return population_spectrum(from_eigenvalues(expected_eigenvalues(
+        Empirical(law), np.inf, 200, np.arange(1, 41)), 200, 40))  # fmt: skip
+
+
+@pytest.mark.parametrize("law", sorted(LAWS))
+def test_a_fit_has_decays_and_the_probability_of_its_chi_squared(rising, law):
+    rows = np.arange(len(rising.ranks))
+    found, square, _ = _best(rising, rows, law, TOLERANCE**2)
+    assert law == "power law" or not math.isfinite(square) or np.all(found[1:] > 0)
+    fit = _longest(rising, law)
+    inside = np.flatnonzero((rising.ranks >= fit.first) & (rising.ranks <= fit.last))
+    if len(inside) > 1:
+        square = _best(rising, inside, law, TOLERANCE**2)[1]
+        free = max(1, len(inside) - 1 - len(LAWS[law][1]))
+        assert fit.probability == pytest.approx(chi2.sf(square, free))

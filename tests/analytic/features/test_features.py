@@ -159,3 +159,22 @@ def test_bad_data_for_maps():
         map_spectrum(rows[:3], "relu", 10)
     with pytest.raises(InputError, match="width"):
         map_spectrum(np.ones((10, 3)), "relu", 0)
+
+
+@pytest.mark.parametrize("text", ["relu", "step", "erf", "tanh"])
+def test_parallel_inputs_stay_in_the_domain(text):
+    """Their cosines are ±1 up to rounding, on either side."""
+    rng = np.random.default_rng(5)
+    for scale in rng.uniform(0.1, 9, 40):
+        x = rng.standard_normal(7) * scale
+        inputs = np.stack([x, 3 * x, -x, 0.7 * x])
+        with np.errstate(invalid="raise"):
+            kernel = dual_kernel(inputs @ inputs.T, text)
+        assert np.all(np.isfinite(kernel))
+
+
+def test_kernels_of_depth_are_the_first_kernel_again_and_again():
+    u = np.linspace(-1, 1, 9)
+    once = (np.sqrt(1 - u**2) + (np.pi - np.arccos(u)) * u) / np.pi
+    assert network_kernel(u) == pytest.approx(once, abs=1e-12)
+    assert network_kernel(u, 3) == pytest.approx(network_kernel(network_kernel(once)), abs=1e-12)

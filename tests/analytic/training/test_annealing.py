@@ -66,3 +66,13 @@ def test_the_least_noise_does_not_depend_on_the_unit_of_the_eigenvalues(unit):
     own = least_noise(PowerLaw(exponent=1.7), 50.0, 1000)
     other = least_noise(PowerLaw(exponent=1.7, scale=unit), 50.0 / unit, 1000)
     assert other == pytest.approx(own, rel=1e-9)
+
+
+@pytest.mark.parametrize("total", [5.0, 300.0])
+def test_the_rates_cover_the_intrinsic_time(total):
+    rates = optimal_annealing(LAW, total, 200_000)
+    assert rates(np.arange(200_000)).sum() == pytest.approx(total, rel=2e-4)
+
+
+def test_a_polynomial_begins_with_the_first_step():
+    assert [piece.first for piece in polynomial_decay(0.2, 30, 2.0).pieces] == [0]

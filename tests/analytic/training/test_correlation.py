@@ -221,3 +221,11 @@ def test_sizes_broadcast():
     for i in range(2):
         one = points(spectrum, solve_along(spectrum, n[i], t[i], frequencies), frequencies)
         assert np.allclose(both[i], two_point(one, one, n[i], t[i], 0.1)[0], rtol=1e-13)
+
+
+def test_without_noise_unless_said_otherwise():
+    spectrum = PowerLaw(exponent=1.5, size=30)
+    z = np.array([0.5 + 0.2j, 0.1 + 1j])
+    x = points(spectrum, solve(spectrum, 20, 40, z), z)
+    for one, other in zip(two_point(x, x, 20, 40), two_point(x, x, 20, 40, 0.0), strict=True):
+        assert np.array_equal(one, other)

@@ -629,3 +629,15 @@ def test_ridge_regression_is_a_rule_too():
     assert many.train_loss == pytest.approx(late.train_loss, rel=1e-10)
     with pytest.raises(InputError, match="ridges"):
         dynamics(LAW, 60, 120, ridges, learner=RidgeRegression(), ensemble=2)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_errors_are_in_the_unit_of_the_losses(unit):
+    curves = [
+        dynamics(PowerLaw(exponent=1.25, target_exponent=1.5, size=200, target_variance=v),
+                 60, 120, [3.0, 1e4])
+        for v in (1.0, unit)
+    ]  # fmt: skip
+    for name in ("excess_loss", "error_estimate"):
+        one, other = (getattr(curve, name) for curve in curves)
+        assert other == pytest.approx(unit * one, rel=0.9 if name == "error_estimate" else 1e-12)

@@ -414,6 +414,8 @@ def test_pieces_follow_one_another_from_the_first_step(name):
     options = OPTIONS.get(name, {})
     found = averaging(name, 40) if name in AVERAGES else schedule(name, 0.2, 40, **options)
     assert [piece.first for piece in found.pieces] == [0, *found.edges[:-1]]
+
+
 @pytest.mark.parametrize("length", [64, 5000, 10**6])
 def test_equal_steps_are_followed_as_any_steps_are(length):
     """Columns that repeat one another are solved for as others are: the same in two ways."""
@@ -434,3 +436,28 @@ def test_equal_steps_are_followed_as_any_steps_are(length):
         found.append(np.append(run.sums, [active.values, passive.values]))
     assert found[0] == pytest.approx(found[1], rel=1e-11, abs=1e-13)
     assert found[0][:2] == pytest.approx(found[0][2:4], rel=1e-11)
+
+
+def test_named_schedules_have_their_formulas():
+    n, left = np.arange(40), 1 - np.arange(40) / 40
+    for name, expected, options in (
+        ("constant", 0 * n + 0.3, {}),
+        ("linear", 0.3 * left, {}),
+        ("linear", 0.3 * (0.1 + 0.9 * left), {"final": 0.1}),
+        ("cosine", 0.15 * (1 + np.cos(np.pi * n / 40)), {}),
+        ("cosine", 0.06 + 0.12 * (1 + np.cos(np.pi * n / 40)), {"final": 0.2}),
+        ("power", 0.3 * (1 + n / 7) ** -0.6, {"scale": 7.0, "exponent": 0.6}),
+    ):
+        found = schedule(name, 0.3, 40, **options)
+        assert found(n) == pytest.approx(expected, rel=1e-12), name
+        assert found.total() == pytest.approx(expected.sum(), rel=1e-9), name
+
+
+def test_schedules_in_parts_have_their_formulas():
+    steps = np.arange(8)
+    wsd = schedule("wsd", 1.0, 8, warmup=0.25, decay=0.5, final=0.2)(steps)
+    assert wsd == pytest.approx([0.5, 1, 1, 1, 1, 0.8, 0.6, 0.4])
+    assert schedule("wsd", 1.0, 8, decay=0.01)(steps) == pytest.approx(np.ones(8))
+    assert schedule("linear", 1.0, 8, warmup=0.25)(steps) == pytest.approx(
+        [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    )

@@ -1,12 +1,14 @@
 """SGD in the mean: generating functions against the exact recursion and against simulation."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import block_diag
 from scipy.optimize import brentq
 
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
@@ -139,3 +141,38 @@ def test_the_largest_step_may_be_that_of_the_descent():
     spectrum = Flat(100)
     edge = spectral_edge(spectrum, 20, INF)
     assert critical_sgd_step(spectrum, 20, INF, 1.0, INF) == pytest.approx(2 / edge, rel=1e-13)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("step", [0.4, 1.7])
+def test_second_moments_of_a_mode_grow_as_those_of_its_map(beta, step):
+    """(u, u₋) ↦ ((1 + β − ηx)u − βu₋, u), with the noise of batches on u²."""
+    rule = replace(batch_noise(step, 4), momentum=beta)
+    for x in (0.3, 1.0, 2.2):
+        map_ = np.array([[1 + beta - step * x, -beta], [1, 0]])
+        moments = np.kron(map_, map_)
+        moments[0, 0] += (rule.curvature - 1) * (step * x) ** 2
+        both = [*rule.eigenvalues(np.array([x]))[0], beta]  # β: of what is not symmetric
+        assert np.sort_complex(both) == pytest.approx(
+            np.sort_complex(np.linalg.eigvals(moments)), abs=1e-9
+        )
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.8])
+@pytest.mark.parametrize("spectrum", [Empirical([1.0]), Empirical([1.0, 0.5, 0.1])])
+def test_growth_with_momentum_is_that_of_all_moments(beta, spectrum):
+    """The largest eigenvalue of the map of all second moments, coupled by the loss."""
+    step, x = 3.0, spectrum.eigenvalues()
+    rule = replace(batch_noise(step, 2), momentum=beta)
+    blocks = []
+    for value in x:
+        map_ = np.array([[1 + beta - step * value, -beta], [1, 0]])
+        block = np.kron(map_, map_)
+        block[0, 0] += (rule.curvature - 1) * (step * value) ** 2
+        blocks.append(block)
+    whole = block_diag(*blocks)
+    for i, value in enumerate(x):  # η²x/B of the loss Σ x v, v the moments of weights
+        whole[4 * i, ::4] += rule.strength * value**2 * x / value
+    assert growth_factor(spectrum, INF, INF, rule) == pytest.approx(
+        np.abs(np.linalg.eigvals(whole)).max(), rel=1e-9
+    )
