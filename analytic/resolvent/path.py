@@ -38,7 +38,8 @@ LARGEST_MODE = 1e60  # of a coarse spectrum
 ARC_STEP = 0.15  # radians
 PIECE = 32  # nodes of a long path that follow one another
 FINER = (4, 16, 64)  # times as many steps on arcs in the true spectrum
-BISECTIONS = 20
+BISECTIONS = 30
+FAR = 1e300  # in the place of infinite N and T: 1/N is below any rounding
 CORRECTIONS = 2
 POLISHING_STEPS = 8
 CONVERGED = 1e-8  # relative Newton step, over √|dz/dκ|, whose successor is below rounding
@@ -79,9 +80,9 @@ def solve_along(
     z = np.broadcast_to(z, (*lead, z.shape[-1])).astype(complex)
     if z.shape[-1] > 2 * PIECE:
         return _in_pieces(spectrum, n, t, z)
-    sums = _coarse_sums(spectrum)
-    start = _real_start(sums, spectrum.trace(), n[..., 0], t[..., 0], np.abs(z[..., 0]))
-    k = _follow(sums, n, t, z, start, ARC_STEP)
+    sums, rows, columns = _coarse_sums(spectrum), np.minimum(n, FAR), np.minimum(t, FAR)
+    start = _real_start(sums, spectrum.trace(), rows[..., 0], columns[..., 0], np.abs(z[..., 0]))
+    k = _follow(sums, rows, columns, z, start, ARC_STEP)
     found = _polish(spectrum, n, t, z, k)
     bad = ~(found[-1] <= TOLERANCE)
     if bad.any():
@@ -146,6 +147,7 @@ def coarse_modes(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _coarse_sums(spectrum: Spectrum) -> Sums:
+    """The sums at finite N and T."""
     rate, weight = coarse_modes(spectrum)
     mass = rate * weight
 
@@ -155,7 +157,7 @@ def _coarse_sums(spectrum: Spectrum) -> Sums:
         d1, spread = terms.sum(axis=-1), k * (terms * inverse).sum(axis=-1)
         crowded = 2 * d1.real > spectrum.size
         if not crowded.any():
-            return 1 - d1 * (1 / n), 1 - d1 * (1 / t), spread
+            return (n - d1) / n, (t - d1) / t, spread
         empty = k * (weight * inverse).sum(axis=-1)
         return *unused(spectrum.size, d1, empty, crowded, n, t), spread
 

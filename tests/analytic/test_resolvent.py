@@ -327,12 +327,14 @@ def test_bad_input_is_named(arguments, named):
             solve(PowerLaw(1), *exact)
 
 
-@pytest.mark.parametrize("lead", [(), (2,)])
-def test_long_paths_are_followed_in_pieces(lead):
+@pytest.mark.parametrize("n", [60.0, np.array([60.0, 200.0])])
+def test_long_paths_are_followed_in_pieces(n):
     """Of more nodes than follow one another, a number of them that no length of pieces divides."""
     law = PowerLaw(exponent=1.4, size=300)
-    z = np.broadcast_to(0.02 * np.exp(1j * np.linspace(0, 2.5, 701)), (*lead, 701))
-    n = np.full(lead, 60.0)
-    along, single = solve_along(law, n, 90.0, z), solve_complex(law, 60.0, 90.0, z)
-    assert along.value.shape == (*lead, 701)
+    z = 0.02 * np.exp(1j * np.linspace(0, 2.5, 701))
+    along, single = (
+        solve_along(law, n, 90.0, z),
+        solve_complex(law, np.array(n)[..., None], 90.0, z),
+    )
+    assert along.value.shape == (*np.shape(n), 701)
     np.testing.assert_allclose(along.value, single.value, rtol=1e-11)
