@@ -330,3 +330,44 @@ def test_the_exact_value_over_listed_eigenvalues():
         errors.append(compare(form, {"T": 20, "z": z_value}, 20).errors)
     slopes = [float(mp.log10(x / y)) for x, y in zip(*errors)]
     assert slopes == pytest.approx([1, 2], abs=0.02), slopes
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "point", "sizes", "conditions"),
+    [
+        ("loss", "T = N^2, M = N^3, z = N^-2", (F(8, 5), F(21, 10)), "N: 1, T: 2, M: 3, z: -2", 0),
+        slow("loss", "T ~ N^2, M ~ N^3, z ~ N^-b", (F(3, 2), F(11, 5)),
+             "N: 2, T: 4, M: 6, z: -3", 0),
+        ("loss", "T = N^2, M = inf, z = N^(-3/2)", (F(3, 2), F(11, 5)), "N: 2, T: 4, z: -3", 1),
+        ("loss", "N = T^(4/3), M = inf, z = 0", (F(3, 2), F(17, 6)), "N: 4, T: 3", 1),
+        slow("loss", "N = z^-1, T = z^-2, M = inf", (F(8, 5), F(21, 10)), "z: -5, N: 5, T: 10", 0),
+        slow("noise", "T = N, M = N^2, z = N^(-3/2)", (F(3, 2), F(21, 10)),
+             "N: 2, T: 2, M: 4, z: -3", 1),
+        ("ridge-bias", "T = M^(1/2), z = T^(-3/2)", (F(3, 2), 2), "M: 4, T: 2, z: -3", 1),
+        slow("flow-loss", "N = t, T = t^(1/2), M = inf", (F(3, 2), 2), "t: 2, T: 1, N: 2", 0),
+        slow("optimal-loss", "T = N^2, M = inf", (F(8, 5), F(21, 10)), "N: 1, T: 2", 0),
+    ],
+)  # fmt: skip
+def test_powers_of_one_size_are_a_regime(name, statement, point, sizes, conditions):
+    """Also on a wall, where terms of one size stand in the first one, and are said to do so."""
+    form = limit(name, statement, exponent=point[0], target_exponent=point[1], terms=1)
+    assert sum(isinstance(c, sp.Eq) for c in form.conditions) == conditions
+    growth = {k.strip(): int(p) for k, p in (x.split(":") for x in sizes.split(","))}
+    errors = [
+        compare(form, {k: F(x) ** p for k, p in growth.items()} | dict(zip("ba", point)), 20)
+        .errors[0] for x in (50, 400)
+    ]  # fmt: skip
+    assert errors[1] < errors[0] / 2 and errors[1] < 0.1, errors
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("T = N^2, M = N^3", "nothing about z"),
+        ("T = N^2, z = 0, 1 << M", "nothing about N"),
+        ("T = N^2, z = M^-2", "nothing about M, N"),
+    ],
+)
+def test_powers_that_leave_a_size_open_name_it(statement, message):
+    with pytest.raises(InputError, match=message):
+        limit("loss", statement, alpha=0.5)

@@ -147,26 +147,26 @@ def _vertices(
 ) -> Iterator[Lead]:
     """Leading terms of the unknown in one corner, the largest (smallest θ) first."""
     unknown = equation.unknown
-    found: list[tuple[Lead, set[Any]]] = []
     start = _inside(ends, scales)
     depth, scales.depth = scales.depth, 4 * BEYOND
     scales.regrow(unknown, -start)
     lines = _lines(_polynomial(equation, scales, kind, FEW), unknown)
     scales.depth = depth
-    for theta in sorted(_crossings(lines)):
+    for theta in sorted(_crossings(lines)):  # each when it is asked for: others may be on a wall
         if (ends[0] is not None and theta <= ends[0]) or (ends[1] is not None and theta >= ends[1]):
             continue
         scales.regrow(unknown, -theta)
         polynomial = _polynomial(equation, scales, kind)
         leading = _leading_part(polynomial, unknown)
         least = polynomial.items[0][0]
-        for root in _roots(leading, unknown, scales, kind == "free", least):
-            lead = replace(root, kind="zero" if kind == "free" else kind)
-            found.append((lead, _balance_conditions(polynomial, unknown, lead.series)))
-    del scales.growth[unknown]
-    for lead, conditions in found:
-        scales.comparisons |= conditions
-        yield lead
+        found = [replace(root, kind="zero" if kind == "free" else kind)
+                 for root in _roots(leading, unknown, scales, kind == "free", least)]  # fmt: skip
+        conditions = [_balance_conditions(polynomial, unknown, lead.series) for lead in found]
+        del scales.growth[unknown]
+        for lead, needed in zip(found, conditions):
+            scales.comparisons |= needed
+            yield lead
+    scales.growth.pop(unknown, None)
 
 
 def _inside(ends: tuple[Rational | None, Rational | None], scales: Scales) -> Rational:
@@ -229,10 +229,8 @@ def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any
         if weight > least:
             break
         if exponent in found and found[exponent][0] != rest:
-            other = found[exponent][0]
-            raise Tie(scales.monomial(tuple(x - y for x, y in zip(rest, other))))
-        else:
-            found[exponent] = (rest, coefficient)
+            raise Tie(scales, tuple(x - y for x, y in zip(rest, found[exponent][0])))
+        found[exponent] = (rest, coefficient)
     return found
 
 
@@ -305,6 +303,8 @@ def _named_roots(
     for n, e in zip(counts, exponents):
         monomial, coefficient = leading[e]
         shift = tuple(m + n * v - m0 for m, v, m0 in zip(monomial, vector, low[0]))
+        if scales.walls_of(scales.exponents(shift)):
+            raise Tie(scales, shift)
         total += scales.expression(coefficient) * scales.monomial(shift) * u**n
     if total.free_symbols & set(scales.growth):
         raise OutsideTheoryError("the leading balance does not close")

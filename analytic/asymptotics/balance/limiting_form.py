@@ -215,9 +215,10 @@ def _deepened(
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
     largest = largest or Rational(1)
     depth, counts, poles = largest * SHALLOW, [], 0
+    walls: dict[sp.Symbol, sp.Expr] = {}
     while depth < largest * DEEP and poles < POLES:
         try:
-            found, complete = _at_depth(problem, regime, point, depth, order, wanted)
+            found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls)
             counts.append(len(found.terms))
             poles = 0
         except TooShallow as error:
@@ -225,6 +226,11 @@ def _deepened(
             poles += isinstance(error, PoleLeft)
             if isinstance(error, MultipleRoot) and depth > largest * ENOUGH:
                 break
+        except Tie as error:
+            if not (error.walls or {}).keys() - walls.keys():
+                raise
+            walls = {s: x.subs(error.walls) for s, x in walls.items()} | (error.walls or {})
+            continue
         except ZeroDivisionError as error:
             raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
                                      "on a wall between two regimes") from error  # fmt: skip
@@ -238,10 +244,10 @@ def _deepened(
 
 def _at_depth(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int,
-    wanted: int,
+    wanted: int, walls: Mapping[sp.Symbol, sp.Expr],
 ) -> tuple[LimitingForm, bool]:  # fmt: skip
     """The form at one depth, and whether as many terms as are wanted are known."""
-    scales = _scales(problem, regime, point, depth)
+    scales = _scales(problem, regime, point, depth, walls)
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
@@ -260,9 +266,15 @@ def _at_depth(
         raise TooShallow("all terms cancel to the order that was computed")
     _check_finite(terms[0], regime)
     finite = [t for t in terms if t.weight < BEYOND / 4]  # others are zero where z = 0 or N = inf
-    complete = len(terms) >= wanted or len(finite) < len(terms) or output.cut is None
-    kept, rest = finite[:order], finite[order:]
-    conditions = _conditions(scales, kept, rest, regime, problem)
+    ends = len(finite) < len(terms) or output.cut is None
+    finite, walls = _merged(scales, finite)
+    last = finite[min(order, len(finite)) - 1].weight
+    kept = [t for t in finite if t.weight <= last]  # all that are as large as the last one
+    rest = finite[len(kept) :]
+    known = len(finite) >= order if wanted == order else len(rest) > 0
+    complete = known or ends
+    conditions = (*(sp.Eq(s, x, evaluate=False) for s, x in walls.items()),
+                  *_conditions(scales, kept, rest, regime, problem))  # fmt: skip
     where: dict[sp.Expr, Any] = dict(regime.substitutions) | notes
     if any(t.expression.has(c) for t in kept):
         where[c] = PREFACTOR
@@ -279,15 +291,35 @@ def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> 
     """The unknowns; where the time is tied to a size, the reason why there is no law in powers."""
     try:
         return solve_unknowns(problem, regime, scales, size)
-    except (TooShallow, Tie):
-        raise
     except OutsideTheoryError as error:
-        if problem.clock is None:
+        walls = error.walls if isinstance(error, Tie) else None
+        if problem.clock is None or walls or isinstance(error, TooShallow):
             raise
         raise OutsideTheoryError(
             f"no powers of {problem.clock.time}: where the time and a size balance (t ~ N^b) the "
             f"loss is a power of the size times a scaling function of their ratio ({error})"
         ) from error
+
+
+def _merged(
+    scales: Scales, terms: list[LimitTerm]
+) -> tuple[list[LimitTerm], Mapping[sp.Symbol, sp.Expr]]:
+    """The terms, those that lead together in one, and where all that is so."""
+    first, walls = terms[0], scales.walls
+    lead = [t for t in terms if t.weight == first.weight]
+    for term in lead[1:]:
+        found = scales.walls_of(_divided(term.exponents, first.exponents))
+        if found is None:
+            return terms, walls
+        walls = {s: x.subs(found) for s, x in walls.items()} | found
+    total = sp.Add(*(t.coefficient * sp.Mul(*(s**e for s, e in t.exponents.items()
+                     if s not in scales.sizes)) for t in lead))  # fmt: skip
+    exponents = {s: e for s, e in first.exponents.items() if s in scales.sizes}
+    merged = replace(first, coefficient=total, exponents=exponents) if lead[1:] else first
+    merged, *rest = [replace(t, exponents={s: sp.expand(sp.sympify(e).subs(walls))
+                             if s in scales.sizes else e for s, e in t.exponents.items()})
+                     for t in (merged, *terms[len(lead):])]  # fmt: skip
+    return [merged, *rest], walls
 
 
 def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational | None:
@@ -299,8 +331,9 @@ def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational |
 
 
 def _scales(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational
-) -> Scales:
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational,
+    walls: Mapping[sp.Symbol, sp.Expr],
+) -> Scales:  # fmt: skip
     growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
     values.update(problem.typical)
@@ -309,7 +342,7 @@ def _scales(
     values[c] = sp.N(PREFACTOR.subs(values), DIGITS)
     places = [place_symbol(u) for u, _ in problem.equations]
     parameters = [*problem.parameters, *regime.parameters, *places]
-    scales = Scales(growth, values, depth, [s for s in parameters if s not in growth])
+    scales = Scales(growth, values, depth, [s for s in parameters if s not in growth], walls)
     if problem.clock is not None:
         rate = problem.clock.growth(scales.growth, scales.value, regime.applied)
         scales.growth[problem.clock.frequency] = rate
@@ -404,7 +437,8 @@ def _cell(
     scales: Scales, shown: list[LimitTerm], regime: Regime, problem: Problem
 ) -> tuple[dict[sp.Symbol, sp.Expr], ...]:
     """The exponents of the monomials that vanish where these terms are the first ones."""
-    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])]
+    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])
+              if y.weight > x.weight]  # fmt: skip
     ratios += [_in_sizes(scales.exponents(vector), problem, regime)
                for vector in scales.comparisons]  # fmt: skip
     sizes = [s for s, p in regime.growth.items() if p != 0]

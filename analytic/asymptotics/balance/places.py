@@ -31,7 +31,7 @@ from ...notation import b
 from ...optimum import root_between
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
-from .multiseries import Scales, Series
+from .multiseries import Scales, Series, Tie
 from .traces import spectral_number
 
 SCAN = (60, -100)  # roots are looked for between 10^60 and 10^-100
@@ -319,8 +319,12 @@ def _as_constant(vector: Any, scales: Scales) -> sp.Expr:
     for (base, kind), value in zip(list(scales.coordinates), vector):
         if not value:
             continue
-        if value != int(value) or scales.growth.get(base, 0) != 0:
-            raise OutsideTheoryError("the leading balance does not close")
+        if scales.growth.get(base, 0) != 0:
+            raise Tie(scales, vector)
+        if value != int(value):
+            power = sp.Rational(value) * kind
+            raise OutsideTheoryError(f"the leading terms differ by {base}**({power}); state powers "
+                                     "of sizes by a and b, as z ~ T^-b")  # fmt: skip
         if (base, kind) not in scales.relations:
             scales.relate(base, kind, scales.atom(base**kind))
         product *= scales.atoms[base**kind] ** int(value)

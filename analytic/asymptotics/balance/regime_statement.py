@@ -164,6 +164,7 @@ class _Reader:
         self.fixed: list[list[sp.Expr]] = []
         self.infinite: dict[sp.Symbol, int] = {}
         self.new: list[sp.Symbol] = []
+        self.shares: set[sp.Symbol] = set()  # y of z ~ T^-b, z = y T^-b
 
     def symbol(self, name: str) -> sp.Expr:
         if name in ("inf", "oo"):
@@ -211,6 +212,7 @@ class _Reader:
         elif sign == "~" and left.is_Symbol:
             share = sp.Symbol(f"y_{left.name}", positive=True)
             self.new.append(share)
+            self.shares.add(share)
             self.substitute(left, share * right)
         else:
             raise InputError("regime", repr(text), FORMS)
@@ -266,6 +268,9 @@ def parse_regime(
     ranked = {s for m in small for s in m.free_symbols if s in reader.new and _is_ratio(s, reader)}
     moving = {s for m in small for s in m.free_symbols} - {a, b}
     staying = [s for s in left if s in numbers or (s in reader.new and s not in moving)]
+    if not moving:
+        small = _one_that_grows({*left} - {*staying, *reader.infinite}, reader, substitutions)
+        moving = {s for m in small for s in m.free_symbols}
     _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
     growth = _growth(sorted(moving, key=str), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
@@ -335,6 +340,20 @@ def _is_ratio(symbol: sp.Symbol, reader: _Reader) -> bool:
     )
 
 
+def _one_that_grows(
+    left: set[sp.Symbol], reader: _Reader, substitutions: Mapping[sp.Symbol, sp.Expr]
+) -> list[sp.Expr]:
+    """What vanishes where all sizes are powers of one: 1/N for N, z for a ridge."""
+    free = {s for s in left & reader.sizes if not _falls(s)} or left & reader.sizes
+    tied = {s for s in free for v in substitutions.values() if v.has(s)
+            and (v.has(*reader.shares) or v.as_powers_dict().get(s, 1) != 1)}  # fmt: skip
+    return [s if _falls(s) else 1 / s for s in tied] if len(free) == 1 else []
+
+
+def _falls(size: sp.Symbol) -> bool:
+    return size.name.startswith("z")
+
+
 def _check_complete(
     left: list[sp.Symbol], moving: set[sp.Symbol], staying: list[sp.Symbol], reader: _Reader,
     text: str,
@@ -345,7 +364,7 @@ def _check_complete(
         tied = any(v.has(s) for v in reader.substitutions.values())
         ways = (
             (f"{s} = 0", f"{s} ~ T^-b", f"{s} -> 0")
-            if s.name.startswith("z")
+            if _falls(s)
             else (f"1 << {s}", *(() if tied else (f"{s} = inf",)), f"{s} < …, fixed in a chain")
         )
         offers = "; or ".join(f"{way}, {text}" for way in ways)
