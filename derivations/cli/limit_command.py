@@ -170,9 +170,9 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     for condition in form.ranges:
         print(f"these terms lead where {one_line(condition)}; other ranges may be stated")
     for condition in form.conditions:
-        shown = one_line(condition.lhs), one_line(condition.rhs)
-        sign = "=" if condition.rel_op == "==" else "<<" if shown[1] == "1" else "<"
-        print(f"this order of terms needs {shown[0]} {sign} {shown[1]}")
+        left, right = one_line(condition.lhs), one_line(condition.rhs)
+        sign = "=" if condition.rel_op == "==" else "<<" if right == "1" else "<"
+        print(f"this order of terms needs {left} {sign} {right}")
     for symbol, value in form.where.items():
         print(f"where {one_line(symbol)} = {one_line(value)}")
     if table:
