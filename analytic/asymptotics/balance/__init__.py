@@ -4,6 +4,7 @@ regime_statement   what is large, small, fixed: parsed, checked, given exponents
 multiseries        series in several scales with symbolic exponents and exact coefficients
 corner_sums        spectral sums in every corner of κ
 dominant           the unknown by dominant balance, then corrections to any order
+walls              where two terms are of one size
 resonance          infinite coefficients: logarithms as limits
 limiting_form      the result: terms, remainder, conditions, numbers
 ranges             the side of 1 on which the terms lead, for ratios left free

@@ -28,9 +28,10 @@ import sympy as sp
 from ...errors import OutsideTheoryError
 from ...notation import b, lambda_plus
 from .corner_sums import Corner
-from .multiseries import MultipleRoot, Scales, Series, Tie, TooShallow, monomial_power
+from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
 from .places import Lead, implicit_roots, place_symbol, places
 from .traces import evaluate, traces_of
+from .walls import Tie, walls_of
 
 MAX_PASSES = 120
 MOST_COMPARED = 12
@@ -303,7 +304,7 @@ def _named_roots(
     for n, e in zip(counts, exponents):
         monomial, coefficient = leading[e]
         shift = tuple(m + n * v - m0 for m, v, m0 in zip(monomial, vector, low[0]))
-        if scales.walls_of(scales.exponents(shift)):
+        if walls_of(scales, scales.exponents(shift)):
             raise Tie(scales, shift)
         total += scales.expression(coefficient) * scales.monomial(shift) * u**n
     if total.free_symbols & set(scales.growth):

@@ -27,7 +27,7 @@ from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
-from .multiseries import MultipleRoot, PoleLeft, Scales, Series, Tie, TooShallow
+from .multiseries import MultipleRoot, PoleLeft, Scales, Series, TooShallow
 from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
@@ -35,6 +35,7 @@ from .resonance import at_resonance, resonant
 from .time_domain import loss_in_time, readable
 from .traces import evaluate, spectral_number
 from .unknowns import Unknowns, solve_unknowns
+from .walls import Tie, Walls, divided, joined, merged
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
 SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
@@ -215,7 +216,7 @@ def _deepened(
     largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
     largest = largest or Rational(1)
     depth, counts, poles = largest * SHALLOW, [], 0
-    walls: dict[sp.Symbol, sp.Expr] = {}
+    walls: Walls = {}
     while depth < largest * DEEP and poles < POLES:
         try:
             found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls)
@@ -229,7 +230,7 @@ def _deepened(
         except Tie as error:
             if not (error.walls or {}).keys() - walls.keys():
                 raise
-            walls = {s: x.subs(error.walls) for s, x in walls.items()} | (error.walls or {})
+            walls = joined(walls, error.walls or {})
             continue
         except ZeroDivisionError as error:
             raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
@@ -244,7 +245,7 @@ def _deepened(
 
 def _at_depth(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int,
-    wanted: int, walls: Mapping[sp.Symbol, sp.Expr],
+    wanted: int, walls: Walls,
 ) -> tuple[LimitingForm, bool]:  # fmt: skip
     """The form at one depth, and whether as many terms as are wanted are known."""
     scales = _scales(problem, regime, point, depth, walls)
@@ -267,7 +268,7 @@ def _at_depth(
     _check_finite(terms[0], regime)
     finite = [t for t in terms if t.weight < BEYOND / 4]  # others are zero where z = 0 or N = inf
     ends = len(finite) < len(terms) or output.cut is None
-    finite, walls = _merged(scales, finite)
+    finite, walls = merged(scales, finite)
     last = finite[min(order, len(finite)) - 1].weight
     kept = [t for t in finite if t.weight <= last]  # all that are as large as the last one
     rest = finite[len(kept) :]
@@ -301,27 +302,6 @@ def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> 
         ) from error
 
 
-def _merged(
-    scales: Scales, terms: list[LimitTerm]
-) -> tuple[list[LimitTerm], Mapping[sp.Symbol, sp.Expr]]:
-    """The terms, those that lead together in one, and where all that is so."""
-    first, walls = terms[0], scales.walls
-    lead = [t for t in terms if t.weight == first.weight]
-    for term in lead[1:]:
-        found = scales.walls_of(_divided(term.exponents, first.exponents))
-        if found is None:
-            return terms, walls
-        walls = {s: x.subs(found) for s, x in walls.items()} | found
-    total = sp.Add(*(t.coefficient * sp.Mul(*(s**e for s, e in t.exponents.items()
-                     if s not in scales.sizes)) for t in lead))  # fmt: skip
-    exponents = {s: e for s, e in first.exponents.items() if s in scales.sizes}
-    merged = replace(first, coefficient=total, exponents=exponents) if lead[1:] else first
-    merged, *rest = [replace(t, exponents={s: sp.expand(sp.sympify(e).subs(walls))
-                             if s in scales.sizes else e for s, e in t.exponents.items()})
-                     for t in (merged, *terms[len(lead):])]  # fmt: skip
-    return [merged, *rest], walls
-
-
 def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational | None:
     """The least positive distance between the weights of the terms, as far as the next is known."""
     weights = [t.weight for t in terms[: order + 2]]
@@ -332,7 +312,7 @@ def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational |
 
 def _scales(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational,
-    walls: Mapping[sp.Symbol, sp.Expr],
+    walls: Walls,
 ) -> Scales:  # fmt: skip
     growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
@@ -437,7 +417,7 @@ def _cell(
     scales: Scales, shown: list[LimitTerm], regime: Regime, problem: Problem
 ) -> tuple[dict[sp.Symbol, sp.Expr], ...]:
     """The exponents of the monomials that vanish where these terms are the first ones."""
-    ratios = [_divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])
+    ratios = [divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])
               if y.weight > x.weight]  # fmt: skip
     ratios += [_in_sizes(scales.exponents(vector), problem, regime)
                for vector in scales.comparisons]  # fmt: skip
@@ -515,13 +495,6 @@ def _not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:
             if distance < 1e-9:
                 kept.remove(row)
     return kept
-
-
-def _divided(
-    first: Mapping[sp.Expr, sp.Expr], second: Mapping[sp.Expr, sp.Expr]
-) -> dict[sp.Expr, sp.Expr]:
-    keys = {*first, *second}
-    return {s: sp.expand(first.get(s, 0) - second.get(s, 0)) for s in keys}
 
 
 __all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form"]

@@ -28,6 +28,7 @@ from ...notation import a, b
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
 from .traces import spectral_number
+from .walls import Tie, Walls, on_walls
 
 Vector = tuple[Any, ...]
 WIDTH = 40  # coordinates: (scale, kind of exponent)
@@ -35,19 +36,6 @@ ATOMS = 48  # named numbers in the field
 MAX_POWERS = 400
 MAX_TERMS = 600
 MAX_MULTIPLIED = 4  # whole powers that need no leading term
-
-
-class Tie(OutsideTheoryError):
-    """Two terms of one weight lead: the point lies on the border between two regimes.
-
-    ``walls`` are the values of a or b at which they are of one size whatever grows, None where
-    that depends on how sizes grow.
-    """
-
-    def __init__(self, scales: Scales, ratio: Vector) -> None:
-        super().__init__(f"the point lies on a wall: {scales.monomial(ratio)} ~ 1 there; fix this "
-                         "ratio, or say which is larger")  # fmt: skip
-        self.walls = scales.walls_of(scales.exponents(ratio))
 
 
 class TooShallow(OutsideTheoryError):
@@ -84,10 +72,10 @@ class Scales:
         point: Mapping[sp.Symbol, Any],
         depth: Any,
         parameters: Iterable[sp.Symbol] = (),
-        walls: Mapping[sp.Symbol, sp.Expr] | None = None,
+        walls: Walls | None = None,
     ) -> None:
         self.growth = {s: as_rational(p) for s, p in growth.items()}
-        self.sizes, self.walls = {s for s, p in self.growth.items() if p}, dict(walls or {})
+        self.sizes, self.walls = {s for s, p in self.growth.items() if p}, walls or {}
         self.point = dict(point)
         self.depth = as_rational(depth)
         self.parameters = [s for s in parameters if s not in (a, b)]
@@ -121,7 +109,7 @@ class Scales:
         if key not in self._vectors:
             result = list(self.unit)
             if self.walls and scale in self.sizes:
-                exponent = self._on_walls(exponent)
+                exponent = on_walls(self, exponent)
             for term in sp.Add.make_args(_canonical(exponent)):
                 coefficient, kind = term.as_coeff_Mul()
                 result[self._coordinate(scale, kind)] += as_rational(coefficient)
@@ -143,28 +131,6 @@ class Scales:
                 self.folds[len(self.coordinates)] = self.element(scale.xreplace(self.atoms))
             self.coordinates.append((scale, kind))
         return self._index[scale, kind]
-
-    def _on_walls(self, exponent: sp.Expr) -> sp.Expr:
-        """An exponent by its value: at a number b, a multiple of b, and of a where that is free."""
-        exponent = sp.expand(exponent.subs(a, self.walls.get(a, a)))
-        if b not in self.walls:
-            return exponent
-        slope = exponent.coeff(a, 1)
-        rest = self.value(exponent - slope * a) / self.value(b)
-        return sp.Rational(rest) * b + sp.Rational(self.value(slope)) * a
-
-    def walls_of(self, monomial: Mapping[sp.Expr, sp.Expr]) -> dict[sp.Symbol, sp.Expr] | None:
-        """Where the exponents of all sizes in a monomial vanish; None if the point is not there."""
-        found: dict[sp.Symbol, sp.Expr] = {}
-        for scale, power in monomial.items():
-            exponent = sp.expand(power.subs(found))
-            if exponent == 0 or not self.growth.get(scale):
-                continue
-            if scale not in self.sizes or self.value(exponent) != 0:
-                return None
-            symbol = a if exponent.has(a) else b
-            found[symbol] = sp.solve(exponent, a)[0] if symbol == a else self.point[b]
-        return found
 
     def regrow(self, scale: sp.Expr, growth: Any) -> None:
         """Let a scale grow at another rate; series that hold it have to be made anew."""

@@ -31,8 +31,9 @@ from ...notation import b
 from ...optimum import root_between
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import Spectrum
-from .multiseries import Scales, Series, Tie
+from .multiseries import Scales, Series
 from .traces import spectral_number
+from .walls import Tie
 
 SCAN = (60, -100)  # roots are looked for between 10^60 and 10^-100
 NEAR = (20, -40)  # the same at the representative point
