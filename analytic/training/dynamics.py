@@ -396,8 +396,8 @@ class _Model:
 
     def _convolves(self, rule: Quadrature) -> bool:
         """Whether the nodes are so many that not all pairs of them are formed."""
-        single = self.ensemble == self.bags == 1 and not self.mp
-        return single and rule.circle is not None and len(rule.z) > MANY_NODES
+        single = self.ensemble == self.bags == 1 and rule.circle is not None
+        return single and (self.mp or len(rule.z) > MANY_NODES)
 
     def _filtered(self, rule: Quadrature, x: Points) -> tuple[np.ndarray, np.ndarray]:
         """Σ_ij w_i w_j C(z_i, z_j) over both half-planes, for C₀ and C₁, and rounding errors."""

@@ -45,6 +45,7 @@ from .contour import (
     circle,
     exponential,
     exponential_less_one,
+    real,
     window_hyperbola,
     windows,
 )
@@ -195,8 +196,8 @@ class GradientDescent(Filter):
             self._check_oscillations(float(times[index[-1]]), few, mp)
             contour = circle(int(times[index[-1]]), max(1.0, growth), accuracy, mp=mp)
             rule = self._assemble(index, [self._piece(contour, times[index], mp)])
-            radius = math.exp(float(mpmath.re(contour.nodes[0])))
-            shape = Circle(radius, float(self.step), float(self.momentum))
+            radius = exponential(real(contour.nodes[:1]))[0]
+            shape = Circle(radius, _number(self.step, mp), _number(self.momentum, mp))
             out.append(replace(rule, circle=shape))
         for index in _groups(times, ~chosen):
             contour = window_hyperbola(times[index], accuracy, mp=mp)

@@ -10,6 +10,7 @@ import pytest
 
 from solvable.analytic.errors import PrecisionError
 from solvable.analytic.spectrum import Empirical, PowerLaw
+from solvable.analytic.training import dynamics as module
 from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import HeavyBall, MinibatchSGD, OnePassSGD
 
@@ -128,3 +129,16 @@ def test_what_would_take_minutes_is_refused_with_its_reason(rule, samples, time)
 def test_momentum_near_one_at_the_end_of_time(rule, samples):
     found = dynamics(LAW, 100, samples, [1e300], learner=rule)
     assert found.error_estimate[0] < 1e-8 * found.excess_loss[0]
+
+
+@pytest.mark.parametrize("momentum, samples", [(0.0, 80), (0.7, 80), (0.95, INF)])
+def test_digits_on_a_circle_are_those_of_all_pairs(momentum, samples, monkeypatch):
+    law = PowerLaw(exponent=1.25, target_exponent=1.5, size=20)
+    rule, found = HeavyBall(0.1, momentum), []
+    for paired in (False, True):
+        if paired:
+            monkeypatch.setattr(module._Model, "_convolves", lambda self, rule: False)
+        found.append(dynamics(law, 50, samples, [9], learner=rule, noise=0.2, digits=30))
+    for name in ("excess_loss", "train_loss"):
+        circle, pairs = (getattr(x, name)[0] for x in found)
+        assert abs(circle / pairs - 1) < 1e-29
