@@ -6,21 +6,19 @@ stands beside it as LaTeX, the data as csv; the picture itself is PDF for print,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvable.analytic.errors import InputError
 from solvable.analytic.prose import escape
 
 from . import figure_style as style
+from . import writing
 from .experiments.evaluate import CurveEvidence, Evidence
 from .experiments.experiment import Guide
 from .figure_style import COLOURS, FORMATS, MARKERS, STYLES
-from .writing import replacing, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,19 +184,6 @@ def _limits(evidence: Evidence) -> tuple[float, float]:
     return float(means.min() * np.exp(-0.25 * spread)), float(means.max() * np.exp(0.3 * spread))
 
 
-def prepare(folder: str | Path) -> Path:
-    """The folder, made when it is missing; `InputError` when nothing can be written there."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        allowed = f"a folder that can be written ({error.strerror})"
-        raise InputError("folder", folder, allowed) from error
-    return folder
-
-
 def save(
     evidence: Evidence, folder: str | Path, formats: Sequence[str] = FORMATS,
     width: float = style.PAGE,
@@ -207,19 +192,14 @@ def save(
 
     The folder is made when it is missing.
     """
-    folder, figure, paths = prepare(folder), draw(evidence, width), []
     import matplotlib
 
-    name = evidence.experiment.name
-    for kind in formats:
-        path = folder / f"{name}.{kind}"
-        with matplotlib.rc_context(style.STYLE), replacing(path, "--to") as beside:
-            style.write_picture(figure, beside, kind)
-        paths.append(path)
-    for path, text in (
-        (folder / f"{name}.tex", escape(caption(evidence)) + "\n"),
-        (folder / f"{name}.csv", data(evidence)),
-    ):
-        write_text(path, text, "--to")
-        paths.append(path)
-    return paths
+    figure, name, paths = draw(evidence, width), evidence.experiment.name, []
+    with writing.folder(folder, "folder") as into:
+        for kind in formats:
+            paths.append(path := into / f"{name}.{kind}")
+            with matplotlib.rc_context(style.STYLE), writing.replacing(path, "--to") as beside:
+                style.write_picture(figure, beside, kind)
+        texts = {"tex": escape(caption(evidence)) + "\n", "csv": data(evidence)}
+        return paths + [writing.write_text(into / f"{name}.{kind}", text, "--to")
+                        for kind, text in texts.items()]  # fmt: skip

@@ -1,5 +1,7 @@
 """Files that are whole or not there: everything is written beside its target and then renamed.
 
+Folders are made when they are missing, and are gone again where nothing came to be in them.
+
 A full disk, an interrupt or an error while drawing leaves the old file as it was. What cannot be
 written is known before the work begins (`check_writable`) and is said with the option that asked
 for it and the path.
@@ -41,6 +43,30 @@ def check_writable(path: str | os.PathLike[str], option: str) -> Path:
             return path
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         raise unwritable(option, path, error) from error
+
+
+@contextlib.contextmanager
+def folder(path: str | os.PathLike[str], option: str) -> Iterator[Path]:
+    """The folder within the block, made when it is missing; `InputError` if no file can be there.
+
+    What was made of it and of the folders above is removed at the end of the block, if empty.
+    """
+    path = Path(path)
+    made: list[Path] = []
+    try:
+        try:
+            made = [one for one in (path, *path.parents) if not one.exists()]
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(option, path, f"a folder that can be written ({reason})") from error
+        yield path
+    finally:
+        for one in made:
+            with contextlib.suppress(OSError, ValueError):
+                one.rmdir()
 
 
 @contextlib.contextmanager

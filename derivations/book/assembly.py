@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
@@ -10,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from solvable.analytic.errors import InputError
-from solvable.validation.writing import write_text
+from solvable.validation import writing
 
 from .. import catalogue
 from .chapters import Chapter, chapters
@@ -95,10 +93,19 @@ def build(
 
     ``advance`` is called with each name when its record is there.
     """
-    kept = folder / CACHE
-    with contextlib.suppress(FileExistsError):
-        kept.mkdir(parents=True)
     entries = catalogue.entries()
+    with writing.folder(folder / CACHE, "--to") as kept:
+        found = _records(kept, wanted, executor, names, advance)
+    rooms = {name: entries[name].build.__module__.split(".")[-2] for name in wanted}
+    made = tuple((c, tuple(found[name] for name in c.names)) for c in chapters(rooms))
+    return Book(made, names or {})
+
+
+def _records(
+    kept: Path, wanted: Sequence[str], executor: Executor, names: Mapping[str, str] | None,
+    advance: Callable[[str], None],
+) -> dict[str, Record]:  # fmt: skip
+    """The records by name: those that are kept and up to date, the others made and kept."""
     paths = {name: kept / f"{name}-{_state(name, names)}.json" for name in wanted}
     found: dict[str, Record] = {}
     for name, path in paths.items():
@@ -111,13 +118,11 @@ def build(
     for future in as_completed(futures):
         name = futures[future]
         found[name] = future.result()
-        for old in kept.glob(f"{name}-{'?' * 20}.json"):
+        writing.write_text(paths[name], json.dumps(found[name], ensure_ascii=False), "--to")
+        for old in {*kept.glob(f"{name}-{'?' * 20}.json")} - {paths[name]}:
             old.unlink()
-        write_text(paths[name], json.dumps(found[name], ensure_ascii=False), "--to")
         advance(name)
-    rooms = {name: entries[name].build.__module__.split(".")[-2] for name in wanted}
-    made = tuple((c, tuple(found[name] for name in c.names)) for c in chapters(rooms))
-    return Book(made, names or {})
+    return found
 
 
 def _state(name: str, names: Mapping[str, str] | None) -> str:
@@ -141,16 +146,6 @@ def _seconds(kept: Path, name: str) -> float:
     """How long the record took the last time, to begin with the longest."""
     old = (_read(path) for path in kept.glob(f"{name}-{'?' * 20}.json"))
     return next((float(one["seconds"]) for one in old if one), 0.0)
-
-
-def check_folder(folder: str | Path) -> Path:
-    """The folder, made when missing; `InputError` when nothing can be written there."""
-    from solvable.validation.figures import prepare
-
-    try:
-        return prepare(folder)
-    except InputError as error:
-        raise InputError("--to", folder, error.allowed) from error
 
 
 def walk(book: Book) -> Iterator[tuple[Chapter, Record]]:

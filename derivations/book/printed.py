@@ -10,7 +10,7 @@ from typing import Any
 
 from solvable.analytic.errors import InputError
 from solvable.analytic.prose import escape, words
-from solvable.validation.writing import replacing, write_text
+from solvable.validation import writing
 
 from ..bibliography import PAPERS
 from ..derivation import referring
@@ -176,20 +176,17 @@ def _sources(book: Book) -> str:
 
 def write_figures(book: Book, folder: Path) -> None:
     """PDF, SVG, data and caption of every figure, in the folder ``figures``."""
-    into = folder / "figures"
-    into.mkdir(exist_ok=True)
     show = PrintedBook(book)
-    for one in book.records.values():
-        found = one["figure"]
-        if not found:
-            continue
-        path = into / one["name"]
-        write_text(path.with_suffix(".csv"), found["csv"], "--to")
-        write_text(path.with_suffix(".svg"), found["svg"], "--to")
-        caption = show.prose(found["caption"], one["name"])
-        write_text(path.with_suffix(".tex"), caption + "\n", "--to")
-        with replacing(path.with_suffix(".pdf"), "--to") as beside:
-            beside.write_bytes(base64.b64decode(found["pdf"]))
+    drawn = [one for one in book.records.values() if one["figure"]]
+    with writing.folder(folder / "figures", "--to") as into:
+        for one in drawn:
+            found, path = one["figure"], into / one["name"]
+            writing.write_text(path.with_suffix(".csv"), found["csv"], "--to")
+            writing.write_text(path.with_suffix(".svg"), found["svg"], "--to")
+            caption = show.prose(found["caption"], one["name"])
+            writing.write_text(path.with_suffix(".tex"), caption + "\n", "--to")
+            with writing.replacing(path.with_suffix(".pdf"), "--to") as beside:
+                beside.write_bytes(base64.b64decode(found["pdf"]))
 
 
 def pdf(source: Path) -> Path:

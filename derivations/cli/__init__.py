@@ -77,10 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = argparse.Namespace(command=argv[0] if argv and argv[0] in COMMANDS else "")
     try:
-        with bounds.signals_raise():
-            arguments = build_parser(arguments.command).parse_args(argv)
-            with bounds.bounded(arguments):
-                return arguments.run(arguments)
+        arguments = build_parser(arguments.command).parse_args(argv)
+        with bounds.signals_raise(), bounds.bounded(arguments):
+            return arguments.run(arguments)
     except SolvableError as error:
         path, colon, reason = str(error).partition(": ")
         message = f"error: {_named(path, arguments)}{colon}{reason}"

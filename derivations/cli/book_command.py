@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from solvable.analytic.arguments import meant
 from solvable.analytic.errors import InputError
 from solvable.validation.executors import affordable_workers, process_pool
-from solvable.validation.writing import write_text
+from solvable.validation.writing import folder, write_text
 
 from .. import catalogue
 from ..export import parse_renames
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         if find_spec(module) is None:
             allowed = "the extra 'book' to be installed (pip install 'solvable[book]')"
             raise InputError("book", module, allowed)
-    from ..book.assembly import build, check_folder
+    from ..book.assembly import build
     from ..book.pages import page
     from ..book.printed import latex, pdf, write_figures
 
@@ -50,18 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
                 "NAME", name, f"a name that `solvable list` prints{meant(name, known)}"
             )
     wanted = list(dict.fromkeys(arguments.names)) or known
-    folder = check_folder(arguments.to)
-    names = _renamed(arguments.rename, wanted)
     workers, _ = affordable_workers(arguments.workers)
-    with output.progress("results", len(wanted)) as advance, process_pool(workers) as pool:
-        made = build(folder, wanted, pool, names, advance)
-    write_figures(made, folder)
-    write_text(folder / "index.html", page(made), "--to")
-    source = folder / "book.tex"
-    write_text(source, latex(made), "--to")
+    with folder(arguments.to, "--to") as into:
+        names = _renamed(arguments.rename, wanted)
+        with output.progress("results", len(wanted)) as advance, process_pool(workers) as pool:
+            made = build(into, wanted, pool, names, advance)
+        write_figures(made, into)
+        index = write_text(into / "index.html", page(made), "--to")
+        source = write_text(into / "book.tex", latex(made), "--to")
     counts = made.outcomes()
     print(f"{len(made.records)} results, " + ", ".join(f"{n} {w}" for w, n in counts.items()))
-    print(folder / "index.html")
+    print(index)
     print(pdf(source) if arguments.pdf else source)
     return 0 if counts["pass"] == sum(counts.values()) else 1
 

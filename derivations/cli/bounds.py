@@ -1,6 +1,6 @@
 """What bounds a command: signals, the time limit, and a sign of life when it takes long.
 
-A signal that asks the program to end (SIGTERM, SIGHUP, SIGQUIT) and the time limit are turned into
+A signal that asks the program to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT) and the time limit become
 exceptions of the main thread, so that files are closed, workers stopped, and a sentence printed.
 They are no `Exception`: code that copes with errors does not swallow them.
 
@@ -52,6 +52,8 @@ def signals_raise() -> Iterator[None]:
         return
     wanted = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
     before = {number: signal.signal(number, end) for number in wanted}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """`solvable check`: check derivations and experiments.
 
-Check every step of derivations, and compare theory with simulation in experiments. Exit
-status 0 if every claim passes, 1 if one fails or stays undecided, 2 on bad input.
+Check every step of derivations, and compare theory with simulation in experiments. Sizes and seeds
+are chosen for experiments; steps of derivations that simulate have their own. Exit status 0 if
+every claim passes, 1 if one fails or stays undecided, 2 on bad input.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from . import options as types
 OUTCOMES = ("pass", "fail", "undecided")
 #: what a verdict says of a simulation
 SIMULATION = ("seeds", "sizes", "interval", "confidence")
+DERIVED = "derivations, whose steps have sizes and seeds of their own where they simulate"
 MESSAGE_WIDTH = 300
 
 
@@ -75,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     known = set(experiment_names())
     simulated = [name for name in names if name in known]
     derived = [name for name in names if name not in known]
+    if not simulated:
+        types.unused(arguments, DERIVED, *experiments.OWN)
     results, rows = [], []
     with (
         experiments.opened_store(arguments, simulated) as store,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -73,7 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     from solvable.analytic.free_probability import derive, parse_declarations
 
     if arguments.all:
-        types.unused(arguments, "--all", *KINDS, *OWN, "scalar", "covariance", "at")
+        types.unused(arguments, "--all", *KINDS, *OWN, "scalar", "covariance", "at", "eigenvalues")
+        if arguments.format != "text":
+            raise InputError("--format", arguments.format, "text with --all: a Markdown table")
         if arguments.expression is not None:
             raise InputError("EXPR", arguments.expression, "nothing with --all")
         return _print_table()
@@ -83,9 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
     model = parse_declarations(complex_gaussian=declared.pop("complex"), **declared)
     if arguments.covariance:
         types.unused(arguments, "--covariance", *OWN, "scalar")
+        if arguments.format == "latex":
+            raise InputError("--format", "latex", "text or json with --covariance")
         return _covariance(arguments, model)
     equations = derive(arguments.expression, model, scalars=arguments.scalar)
-    _check_used(model, arguments.expression)
+    _check_used(model, arguments.expression, arguments.scalar)
     equations = equations.closed_form if arguments.polynomial else equations
     proof = equations.prove_planar(arguments.prove) if arguments.prove else None
     found = numeric_options.numbers(equations, arguments)
@@ -98,13 +103,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if proof is None or proof.holds else 1
 
 
-def _check_used(model: MatrixModel, expressions: str) -> None:
-    """A declared matrix that no expression holds is a slip of the pen."""
+def _check_used(model: MatrixModel, expressions: str, scalars: Sequence[str] = ()) -> None:
+    """A declared matrix or scalar that no expression holds is a slip of the pen."""
+    words = set(re.findall(r"\w+", expressions))
     blocks = {s.name for whole in model.blocks.values() for s in whole.atoms(sp.MatrixSymbol)}
     declared = {*model.random, *model.fixed, *model.blocks} - blocks
-    unused = sorted(declared - set(re.findall(r"\w+", expressions)))
-    if unused:
-        raise InputError("declared matrix", unused[0], "one that is in EXPR")
+    absent = set(scalars) - words - {scalar.name for scalar in model.scalars()}
+    for kind, names in (("declared matrix", declared - words), ("--scalar", absent)):
+        if names:
+            raise InputError(kind, min(names), "one that is in EXPR")
 
 
 def _covariance(arguments: argparse.Namespace, model: MatrixModel) -> int:
@@ -114,6 +121,7 @@ def _covariance(arguments: argparse.Namespace, model: MatrixModel) -> int:
     found = derive_covariance(arguments.expression, arguments.covariance, model)
     _check_used(model, f"{arguments.expression} {arguments.covariance}")
     data: dict[str, Any] = {"formula": str(found.value), "equations": str(found).splitlines()[:-1]}
+    numeric_options.check(arguments)
     if arguments.at is not None:
         values, matrices = numeric_options.given(arguments)
         solution = found.solve(values, matrices)

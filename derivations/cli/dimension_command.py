@@ -23,6 +23,8 @@ from . import output
 if TYPE_CHECKING:
     from solvable.analytic.data.population import PopulationSpectrum
 
+NEIGHBOURS, MOST_NEIGHBOURS = 10, 1000
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable dimension`."""
@@ -32,20 +34,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "trained on such data: M from them")  # fmt: skip
     add("--ridge", type=types.positive, metavar="R", help="of D₁, in units of the eigenvalues of "
         "the covariance (default: their mean)")  # fmt: skip
-    add("--neighbours", type=types.count, default=10, metavar="K",
+    add("--neighbours", type=types.count, metavar="K",
         help="of the maximum-likelihood estimate (default: 10)")  # fmt: skip
     types.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    if arguments.neighbours < 2 or arguments.neighbours > 1000:
-        raise InputError("--neighbours", arguments.neighbours, "an integer from 2 to 1000")
+    neighbours = NEIGHBOURS if arguments.neighbours is None else arguments.neighbours
+    if not 2 <= neighbours <= MOST_NEIGHBOURS:
+        raise InputError("--neighbours", neighbours, f"an integer from 2 to {MOST_NEIGHBOURS}")
     if arguments.file is None and arguments.losses is None:
         raise InputError("FILE", None, "samples, or --losses TABLE, or both")
     if arguments.file is None:
-        types.unused(arguments, "--losses alone", "ridge")
-    data = {} if arguments.file is None else _of_samples(arguments)
+        types.unused(arguments, "--losses alone", "ridge", "neighbours")
+    data = {} if arguments.file is None else _of_samples(arguments, neighbours)
     if arguments.losses is not None:
         data["latent_dimension"] = _of_losses(arguments.losses)
     if arguments.format == "json":
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _of_samples(arguments: argparse.Namespace) -> dict[str, Any]:
+def _of_samples(arguments: argparse.Namespace, neighbours: int) -> dict[str, Any]:
     """What distances and the spectrum of samples say."""
     from solvable.analytic.data.arrays import as_samples, open_samples
     from solvable.analytic.data.dimension import dimension
@@ -67,7 +70,7 @@ def _of_samples(arguments: argparse.Namespace) -> dict[str, Any]:
     from solvable.analytic.data.tails import fit_tail
 
     rows = open_samples(arguments.file).whole()
-    found = dimension(as_samples(rows, "FILE"), neighbours=arguments.neighbours)
+    found = dimension(as_samples(rows, "FILE"), neighbours=neighbours)
     sample = sample_spectrum(as_samples(rows, "FILE"))
     population = population_spectrum(sample)
     ridge = float(arguments.ridge or sample.trace / population.size)

@@ -91,7 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--ensemble", type=types.count, default=1, metavar="E", help="feature draws averaged over")
     add("--bags", type=types.count, default=1, metavar="K", help="data draws averaged over")
     add("--decompose", action="store_true", help="show bias and variance by source")
-    add("--simulate", type=types.count, metavar="K", help="draw and train K models, too")
+    add("--simulate", type=types.several, metavar="K", help="draw and train K models, too")
     add("--digits", type=types.digits, metavar="D", help="correct digits (default: float64)")
     types.add_format(parser)
 
@@ -100,11 +100,8 @@ def scheduled(
     arguments: argparse.Namespace, spectrum: Spectrum, learner: OnePassSGD
 ) -> ScheduledLoss:  # fmt: skip
     """The losses of a rule whose steps are not alike, or have a memory."""
-    for option in ("digits", "ridge"):
-        if getattr(arguments, option) is not None:
-            raise InputError(f"--{option}", getattr(arguments, option), "none with --schedule")
-    if arguments.ensemble * arguments.bags > 1:
-        raise InputError("--ensemble, --bags", "given", "none with --schedule")
+    types.unused(arguments, "--schedule", "digits", "ridge")
+    _single(arguments, "--schedule")
     if learner.fresh and arguments.samples < math.inf:
         raise InputError(
             "samples", arguments.samples, "inf with fresh data: no sample is seen twice"
@@ -113,6 +110,12 @@ def scheduled(
         learner.seen(spectrum), float(arguments.features), float(arguments.samples),
         [float(t) for t in arguments.times], float(arguments.noise),
     )  # fmt: skip
+
+
+def _single(arguments: argparse.Namespace, option: str) -> None:
+    """`InputError` where models are averaged beside ``option``, which is of one."""
+    if arguments.ensemble * arguments.bags > 1:
+        raise InputError("--ensemble, --bags", "given", f"none with {option}")
 
 
 def learner_of(arguments: argparse.Namespace) -> Learner:
@@ -191,9 +194,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--a", arguments.a, "a > 1 with --latent inf: the loss before training, "
                          "Σ k^-a, is infinite otherwise")  # fmt: skip
     learner = learner_of(arguments)
+    times = arguments.times
+    if learner.scored == "ridge":
+        times = [ridge / _size("--times", ridge, arguments) for ridge in times]
+    if arguments.decompose:
+        types.unused(arguments, "--decompose", "digits", "simulate")
+        _single(arguments, "--decompose")
+        return _decomposed(arguments, spectrum, learner, times)
     if isinstance(learner, OnePassSGD) and not (learner.memoryless or learner.plain):
-        if arguments.decompose:
-            return _decomposed(arguments, spectrum, learner, arguments.times)
         followed = scheduled(arguments, spectrum, learner)
         runs = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
         _print_scheduled(arguments, followed, runs)
@@ -202,9 +210,6 @@ def run(arguments: argparse.Namespace) -> int:
         "learner": learner, "noise": arguments.noise,
         "ensemble": arguments.ensemble, "bags": arguments.bags,
     }  # fmt: skip
-    times = arguments.times
-    if learner.scored == "ridge":
-        times = [ridge / _size("--times", ridge, arguments) for ridge in times]
     sizes = (arguments.features, arguments.samples, times)
     digits = arguments.digits
     if digits is None or digits <= FLOAT_RELIABLE:
@@ -213,8 +218,6 @@ def run(arguments: argparse.Namespace) -> int:
             result = dynamics(spectrum, *sizes, digits=digits, **settings)
     else:
         result = dynamics(spectrum, *sizes, digits=digits, **settings)
-    if arguments.decompose:
-        return _decomposed(arguments, spectrum, learner, times)
     simulated = simulate_runs(arguments, spectrum, learner) if arguments.simulate else None
     passed = _passed(arguments, spectrum, learner, result)
     if arguments.format == "json":
@@ -321,7 +324,7 @@ def simulate_runs(arguments: argparse.Namespace, spectrum: Spectrum, learner: Le
         targets="fixed" if isinstance(learner, OnePassSGD) else "average",
         feature_draws=arguments.ensemble, data_draws=arguments.bags,
     )  # fmt: skip
-    return runs(cell, max(2, arguments.simulate))
+    return runs(cell, arguments.simulate)
 
 
 def _print_runs(arguments: argparse.Namespace, simulated: Any) -> None:

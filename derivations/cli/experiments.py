@@ -31,6 +31,8 @@ from solvable.validation.sweep import Function, SweepResult, sweep
 from . import bounds
 from . import options as types
 
+#: options of experiments alone
+OWN = ("seeds", "size", "thorough", "root_seed", "store")
 #: modules whose code decides the simulated numbers; a store belongs to one state of them
 SIMULATION = (
     "solvable.analytic.spectrum", "solvable.validation.cells", "solvable.validation.ensembles",
@@ -47,33 +49,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="what to do (see: solvable check --list)")
     add("--all", action="store_true", help="everything")
-    add("--seeds", type=_at_least_two, metavar="K", help="repetitions of the larger cells")
-    add("--size", type=types.positive, metavar="S", help="scale of N, T and M; 1 is the source's")
-    add("--thorough", action="store_true", help="sizes of the source, narrow intervals, long runs")
-    add("--root-seed", type=types.count_from_zero, default=0, metavar="R",
-        help="integer that all random numbers derive from (default: 0)")  # fmt: skip
+    add("--seeds", type=types.several, metavar="K", help="of experiments: repetitions of the "
+        "larger cells")  # fmt: skip
+    add("--size", type=types.positive, metavar="S", help="of experiments: scale of N, T and M; 1 "
+        "is the source's")  # fmt: skip
+    add("--thorough", action="store_true", help="of experiments: sizes of the source, narrow "
+        "intervals, long runs")  # fmt: skip
+    add("--root-seed", type=types.count_from_zero, metavar="R", help="of experiments: integer that "
+        "all random numbers derive from (default: 0)")  # fmt: skip
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=types.count, metavar="W",
                        help="processes (default: one for each core)")  # fmt: skip
     where.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster")
-    add("--store", metavar="FILE", help="keep finished cells here, and resume from it")
+    add("--store", metavar="FILE", help="keep finished cells of experiments here, and resume "
+        "from it")  # fmt: skip
 
 
 def no_choice(arguments: argparse.Namespace, option: str) -> None:
     """`InputError` where what to do, or how, is chosen beside ``option``, which does nothing."""
-    types.unused(arguments, option, "seeds", "size", "workers", "dask", "store", "report")
-    for name in ("all", "thorough", "root_seed", "names"):
-        if value := getattr(arguments, name):
-            shown = "NAME" if name == "names" else f"--{name.replace('_', '-')}"
-            given = " ".join(value) if name == "names" else "given" if value is True else value
-            raise InputError(shown, given, f"nothing with {option}")
-
-
-def _at_least_two(text: str) -> int:
-    seeds = types.count(text)
-    if seeds < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: expected an integer ≥ 2")
-    return seeds
+    if arguments.names:
+        raise InputError("NAME", " ".join(arguments.names), f"nothing with {option}")
+    types.unused(arguments, option, *OWN, "all", "workers", "dask", "report")
 
 
 def chosen(arguments: argparse.Namespace, available: Sequence[str]) -> list[str]:
@@ -102,7 +98,7 @@ def identity(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, A
             code.update(Path(found.origin).read_bytes())
     return {
         "experiment": "--all" if arguments.all else " ".join(sorted(names)),
-        "root_seed": arguments.root_seed, "solvable": program,
+        "root_seed": arguments.root_seed or 0, "solvable": program,
         "simulation": code.hexdigest()[:16], "numpy": numpy.__version__,
     }  # fmt: skip
 
@@ -150,7 +146,7 @@ def experiment_runner(
                 function: Function, cells: Sequence[Any], seeds: Sequence[int]
             ) -> SweepResult:
                 return sweep(
-                    function, cells, seeds, root_seed=arguments.root_seed, executor=executor,
+                    function, cells, seeds, root_seed=arguments.root_seed or 0, executor=executor,
                     store=store, progress=progress, valid=is_repetition,
                 )  # fmt: skip
 
@@ -158,7 +154,7 @@ def experiment_runner(
                 experiments()[name], simulate,
                 scale=None if arguments.size is None else float(arguments.size),
                 seeds=arguments.seeds, thorough=arguments.thorough,
-                root_seed=arguments.root_seed, workers=local,
+                root_seed=arguments.root_seed or 0, workers=local,
             )  # fmt: skip
 
     return run

@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--width", type=types.count, metavar="N", help="number of features, with FILE")
     add("--samples", type=types.count, metavar="T", help="so many of the rows, evenly spaced "
         "(default: all, up to 1000)")  # fmt: skip
-    add("--seed", type=types.count_from_zero, default=0, metavar="S", help="of W (default: 0)")
+    add("--seed", type=types.count_from_zero, metavar="S", help="of W, with FILE (default: 0)")
     add("--coefficients", type=types.count, default=8, metavar="K",
         help="Hermite coefficients shown (default: 8)")  # fmt: skip
     add("--digits", type=types.digits, default=15, metavar="D", help="of coefficients "
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     function = activation(arguments.map)
     data: dict[str, Any] = {"map": arguments.map, "hermite": _hermite(function, arguments)}
     if arguments.file is None:
-        for name in ("width", "samples"):
+        for name in ("width", "samples", "seed"):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name}", getattr(arguments, name), "nothing without FILE")
     else:
@@ -82,7 +82,7 @@ def _spectra(function: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.width is None:
         raise InputError("--width", None, "the number of features, with FILE")
     rows = _some(open_samples(arguments.file).whole(), arguments.samples)
-    found = map_spectrum(rows, function, arguments.width, seed=arguments.seed)
+    found = map_spectrum(rows, function, arguments.width, seed=arguments.seed or 0)
     sample = sample_spectrum(rows, centred=False)
     kernel = kernel_spectrum(dual_kernel(normalised(rows) @ normalised(rows).T, function))
     return {

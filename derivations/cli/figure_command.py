@@ -25,20 +25,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and draw; exit status 0 whatever the verdicts, which the captions state."""
     from solvable.validation.figure_style import COLUMN, PAGE
-    from solvable.validation.figures import prepare, save
+    from solvable.validation.figures import save
+    from solvable.validation.writing import folder
 
     for name in arguments.names:
         if name in catalogue.names():
             raise InputError("NAME", name, "an experiment; derivations have no figure")
     names = experiments.chosen(arguments, experiment_names())
-    prepare(arguments.to)
     with (
+        folder(arguments.to, "--to") as into,
         experiments.opened_store(arguments, names) as store,
         experiments.workers(arguments) as executor,
     ):
         simulate = experiments.experiment_runner(arguments, executor, store)
         for name in names:
             evidence = simulate(name)
-            paths = save(evidence, arguments.to, width=COLUMN if arguments.column else PAGE)
+            paths = save(evidence, into, width=COLUMN if arguments.column else PAGE)
             print(f"{evidence.outcome:9}  " + "  ".join(str(path) for path in paths), flush=True)
     return 0

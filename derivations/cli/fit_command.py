@@ -54,14 +54,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--least-squares", action="store_true", help="instead of the Huber loss")
     add("--bootstrap", type=types.count_from_zero, metavar="K",
         help=f"replicates of the table (default: {BOOTSTRAP}; none for exact)")  # fmt: skip
-    add("--ridge", type=_ridge, default="auto", metavar="auto|optimal|G", help="of exact")
+    add("--ridge", type=_ridge, metavar="auto|optimal|G", help="of exact (default: auto)")
     add("--with-noise", action="store_true", help="losses of exact contain the label noise")
     add("--budget", type=types.positive, metavar="C", help="split this compute between N and D")
-    add("--cost", type=types.positive, default=FLOP_PER_PARAMETER_AND_TOKEN, metavar="F",
-        help="operations per N D (default: 6)")  # fmt: skip
+    add("--cost", type=types.positive, metavar="F", help="operations per N D, with --budget "
+        "(default: 6)")  # fmt: skip
     add("--at", type=types.listed(types.positive), action="append", default=[],
         metavar="SIZE[,SIZE]", help="forecast at N,D (power: at x); may be repeated")  # fmt: skip
-    add("--seed", type=types.count_from_zero, default=0, metavar="S", help="default: 0")
+    add("--seed", type=types.count_from_zero, metavar="S", help="of replicates (default: 0)")
     types.add_format(parser)
 
 
@@ -70,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.least_squares and arguments.huber is not None:
         raise InputError("--huber", arguments.huber, "nothing with --least-squares")
     form = arguments.form
-    if form == "exact":
-        types.unused(arguments, "--form exact", "bootstrap")
+    own = ("bootstrap",) if form == "exact" else ("ridge", "with_noise")
+    types.unused(arguments, f"--form {form}", *own)
+    if arguments.budget is None:
+        types.unused(arguments, "no --budget", "cost")
     wanted = 1 if form == "power" else 2
     for sizes in arguments.at:
         if len(sizes) != wanted:
@@ -81,13 +83,15 @@ def run(arguments: argparse.Namespace) -> int:
         types.unused(arguments, "--form power", "budget")
     table = loss_table(read_table(arguments.table))
     draws = BOOTSTRAP if arguments.bootstrap is None else arguments.bootstrap
+    if arguments.budget is None and (form == "exact" or not draws):
+        types.unused(arguments, "no replicates", "seed")
     most = MAGNITUDES["draws"][1]
     if draws and not FEWEST <= draws <= most:
         raise InputError("--bootstrap", draws, f"0, or at least {FEWEST} and at most {most:.0f}")
     delta = None if arguments.huber is None else float(arguments.huber)
     found = fit(
         table, form, delta=math.inf if arguments.least_squares else delta,
-        draws=0 if form == "exact" else draws, seed=arguments.seed, **_exact(arguments),
+        draws=0 if form == "exact" else draws, seed=arguments.seed or 0, **_exact(arguments),
     )  # fmt: skip
     report = _report(found, table, arguments)
     if arguments.format == "json":
@@ -101,7 +105,8 @@ def _exact(arguments: argparse.Namespace) -> dict[str, Any]:
     """Settings of the exact form."""
     if arguments.form != "exact":
         return {}
-    ridge = arguments.ridge if isinstance(arguments.ridge, str) else float(arguments.ridge)
+    ridge = "auto" if arguments.ridge is None else arguments.ridge
+    ridge = ridge if isinstance(ridge, str) else float(ridge)
     return {"ridge": ridge, "floor": True if arguments.with_noise else None}
 
 
@@ -133,7 +138,8 @@ def _report(found: Fit, table: LossTable, arguments: argparse.Namespace) -> dict
     if arguments.at:
         report["forecast"] = [_forecast(found, sizes) for sizes in arguments.at]
     if arguments.budget is not None:
-        split = best_split(found, float(arguments.budget), float(arguments.cost), arguments.seed)
+        cost = float(arguments.cost or FLOP_PER_PARAMETER_AND_TOKEN)
+        split = best_split(found, float(arguments.budget), cost, arguments.seed or 0)
         report["allocation"] = {"budget": split.budget} | {
             name: dict(zip(("value", "low", "high"), getattr(split, name)))
             for name in ("parameters", "tokens", "loss")

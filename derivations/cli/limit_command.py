@@ -14,7 +14,7 @@ from typing import Any
 
 from solvable.analytic.arguments import meant
 from solvable.analytic.asymptotics.balance.systems import AT_KAPPA, OPTIMAL, TRAINING
-from solvable.analytic.asymptotics.limits import REGIMES
+from solvable.analytic.asymptotics.limits import EITHER_SIDE, REGIMES
 from solvable.analytic.errors import InputError
 
 from . import options as types
@@ -60,16 +60,18 @@ def run(arguments: argparse.Namespace) -> int:
     from solvable.analytic.asymptotics.limits import limit, regime_name
 
     named = arguments.name in SERIES and arguments.name not in STATED
-    if not named or regime_name(arguments.regime) is None:
+    regime = regime_name(arguments.regime) if named else None
+    if regime is None:
         return _run_statement(arguments)
     _take_sizes(arguments)
+    _check_read(arguments, regime in EITHER_SIDE)
     default = arguments.alpha is None and arguments.b is None
     law = limit(
         arguments.regime,
         alpha=DEFAULT_ALPHA if default else arguments.alpha,
         exponent=arguments.b,
         target_exponent=arguments.a,
-        smaller=arguments.smaller or _smaller(arguments),
+        smaller=arguments.smaller or (_smaller(arguments) if regime in EITHER_SIDE else None),
         terms=arguments.order,
     )
     series = law.series(SERIES[arguments.name])
@@ -87,10 +89,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _smaller(arguments: argparse.Namespace) -> str:
-    """The smaller size where both are given, else N."""
+def _check_read(arguments: argparse.Namespace, either_side: bool) -> None:
+    """`InputError` for what neither a named regime nor its comparison with the loss reads."""
+    types.unused(arguments, "a named regime", *KINDS, "spectrum")
+    both = arguments.features is not None and arguments.samples is not None
+    if both:
+        types.unused(arguments, "--features and --samples", "smaller")
+    sizes = () if both and either_side else ("features", "samples")
+    if arguments.format == "latex" or SERIES[arguments.name] != "loss":
+        types.unused(arguments, "--format latex, or another quantity than the loss, which is not "
+                     "compared with its exact value", "latent", "z", "noise", *sizes)  # fmt: skip
+    elif not both:
+        types.unused(arguments, "not both --features and --samples, at which the loss is compared",
+                     "latent", "z", "noise", *sizes)  # fmt: skip
+
+
+def _smaller(arguments: argparse.Namespace) -> str | None:
+    """The smaller size where both are given."""
     n, t = arguments.features, arguments.samples
-    return "N" if n is None or t is None or n <= t else "T"
+    return None if n is None or t is None else "N" if n <= t else "T"
 
 
 def _take_sizes(arguments: argparse.Namespace) -> None:
@@ -106,13 +123,15 @@ def _take_sizes(arguments: argparse.Namespace) -> None:
 def _quantity(arguments: argparse.Namespace) -> Any:
     """A part of the static loss by name, or the derived equations of an expression."""
     if arguments.name in SERIES:
+        types.unused(arguments, "a name", *KINDS)
         return SERIES[arguments.name]
     from solvable.analytic.free_probability import derive, parse_declarations
     from solvable.analytic.free_probability.models import EXPRESSIONS
 
-    declared = {kind: getattr(arguments, kind) for kind in KINDS}
     if arguments.name in EXPRESSIONS:
+        types.unused(arguments, "a row of the table, which declares its matrices", *KINDS)
         return str(arguments.name)
+    declared = {kind: getattr(arguments, kind) for kind in KINDS}
     if not any(declared.values()):
         close = meant(arguments.name, (*SERIES, *EXPRESSIONS))
         allowed = (
@@ -131,8 +150,11 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     types.unused(arguments, "a statement", "features", "samples", "smaller", "z", "noise")
     at = _sizes(arguments.at)
     spectrum = _spectrum(arguments)
+    for name in ("a", "b"):
+        if name in at:
+            types.unused(arguments, f"{name} in --at", name)
     exponents = {"b": at.get("b", arguments.b), "a": at.get("a", arguments.a)}
-    alpha = None if exponents["b"] is not None else arguments.alpha
+    alpha = arguments.alpha
     if arguments.latent is not None:
         raise InputError("--latent", arguments.latent, "nothing with a statement, which names M")
     form = limit(

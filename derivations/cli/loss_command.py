@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     sizes = (arguments.features, arguments.samples)
     if arguments.ridge == "optimal":
+        types.unused(arguments, "--ridge optimal", "normalisation")
         result = optimal_ridge(spectrum, *sizes, **settings)
     else:
         result = static_loss(

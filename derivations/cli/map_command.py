@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.to:
         from solvable.validation.regime_figure import draw_map
 
-        _write(draw_map, chart, arguments.to)
+        _write(draw_map, chart, arguments)
     if arguments.format == "json":
         output.print_json(chart.as_data())
     elif not arguments.to:
@@ -71,13 +71,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write(draw: Callable[[Any, Any], Any], subject: Any, path: str) -> None:
+def _write(
+    draw: Callable[[Any, Any], Any], subject: Any, arguments: argparse.Namespace
+) -> None:  # fmt: skip
     """Draw beside the file, then put it in place."""
     from solvable.validation.writing import replacing
 
-    with replacing(path, "--to") as beside:
+    with replacing(arguments.to, "--to") as beside:
         draw(subject, beside)
-    print(path)
+    if arguments.format != "json":
+        print(arguments.to)
 
 
 def _size_chart(arguments: argparse.Namespace, cells: int) -> RegimeMap:
@@ -122,7 +125,7 @@ def _run_fan(arguments: argparse.Namespace) -> int:
     if arguments.to:
         from solvable.validation.regime_figure import draw_fan
 
-        _write(draw_fan, fan, arguments.to)
+        _write(draw_fan, fan, arguments)
     if arguments.format == "json":
         cells = [dict(zip(("law", "where"), row)) for row in rows]
         output.print_json({"sizes": [s.name for s in fan.sizes], "cells": cells, "walls": walls})

@@ -34,12 +34,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--simulate", action="store_true", help=f"compare with {DRAWS} draws at these sizes")
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """`InputError` where what needs the numbers of --at is given without them."""
+    wanted = [n for n in ("eigenvalues", "density", "support", "simulate", "digits")
+              if getattr(arguments, n)]  # fmt: skip
+    if arguments.at is None and wanted:
+        raise InputError(f"--{wanted[0]}", "no numbers", 'also --at "NAME=VALUE,…"')
+
+
 def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything that was asked for in numbers."""
-    wanted = [n for n in ("density", "support", "simulate", "digits") if getattr(arguments, n)]
+    check(arguments)
     if arguments.at is None:
-        if wanted:
-            raise InputError(f"--{wanted[0]}", "no numbers", 'also --at "NAME=VALUE,…"')
         return {}
     values, eigenvalues = _texts(arguments)
     matrices = _floats(eigenvalues)
@@ -62,7 +68,8 @@ def numbers(equations: Derived, arguments: argparse.Namespace) -> dict[str, Any]
             found["support"] = [list(interval) for interval in support.intervals]
             found["atoms"] = [list(atom) for atom in support.atoms]
             found["outliers"] = list(support.outliers)
-        if set(map(str, equations.spectral)) - set(values):
+        if missing := set(map(str, equations.spectral)) - set(values):
+            types.unused(arguments, f"no {min(missing)} in --at", "digits", "simulate")
             return found
     return {**_value(equations, values, eigenvalues, arguments), **found}
 

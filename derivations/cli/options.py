@@ -84,6 +84,7 @@ def _integer(text: str) -> int | None:
 
 
 count = _typed(_integer, lambda n: n >= 1, "an integer ≥ 1")
+several = _typed(_integer, lambda n: n >= 2, "an integer ≥ 2")
 digits = _typed(_integer, lambda n: 1 <= n <= MAX_DIGITS, f"an integer from 1 to {MAX_DIGITS}")
 count_from_zero = _typed(_integer, lambda n: n >= 0, "an integer ≥ 0")
 
@@ -183,7 +184,8 @@ def unused(arguments: argparse.Namespace, option: str, *names: str) -> None:
     for name in names:
         value = getattr(arguments, name)
         if value is not None and value is not False and value != []:
-            raise InputError(f"--{name.replace('_', '-')}", value, f"nothing with {option}")
+            shown = "given" if value is True else value
+            raise InputError(f"--{name.replace('_', '-')}", shown, f"nothing with {option}")
 
 
 def add_format(parser: argparse.ArgumentParser, *choices: str) -> None:

@@ -65,6 +65,8 @@ def _step(derivation: Derivation, name: str) -> Step:
 def _latex(derivation: Derivation, step: Step | None, arguments: argparse.Namespace) -> str:
     """The form that is asked for."""
     form = arguments.form or ("equation" if step else "fragment")
+    if form in ("formula", "equation"):
+        types.unused(arguments, f"--form {form}", "cite")
     style: Style = document_options.style(arguments, [derivation])
     if form == "fragment" and not step:
         return fragment(derivation, style)

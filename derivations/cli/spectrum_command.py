@@ -89,14 +89,14 @@ def _sample(arguments: argparse.Namespace) -> Any:
     )
 
     file = open_samples(arguments.file)
+    if arguments.of != "data":
+        types.unused(arguments, f"--of {arguments.of}", "uncentred")
     if arguments.of == "eigenvalues":
         if arguments.samples is None:
             raise InputError("--samples", None, "the number of samples, with --of eigenvalues")
         return from_eigenvalues(file.whole(), float(arguments.samples), arguments.modes)
     types.unused(arguments, f"--of {arguments.of}", "samples")
     if arguments.of == "kernel":
-        if arguments.uncentred:
-            raise InputError("--uncentred", "given", "nothing with --of kernel")
         sample = kernel_spectrum(file, "FILE")
     else:
         sample = sample_spectrum(file, centred=not arguments.uncentred)

@@ -38,7 +38,7 @@ MODELS = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `solvable tour`."""
     parser.add_argument(
-        "--seeds", type=types.count, default=SEEDS, metavar="K", help=f"default: {SEEDS}"
+        "--seeds", type=types.several, default=SEEDS, metavar="K", help=f"default: {SEEDS}"
     )
     types.add_format(parser)
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format != "json":
         print_derivations(checked)
         print_evaluation(evaluated)
-    comparison = simulate(max(2, arguments.seeds))
+    comparison = simulate(arguments.seeds)
     if arguments.format == "json":
         output.print_json(as_json(checked, evaluated, comparison))
     else:

@@ -107,3 +107,29 @@ def test_a_reader_that_goes_away_is_no_error(command, tmp_path):
     )  # fmt: skip
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait() == 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("command", [
+    ("list",), ("check", "test-loss"),
+    ("loss", "--alpha", "0.5", "--latent", "inf", "--features", "10", "--samples", "20"),
+])  # fmt: skip
+def test_a_signal_while_modules_are_imported_is_quiet(command, name):
+    """Wherever it falls: not one line of a traceback, and the status of the signal."""
+    number = getattr(signal, name)
+    code = (
+        "import sys, signal as s; from solvable.derivations import __main__ as m; set = s.signal; "
+        "s.signal = lambda *given: (set(*given), print(flush=True))[0]; "  # the first line says so
+        f"sys.argv = {['solvable', *command]}; sys.exit(m.main())"
+    )
+    for delay in (0, 0.02, 0.05, 0.1, 0.2, 0.4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, preexec_fn=default_signals,
+        )  # fmt: skip
+        process.stdout.readline()
+        time.sleep(delay)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode in (-number, 128 + number, 0), delay
+        assert said.count("\n") <= 1 and "Traceback" not in said

@@ -91,6 +91,18 @@ def test_figures_are_written(synthetic_only, tmp_path, capsys):
     xml.etree.ElementTree.parse(to / "synthetic-wrong.svg")
 
 
+def test_on_a_full_disk_no_folder_of_figures_is_left(synthetic_only, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("solvable.validation.writing.os.fsync", full)
+    assert run("figure", "synthetic-true", "--to", tmp_path / "new" / "folder", "--workers", 1) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     (("check",), "one or more names, or --all"),
     (("check", "synthetic-true", "--all"), "one or more names, or --all"),

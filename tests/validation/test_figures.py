@@ -5,12 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from solvable.analytic.errors import InputError
 from solvable.validation.experiments import load, names
 from solvable.validation.experiments.evaluate import evaluate
 from solvable.validation.experiments.experiment import Curve, Guide
 from solvable.validation.figure_style import COLUMN, PAGE
-from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, prepare, save
+from solvable.validation.figures import COLOURS, MARKERS, STYLES, caption, draw, save
 from solvable.validation.sweep import SweepResult, sweep
 from tests.validation import synthetic_experiments as synthetic
 
@@ -104,12 +103,6 @@ DEUTERANOPIA = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234
 def _seen(colour, matrix):
     rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     return rgb if matrix is None else np.clip(matrix @ rgb**2.2, 0, 1) ** (1 / 2.2)
-
-
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"folder = .*file"):
-        prepare(tmp_path / "file" / "sub")
 
 
 def as_predicted(function, cells, seeds):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from solvable.analytic.errors import InputError
 from solvable.validation.figure_style import write_picture
-from solvable.validation.writing import check_writable, replacing, write_text
+from solvable.validation.writing import check_writable, folder, replacing, write_text
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path):
@@ -53,3 +53,28 @@ def test_permissions_of_a_new_file_are_the_usual_ones(tmp_path):
     plain.write_text("")
     mode = stat.S_IMODE(write_text(tmp_path / "new", "text", "--to").stat().st_mode)
     assert mode == stat.S_IMODE(plain.stat().st_mode)
+
+
+@pytest.mark.parametrize("old", [".", "old", "old/older"])
+@pytest.mark.parametrize("new", ["new", "new/newer/newest"])
+def test_a_folder_in_which_nothing_came_to_be_is_gone_again(tmp_path, old, new):
+    (tmp_path / old).mkdir(parents=True, exist_ok=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ZeroDivisionError), folder(tmp_path / old / new, "--to") as into:
+        assert into.is_dir()
+        with folder(into / "inner", "--to"):
+            1 / 0  # noqa: B018
+    assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(InputError), folder(tmp_path / old / new, "--to") as into:
+        write_text(into / "kept", "text", "--to")
+        write_text(into / "missing" / "x", "text", "--to")
+    assert (tmp_path / old / new / "kept").read_text() == "text"
+
+
+@pytest.mark.parametrize("name", ["file/sub", "new/a\0b", "new/" + "x" * 300])
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    said = pytest.raises(InputError, match=r"--to = .*a folder that can be written")
+    with said, folder(tmp_path / name, "--to"):
+        pass
+    assert os.listdir(tmp_path) == ["file"]

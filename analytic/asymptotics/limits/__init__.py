@@ -18,10 +18,11 @@ from ..balance.problem import Problem
 from ..balance.systems import matrix_problem, named_problem
 from ..expansion import exact_number
 from .named import Limit, Setting, named_limit, ratio
-from .regime_names import REGIMES, SCALING, regime_name
+from .regime_names import EITHER_SIDE, REGIMES, SCALING, regime_name
 from .stated import given_exponent, stated_limit
 
 __all__ = [
+    "EITHER_SIDE",
     "REGIMES",
     "Comparison",
     "Limit",
@@ -41,7 +42,7 @@ def limit(
     alpha: Any = None,
     exponent: Any = None,
     target_exponent: Any = None,
-    smaller: str = "N",
+    smaller: str | None = None,
     terms: int = 3,
     at: Mapping[str, Any] | None = None,
     spectrum: Spectrum | None = None,
@@ -57,9 +58,9 @@ def limit(
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
     target_exponent: a; None means isotropic weights (a = b), which also simplifies the formulas.
-    smaller: "N" or "T", for the named regimes that hold on either side.
+    smaller: "N" (the default) or "T", for the named regimes that hold on either side.
     terms: number of terms that are not zero, leading one included.
-    at: sizes by name, near which the terms are ordered.
+    at: sizes by name, near which the terms of a statement are ordered.
     spectrum: of every deterministic matrix, in a statement: a power law (the default, symbolic in
         b and a), white data (`Flat`), or any other list of modes.
 
@@ -77,23 +78,37 @@ def limit(
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
     """
     if regime is not None:
+        _unread("a statement, which orders the sizes", smaller=smaller)
         return stated_limit(
             lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha, terms=terms,
             exponent=exponent, target_exponent=target_exponent, at=at, spectrum=spectrum,
         )  # fmt: skip
     name = regime_name(regime := quantity)
     terms = arguments.count("terms", terms)
-    arguments.choice("smaller", smaller, ("N", "T"))
     if name is None:
         raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; "
                          "a statement needs a quantity first")  # fmt: skip
+    _unread("a named regime, but with a statement", at=at, spectrum=spectrum)
+    _check_smaller(name, smaller)
     b_value = _exponent(name, alpha, exponent)
     a_value = None if target_exponent is None else exact_number(target_exponent, "target_exponent")
     if a_value is not None and not a_value > 1:
-        raise InputError(
-            "target_exponent", target_exponent, "a > 1, else the target power diverges"
-        )
-    return named_limit(name, b_value, a_value, smaller, terms)
+        raise InputError("target_exponent", target_exponent, "a > 1: the target power diverges")
+    return named_limit(name, b_value, a_value, smaller or "N", terms)
+
+
+def _unread(where: str, **given: Any) -> None:
+    """`InputError` for an argument that is given and would not be read."""
+    for argument, value in given.items():
+        if value is not None:
+            raise InputError(argument, value, f"nothing with {where}")
+
+
+def _check_smaller(name: str, smaller: str | None) -> None:
+    """`InputError` unless it is a size, of a regime that holds on either side."""
+    if name not in EITHER_SIDE:
+        _unread(f"{name}, which says it", smaller=smaller)
+    arguments.choice("smaller", smaller or "N", ("N", "T"))
 
 
 def _exponent(name: str, alpha: Any, exponent: Any) -> Any:

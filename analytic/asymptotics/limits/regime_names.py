@@ -1,5 +1,6 @@
 """The regimes that have names, and the statements that the names are short for."""
 
+import re
 from typing import NamedTuple
 
 from ...arguments import meant
@@ -109,6 +110,8 @@ ALIASES = {
     "breakdown": "min(N,T)->M",
     "ridge->infinity": "ridge->inf",
 }
+#: the regimes of which either size may be the smaller one
+EITHER_SIDE = tuple(name for name, one in REGIMES.items() if re.search(r"\bS\b", one.statement))
 SCALING = ("N<<T", "T<<N", "N/T", "T/N", "optimal-ridge", "M->inf")
 
 

@@ -41,9 +41,9 @@ def stated_limit(
     The other arguments are those of `limit`.
     """
     terms, at, target = arguments.count("terms", terms), at or {}, target_exponent
+    if spectrum is not None and not (alpha is exponent is target is None):
+        raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
     if isinstance(spectrum, PowerLaw):
-        if not (alpha is exponent is target is None):
-            raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
         exponent = spectrum.exponent
         target = None if spectrum.isotropic else spectrum.target_exponent
     point = _point(alpha, exponent, target)
