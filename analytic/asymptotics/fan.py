@@ -297,8 +297,8 @@ def _rival(
 ) -> LimitingForm | None:  # fmt: skip
     """The law close to a corner of the cell, if it is another one."""
     rows = [*cell.walls, *region]
-    middle = np.array([float(x) for x in cell.inside])
-    middle /= np.linalg.norm(middle)
+    inside = _middle(rows), np.array([float(x) for x in cell.inside])  # may be close to a wall
+    middle = sum(x / np.linalg.norm(x) for x in inside) / 2
     for corner in _corners(rows, len(cell.sizes)):
         at_edge = any(np.dot(row, corner) > -1e-9 for row in region)
         for part in (CORNER, EDGE) if at_edge and len(corner) == 2 else (CORNER,):
@@ -336,7 +336,7 @@ def _law(
     scale = max(abs(x) for x in direction) / 2
     exact = [_simple(float(x / scale)) for x in direction]
     for attempt in range(ATTEMPTS):
-        moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 40) for k, p in enumerate(exact))
+        moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 4) for k, p in enumerate(exact))
         growth = dict(zip(sizes, moved))
         try:
             text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
@@ -436,7 +436,7 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
     assert best is not None
     value, direction, _ = best
     meeting = {c.lead: c.law.terms[0] for c in fan.cells if c.holds(direction, 1e-9)}
-    shares = {s: _rational(x) for s, x in zip(fan.sizes, direction)}
+    shares, fall = _exact_optimum(fan, powers, tuple(meeting.values()), direction, -value)
     if fixed := [s.name for s in fan.sizes if s.name in powers and shares[s] == 0]:
         raise OutsideTheoryError(
             f"the loss falls fastest where {', '.join(fixed)} grows so little that no cell of the "
@@ -450,11 +450,33 @@ def allocate_on(fan: Fan, powers: Mapping[str, Any]) -> FanAllocation:
         ends = [sign * found.fun for sign, found in alike if found.success]
         if max(ends) - min(ends) > 1e-6:
             raise OutsideTheoryError(
-                f"the law falls alike, as C^({_rational(value)}), for {size} from "
+                f"the law falls alike, as C^({-fall}), for {size} from "
                 f"C^({_rational(min(ends))}) to C^({_rational(max(ends))}): what is beyond the "
                 "leading law decides; minimise the exact loss instead"
             )
-    return FanAllocation(shares, _rational(-value), tuple(meeting.values()))
+    return FanAllocation(shares, fall, tuple(meeting.values()))
+
+
+def _exact_optimum(
+    fan: Fan, powers: Mapping[str, Any], meeting: tuple[LimitTerm, ...], direction: Any, fall: float
+) -> tuple[dict[sp.Symbol, Any], Any]:
+    """The shares and the exponent of the loss as exact numbers, where laws and edges fix them.
+
+    On the budget the laws that meet are equal, and rows of the region that are zero there stay so.
+    """
+    laws = [[sp.sympify(term.exponents.get(s, 0)).subs(fan.point) for s in fan.sizes]
+            for term in meeting]  # fmt: skip
+    edges = [row for row in fan.region if abs(np.dot(row, direction)) < 1e-9]
+    rows = [[exact_number(powers.get(s.name, 0)) for s in fan.sizes],
+            *([x - y for x, y in zip(law, laws[0])] for law in laws[1:]),
+            *([exact_number(x) for x in row] for row in edges)]  # fmt: skip
+    matrix, right = sp.Matrix(rows), sp.Matrix([int(i == 0) for i in range(len(rows))])
+    solved = sp.linsolve((matrix, right), *fan.sizes)
+    exact = next(iter(solved), direction)
+    if not all(sp.sympify(x).is_Rational and abs(x - y) < 1e-6 for x, y in zip(exact, direction)):
+        return {s: _rational(x) for s, x in zip(fan.sizes, direction)}, _rational(fall)
+    found = -sum(x * y for x, y in zip(laws[0], exact))
+    return dict(zip(fan.sizes, exact)), found
 
 
 def _rational(value: float) -> sp.Rational:

@@ -1,10 +1,12 @@
 """Laws of the dynamics: exponents of the exact curves, prefactors, the compute-optimal frontier."""
 
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from solvable.analytic.asymptotics.dynamic_laws import (
     bottleneck_laws,
@@ -14,6 +16,7 @@ from solvable.analytic.asymptotics.dynamic_laws import (
     feature_law,
     time_law,
 )
+from solvable.analytic.asymptotics.expansion import exact_number
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.spectrum import PowerLaw
@@ -24,6 +27,7 @@ from solvable.analytic.training.learners import (
     OnePassSGD,
     RidgeRegression,
 )
+from tests.processor_time import bounded
 
 TARGETS = (1.3, 1.5, 2, 4)
 EXPONENTS = (1.1, 1.25, 1.5, 2)
@@ -271,6 +275,40 @@ def test_the_optimum_at_exponents_of_sixteen_digits(target, exponent, weights):
 
     assert total(time) == pytest.approx(loss, rel=1e-9)
     assert min(total(0.9 * time), total(1.1 * time)) > loss
+
+
+def optimum(target, exponent, **options):
+    """The split within 10 s of processor time, if its exponents are exact."""
+    with bounded(10):
+        best = compute_optimal(target, exponent, **options)
+    power, other = (exact_number(options.get(f"{x}_power", 1)) for x in ("features", "time"))
+    assert power * best.size + other * best.time == 1
+    laws = bottleneck_laws(target, exponent, one_pass=options.get("one_pass", False))
+    for name in best.balance:
+        p, q, _ = laws[name].exponents
+        assert best.loss == p * best.time + q * best.size
+    return best
+
+
+@pytest.mark.parametrize("exponent", [1.0755727, 1.0716, 1.0714286, 1.071, sp.Rational(15, 14)])
+def test_the_optimum_where_a_wall_is_close_to_where_the_search_begins(exponent):
+    """That is at t = N^(15/14); the wall t = N^b, an accident of units, decides nothing."""
+    best = optimum(1.5504637, exponent, one_pass=True, features_power=1.37)
+    assert best.balance == ("time", "features")
+    assert best.time == exact_number(exponent) * best.size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_the_optimum_at_any_decimals(seed):
+    draw = random.Random(f"decimals {seed}")
+
+    def decimal(low, high):
+        return round(draw.uniform(low, high), draw.choice([3, 5, 7, 9, 15]))
+
+    exponent = decimal(1.01, draw.choice([1.2, 3.5]))
+    options = {"features_power": decimal(0.3, 3), "time_power": decimal(0.3, 3)}
+    optimum(decimal(1.01, 6), exponent, one_pass=draw.random() < 0.5, **options)
 
 
 def test_the_optimum_in_one_pass_asks_for_step_and_batch():

@@ -34,6 +34,7 @@ from .traces import evaluate, traces_of
 from .walls import Tie, walls_of
 
 MAX_PASSES = 120
+FORESEEN = 40  # passes beyond which terms become too many, one scale against another
 MOST_COMPARED = 12
 MAX_MULTIPLICITY = 4
 SHALLOW = Rational(1, 1000)  # of the series whose leading term alone is wanted
@@ -471,6 +472,8 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]
     step = delta.order or scales.depth  # every pass makes so much more of δ right
+    if scales.depth > FORESEEN * step > 0:
+        raise OutsideTheoryError("too many terms close to a wall between two regimes")
     for count in range(1, MAX_PASSES):
         limit = (count + 2) * step if step > 0 else None
         total, power_of = -factors[0], delta

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction as Rational
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import mpmath
 import sympy as sp
@@ -39,6 +39,7 @@ from .walls import Tie, Walls, divided, joined, merged
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
 SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
+APART = 10  # times as fast as the slowest size grows what the first depth is measured by
 POLES = 3  # depths in a row at which a pole may be left
 STEADY, ENOUGH = 6, 8  # depths of the same terms, and how deep they must be, for a sum to end
 DIGITS = 30
@@ -213,10 +214,9 @@ def _deepened(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int, wanted: int
 ) -> LimitingForm:
     """The terms at the first depth that shows as many as are wanted."""
-    largest = max((abs(p) for p in regime.growth.values() if abs(p) < BEYOND), default=Rational(1))
-    largest = largest or Rational(1)
-    depth, counts, poles = largest * SHALLOW, [], 0
-    walls: Walls = {}
+    rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
+    largest, counts, poles, walls = max(rates), [], 0, cast(Walls, {})
+    depth = min(largest, APART * min(rates)) * SHALLOW
     while depth < largest * DEEP and poles < POLES:
         try:
             found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls)
@@ -224,7 +224,7 @@ def _deepened(
             poles = 0
         except TooShallow as error:
             found, complete, last = None, False, error
-            poles += isinstance(error, PoleLeft)
+            poles += isinstance(error, PoleLeft) and depth >= largest * SHALLOW
             if isinstance(error, MultipleRoot) and depth > largest * ENOUGH:
                 break
         except Tie as error:
