@@ -68,7 +68,9 @@ TESTS = {
     "analytic/slopes.py": _tests("slopes"),
     "analytic/spectral_functions.py": _tests("spectrum", "loss"),
     "analytic/training/stability.py": _tests("learners", "stochastic_gradient"),
-    "analytic/training/stochastic_gradient.py": _tests("stochastic_gradient", "long_momentum"),
+    "analytic/training/stochastic_gradient.py": _tests(
+        "stochastic_gradient", "long_momentum", "any_rule"
+    ),
     "analytic/training/stopping.py": _tests("dynamics", "extremes"),
     "analytic/asymptotics/allocation.py": _tests("allocation"),
     "analytic/asymptotics/dynamic_laws.py": _tests("dynamic_laws"),

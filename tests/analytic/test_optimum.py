@@ -57,11 +57,13 @@ def test_the_lowest_whole_number_is_that_of_all(low, count):
         assert found == place
 
 
+@pytest.mark.parametrize("shift", [-20, 0, 20])
 @pytest.mark.parametrize("place", [-2.97, -2.8, 2.8, 2.97])
-def test_a_minimum_between_the_last_two_points_of_the_grid(place):
-    around = lowest(GRID, (GRID - place) ** 2)
-    x, value = minimum(lambda x: (x - place) ** 2, around)
-    assert x == pytest.approx(place, abs=1e-4) and value < 1e-8
+def test_a_minimum_between_the_last_two_points_of_the_grid(place, shift):
+    grid = GRID + shift
+    around = lowest(grid, (grid - place - shift) ** 2)
+    x, value = minimum(lambda x: (x - place - shift) ** 2, around)
+    assert x == pytest.approx(place + shift, abs=1e-4) and value < 1e-8
 
 
 @pytest.mark.parametrize("values", [(0.4, 50, 80), (1, 70, 70), (2.5, 300, 20)])

@@ -22,6 +22,7 @@ from solvable.analytic.spectral_functions import (
     TargetSum,
     evaluate,
     isotropic,
+    with_spectrum,
 )
 from solvable.analytic.spectrum import (
     Atoms,
@@ -436,3 +437,4 @@ def test_sums_print_in_every_way():
     formulas = (DegreesOfFreedom(2, J), TargetSum(1, J), Moment(1, 1), Moment(2, 0))
     for formula, text in zip(formulas, ("D", "h", "w", "Tr[λ"), strict=True):
         assert text in sp.pretty(formula) and sp.latex(formula)
+        assert text in sp.pretty(with_spectrum(formula, Flat(6)))

@@ -44,6 +44,7 @@ def test_exponents_are_found():
     assert bottleneck_law("features", 1.25, 1.5, 1).general == sp.Min(a - 1, b)
     assert bottleneck_law("data", 1.25, 1.5, 1).general == sp.Min(a - 1, 2 * b)
     assert bottleneck_law("data", 1.25, 1.5, 1).crossover == sp.Eq(a - 1, 2 * b)
+    assert [bottleneck_law("features", "1.25", x, 1).log for x in ("2.24", "2.25")] == [0, 1]
 
 
 @pytest.mark.slow
