@@ -327,11 +327,12 @@ def test_bad_input_is_named(arguments, named):
             solve(PowerLaw(1), *exact)
 
 
-@pytest.mark.parametrize("n", [60.0, np.array([60.0, 200.0])])
-def test_long_paths_are_followed_in_pieces(n):
+@pytest.mark.parametrize("scale", [0.02, np.array([[0.02], [0.3]])])
+def test_long_paths_are_followed_in_pieces(scale):
     """Of more nodes than follow one another, a number of them that no length of pieces divides."""
     law = PowerLaw(exponent=1.4, size=300)
-    z = 0.02 * np.exp(1j * np.linspace(0, 2.5, 701))
+    z = scale * np.exp(1j * np.linspace(0, 2.5, 701))
+    n = 3000 * np.squeeze(scale)  # each path has a size of its own
     along, single = (
         solve_along(law, n, 90.0, z),
         solve_complex(law, np.array(n)[..., None], 90.0, z),
