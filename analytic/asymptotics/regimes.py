@@ -188,7 +188,7 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
     """Leading terms in the smaller size: the other one infinite, then at the actual ratio."""
     import sympy as sp
 
-    from ..notation import a, b, lambda_plus, sigma_w
+    from ..notation import N, T, a, b, lambda_plus, sigma_w
     from .limits import limit
     from .limits.named import expand_static, ratio
     from .static_laws import ALONE
@@ -203,31 +203,32 @@ def _plateaus(spectrum: PowerLaw) -> list[_Candidate]:
     }
     found: dict[bool, list[_Candidate]] = {False: [], True: []}
     for name, regime in (("features", "N/T"), ("samples", "T/N")):
-        letter = regime[0]
+        letter, size = regime[0], N if regime[0] == "N" else T
         alone = expand_static("loss", ALONE["data" if letter == "T" else name], exponent, target, 1)
         at_ratio = limit(regime, exponent=exponent, target_exponent=target).loss
         for peaked, series in ((False, alone), (True, at_ratio)):
-            lead = series.resolved().lead
-            coefficient = sp.N(lead.coefficient.subs(values), 4)
-            power = float(lead.power.subs(values))
-            log = f" log {letter}" if lead.log else ""
-            formula = f"{coefficient} {letter}^{power:.4g}{log}".replace("**", "^")
-            face = sp.lambdify(ratio, sp.N(lead.coefficient.subs(values), 17), "numpy")
-            value = _leading(letter, face, power, lead.log, peaked)
+            first, *others = series.resolved().terms  # the logarithm, and the constant beside it
+            lead = sum((t.coefficient * sp.log(size) ** t.log for t in (first, *others)
+                        if t.power == first.power), sp.S.Zero).subs(values)  # fmt: skip
+            power = float(first.power.subs(values))
+            shown = f"({sp.N(lead, 4)})" if first.log else str(sp.N(lead, 4))
+            formula = f"{shown} {letter}^{power:.4g}".replace("**", "^")
+            face = sp.lambdify((ratio, size), sp.N(lead, 17), "numpy")
+            value = _leading(letter, face, power, peaked)
             title = f"{name}, peak" if peaked else name
             found[peaked].append(_Candidate(title, formula, value, _below(letter, spectrum.size)))
     return found[False] + found[True]
 
 
 def _leading(
-    letter: str, prefactor: Callable[[Any], Any], power: float, log: int, at_ratio: bool
+    letter: str, prefactor: Callable[..., Any], power: float, at_ratio: bool
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """prefactor(r) n^power log(n)^log of the smaller size ``letter``; r = 0 unless ``at_ratio``."""
+    """prefactor(r, n) n^power of the smaller size n, ``letter``; r = 0 unless ``at_ratio``."""
 
     def value(n: np.ndarray, t: np.ndarray) -> np.ndarray:
         small, large = (n, t) if letter == "N" else (t, n)
         r = np.minimum(small / large, 1 - 1e-12) if at_ratio else 0.0
-        return prefactor(r) * small**power * np.log(small) ** log
+        return prefactor(r, small) * small**power
 
     return value
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from solvable.analytic.asymptotics.dynamic_laws import bottleneck_laws
-from solvable.analytic.asymptotics.regimes import _breakdown, size_map, time_map
+from solvable.analytic.asymptotics.limits import limit
+from solvable.analytic.asymptotics.regimes import _breakdown, _plateaus, size_map, time_map
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
+from solvable.analytic.notation import N, T, a, b
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.dynamics import dynamics
 from solvable.validation.regime_figure import draw_map
@@ -112,3 +115,16 @@ def test_the_law_beside_the_breakdown_is_what_the_exact_loss_becomes(features, s
     law = _breakdown(spectrum).value(np.array(features), np.array(samples))
     exact = static_loss(spectrum, features, samples).excess_loss
     assert float(law) == pytest.approx(exact, rel=2e-3)
+
+
+@pytest.mark.parametrize("resource", ["features", "samples"])
+def test_the_law_of_a_plateau_is_the_lead_of_its_limit(resource):
+    """At a − 1 = b and 2b with the constant beside the logarithm."""
+    power = 1.5 if resource == "features" else 3.0
+    law = PowerLaw(exponent=1.5, target_exponent=1 + power)
+    (own,) = (c for c in _plateaus(law) if c.name == resource)
+    size, other = ("N", "T") if resource == "features" else ("T", "N")
+    form = limit("loss", f"1 << {size}, {other} = inf, M = inf, z = 0", spectrum=law, terms=1)
+    values = {b: sp.Rational(3, 2), a: sp.nsimplify(1 + power), (N if size == "N" else T): 1000}
+    n, t = (np.array(x) for x in ((1e3, 1e9) if size == "N" else (1e9, 1e3)))
+    assert own.value(n, t) == pytest.approx(float(form.partial_sums(values)[0]), rel=1e-12)
