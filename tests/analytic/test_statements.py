@@ -108,6 +108,10 @@ def test_sizes_that_nearly_agree_have_a_double_root_that_splits():
     assert sp.simplify(form.expression / lead) == 1
     with pytest.raises(OutsideTheoryError, match="multiple root"):
         limit("loss", "T = N, 1 << N, M = inf, z = 0", exponent=F(8, 5), terms=1)
+    form = limit("kappa", "T = N, 1 << N, M = inf, z = 0", exponent=F(8, 5), terms=2)
+    assert compare(form, {"N": 100, "T": 100, "b": F(8, 5)}, 20).errors[1] < 1e-3
+    with pytest.raises(OutsideTheoryError, match="found: 2, ask for fewer"):
+        limit("noise", "T - N = m, m -> 0, 1 << N, M = inf, z = 0", exponent=F(8, 5))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
-from .multiseries import MultipleRoot, PoleLeft, Scales, Series, TooShallow
+from .multiseries import MultipleRoot, PoleLeft, Scales, Series, TooMany, TooShallow
 from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
@@ -232,6 +232,10 @@ def _deepened(
                 raise
             walls = joined(walls, error.walls or {})
             continue
+        except TooMany as error:
+            if not counts:
+                raise
+            raise OutsideTheoryError(f"{error}; found: {counts[-1]}, ask for fewer") from error
         except ZeroDivisionError as error:
             raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
                                      "on a wall between two regimes") from error  # fmt: skip
@@ -352,8 +356,8 @@ def _terms(
     if place is None:
         for weight, vector, coefficient in output.items:
             written = readable(scales.expression(coefficient))
-            for part, extra in _ranked(written, regime):
-                found.append(LimitTerm(part, scales.exponents(vector), weight + extra))
+            total = weight + regime.weight_of(written)
+            found.append(LimitTerm(written, scales.exponents(vector), total))
     else:
         for key, value in at_resonance(scales, output, place, notes).items():
             exponents = dict(key)
@@ -370,20 +374,6 @@ def _written(value: sp.Expr, notes: Mapping[sp.Expr, Any]) -> sp.Expr:
     """A coefficient with logarithms; over one denominator where that is made of a root."""
     rooted = any(isinstance(notes.get(s), Implicit) for s in value.free_symbols)
     return sp.factor(value) if rooted else sp.factor_terms(value)
-
-
-def _ranked(coefficient: sp.Expr, regime: Regime) -> list[tuple[sp.Expr, Rational]]:
-    """The coefficient with the weight of its leading power in small or large parameters."""
-    weight = Rational(0)
-    for symbol, growth in regime.ranked.items():
-        numerator, denominator = sp.fraction(sp.together(coefficient))
-        powers = []
-        for part in (numerator, denominator):
-            poly = sp.Poly(sp.expand(part), symbol)
-            degrees = [m[0] for m in poly.monoms()]
-            powers.append(min(degrees) if growth < 0 else max(degrees))
-        weight += -growth * (powers[0] - powers[1])
-    return [(coefficient, weight)]
 
 
 def _check_finite(term: LimitTerm, regime: Regime) -> None:

@@ -42,6 +42,10 @@ class TooShallow(OutsideTheoryError):
     """The series were cut before the leading terms of what was asked."""
 
 
+class TooMany(OutsideTheoryError):
+    """Series longer than can be held."""
+
+
 class PoleLeft(TooShallow):
     """An infinite coefficient at a resonance, its partner not among the terms."""
 
@@ -326,9 +330,9 @@ class Series:
                 if self.scales.folds:
                     vector, product = _settled(self.scales, vector, product)
                 terms[vector] = terms[vector] + product if vector in terms else product
-        if len(terms) > MAX_TERMS:
-            raise OutsideTheoryError("too many terms before the order asked for: the sizes are "
-                                     "too far apart, or too many")  # fmt: skip
+            if len(terms) > MAX_TERMS:
+                raise TooMany("too many terms before the order asked for: the sizes are too far "
+                              "apart, or too many")  # fmt: skip
         return Series(self.scales, terms, cut)
 
     __rmul__ = __mul__

@@ -92,6 +92,17 @@ class Regime:
                     raise InputError("at", f"{symbol} = {known[symbol]}",
                                      f"{symbol} = {value}, as the regime says")  # fmt: skip
 
+    def weight_of(self, coefficient: sp.Expr) -> Fraction:
+        """The weight of the leading power of small or large parameters in a coefficient."""
+        weight = Fraction(0)
+        for symbol, growth in self.ranked.items():
+            powers = []
+            for part in sp.fraction(sp.together(coefficient)):
+                degrees = [m[0] for m in sp.Poly(sp.expand(part), symbol).monoms()]
+                powers.append(min(degrees) if growth < 0 else max(degrees))
+            weight -= growth * (powers[0] - powers[1])
+        return weight
+
     def applied(self, expression: sp.Expr) -> sp.Expr:
         """The expression with ratios, distances and powers put in."""
         return expression.subs(self.substitutions, simultaneous=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cmath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,7 @@ def _check_space(size: sp.Expr, problem: Problem, regime: Regime) -> None:
 def _alone(
     equation: Equation, problem: Problem, regime: Regime, scales: Scales, found: Unknowns
 ) -> None:
+    equation = _simple(equation, problem, regime)
     solutions = solve(equation, scales)
     spectral = bool(traces_of(equation.polynomial))
     if problem.positive is not None:
@@ -104,6 +105,25 @@ def _alone(
     if chosen.lead.implicit is not None:
         found.notes[chosen.lead.implicit.symbol] = chosen.lead.implicit
         scales.point[chosen.lead.implicit.symbol] = chosen.lead.implicit.at_point
+
+
+def _simple(equation: Equation, problem: Problem, regime: Regime) -> Equation:
+    """The equation, factors that are squares where something is zero taken once.
+
+    Raises `OutsideTheoryError` for a loss there, which is infinite.
+    """
+    zero = dict.fromkeys((s for s, p in regime.growth.items() if p <= -BEYOND), sp.S.Zero)
+    names = {t: sp.Dummy("trace") for t in traces_of(equation.polynomial)}
+    factors = sp.factor_list(equation.polynomial.xreplace(names).subs(zero))[1] if zero else []
+    if not any(n > 1 and f.free_symbols & set(names.values()) for f, n in factors):
+        return equation
+    if problem.source is None and problem.output != equation.unknown:
+        ties = ", ".join(f"{s} = {x}" for s, x in [*regime.substitutions.items(), *zero.items()])
+        small = ", ".join(f"{s} -> 0" for s in zero)
+        raise OutsideTheoryError(f"infinite at {ties}, a multiple root of the equations; {small}, "
+                                 "or sizes at a distance (T - N = m), give its law")  # fmt: skip
+    back = {name: t for t, name in names.items()}
+    return replace(equation, expression=sp.Mul(*(f for f, _ in factors)).xreplace(back))
 
 
 def _is_positive(
