@@ -432,18 +432,23 @@ def fractions(delta: float, steps: int) -> Schedule:
 
 
 def read_values(path: str | Path) -> tuple[float, ...]:
-    """The numbers in a CSV file, one finite one ≥ 0 a line (a heading is allowed)."""
+    """The numbers in a CSV file, one finite one ≥ 0 a line, after a heading if there is one."""
     values: list[float] = []
+    headed = False
     try:
         with open(path, newline="", encoding="utf-8-sig") as lines:
             for number, row in enumerate(csv.reader(lines), start=1):
-                if row and not (number == 1 and not _is_number(row[0])):
-                    if len(row) != 1 or not _is_number(row[0]) or not 0 <= float(row[0]) < math.inf:
+                text = ",".join(row).strip()
+                if not text:
+                    continue
+                if values or headed or not _is_heading(text):
+                    if not _is_number(text) or not 0 <= float(text) < math.inf:
                         raise InputError(
-                            "schedule", f"line {number} of {path}: {','.join(row)[:40]}",
+                            "schedule", f"line {number} of {path}: {text[:40]}",
                             "one finite rate ≥ 0 on each line",
                         )  # fmt: skip
-                    values.append(float(row[0]))
+                    values.append(float(text))
+                headed = True
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("schedule", path, "a file with one rate on each line") from error
     if not values:
@@ -454,6 +459,16 @@ def read_values(path: str | Path) -> tuple[float, ...]:
 def read_schedule(path: str | Path) -> Schedule:
     """The schedule in a CSV file, one rate a line (a heading is allowed)."""
     return from_values(read_values(path), "schedule")
+
+
+def _is_heading(text: str) -> bool:
+    """Whether it begins as words do, or has no digit: what looks like a number is none.
+
+    >>> [_is_heading(text) for text in ("rate_1", "# η", "0.1x", "٠.١", "nan")]
+    [True, True, False, False, False]
+    """
+    first = text.lstrip("# ")[:1]
+    return not _is_number(text) and (first.isalpha() or not any(map(str.isnumeric, text)))
 
 
 def _is_number(text: str) -> bool:

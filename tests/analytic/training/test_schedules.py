@@ -29,6 +29,7 @@ from solvable.analytic.training.schedules import (
     fractions,
     from_values,
     read_schedule,
+    read_values,
     schedule,
 )
 from solvable.analytic.training.stochastic_gradient import batch_noise, recursion
@@ -180,6 +181,28 @@ def test_a_file_of_rates(tmp_path):
     path.write_text("0.1\n0.2\n-0.3\n")
     with pytest.raises(InputError, match="line 3"):
         read_schedule(path)
+
+
+@pytest.mark.parametrize("line", [
+    "٠.١", "０.１", "0.1x", "0_1", "0x1", "1/2", "50%", "−0.1", "-0.1", "0.1 # warm-up", "0.1\t0.2",
+    "0.1,", "0.1,0.2", "0,1", "nan", "inf", "1e400", "1" * 5000, "½",
+])  # fmt: skip
+def test_what_is_no_rate_is_no_heading_and_no_comment(tmp_path, line):
+    path = tmp_path / "rates.csv"
+    for before in ("", "rate\n", "\n  \n# η\n\n", "0.1\r\n"):
+        path.write_text(f"{before}{line}\n0.2\n", encoding="utf-8", newline="")
+        with pytest.raises(InputError, match=f"line {before.count(chr(10)) + 1} of"):
+            read_schedule(path)
+
+
+@pytest.mark.parametrize("text", [
+    "0.1\n0.2", "0.1\r\n0.2\r\n", "0.1\r0.2\r", "\n \nrate_1\n\n0.1\n  \n0.2\n\n", '"0.1"\n"0.2"',
+    "# rates, one a step\n0.1\n 0.2 \n", "learning rate,\n1e-1\n+.2\n", "η\n0.1\n0.2\n",
+])  # fmt: skip
+def test_rates_are_read_in_any_file(tmp_path, text):
+    path = tmp_path / "rates.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    assert read_values(path) == (0.1, 0.2)
 
 
 # ---- memory ---------------------------------------------------------------------------
