@@ -123,6 +123,7 @@ def test_sizes_that_nearly_agree_have_a_double_root_that_splits():
         ("kappa", "1 << T, N/T = r, M = inf, z -> inf", {}, "()"),
         ("kappa", "1 << T, N/T = r, r -> 0, M = inf, z = 0", {}, "()"),
         ("loss", "1 << N << T, N/M = s, z = 0", {}, "(s < 1,)"),
+        ("kappa", "1 << M, N/T = r, T/M = s, z = 0", {}, "(r < 1, r*s < 1)"),
     ],
 )
 def test_the_side_of_a_free_ratio_is_said(quantity, statement, at, ranges):

@@ -2,13 +2,15 @@ r"""The range of a fixed ratio that a statement leaves free: on which side of 1 
 
 A ratio of sizes, N/T = r, has its border where the sizes cross, at r = 1, unless the same leading
 term stands on both sides.  The terms are ordered at one number; what leads is looked for at others,
-beyond the border and on either end of the side of that number.
+beyond the border and on either end of the side of that number.  Where three sizes are tied,
+N/T = r, T/M = s, the third pair has its border at r s = 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import sympy as sp
@@ -29,7 +31,8 @@ def with_ranges(
 
     Raises `InputError` where another term leads on the same side: a range is needed there.
     """
-    regime, chains = form.regime, []
+    regime = form.regime
+    chains: list[tuple[sp.Expr, sp.Expr]] = []
     for ratio in free_ratios(regime):
         number = regime.values[ratio]
 
@@ -45,9 +48,32 @@ def with_ranges(
                                  f"numbers that bound {ratio} around {number}: another term leads "
                                  f"at {ratio} = {end}")  # fmt: skip
         chains.append((ratio, sp.S.One) if number < 1 else (sp.S.One, ratio))
+    chains += _joint(form, problem, point, chains)
     stated = replace(regime, chains=(*regime.chains, *chains))
     ranges = tuple(sp.Lt(*chain, evaluate=False) for chain in chains)
     return replace(form, regime=stated, ranges=ranges)
+
+
+def _joint(
+    form: LimitingForm, problem: Problem, point: Mapping[sp.Symbol, Any],
+    single: list[tuple[sp.Expr, sp.Expr]],
+) -> Iterator[tuple[sp.Expr, sp.Expr]]:  # fmt: skip
+    """The side of 1 of quotients of sizes that hold several free ratios, where it matters."""
+    regime, free = form.regime, set(free_ratios(form.regime))
+    tied = {s: regime.substitutions.get(s, s) for s in problem.sizes}
+    quotients = {sp.cancel(x / y) for x, y in combinations(tied.values(), 2)}
+    joint = [q if sp.numer(q).free_symbols else 1 / q for q in quotients
+             if len(q.free_symbols) > 1 and q.free_symbols <= free]  # fmt: skip
+    for quotient in sorted(joint, key=str):
+        number = quotient.subs(regime.values)
+        for ratio in sorted(quotient.free_symbols, key=str):  # one is moved across, alone
+            target = ABOVE if number < 1 else BELOW
+            place = sp.solve(quotient.subs({**regime.values, ratio: ratio}) - target, ratio)[0]
+            moved = {**regime.values, ratio: place}
+            if number != 1 and all(x.subs(moved) < y.subs(moved) for x, y in single):
+                if not _leads_at(form, problem, point, {ratio: place}):
+                    yield (quotient, sp.S.One) if number < 1 else (sp.S.One, quotient)
+                break
 
 
 def free_ratios(regime: Regime) -> Iterator[sp.Symbol]:

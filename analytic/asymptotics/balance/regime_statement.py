@@ -81,10 +81,11 @@ class Regime:
     def check(self, known: Mapping[sp.Symbol, Any]) -> None:
         """Raise `InputError` where numbers are not in the order, or not the tie, that is stated."""
         for chain in self.chains:
-            numbers = [sp.sympify(known.get(s, s)) for s in chain]
+            numbers = [sp.sympify(x).subs(known) for x in chain]
             if any(x.is_number and y.is_number and not x < y for x, y in pairwise(numbers)):
-                raise InputError("at", ", ".join(f"{s} = {known[s]}" for s in chain if s in known),
-                                 f"{' < '.join(map(str, chain))}, as the regime says")  # fmt: skip
+                given = ", ".join(f"{x} = {x.subs(known)}" for x in chain if x.free_symbols)
+                order = " < ".join(map(str, chain))
+                raise InputError("at", given, f"{order}, as the regime says")
         for symbol, value in self.substitutions.items():
             if {symbol, *value.free_symbols} <= set(known):
                 off = sp.N(sp.sympify(value.subs(known)) / known[symbol]) - 1
