@@ -158,9 +158,10 @@ def complex_modes(
             return _modes_at(z, weights * np.exp(s) * crossing, spectrum, features, samples, paired)
         opening *= NARROWER
         crossing = crossing if stable else edge + NARROWER * (crossing - edge)
+    used = ", all pairs of which are followed where samples are used again" if paired else ""
     raise PrecisionError(
-        "steps near the largest stable one, or far beyond it, need more than "
-        f"{MOST_NODES[paired]} modes"
+        "steps near the largest stable one, or far beyond it, or momentum near 1 need more than "
+        f"{MOST_NODES[paired]} modes{used}"
     )
 
 

@@ -26,6 +26,11 @@ and ``decay`` w, the gradient of the ridge penalty w|θ|²/2, ``preconditioner``
 All are solved piece by piece (`difference_equation`), in a time that grows with the logarithm of
 the number of steps where schedules are smooth; the modes of dimension-adapted momentum oscillate,
 so that they are stepped one by one, on as many modes as there are steps.
+
+Momentum near 1 on samples that are used again is refused: the contour stays inside an ellipse of
+half-axis 1 − β (`complex_modes`), so that modes grow as 1/(1 − β) and their pairs as its square. A
+quotient of generating functions, as on fresh samples, exists for the training loss alone: that of
+the test loss keeps two frequencies, since the factor 1/(R₁R₁') of C₀ is analytic in neither.
 """
 
 from __future__ import annotations
