@@ -164,7 +164,7 @@ def minibatches_of_reused_samples(p: Parameters) -> Items:
     sizes={"M": 150, "N": 80, "T": 120},
     constants={"lengths": (10, 5), "rate": 0.3, "epochs": (1, 2, 4), "noise": 0.1},
     axes=STEPS_AXES,
-    quick=Budget(0.5, 15, resolution=0.25), thorough=Budget(1.0, 400, resolution=0.03),
+    quick=Budget(0.5, 15, resolution=0.25), thorough=Budget(1.0, 1500, resolution=0.03),
 )  # fmt: skip
 def reshuffled_epochs(p: Parameters) -> Items:
     """Two batches, test and training loss; what drawing anew would cost."""

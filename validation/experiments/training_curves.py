@@ -68,7 +68,7 @@ def flow_curves(p: Parameters) -> Items:
         "steps": (3, 10, 30, 100, 1000),
     },
     axes=Axes("time: η × steps, over 1 − μ for momentum", "loss"),
-    quick=Budget(0.3, 48, resolution=0.1), thorough=Budget(1.0, 64),
+    quick=Budget(0.3, 48, resolution=0.1), thorough=Budget(1.0, 160),
 )  # fmt: skip
 def training_rules(p: Parameters) -> Items:
     """The same model under three rules, against t = η n (momentum: ηn/(1 − μ)).
