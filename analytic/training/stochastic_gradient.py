@@ -21,10 +21,10 @@ T → ∞ is the first case, B = T without replacement gradient descent. Summed 
 
 1/(ξ − q(x)) = [1/(x + z₊) − 1/(x + z₋)]/(2ηs) leaves one-point functions of one frequency,
 
-    ℓ̂ = F̂/(1 − gK̂/ξ),    F̂ = ξ/(2ηs) [f(z₊) − f(z₋)],    K̂ likewise with k,
-    f = R₁(κh₁ + σ²)/z,    k = −z d₁,
+    L̂ = (F̂ + gK̂ σ²/(ξ − 1))/(1 − gK̂/ξ),    F̂ = ξ/(2ηs) [f(z₊) − f(z₋)],    K̂ likewise with k,
+    f = R₁κh₁/z = h₁/R₃,    k = −z d₁,
 
-whose coefficients are contour integrals ∮ ξⁿ ℓ̂ dξ/(2πiξ): n = 10¹⁵ costs what n = 10² costs. ℓ̂ is
+whose coefficients are contour integrals ∮ ξⁿ L̂ dξ/(2πiξ): n = 10¹⁵ costs what n = 10² costs. L̂ is
 singular on [1 − 1/c, 1] only, as long as gK̂(1) < 1; beyond the critical step (`stability`) the pole
 gK̂ = ξ lies at ξ* > 1, and the loss grows as ξ*ⁿ.
 
@@ -144,21 +144,19 @@ def batch_noise(
 
 
 def one_point_functions(
-    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray, noise: Any, *, mp: bool = False
+    spectrum: Spectrum, features: Any, samples: Any, z: np.ndarray, *, mp: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """f = R₁(κh₁ + σ²)/z and k = −zd₁, along a path z in the upper half-plane."""
+    """f = R₁κh₁/z = h₁/R₃ and k = −zd₁, along a path z in the upper half-plane."""
     solution = (solve_along_exactly if mp else solve_along)(spectrum, features, samples, z)
     target = mode_sum(spectrum, solution.value, 1, target=True)
-    signal = target / solution.feature_response
-    return signal + noise * solution.sample_response / z, -z * solution.degrees
+    return target / solution.feature_response, -z * solution.degrees
 
 
 @dataclass(frozen=True)
 class MeanLoss:
-    """The mean total loss of a rule on a model, by contours.
+    """The mean excess loss of a rule on a model with label noise σ², by contours.
 
-    ``noise`` σ² is included in the loss; ``kept`` of it is left out again, so that the excess
-    loss of fresh samples has all its digits. Sizes may be arrays of one shape.
+    Sizes may be arrays of one shape.
     """
 
     spectrum: Spectrum
@@ -166,7 +164,6 @@ class MeanLoss:
     samples: Any
     batch: BatchNoise
     noise: Any
-    kept: Any = 0
     mp: bool = False
 
     def __call__(
@@ -226,19 +223,18 @@ class MeanLoss:
             )
 
     def generating_function(self, contour: Contour, growth: float = 1.0) -> np.ndarray:
-        """ℓ̂(ξ) = Σ_n ℓ_n ξ^{−n} at ξ = growth · e^s on a contour of s, *(sizes…, nodes)*."""
+        """L̂(ξ) = Σ_n L_n ξ^{−n} at ξ = growth · e^s on a contour of s, *(sizes…, nodes)*."""
         xi = exponential(contour.nodes) * growth
         less_one = exponential_less_one(contour.nodes) if growth == 1 else xi - 1
         forcing, amplified = self._responses(xi, less_one)
-        return (forcing + amplified * self.kept * xi / less_one) / (1 - amplified)
+        return (forcing + amplified * self.noise * xi / less_one) / (1 - amplified)
 
     def _responses(self, xi: np.ndarray, less_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F̂ and gK̂/ξ."""
         eta, beta = self.batch.step, self.batch.momentum
         upper, lower, root = self.batch.frequencies(xi, less_one)
-        sizes, inside = (self.spectrum, self.features, self.samples), self.noise - self.kept
-        f, k = one_point_functions(*sizes, upper, inside, mp=self.mp)
-        f_minus, k_minus = self._beyond(sizes, np.conj(lower), inside)  # in the upper half-plane
+        f, k = self._one_point(upper)
+        f_minus, k_minus = self._beyond(np.conj(lower))  # in the upper half-plane
         both = 2 * eta * root
         ratio = beta / xi
         forced, coupled = (1 - ratio) * (1 - beta * ratio), 2 * ratio * eta
@@ -246,19 +242,20 @@ class MeanLoss:
         kernel = self.batch.strength * (1 + ratio) * (k - np.conj(k_minus))
         return xi * forcing / both, kernel / both
 
-    def _beyond(
-        self, sizes: tuple[Any, Any, Any], z: np.ndarray, noise: Any
-    ) -> tuple[np.ndarray, ...]:
+    def _one_point(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return one_point_functions(self.spectrum, self.features, self.samples, z, mp=self.mp)
+
+    def _beyond(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
         """f and k at z₋, beyond the spectrum, where Im z may be too small to be resolved.
 
         They are real on the real axis there: at height ε they have the real part of the axis up to
         ε², and an imaginary part in proportion to the height.
         """
         if self.mp:
-            return one_point_functions(*sizes, z, noise, mp=True)
+            return self._one_point(z)
         lift = HEIGHT * np.abs(z)
         low = (z.real < 0) & (z.imag < lift)
-        found = one_point_functions(*sizes, np.where(low, z.real + 1j * lift, z), noise)
+        found = self._one_point(np.where(low, z.real + 1j * lift, z))
         share = np.where(low, z.imag / lift, 1.0)
         return tuple(x.real + 1j * x.imag * share for x in found)
 

@@ -225,7 +225,7 @@ class OnePassSGD(Learner):
         if float(self.step) > critical:
             growth = growth_factor(*sizes, self.noise(math.inf))
         batch = self.noise(math.inf, mp=model.mp)
-        loss = MeanLoss(*sizes, batch, model.noise, model.noise, model.mp)
+        loss = MeanLoss(*sizes, batch, model.noise, model.mp)
         lead = np.broadcast_shapes(np.shape(model.features), np.shape(model.samples))
         parts = loss(times, accuracy, growth)
         excess, error = (np.broadcast_to(x, (*lead, len(times))) for x in parts)
