@@ -141,6 +141,21 @@ def test_a_ridge_that_nothing_calls_for_is_refused_with_what_is_equal(sizes):
         limit("optimal-loss", text, exponent=F(3, 2), target_exponent=F(11, 5))
 
 
+@pytest.mark.parametrize(
+    ("statement", "point", "message"),
+    [
+        ("1 << T << N, M = inf", (F(5, 2), 3), "zero ridge"),  # both brackets negative: no ridge
+        ("1 << T << N << M", (2, F(5, 2)), "zero ridge"),
+        ("1 << T << N, M = inf", (2, F(7, 2)), "vanishes at these a and b"),
+    ],
+)
+def test_the_least_loss_of_few_samples_is_without_ridge(statement, point, message):
+    law = PowerLaw(exponent=float(point[0]), target_exponent=float(point[1]))
+    assert optimal_ridge(law, 1e12, 1e3).ridge == 0
+    with pytest.raises(OutsideTheoryError, match=message):
+        limit("optimal-loss", statement, exponent=point[0], target_exponent=point[1], terms=1)
+
+
 def test_two_real_roots_of_a_trace_are_ordered():
     form = limit("marchenko-pastur", "1 << T << M, z ~ M/T", alpha=0.5, terms=2, at={"T": 1000})
     values = {"T": 1000, "M": 10**6, "z": 500, "b": 1.5}

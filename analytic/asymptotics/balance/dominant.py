@@ -272,7 +272,11 @@ def _power_roots(
     scales: Scales, vector: Any, amount: Any, exponent: sp.Expr, signed: bool
 ) -> list[Series]:
     """The roots of κ^{1/exponent} = amount · vector."""
-    positive = scales.number(amount) > 0
+    number = scales.number(amount)
+    if number == 0 or not number.is_finite:
+        raise OutsideTheoryError("a coefficient of the leading balance vanishes at these a and b, "
+                                 "between two regimes: take them beside these")  # fmt: skip
+    positive = number > 0
     if exponent == 1 or exponent == -1:
         v, c = monomial_power(scales, vector, amount, exponent)
         return [Series(scales, {v: c})] if positive or signed else []

@@ -26,7 +26,7 @@ class Problem:
     ``names`` the names that symbols have there, ``targets`` the letters of targets.  With a
     ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
     of parameters at the representative point where one would not do.  At the solution
-    ``positive`` is above zero, which tells it from others; ``physical`` solves for the one
+    all ``positive`` are above zero, which tells it from others; ``physical`` solves for the one
     unknown, certified, over a spectrum at numbers.
     """
 
@@ -43,7 +43,7 @@ class Problem:
     targets: frozenset[sp.Symbol] = frozenset()
     clock: Clock | None = None
     typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
-    positive: sp.Expr | None = None
+    positive: tuple[sp.Expr, ...] = ()
     physical: Callable[[Spectrum, Mapping[sp.Symbol, Any]], Any] | None = None
 
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
@@ -73,9 +73,9 @@ class Problem:
             output = _at_infinity(output, symbol)
             if clock is not None:
                 clock = clock.each(partial(_at_infinity, symbol=symbol))
-            positive = None if positive is None else _at_infinity(positive, symbol)
-        if positive is not None:
-            pairs = tuple((u, _without_factors(e, positive)) for u, e in pairs)
+            positive = tuple(_at_infinity(x, symbol) for x in positive)
+        for factor in positive:
+            pairs = tuple((u, _without_factors(e, factor)) for u, e in pairs)
         return replace(self, equations=pairs, output=output, clock=clock, positive=positive)
 
     @cached_property

@@ -73,11 +73,11 @@ def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
     if "noisy" not in quantity:
         formula = formula.subs(sigma_eps, 0)
     first = DegreesOfFreedom(1, kappa)
-    ridge = kappa * (1 - first / N) * (1 - first / T)
     above, below = sp.fraction(sp.together(formula))
     slope = (sp.diff(above, kappa) * below - above * sp.diff(below, kappa)) / below**2
     output = formula if quantity in OPTIMAL else kappa
-    return Problem(quantity, ((kappa, slope),), output, M, isotropic, (sigma_w,), positive=ridge)
+    return Problem(quantity, ((kappa, slope),), output, M, isotropic, (sigma_w,),
+                   positive=(1 - first / N, 1 - first / T))  # fmt: skip
 
 
 def named_problem(quantity: str, isotropic: bool = False) -> Problem:

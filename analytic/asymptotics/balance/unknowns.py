@@ -10,12 +10,14 @@ from __future__ import annotations
 import cmath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
 from ...errors import OutsideTheoryError, SolvableError
+from ...notation import a, b
 from .corner_sums import Corner
 from .coupled import solve_pair
 from .dominant import BEYOND, Equation, Solution, solve
@@ -88,13 +90,10 @@ def _alone(
     equation = _simple(equation, problem, regime)
     solutions = solve(equation, scales)
     spectral = bool(traces_of(equation.polynomial))
-    if problem.positive is not None:
-        solutions = (s for s in solutions if _is_positive(s, equation, problem, regime, scales))
+    if problem.positive:
+        solutions = _positive(equation, problem, regime, scales)
     chosen = next(solutions, None) if spectral else _physical(
         list(solutions), equation, problem, regime, scales)  # fmt: skip
-    if chosen is None and problem.positive is not None:
-        raise OutsideTheoryError("no ridge above zero makes the loss stationary in this regime: "
-                                 "the least loss is that at zero ridge, z = 0")  # fmt: skip
     if chosen is None:
         raise OutsideTheoryError(
             f"no real {equation.unknown} in powers of the sizes solves the equation here: it is "
@@ -126,14 +125,38 @@ def _simple(equation: Equation, problem: Problem, regime: Regime) -> Equation:
     return replace(equation, expression=sp.Mul(*(f for f, _ in factors)).xreplace(back))
 
 
+def _positive(
+    equation: Equation, problem: Problem, regime: Regime, scales: Scales
+) -> Iterator[Solution]:
+    """The solutions at which what must be positive is so.
+
+    Raises `OutsideTheoryError` where there is none; κ stays above its value without ridge, so that
+    with more modes than features or samples this is found with endlessly many.
+    """
+    modes = [equation.size]
+    known = [scales.growth[s] for s in problem.sizes if s != equation.size and s in scales.growth]
+    sums = all(scales.value(x) > 1 for x in (a, b) if x in scales.point)
+    if sums and scales.growth.get(equation.size, 0) > min(known, default=BEYOND):
+        modes = [sp.oo, equation.size]
+    found: Iterator[Solution] = iter(())
+    for size in modes:
+        own = replace(equation, size=size)
+        each = (s for s in solve(own, scales) if _is_positive(s, own, problem, regime, scales))
+        first = next(each, None)
+        if first is None:
+            raise OutsideTheoryError("no ridge above zero makes the loss stationary in this regime:"
+                                     " the least loss is that at zero ridge, z = 0")  # fmt: skip
+        found = chain((first,), each)
+    return found
+
+
 def _is_positive(
     solution: Solution, equation: Equation, problem: Problem, regime: Regime, scales: Scales
 ) -> bool:
     """Whether what must be positive at the solution is so, to leading order."""
-    assert problem.positive is not None
     images, corners = {equation.unknown: solution.series}, {equation.unknown: solution.corner}
-    value = evaluate(regime.applied(problem.positive), images, corners)
-    return bool(scales.number(value.lead()[1]) > 0)
+    values = (evaluate(regime.applied(x), images, corners) for x in problem.positive)
+    return all(scales.number(value.lead()[1]) > 0 for value in values)
 
 
 def _together(block: list[Equation], scales: Scales, found: Unknowns) -> None:
