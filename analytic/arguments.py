@@ -46,7 +46,7 @@ MAGNITUDES = {
     "ridge": (5e-324, 1.79e308),
 }
 ORDINARY = (5e-324, 1e150)
-MOST_NUMBERS = 10**7  #: in one answer, which takes ten times as many on the way
+MOST_NUMBERS = 10**7  #: of some ten numbers on the way, in one answer
 ROUNDING = 1e-15  # of these ends, beside exact numbers
 #: annotations: one real number of any type, which is kept; an array of finite numbers; what random
 #: numbers start from; a number between 0 and 1
@@ -108,17 +108,35 @@ def plain(name: str, value: Any, allowed: str = "a real number") -> Any:
     return value
 
 
-def grid(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+def grid(name: str, *shapes: tuple[int, ...], each: int = 1) -> tuple[int, ...]:
     """The shape of an answer, joined of these; an `InputError` where it would fill the memory.
+
+    ``each``: as how many numbers, of some ten on the way and a few microseconds, one counts.
 
     >>> grid("times", (3,), (2, 5))
     (3, 2, 5)
     """
     shape = tuple(length for part in shapes for length in part)
-    if math.prod(shape) > MOST_NUMBERS:
-        allowed = f"at most {MOST_NUMBERS:.0e} numbers in one answer, not {math.prod(shape):.1e}"
+    most, count = MOST_NUMBERS // each, math.prod(shape)
+    if count > most:
+        allowed = f"at most {most:.0e} numbers in one answer, not {count:.1e}"
         raise InputError(name, "of shape " + " × ".join(map(str, shape)), allowed)
     return shape
+
+
+def together(each: int = 1, /, **values: Any) -> tuple[int, ...]:
+    """The shape of an answer at values that broadcast; an `InputError` as by `grid`.
+
+    >>> together(features=[1, 2], samples=[[3], [4]])
+    (2, 2)
+    """
+    shapes = {name: np.shape(value) for name, value in values.items() if np.ndim(value)}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        said = " and ".join(str(shape) for shape in shapes.values())
+        raise InputError(", ".join(shapes), f"of shapes {said}", "shapes that broadcast") from None
+    return grid(max(shapes, key=lambda name: np.size(values[name]), default=""), shape, each=each)
 
 
 def one(name: str, value: Any, allowed: str = "one number") -> Any:

@@ -264,7 +264,7 @@ def static_loss(
         digits = mpmath.mp.dps
     if digits is None:
         floats = [np.asarray(x, dtype=float) for x in sizes]
-        arguments.grid("features", np.broadcast_shapes(*map(np.shape, floats)))
+        arguments.together(**dict(zip(SIZES, floats)))
         return _static_loss(spectrum, kind, *floats)
     exact = partial(map, arguments.exactly, SIZES, sizes)
     return _to_digits(lambda: _static_loss(spectrum, kind, *exact()), digits)

@@ -47,6 +47,7 @@ from .spectrum import Spectrum, as_spectrum
 NUMBERS = ("features", "samples", "noise", "feature_variance")
 GRID = 160  # values of ln κ among which the lowest loss is looked for
 COARSE, NODE = 300, 0.12  # nodes for the start of that grid; distance of the nodes of a table
+PART = 1 << 14  # points that are solved for at once: each has as many numbers as the table
 NEWTON, STEPS, SETTLED = 4, 2, 1e-6  # steps on the table; corrections by exact sums, the last one
 
 
@@ -174,10 +175,21 @@ def optimal_ridge(
         digits = mpmath.mp.dps
     if digits is not None:
         return _optimal_mp(spectrum, features, samples, noise, feature_variance, digits)
-    n, t, s2, v = np.broadcast_arrays(
-        *(np.asarray(x, dtype=float) for x in (features, samples, noise, feature_variance))
+    given = [np.asarray(x, dtype=float) for x in (features, samples, noise, feature_variance)]
+    shape = arguments.together(3, **dict(zip(NUMBERS, given)))
+    flat = [np.broadcast_to(x, shape).ravel() for x in given]
+    parts = ([x[i : i + PART] for x in flat] for i in range(0, flat[0].size, PART))
+    found = zip(*(_optimal_floats(spectrum, *part) for part in parts))
+    kappa_, excess, train, ridge, residual = (
+        np.concatenate(columns).reshape(shape)[()] for columns in found
     )
-    shape, (n, t, s2, v) = n.shape, (x.ravel() for x in (n, t, s2, v))
+    return StaticLoss(kappa_, excess, train, ridge, residual)
+
+
+def _optimal_floats(
+    spectrum: Spectrum, n: np.ndarray, t: np.ndarray, s2: np.ndarray, v: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """κ, both losses, the ridge and the residual of equation (1), for rows of numbers."""
     k, interior = _optimal_kappa(spectrum, n, t, s2)
     d1, r3, r1 = brackets(spectrum, np.where(interior, k, 1.0), n, t)
     solution = ResolventSolution(k, r3, r1, 0.0, d1)
@@ -191,8 +203,7 @@ def optimal_ridge(
         values = (rest.kappa, rest.excess_loss, rest.train_loss, 0.0, rest.residual)
         for array, value in zip(found, values):
             array[place] = np.where(lower, value, array[place])
-    kappa_, excess, train, ridge, residual = (np.reshape(x, shape)[()] for x in found)
-    return StaticLoss(kappa_, excess, train, ridge, residual)
+    return tuple(found)
 
 
 def _optimal_kappa(

@@ -447,6 +447,7 @@ def _amounts(budgets: Any, grid: int) -> np.ndarray:
     if np.any(~(amounts > 1)):
         raise InputError("budgets", budgets, "numbers > 1")
     arguments.positive("budget", amounts)
+    arguments.grid("budgets", amounts.shape, each=10_000)
     if not 3 <= grid <= FINEST:
         raise InputError("grid", grid, f"an integer from 3 to {FINEST}")
     return amounts

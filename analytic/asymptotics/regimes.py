@@ -134,7 +134,7 @@ def size_map(
     n = np.asarray(arguments.positive("features", np.asarray(features, dtype=float)))
     t = np.asarray(arguments.positive("samples", np.asarray(samples, dtype=float)))
     arguments.nonnegative("noise", noise)
-    arguments.grid("samples", n.shape, t.shape)
+    arguments.grid("samples", n.shape, t.shape, each=10)
     columns, rows = np.meshgrid(n, t)
     exact = np.asarray(static_loss(spectrum, columns, rows, noise=noise).excess_loss)
     candidates = _candidates(spectrum, noise)
@@ -341,6 +341,7 @@ def time_map(
 
     n = np.atleast_1d(arguments.positive("features", features))
     t = np.atleast_1d(arguments.positive("times", times))
+    arguments.grid("times", n.shape, t.shape, each=10)
     laws = list(bottleneck_laws(target_exponent, exponent, unlimited_data=True).values())
     columns, rows = np.meshgrid(n, t)
     loss = _flow_loss(PowerLaw(exponent=exponent, target_exponent=target_exponent), n, t)

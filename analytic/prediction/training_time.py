@@ -58,6 +58,7 @@ def flow_errors(
     y = targets[:, None] if targets.ndim == 1 else targets
     at = np.atleast_1d(np.asarray(arguments.positive("times", times), float))
     sizes = np.atleast_1d(np.asarray(arguments.positive("samples", samples), float))
+    arguments.grid("times", sizes.shape, at.shape, each=100)
     arguments.nonnegative("ridge", ridge)
     arguments.nonnegative("noise", noise)
     pool = len(matrix)

@@ -31,13 +31,12 @@ from ..arguments import checked
 from ..errors import InputError
 from ..spectrum import Spectrum
 from .equation import brackets, product_and_slope
-from .path import solve_complex
+from .path import PART, solve_complex
 
 BELOW_AXIS = 1e-7  # angle below the negative axis from which κ is continued onto it
 SHARP = 100.0  # Im κ in units of this angle, above which the point is inside the spectrum
 NEWTON_STEPS = 8
 BISECTIONS = 24
-PART = 4096  # points that are solved for at a time
 GRID, DEPTH = 128, 80.0  # values of ln x among which an eigenvalue is looked for
 
 
@@ -100,6 +99,7 @@ def eigenvalue_density(spectrum: Spectrum, features: float, samples: float, x: A
     30.82
     """
     n, t, points = _checked(features, samples, x)
+    arguments.grid("x", points.shape, each=30)
     flat = points.ravel()
     parts = [flat[i : i + PART] for i in range(0, flat.size, PART)]
     density = np.concatenate([_density(spectrum, n, t, part) for part in parts])
@@ -150,6 +150,7 @@ def expected_eigenvalues(
     """
     n, t, _ = _checked(features, samples, 1.0)
     rank = np.asarray(arguments.positive("index", index), dtype=float)
+    arguments.grid("index", rank.shape, each=1000)
     largest = min(n, t, spectrum.size)
     if np.any(rank > largest):
         raise InputError("index", index, f"ranks from 1 to {largest:g}")

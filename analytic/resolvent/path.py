@@ -36,6 +36,7 @@ LEADING_MODES = 64  # modes that a coarse spectrum keeps one by one
 BLOCK, BLOCK_NODES = 1.0, 4  # length of a block in ln J, and the modes that stand for it
 LARGEST_MODE = 1e60  # of a coarse spectrum
 ARC_STEP = 0.15  # radians
+PART = 4096  # points, each of which has as many numbers as the coarse spectrum has modes
 PIECE = 32  # nodes of a long path that follow one another
 FINER = (4, 16, 64)  # times as many steps on arcs in the true spectrum
 BISECTIONS = 30
@@ -58,8 +59,11 @@ def solve_complex(spectrum: Spectrum, features: Any, samples: Any, z: Any) -> Re
     n, t, point = np.broadcast_arrays(
         np.asarray(features, float), np.asarray(samples, float), point
     )
-    found = solve_along(spectrum, n, t, point[..., None])
-    return ResolventSolution(*(x[..., 0][()] for x in astuple(found)))
+    flat = [x.ravel() for x in (n, t, point)]
+    parts = ([x[i : i + PART] for x in flat] for i in range(0, max(point.size, 1), PART))
+    found = [astuple(solve_along(spectrum, n, t, z[:, None])) for n, t, z in parts]
+    columns = (np.concatenate(column)[:, 0] for column in zip(*found))
+    return ResolventSolution(*(x.reshape(point.shape)[()] for x in columns))
 
 
 def solve_along(

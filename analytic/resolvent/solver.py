@@ -39,7 +39,9 @@ def solve(spectrum: Spectrum, features: Any, samples: Any, z: Any = 0) -> Resolv
     arguments.positive_or_infinite("samples", samples)
     if is_mp(features, samples, z):
         return solve_exactly(spectrum, features, samples, z)
-    if np.asarray(z).dtype.kind == "c":
+    curved = np.asarray(z).dtype.kind == "c"
+    arguments.together(10 if curved else 1, features=features, samples=samples, z=z)
+    if curved:
         return solve_complex(spectrum, features, samples, z)
     arguments.nonnegative("z", z)
     return solve_real(spectrum, features, samples, z)

@@ -63,6 +63,7 @@ PAIRS = 1 << 19  # of nodes that are held at once
 GUARD_DIGITS = 12
 GUARD_SHARE = 0.4  # digits that rounding on the contour may cost, per digit asked for
 MANY_MODELS = 256  # pairs (N, T) that are evaluated at once
+MANY_TIMES = 1 << 15  # of all models together that are evaluated at once
 MANY_NODES = 200  # of a circle in one half-plane: from here on convolutions are used
 MOST_PAIRED = 5000  # nodes of which all pairs are formed
 EXACT_FIELDS = ("features", "samples", "noise")
@@ -135,10 +136,12 @@ def dynamics(
     rule = GradientFlow() if learner is None else learner
     spectrum = rule.seen(spectrum)
     _check(features, samples, noise, ensemble, bags, rule)
-    moments = np.asarray(times, dtype=object)
+    moments = np.asarray(arguments.plain("times", times), dtype=object)
     shape, flat = moments.shape, list(moments.flat)
     if not flat:
         raise InputError("times", times, "at least one time")
+    lead = arguments.together(10, features=features, samples=samples)
+    arguments.grid("times", lead, moments.shape, each=10)
     rule.check_times(flat)
     if digits is None and is_mp(features, samples, noise, *flat):
         digits = mpmath.mp.dps
@@ -255,14 +258,21 @@ class _Model:
         furthest = self._furthest()
         self._saturated(times[later][times[later] > furthest], furthest, step)
         times = np.where(times > 0, np.clip(times, 1 / EXTREME, furthest), 0)
-        if len(later):
-            fine, coarse = (self._losses(times[later], accuracy, step) for accuracy in ACCURACY)
-            losses[..., later] = np.maximum(fine[0], 0)
+        for part in self._parts(later, times[later], math.prod(lead)):
+            fine, coarse = (self._losses(times[part], accuracy, step) for accuracy in ACCURACY)
+            losses[..., part] = np.maximum(fine[0], 0)
             known = np.isfinite(fine[0])
             spread = np.abs(np.where(known, fine[0], 0) - np.where(known, coarse[0], 0))
-            errors[..., later] = np.where(known, spread + fine[1], np.inf)
+            errors[..., part] = np.where(known, spread + fine[1], np.inf)
         parts = [x.reshape((*lead, *shape))[()] for x in (*losses, *errors)]
         return self._result(given.reshape(shape)[()], parts, critical, diverges)
+
+    def _parts(self, later: np.ndarray, times: np.ndarray, models: int) -> list[np.ndarray]:
+        """Indices of times in parts whose nodes fit into memory; steps that follow are in one."""
+        if not self._contoured or len(later) * models <= MANY_TIMES:
+            return [later] if len(later) else []
+        ordered = later[np.argsort(times, kind="stable")]
+        return np.array_split(ordered, math.ceil(len(later) * models / MANY_TIMES))
 
     def _furthest(self) -> float:
         """The time beyond which float64 has only losses that have stopped to change."""

@@ -28,6 +28,7 @@ from .. import arguments
 from ..arguments import checked
 from ..errors import InputError
 from ..resolvent import solve, solve_along
+from ..resolvent.path import PART
 from ..spectrum import Spectrum
 from .dynamics import ACCURACY
 from .learners import GradientFlow
@@ -61,7 +62,7 @@ def mode_learning_curve(
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
     flat = moments.ravel()
     rule.check_times(list(flat))
-    curve = np.ones(arguments.grid("times", rate.shape, flat.shape))
+    curve = np.ones(arguments.grid("times", rate.shape, flat.shape, each=10))
     later = np.flatnonzero(flat > 0)
     critical = rule.critical_step(spectrum, features, samples)
     for quadrature in rule.quadratures(flat[later], ACCURACY[0], critical):
@@ -92,7 +93,9 @@ def unlearned(spectrum: Spectrum, features: float, samples: float, modes: Any) -
     >>> float(unlearned(Flat(10), 4, math.inf, 1).round(12))
     0.6
     """
-    rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
+    index = _modes(spectrum, modes)
+    arguments.grid("modes", index.shape)
+    rate = np.asarray(spectrum.eigenvalue(index), float)
     rest = solve(spectrum, features, samples, 0.0).value
     return rest / (rate + rest)
 
@@ -117,9 +120,13 @@ def time_scale_density(
     rate = np.asarray(spectrum.eigenvalue(_modes(spectrum, modes)), float)
     u = np.asarray(arguments.positive("rates", rates), float)
     arguments.grid("rates", rate.shape, u.shape)
+    arguments.grid("rates", u.shape, each=100)
     angle = np.pi * (1 - 0.5 ** np.arange(1, ARC_HALVINGS + 1))
-    path = u.ravel()[:, None] * np.exp(1j * angle)
-    k = solve_along(spectrum, features, samples, path).value[:, -1]
-    transfer = k / path[:, -1] / (rate[..., None] + k)
+    end = u.ravel() * np.exp(1j * angle[-1])
+    k = np.concatenate([
+        solve_along(spectrum, features, samples, part[:, None] * np.exp(1j * angle)).value[:, -1]
+        for part in (u.ravel()[i : i + PART] for i in range(0, u.size, PART))
+    ])  # fmt: skip
+    transfer = k / end / (rate[..., None] + k)
     density = np.maximum(-transfer.imag / np.pi, 0.0)
     return density.reshape((*rate.shape, *u.shape))[()]

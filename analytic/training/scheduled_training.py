@@ -205,6 +205,7 @@ def _checked(
         if np.ndim(arguments.positive_or_infinite(name, size)):
             raise InputError(name, size, "one number")
     moments = np.asarray(arguments.nonnegative("times", times), float)
+    arguments.grid("times", moments.shape, each=10)
     if not moments.size:
         raise InputError("times", times, "at least one number of steps")
     if np.any(moments != np.floor(moments)):
