@@ -62,6 +62,7 @@ __all__ = [
 ratio = sp.Symbol("r", positive=True)  #: N/T
 share = sp.Symbol("d", positive=True)  #: D₁/N
 p, q = sp.symbols("p q", positive=True)  #: budget N^p T^q (or N^p t^q)
+LONGEST = 690  # ln of the largest N and T
 C = sp.Symbol("C", positive=True)  #: budget
 GRID, SPACING = 60, 0.25  #: points in ln N, and at most what between them, for the exact loss
 A, B, r_t, r_N = sp.symbols("A B r_t r_N", positive=True)
@@ -368,6 +369,9 @@ def allocate_exactly(
         arguments.choice("ridge", ridge, ("optimal", "zero"))
     if not 1 < c < math.inf:
         raise InputError("budget", budget, "a finite number above 1, so that N, T ≥ 1")
+    if math.log(c) > LONGEST * min(p, q):
+        allowed = f"N and T up to e^{LONGEST} at the powers {p:g} and {q:g}"
+        raise InputError("budget", budget, allowed)
     fixed = 0.0 if ridge in ("optimal", "zero") else float(arguments.positive("ridge", ridge))
 
     def solved(log_n: np.ndarray) -> StaticLoss:

@@ -97,7 +97,7 @@ class BottleneckLaw:
     @property
     def exponents(self) -> tuple[Any, Any, Any]:
         """(p, q, s) as exact numbers at the point."""
-        p, q, s = (sp.nsimplify(power.subs(self.point)) for power in self.powers)
+        p, q, s = (sp.sympify(power).subs(self.point) for power in self.powers)
         return p, q, s
 
     @property
@@ -339,7 +339,7 @@ def _split(
     """
     (p1, q1, _), (p2, q2, _) = (law.exponents for law in (first, second))
     e1, e2 = (_along_budget(law, features_power, time_power) for law in (first, second))
-    powers = [sp.nsimplify(x) for x in (p1, q1, p2, q2, features_power, time_power)]
+    powers = [exact_number(x) for x in (p1, q1, p2, q2, features_power, time_power)]
     simple = all(x.is_Rational and x.q <= SIMPLE for x in powers)
     c1, c2 = (law.prefactor if simple else law.prefactor.evalf(DIGITS) for law in (first, second))
     balance = c1 * e1 / (-c2 * e2) * compute ** ((q2 - q1) / features_power)

@@ -212,6 +212,7 @@ def test_splits_that_the_law_does_not_tell_apart_are_said():
         (lambda: allocate(1, ridge="small"), "one of optimal, zero"),
         (lambda: allocate(1).at(-5), "budget"),
         (lambda: allocate_exactly(PowerLaw(alpha=1), 1), "above 1"),
+        (lambda: allocate_exactly(PowerLaw(alpha=1), 1e12, 1, 1e-3), "at the powers 1 and 0.001"),
         (lambda: allocate_exactly(PowerLaw(alpha=1), 10, ridge=-1), "ridge"),
         (lambda: allocate_exactly(PowerLaw(alpha=1), 10, ridge="some"), "optimal, zero"),
         (lambda: time_allocation().at(D=1), "among"),
