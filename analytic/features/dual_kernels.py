@@ -68,9 +68,10 @@ def arc_cosine(order: int, u: Any) -> Any:
         return formula.subs(U, u)
     if isinstance(u, mpmath.mpf):
         lost = 10 + 5 * order
-        with precision.extradps(lost * 3):
-            value = sp.lambdify(U, formula, "mpmath")(u)
-        return +value
+        with precision.kept_for(u):
+            with precision.extradps(lost * 3):
+                value = sp.lambdify(U, formula, "mpmath")(u)
+            return +value
     u = np.clip(np.asarray(u, float), -1, 1)
     angle = np.arccos(u)
     step = (np.pi - angle) / np.pi

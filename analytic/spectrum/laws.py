@@ -195,7 +195,8 @@ class PowerLaw(Spectrum):
         convert = sp.sympify if self.free_symbols or isinstance(index, sp.Basic) else (
             converter(index)
         )  # fmt: skip
-        return convert(self.scale) * index ** -convert(self.exponent)
+        with precision.kept_for(index):
+            return convert(self.scale) * index ** -convert(self.exponent)
 
     def target_power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         index = np.arange(start + 1, self._stop(stop) + 1, dtype=float)
@@ -269,7 +270,8 @@ class ExponentialDecay(Spectrum):
         if self.free_symbols or isinstance(index, sp.Basic):
             return sp.sympify(self.scale) * sp.exp(-self.rate * index)
         exp, convert = (mpmath.exp if is_mp(index) else np.exp), converter(index)
-        return convert(self.scale) * exp(-convert(self.rate) * index)
+        with precision.kept_for(index):
+            return convert(self.scale) * exp(-convert(self.rate) * index)
 
     def target_power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         index = np.arange(start + 1, self._stop(stop) + 1, dtype=float)

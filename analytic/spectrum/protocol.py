@@ -31,7 +31,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from .. import arguments
+from .. import arguments, precision
 from ..errors import InputError
 from ..formula import is_mp
 from ..notation import M
@@ -116,7 +116,8 @@ class Spectrum(ABC):
             kappa = np.asarray(kappa)
         if self.free_symbols or isinstance(kappa, sp.Basic):
             return self._as_function(sp.sympify(kappa), p, q, target)
-        return self._sum(kappa, p, q, target)
+        with precision.kept_for(kappa):
+            return self._sum(kappa, p, q, target)
 
     def _as_function(self, kappa: sp.Expr, p: int, q: int, target: bool) -> sp.Expr:
         if p == (1 if target else q) and q > 0:

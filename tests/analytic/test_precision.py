@@ -1,6 +1,8 @@
 """Digits asked for are right from any thread, and beyond the breakdown of the spectrum."""
 
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvable.analytic import precision
 from solvable.analytic.asymptotics.allocation import allocate
 from solvable.analytic.formula import Formula
 from solvable.analytic.free_probability import derive, parse_declarations
@@ -18,7 +21,7 @@ from solvable.analytic.notation import N, T
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.power_sums import enclosure, power_sum
 from solvable.analytic.resolvent import solve
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import Atoms, ExponentialDecay, Flat, PowerLaw
 from solvable.analytic.training.dynamics import dynamics
 
 LAW = PowerLaw(Fraction(1, 2), size=1000)
@@ -128,6 +131,39 @@ def test_the_precision_of_the_caller_is_kept_beside_calls_with_digits():
         over.set()
         assert [other.result() for other in others] == [None, None]
     assert found == [serial] * 20 and mpmath.mp.prec == before
+
+
+@pytest.fixture
+def often():
+    """Threads take turns after every few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("law", [
+    LAW, Flat(12), ExponentialDecay(rate=0.2, size=30), Atoms([1, 0.3], [2, 3]),
+], ids=lambda law: type(law).__name__)  # fmt: skip
+def test_sums_over_modes_at_the_precision_of_the_caller(law, often):
+    """While another thread raises it again and again."""
+    x, over = mpmath.mpf(1) / 3, threading.Event()
+
+    def disturb():
+        while not over.is_set():
+            with precision.workdps(60):
+                time.sleep(0)
+
+    def found():
+        return law.degrees_of_freedom(x, 2), law.target_sum(x), law.eigenvalue(1 + x)
+
+    serial = found()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(disturb)
+        threaded = [found() for _ in range(400)]
+        over.set()
+        other.result()
+    assert threaded == [serial] * 400
 
 
 @pytest.mark.thorough

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from ...errors import InputError
-from ...precision import workdps
+from ...precision import kept, workdps
 from .ordering import exact_number
 from .truncated_series import TruncatedSeries
 
@@ -58,6 +58,7 @@ def parameter_values(
     return point
 
 
+@kept
 def number(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Expr]) -> Any:
     """``expression`` at ``point`` as an mpmath number, with guard digits, rounded once."""
     precision = mpmath.mp.dps
