@@ -66,7 +66,7 @@ def test_what_is_left_falls_as_the_remainder(statement, exponents):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("statement", "exponents"), itertools.product(STATEMENTS, EXPONENTS))
+@pytest.mark.parametrize(("statement", "exponents"), [*itertools.product(STATEMENTS, EXPONENTS)])
 def test_what_is_left_falls_as_the_remainder_everywhere(statement, exponents):
     check(statement, exponents)
 
@@ -199,7 +199,7 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("N/T = 2, M = inf, z = 0", InputError, "1 << N, N/T = 2, M = inf, z = 0; or"),
         ("1 << N << T << N, M = inf, z = 0", InputError, "contradict"),
         ("1 << N <, M = inf, z = 0", InputError, "an ordering"),
-        ("N = T, 1 << T, M = inf, z = 0", OutsideTheoryError, ""),
+        ("N = T, 1 << T, M = inf, z = 0", OutsideTheoryError, "infinite at N = T, z = 0"),
         ("z -> 0, N < T, T < N, T < M", InputError, "contradict"),
         ("N < T, r < 2, 3 < r, N/T = r, z -> 0, M = inf", InputError, "contradict"),
         ("z -> 0, N^2 < T, T < M", InputError, "one direction"),
@@ -209,7 +209,7 @@ def test_marchenko_pastur_at_the_hard_edge_and_beyond():
         ("N < T, 1 << T, N/T = 2, M = inf, z = 0", InputError, "contradict"),
         ("M - N = m, 1 << M, N < T, z = 0", InputError, "contradict"),
         ("1 << N << T, 1 << width, M = inf, z = 0", InputError, "sizes of loss: M, N, T, z"),
-        ("__import__ << N", InputError, ""),
+        ("__import__ << N", InputError, "nothing about M, T, z"),
     ],
 )
 def test_refusals_say_why(statement, error, message):
