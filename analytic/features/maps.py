@@ -81,7 +81,8 @@ def map_spectrum(
 
     Eigenvalues of φφᵀ/(width · T), measured, and predicted from the kernel's eigensystem and from
     the linear Gaussian equivalent. Raises `InputError` for inputs that are zero, for fewer than
-    eight of them and for more than `MOST_SAMPLES`. Source: arXiv:2210.16859, section 2.
+    eight of them, for more than `MOST_SAMPLES`, and for widths that would fill the memory. Source:
+    arXiv:2210.16859, section 2.
 
     >>> found = map_spectrum(np.random.default_rng(1).normal(size=(60, 10)), "relu", 200)
     >>> len(found.linear), len(found.features), found.kernel_error < found.equivalent_error
@@ -89,6 +90,10 @@ def map_spectrum(
     """
     function, width = activation(function), arguments.count("width", width, at_least=2)
     rows = normalised(data)
+    most = 10 * arguments.MOST_NUMBERS // sum(rows.shape)
+    if width > most:
+        raise InputError("width", width, f"at most {most} for {len(rows)} samples of "
+                         f"{rows.shape[1]} inputs")  # fmt: skip
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     weights = rng.normal(size=(rows.shape[1], width))
     gram = rows @ rows.T

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import brentq
 
+from .. import arguments
 from ..errors import InputError, OutsideTheoryError
 from .boundary_values import RealAxis
 from .certified_root import components_at, physical_root
@@ -63,7 +64,8 @@ def density_at(
     Exactly zero where the real solution is certified. Errors: `OutsideTheoryError` for an
     expression that is no resolvent tr (B + z)^{-1}, `InputError` for points that are no numbers.
     """
-    x = np.asarray(points, float)
+    x = np.asarray(arguments.row("points", points), float)
+    arguments.grid("points", x.shape, each=10)
     if not np.all(np.isfinite(x)):
         raise InputError("points", "NaN or infinite", "finite numbers")
     value, outside = RealAxis(equations, parameters, matrices).resolvent(x.ravel())

@@ -20,7 +20,7 @@ from ..equality import Comparable
 from ..errors import InputError, PrecisionError
 from .compression import free_compression
 from .feature_sites import feature_effect
-from .kernel_matrix import KernelMatrix
+from .kernel_matrix import MOST_POINTS, KernelMatrix
 from .loops import Disturbed, bounded, disturbances, loop_correction
 from .sites import Medium, medium, site_errors
 from .textbook import eigensystem, textbook
@@ -33,7 +33,6 @@ LOOP_ACCURACY, NO_LOOPS = 0.25, 0.3  # of the correction x by loops, beside x²;
 FEATURE_ACCURACY, FEATURE_RATIO = 0.02, 0.5  # of random features, and of what tells them apart
 UNKNOWN_FEATURES = 0.15  # where their law is not looked at
 FARTHEST = 1e60  # of a kernel from one, and of a ridge from the kernel
-MOST_POINTS = 8000
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ from ..features.dual_kernels import arc_cosine, tangent_kernel
 
 KERNELS = ("rbf", "laplace", "ntk", "linear", "relu")
 WITH_LENGTH = ("rbf", "laplace")
+MOST_POINTS = 8000  # of a pool
 LARGEST = 1e140  # whose square is a float
 PAIRS = 2_000_000  # of which the median distance is taken
 
@@ -54,7 +55,7 @@ def kernel_matrix(data: Table, kernel: str, length: float | None = None) -> Kern
     ``kernel`` is one of `KERNELS`: rbf exp(−r²/(2ℓ²)), laplace exp(−r/ℓ) at distance r, linear,
     relu and ntk; inputs are first divided by their root mean square norm, and ``length`` is ℓ in
     the units of the data (default: the median distance). Raises `InputError` for data that are
-    no finite numbers, all zero, or have no median distance.
+    no finite numbers, all zero, or have no median distance, and beyond `MOST_POINTS` samples.
 
     Sources: Cho, Saul 2009; Jacot, Gabriel, Hongler arXiv:1806.07572.
 
@@ -68,6 +69,8 @@ def kernel_matrix(data: Table, kernel: str, length: float | None = None) -> Kern
         raise InputError(
             "data", f"an array of shape {inputs.shape}", "samples in rows, two or more"
         )
+    if len(inputs) > MOST_POINTS:
+        raise InputError("data", f"{len(inputs)} samples", f"at most {MOST_POINTS}")
     if length is not None:
         arguments.positive("length", length)
         if kernel not in WITH_LENGTH:

@@ -199,7 +199,7 @@ class PowerLaw(Spectrum):
             return convert(self.scale) * index ** -convert(self.exponent)
 
     def target_power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        index = np.arange(start + 1, self._stop(stop) + 1, dtype=float)
+        index = np.arange(start + 1, self._stop(stop, start) + 1, dtype=float)
         return float(self.target_variance * self.scale) * index ** -float(self.target_exponent)
 
 
@@ -274,7 +274,7 @@ class ExponentialDecay(Spectrum):
             return convert(self.scale) * exp(-convert(self.rate) * index)
 
     def target_power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        index = np.arange(start + 1, self._stop(stop) + 1, dtype=float)
+        index = np.arange(start + 1, self._stop(stop, start) + 1, dtype=float)
         return float(self.target_variance * self.scale) * np.exp(-float(self.target_rate) * index)
 
     def _sum(self, kappa: Any, p: int, q: int, target: bool) -> Any:

@@ -92,7 +92,7 @@ class _Listed(Spectrum):
 
     def target_power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         values, _, weights = self._floats
-        return (weights * values)[self._place(np.arange(start + 1, self._stop(stop) + 1))]
+        return (weights * values)[self._place(np.arange(start + 1, self._stop(stop, start) + 1))]
 
 
 @dataclass(frozen=True, init=False)
@@ -230,7 +230,7 @@ class Empirical(_Listed):
         power = None if target_power is None else _entries("target_power", target_power)
         if power is not None and len(power) != len(values):
             raise InputError("target_power", f"{len(power)} entries", f"{len(values)} entries")
-        for value in power or ():
+        for value in (max(power), min(power)) if power else ():
             arguments.nonnegative("target_power", value)
         values, power = _ordered(_clipped(values), power)
         if not values[0] > 0:
@@ -354,6 +354,7 @@ def _entries(name: str, given: Any) -> list[Any]:
     if array.ndim != 1 or not array.size:
         allowed = "a list of at least one number"
         raise InputError(name, f"an array of shape {array.shape}" if array.size else "[]", allowed)
+    arguments.grid(name, array.shape)
     if isinstance(given, np.ndarray) and given.dtype.kind in "iuf":
         return list(arguments.number(name, given).tolist())
     return [arguments.real(name, x) for x in given]
@@ -363,7 +364,7 @@ def _clipped(values: list[Any]) -> list[Any]:
     """Negative numbers of the size of rounding errors as zeros; `InputError` for others."""
     tolerance = ROUNDING * len(values) * float(max(values))
     negative = [value for value in values if value < 0]
-    for value in values:
+    for value in (max(values), min(values)):
         arguments.nonnegative("eigenvalues", 0 if -tolerance <= value < 0 else value)
     if negative:
         _say(f"{len(negative)} negative eigenvalues, down to {float(min(negative)):.1e}, are "

@@ -166,8 +166,8 @@ class Spectrum(ABC):
 
     def eigenvalues(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """The block λ_J for J = start+1 … stop, descending, as float64."""
-        stop = self._stop(stop)
-        return np.asarray(self.eigenvalue(np.arange(start + 1, stop + 1, dtype=float)), dtype=float)
+        index = np.arange(start + 1, self._stop(stop, start) + 1, dtype=float)
+        return np.asarray(self.eigenvalue(index), dtype=float)
 
     def atoms(self) -> tuple[np.ndarray, np.ndarray]:
         """The different eigenvalues and their multiplicities, as float64; finite M."""
@@ -181,12 +181,13 @@ class Spectrum(ABC):
     def _repr_latex_(self) -> str:
         return r"$\displaystyle " + r",\quad ".join(map(sp.latex, self.symbolic())) + "$"
 
-    def _stop(self, stop: int | None) -> int:
+    def _stop(self, stop: int | None, start: int = 0) -> int:
         if stop is None and self.size == math.inf:
             raise InputError("stop", stop, "a count: the spectrum has infinitely many modes")
         last = self.size if stop is None else min(stop, self.size)
-        if stop is None and (last > MOST_LISTED or last != int(last)):
-            raise InputError("size", last, f"a whole number up to {MOST_LISTED}, to list the modes")
+        if last - start > MOST_LISTED or (stop is None and last != int(last)):
+            name, most = ("size", MOST_LISTED) if stop is None else ("stop", start + MOST_LISTED)
+            raise InputError(name, last, f"a whole number up to {most}, to list the modes")
         return int(last)
 
     # ---- as data ------------------------------------------------------------------------

@@ -8,11 +8,14 @@ import pytest
 from solvable.analytic.asymptotics.dynamic_laws import compute_frontier
 from solvable.analytic.asymptotics.regimes import size_map, time_map
 from solvable.analytic.errors import InputError
+from solvable.analytic.features.maps import map_spectrum
+from solvable.analytic.free_probability import derive, parse_declarations
 from solvable.analytic.loss import static_loss
 from solvable.analytic.optimal_ridge import optimal_ridge
+from solvable.analytic.prediction import kernel_matrix
 from solvable.analytic.prediction.training_time import flow_errors
 from solvable.analytic.resolvent import eigenvalue_density, expected_eigenvalues, solve
-from solvable.analytic.spectrum import PowerLaw
+from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
 from solvable.analytic.training.decomposition import decompose
 from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import GradientDescent, MinibatchSGD, RidgeRegression
@@ -22,8 +25,10 @@ from solvable.analytic.training.learning_curves import (
     unlearned,
 )
 from solvable.analytic.training.scheduled_training import scheduled_dynamics
+from tests.processor_time import bounded
 
 LAW = PowerLaw(exponent=1.5, target_exponent=2, size=200)
+RESOLVENT = derive("tr(inv(X*X.T + z*I))", parse_declarations(gaussian="X:M,T:1/T"))
 
 
 def many(*shape):
@@ -56,12 +61,42 @@ ROW, COLUMN, LONG = many(10**4), many(10**4, 1), many(2 * 10**7)
     (lambda: size_map(LAW, ROW, ROW), "samples"),
     (lambda: time_map(1.5, 2, ROW, ROW), "times"),
     (lambda: compute_frontier(LAW, 2 * ROW), "budgets"),
+    (lambda: Empirical(LONG), "eigenvalues"),
+    (lambda: RESOLVENT.density(LONG, {"M": 2, "T": 4}), "points"),
     (lambda: flow_errors(np.eye(30), np.ones(30), [10], LONG), "times"),
 ])  # fmt: skip
 def test_an_answer_that_would_fill_the_memory_is_refused(call, named):
     with pytest.raises(InputError, match="numbers in one answer") as said:
         call()
     assert said.value.argument == named
+
+
+@pytest.mark.parametrize(("call", "named"), [
+    (lambda: kernel_matrix(many(10**5, 2), "linear"), "data"),
+    (lambda: map_spectrum(np.eye(20), "relu", 10**9), "width"),
+    (lambda: Flat(10**9).eigenvalues(), "size"),
+    (lambda: PowerLaw(exponent=2, size=10**9).eigenvalues(3, 10**9), "stop"),
+    (lambda: ExponentialDecay(rate=1, size=10**9).target_power(0, 10**9), "stop"),
+])  # fmt: skip
+def test_what_would_be_listed_is_refused(call, named):
+    with pytest.raises(InputError) as said:
+        call()
+    assert said.value.argument == named
+
+
+def test_a_block_of_many_modes_is_listed():
+    law = PowerLaw(exponent=2, size=10**12)
+    assert law.eigenvalues(10**12 - 3).shape == law.target_power(5, 8).shape == (3,)
+
+
+def test_long_lists_of_eigenvalues_are_read_at_once():
+    with bounded(2):
+        assert Empirical(np.linspace(2, 1, 10**5)).size == 10**5
+    for wrong in ([2.0, -1.0], [math.inf, 1.0]):
+        with pytest.raises(InputError, match="eigenvalues"):
+            Empirical(wrong)
+    with pytest.raises(InputError, match="target_power"):
+        Empirical([2.0, 1.0], [1.0, -1.0])
 
 
 @pytest.mark.parametrize("call", [
