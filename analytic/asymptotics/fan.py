@@ -473,15 +473,14 @@ def _exact_optimum(
     matrix, right = sp.Matrix(rows), sp.Matrix([int(i == 0) for i in range(len(rows))])
     solved = sp.linsolve((matrix, right), *fan.sizes)
     exact = next(iter(solved), direction)
-    open_ = not all(sp.sympify(x).is_Rational for x in exact)
-    if not open_ and any(abs(x - y) > 1e-6 for x, y in zip(exact, direction)):
+    if not all(sp.sympify(x).is_Rational for x in exact):
+        return {s: _rational(x) for s, x in zip(fan.sizes, direction)}, _rational(fall)
+    if any(abs(x - y) > 1e-6 for x, y in zip(exact, direction)):
         raise OutsideTheoryError(
             f"the laws that meet are equal at C^({', '.join(map(str, exact))}) of "
             f"{', '.join(map(str, fan.sizes))}, where others of nearly the same powers lead: walls "
             "too close to be told apart; minimise the exact loss instead"
         )
-    if open_:
-        return {s: _rational(x) for s, x in zip(fan.sizes, direction)}, _rational(fall)
     found = -sum(x * y for x, y in zip(laws[0], exact))
     return dict(zip(fan.sizes, exact)), found
 
