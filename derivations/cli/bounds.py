@@ -42,10 +42,20 @@ class TimeIsUp(BaseException):
 
 @contextlib.contextmanager
 def signals_raise() -> Iterator[None]:
-    """Within the block, signals that ask to end raise `Ended` (in the main thread only)."""
+    """Within the block, signals that ask to end raise `Ended` (in the main thread only).
+
+    Some code makes another exception of any that passes it (Python 3.11 one of `__set_name__` a
+    RuntimeError); what comes out of the block after a signal is the signal's all the same.
+    """
+    asked: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
         raise Ended(number)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -53,9 +63,13 @@ def signals_raise() -> Iterator[None]:
     wanted = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
     before = {number: signal.signal(number, end) for number in wanted}
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
+    except Exception as error:
+        if not asked:
+            raise
+        raise (KeyboardInterrupt if asked[0] == signal.SIGINT else Ended(asked[0])) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

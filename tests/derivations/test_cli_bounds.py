@@ -51,6 +51,32 @@ def test_a_signal_ends_with_one_sentence_and_its_status(tmp_path, name):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
+def test_a_signal_that_others_made_an_error_of_is_a_signal_still(name, monkeypatch, capsys):
+    """Python 3.11 makes a RuntimeError of what `__set_name__` raises: a class being imported."""
+
+    def run(arguments):
+        try:
+            signal.raise_signal(getattr(signal, name))
+        except BaseException as raised:
+            raise RuntimeError("Error calling __set_name__") from raised
+
+    monkeypatch.setattr("solvable.derivations.cli.list_command.run", run)
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command itself begins
+    try:
+        status = main(["list"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status == 128 + getattr(signal, name)
+    said = capsys.readouterr().err
+    assert said.startswith("solvable list: ") and said.count("\n") == 1
+
+
+def test_an_error_without_a_signal_is_not_taken_for_one():
+    with pytest.raises(RuntimeError, match="on its own"), bounds.signals_raise():
+        raise RuntimeError("on its own")
+
+
 def test_what_a_background_job_ignores_stays_ignored(tmp_path):
     def hang_up_is_ignored():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
