@@ -30,7 +30,7 @@ from sympy.core.function import AppliedUndef
 from solvable.analytic.slopes import log_slope
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum, evaluate
 from solvable.analytic.spectrum import Spectrum
-from solvable.validation.statistics import Judgement, Outcome
+from solvable.validation.statistics import Judgement, Outcome, compared
 
 from .relations import AtMost, Greater, Less, Relation
 
@@ -340,12 +340,17 @@ class Asymptotic:
             if len(usable) < 2:
                 return Verdict("undecided", "the remainder is below the working precision")
             observed = float(log_slope(*zip(*usable[-2:])))
-        message = f"the remainder has slope {observed:.4f}, predicted {self.slope:.4f}"
-        close = abs(observed - self.slope) <= self.tolerance
+        off = abs(observed - self.slope)
+        message = f"the remainder has slope {_beside(observed, self.slope, off, self.tolerance)}"
         return passes_if(
-            close, message, slope=observed, predicted=self.slope,
+            off <= self.tolerance, message, slope=observed, predicted=self.slope,
             curve=[[float(x), float(r)] for x, r in usable], variable=str(self.variable),
         )  # fmt: skip
+
+
+def _beside(observed: float, claimed: float, off: float, allowed: float) -> str:
+    """A slope beside the one claimed, and what decides: how far it is off."""
+    return f"{observed:.4f}, claimed {claimed:.4f}: off by {compared(off, allowed, 4)}"
 
 
 @dataclass(frozen=True)
@@ -368,11 +373,13 @@ class Slope:
             expected = float(claim.rhs.subs(point))
             x, y = curve()
             observed.append(self.sign * float(log_slope(x, [abs(value) for value in y])))
-            holds &= abs(observed[-1] - expected) <= min(0.01, self.tolerance * abs(expected))
+            allowed = min(0.01, self.tolerance * abs(expected))
+            off = abs(observed[-1] - expected)
+            holds &= off <= allowed
             where = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
             drawn.append([expected * self.sign, [[float(u), abs(float(v))] for u, v in zip(x, y)],
                           where])  # fmt: skip
-            words.append(f"{observed[-1]:.4f}, claimed {expected:.4f}" + (where and f", {where}"))
+            words.append(_beside(observed[-1], expected, off, allowed) + (where and f", {where}"))
         return passes_if(holds, "slopes: " + "; ".join(words), slopes=observed, curves=drawn,
                          axes=self.axes)  # fmt: skip
 

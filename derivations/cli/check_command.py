@@ -222,8 +222,14 @@ def _simulated_lines(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _derived_lines(result: dict[str, Any]) -> Iterator[str]:
-    """Of a derivation: how many steps pass, and the simulations among them."""
+    """Of a derivation: how many steps pass, what decided each, and the simulations among them."""
     yield result["message"]
+    decided: dict[str, list[str]] = {}
+    for step in result["steps"]:
+        if step["outcome"] == "pass" and not step.get("simulation"):
+            decided.setdefault(step["message"], []).append(step["name"])
+    for message, names in decided.items():
+        yield f"{', '.join(names)}: {message}"
     for step in result["steps"]:
         if found := step.get("simulation"):
             seeds, sizes = found["seeds"], found["sizes"]

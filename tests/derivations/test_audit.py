@@ -1,13 +1,16 @@
 """No print contradicts its verdict: what is printed is parsed and must lead to the same outcome."""
 
 import dataclasses
+import json
 import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvable.derivations.checks import FiniteSize, Statistical
+from solvable.derivations.checks import Asymptotic, FiniteSize, Slope, Statistical
+from solvable.derivations.cli import main
 from solvable.derivations.cli.check_command import _print_claim, _simulated_lines
+from solvable.derivations.relations import Equality
 from solvable.validation.experiments.evaluate import evaluate, summary
 from solvable.validation.report import experiment_row, render
 from solvable.validation.statistics import Estimate, bounds, compared, verdict
@@ -120,6 +123,29 @@ def test_messages_of_steps_show_the_interval_that_decided(claimed, spread, seeds
         (low, high), target = found.observed["interval"][0], found.observed["claimed"][0]
         assert (low <= target <= high) == (found.outcome != "fail")
         assert found.observed["seeds"] == str(seeds) and "N = 3" in found.observed["sizes"]
+
+
+@given(st.floats(-0.03, 0.03))
+def test_messages_of_slopes_show_what_decided(shift):
+    import mpmath
+    import sympy as sp
+
+    x = sp.Symbol("x", positive=True)
+    law = Asymptotic(lambda v: 1 / v + v ** mpmath.mpf(-2 + shift), x, [10**4, 10**5], -2)
+    curve = Slope([({}, lambda: ([1, 10], [1.0, 10.0 ** (-2 + shift)]))], axes=("x", "y"))
+    for found, allowed in ((law(Equality(x, 1 / x)), 0.02), (curve(Equality(x, 2)), 0.008)):
+        relations(found.message)
+        assert f"{allowed:.4f}" in found.message
+        assert found.passed == (" ≤ " in found.message)
+
+
+def test_every_step_that_passes_says_what_decided(capsys):
+    assert main(["check", "scaling-law", "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out)["claims"][0]["steps"]
+    assert main(["check", "scaling-law"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for step in steps:
+        assert f"{step['name']}: {step['message']}" in said
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=40))

@@ -170,7 +170,10 @@ def experiment(**declared: Any) -> Callable[[Build], Experiment]:
     return lambda build: Experiment(build.__name__.replace("_", "-"), build, **declared)
 
 
-SYMBOLS = {"alpha": "α", "noise": "σ_ε²", "nu": "ν", "rate": "η", "momentum": "μ", "times": "t"}
+SYMBOLS = {
+    "alpha": "α", "noise": "σ_ε²", "nu": "ν", "rate": "η", "momentum": "μ", "times": "t",
+    "lengths": "batches in an epoch",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -92,24 +92,24 @@ def local_minimum(alpha: float, t: int, size: int) -> float:
     claim="At fixed T the ridgeless loss has a local minimum at N⋆ < T (star), a peak at N = T "
     "and falls to a plateau; with the optimal ridge it falls monotonically, and scaling N and T "
     "together gains most.",
-    sizes={"M": 6000, "T": 100, "more": 800, "N": (25, 50, 100, 200, 400, 800, 1600, 3200)},
+    sizes={"M": 6000, "T": (100, 800), "N": (25, 50, 100, 200, 400, 800, 1600, 3200)},
     constants={"alpha": 1.0}, axes=LOSS_AXES_N,
     quick=Budget(
-        0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": 320, "more": 2560, "M": 4000}, 0.1
+        0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": (320, 2560), "M": 4000}, 0.1
     ),
     thorough=Budget(1.0, 32),
 )  # fmt: skip
 def double_descent_curves(p: Parameters) -> Items:
     """Where the star is, that it is a local minimum, and that the optimal ridge is monotone."""
-    spectrum, fewer = power_law(p.alpha, p.M), p.T
-    for t, name in ((p.T, "T₀"), (p.more, "8T₀")):
+    spectrum, (fewer, more) = power_law(p.alpha, p.M), p.T
+    for t, name in ((fewer, "T₀"), (more, "8T₀")):
         x = line_grid(min(p.N) / 2, max(p.N) * 1.1, [t])
         points, line = [(n, n, t) for n in p.N], (x, x, np.full_like(x, t))
         for optimal, words in KINDS:
             yield ridge_curve(f"T = {name}, {words}", spectrum, points, line, optimal=optimal)
         yield Guide("vertical", f"N = {name}", t)
-    star = local_minimum(p.alpha, p.T, p.M)
-    yield Guide("star", "local minimum N⋆", star, float(static(spectrum, star, p.T)))
+    star = local_minimum(p.alpha, fewer, p.M)
+    yield Guide("star", "local minimum N⋆", star, float(static(spectrum, star, fewer)))
 
     def lowest(m: dict) -> float:
         curve = m["T = T₀, ridgeless"]
@@ -125,8 +125,8 @@ def double_descent_curves(p: Parameters) -> Items:
 
     def gain() -> float:
         at = partial(best, p.alpha, p.M)
-        together = at(p.N[-1], fewer) / at(p.more, p.more)
-        return together * at(p.more, fewer) / at(fewer, fewer)
+        together = at(p.N[-1], fewer) / at(more, more)
+        return together * at(more, fewer) / at(fewer, fewer)
 
     yield near(
         "N⋆/T₀ as M → ∞: α/(1+α)",
