@@ -74,10 +74,13 @@ class Samples:
 
     def whole(self) -> np.ndarray:
         """All rows, shape (T, N_in), float64."""
-        blocks = list(self.blocks())
-        if not blocks:
+        rows, filled = np.empty((self.length, self.width)), 0
+        for block in self.blocks():
+            rows[filled : filled + len(block)] = block
+            filled += len(block)
+        if not filled:
             raise InputError(self.argument, self.source, "at least two samples, not none")
-        return np.concatenate(blocks)
+        return rows
 
 
 def as_samples(data: Any, argument: str = "data") -> Samples:

@@ -3,9 +3,10 @@ r"""The spectrum of a sample: eigenvalues of the covariance or Gram matrix of T 
     S = (1/n) Σ_i (x_i − x̄)(x_i − x̄)ᵀ,     n = T − 1,      or, not centred,  S = (1/T) Σ_i x_i x_iᵀ,
 
 whose nonzero eigenvalues are those of the Gram matrix XXᵀ/n. The smaller of the two is formed, from
-blocks of rows, so that memory is what one block and that matrix need. Gaussian data of covariance
-Λ make nS a Wishart matrix of n degrees of freedom, which is all that the estimators beside this
-module assume of the centring.
+blocks of rows, so that memory is what one block and that matrix need: where rows are longer than
+there are many, √n v_ji √l_j, from the eigenvectors of the Gram matrix, stand for row i, of which
+they have all scalar products. Gaussian data of covariance Λ make nS a Wishart matrix of n degrees
+of freedom, which is all that the estimators beside this module assume of the centring.
 
 How far data are from Gaussian shows in their leverages: with q_i = x_iᵀ(S₋ᵢ + z)⁻¹x_i/n, found from
 h_i = x_iᵀ(S + z)⁻¹x_i/n as h_i/(1 − h_i),
@@ -32,6 +33,8 @@ from .held_out import HeldOutVariance, held_out
 
 MOST_SQUARE = 20_000  # rows of a matrix whose eigenvalues are computed
 CACHED = 2**21  # bytes of a block that is read several times
+STRIP_BYTES = 2**27  # of the rows with which all others are multiplied at once
+SORTED = 2**22  # numbers in the columns that are sorted at once
 KEPT_ROWS = 2048  # for leverages and unbiased moments
 SMALLEST = 1e-50  # variance of a row, and one over the largest: its sixth power is a float
 ZERO = 1e-13  # relative to the largest eigenvalue and per row: rounding
@@ -95,7 +98,7 @@ def from_eigenvalues(
     largest = values[0]
     if values[-1] < -1e-8 * abs(largest):
         raise InputError("eigenvalues", values[-1], "eigenvalues ≥ 0 of a covariance or a kernel")
-    kept = values[values > ZERO * len(values) * largest]
+    kept = values[_above_rounding(values) > 0]
     if len(kept) < 2:
         raise InputError("eigenvalues", f"{len(kept)} above rounding", "at least two that are > 0")
     for name, least in (("inputs", inputs), ("samples", samples)):
@@ -124,7 +127,7 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
     if min(rows, width) > MOST_SQUARE:
         raise InputError(samples.argument, f"{samples.source} ({rows} × {width})", "at most "
                          f"{MOST_SQUARE} rows or columns: draw a part of them")  # fmt: skip
-    gathered = _Gathered(width, rows)
+    gathered = _Gathered(samples)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # said by `check`
         matrix = (_gram if rows < width else _covariance)(samples, gathered, centred)
     gathered.check(samples, float(np.trace(matrix)) / rows)
@@ -135,12 +138,13 @@ def sample_spectrum(data: Any, *, centred: bool = True) -> SampleSpectrum:
                          "at least two columns that vary")  # fmt: skip
     spectrum = from_eigenvalues(values[::-1], max(degrees, len(values)), notes=notes)
     inputs, more = gathered.modes(len(spectrum.eigenvalues), degrees, centred)
-    kept = gathered.kept(centred)
-    different = gathered.different(kept)
     if rows < width:
-        scores = vectors[gathered.kept_places()] ** 2 * values * weight
+        kept = vectors[gathered.kept_places()] * np.sqrt(weight * _above_rounding(values))
+        scores = kept**2
     else:
+        kept = gathered.kept(centred)
         scores = (kept @ vectors) ** 2
+    different = gathered.different(kept)
     return replace(
         spectrum, samples=degrees, inputs=inputs, notes=notes + more,
         moments=unbiased_moments(kept), held_out=held_out(different), doubt=_doubt(different),
@@ -164,6 +168,11 @@ def kernel_spectrum(matrix: Any, argument: str = "kernel") -> SampleSpectrum:
     return replace(spectrum, excess=excess)
 
 
+def _above_rounding(values: np.ndarray) -> np.ndarray:
+    """Those that are rounding errors as zeros."""
+    return np.where(values > ZERO * len(values) * values.max(), values, 0.0)
+
+
 def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ascending eigenvalues and vectors, from the upper triangle."""
     from scipy.linalg import eigh
@@ -175,11 +184,13 @@ def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class _Gathered:
     """What one pass over the rows gathers beside their products."""
 
-    def __init__(self, width: int, rows: int) -> None:
+    def __init__(self, samples: Samples) -> None:
+        width = samples.width
+        self.samples = samples
         self.total, self.varies = np.zeros(width), np.zeros(width, bool)
         self.pivot: np.ndarray | None = None
         self.room = np.empty((0, width))
-        self.count, self.stride = 0, -(-rows // KEPT_ROWS)
+        self.count, self.stride = 0, -(-samples.length // KEPT_ROWS)
         self.rows: list[np.ndarray] = []
         self.marks: list[np.ndarray] = []
         self.directions = np.random.default_rng(0).normal(size=(width, 2))
@@ -199,8 +210,8 @@ class _Gathered:
         if not self.varies.all():
             self.varies |= (block != 0).any(axis=0)
         self.marks.append(block @ self.directions)  # by which equal rows are known
-        first = -self.count % self.stride
-        self.rows.append(block[first :: self.stride].copy())
+        if len(self.varies) <= self.samples.length:
+            self.rows.append(block[-self.count % self.stride :: self.stride].copy())
         self.count += len(block)
 
     def mean(self) -> np.ndarray:
@@ -244,7 +255,7 @@ class _Gathered:
         effective, notes = float(self.count), ()  # type: float, tuple[str, ...]
         if len(copies) < self.count:
             equal = f"{self.count - len(copies)} of {self.count} rows are "
-            self.copied = (squares - self.count) / self.count**2 > BY_CHANCE * self._chance()
+            self.copied = not self._by_chance((squares - self.count) / self.count**2)
             if self.copied:
                 effective = self.count**2 / squares
                 notes = (f"{equal}copies of others: counted as {effective:.4g} independent "
@@ -257,14 +268,26 @@ class _Gathered:
         lost = 1.0 if centred else 0.0
         return effective - lost, self.count * (1 - lost / effective), notes
 
-    def _chance(self) -> float:
-        """The probability that two rows agree if columns are independent."""
-        rows, log = np.sort(np.concatenate(self.rows), axis=0), 0.0
-        for column in rows.T[self.varies]:
-            starts = np.flatnonzero(np.r_[True, np.diff(column) != 0])
-            counts = np.diff(np.r_[starts, len(column)])
-            log += np.log(np.sum((counts / len(column)) ** 2))
-        return float(np.exp(log))
+    def _by_chance(self, share: float) -> bool:
+        """Whether so large a share of pairs of rows agree where columns are independent."""
+        left = BY_CHANCE / share
+        part = max(1, SORTED // len(self.kept_places()))
+        for start in range(0, self.samples.width, part):
+            for column in np.sort(self._columns(slice(start, start + part)), axis=1):
+                starts = np.flatnonzero(np.r_[True, np.diff(column) != 0])
+                counts = np.diff(np.r_[starts, len(column)])
+                left *= np.sum((counts / len(column)) ** 2)
+                if left < 1:
+                    return False
+        return True
+
+    def _columns(self, some: slice) -> np.ndarray:
+        """Some of the columns, in rows, of every so many samples."""
+        found, count = [], 0
+        for block in self.samples.blocks():
+            found.append(block[-count % self.stride :: self.stride, some].T.copy())
+            count += len(block)
+        return np.concatenate(found, axis=1)
 
     def modes(self, rank: int, degrees: float, centred: bool) -> tuple[int, tuple[str, ...]]:
         """How many modes the population can have, and what is said of it."""
@@ -308,18 +331,20 @@ def _covariance(samples: Samples, gathered: _Gathered, centred: bool) -> np.ndar
 
 
 def _gram(samples: Samples, gathered: _Gathered, centred: bool) -> np.ndarray:
-    """X Xᵀ, centred or not; for each block the rows are read again."""
-    rows: list[np.ndarray] = []
-    for left in samples.blocks():
-        a = gathered.shifted(left) if centred else left
-        gathered.add(a if centred else gathered.shifted(left))
-        strip, filled = np.empty((len(a), samples.length)), 0
+    """X Xᵀ, centred or not; for each strip of rows the rows are read again."""
+    products, above = np.zeros((samples.length, samples.length)), 0
+    for left in samples.blocks(max(1, STRIP_BYTES // (8 * samples.width))):
+        a = gathered.shifted(left)
+        gathered.add(a)
+        a, right_of = (a if centred else left), 0
+        strip = slice(above, above + len(a))
         for right in samples.blocks():
-            b = right - gathered.pivot if centred else right
-            strip[:, filled : filled + len(b)] = a @ b.T
-            filled += len(b)
-        rows.append(strip)
-    products = np.concatenate(rows)
+            place = slice(right_of, right_of + len(right))
+            if place.stop > above:
+                products[strip, place] = a @ (right - gathered.pivot if centred else right).T
+            right_of = place.stop
+        above = strip.stop
+    products = np.triu(products) + np.triu(products, 1).T
     if centred:
         mean = products.mean(axis=0)
         products = products - mean - mean[:, None] + mean.mean()

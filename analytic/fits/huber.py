@@ -28,6 +28,7 @@ Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 DELTA = 1e-3
 BEST = 6  # starts that are followed to the end
 BOUND = 40.0  # of the logarithms
+TOGETHER = 2**18  # residuals, of all problems
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +68,25 @@ def reweighted(
     steps: int = 60,
     tolerance: float = 1e-7,
 ) -> Minimum:
-    """Minimise from every start.
+    """Minimise from every start, a part of them at a time.
 
     ``held`` marks coordinates that stay, ``least`` are lower bounds, ``counts`` weigh the rows.
     """
+    part = max(1, TOGETHER // len(log_loss))
+    found = [
+        _reweighted(model, start[i : i + part], log_loss, delta,
+                    None if counts is None else counts[i : i + part], held, least, steps, tolerance)
+        for i in range(0, len(start), part)
+    ]  # fmt: skip
+    return Minimum(np.concatenate([one.theta for one in found]),
+                   np.concatenate([one.objective for one in found]))  # fmt: skip
+
+
+def _reweighted(
+    model: Model, start: np.ndarray, log_loss: np.ndarray, delta: float,
+    counts: np.ndarray | None, held: np.ndarray | None, least: np.ndarray | None, steps: int,
+    tolerance: float,
+) -> Minimum:  # fmt: skip
     bottom = np.full(np.shape(start)[1], -BOUND) if least is None else least
     theta = np.maximum(np.array(start, float), bottom)
     damping = np.full(len(theta), 1e-3)

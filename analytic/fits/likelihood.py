@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import f as fisher
 
-from .huber import Model, reweighted, score
+from .huber import TOGETHER, Model, reweighted, score
 
 FARTHEST = 12.0  # in logarithms
 ROUNDS, CLOSE = 16, 0.04  # of the search for an end
@@ -29,7 +29,6 @@ LONGEST = 3.0  # step of a coordinate
 BEYOND = (0.1, 0.4, 1.6, 6.4)  # an end, in logarithms, where other minima are looked for
 SINGULAR = 1e-10  # a direction that the rows do not determine has a finite, huge variance
 WIDEST = 100.0
-CHUNK = 500
 
 
 def inside(residual: np.ndarray, delta: float) -> np.ndarray:
@@ -189,6 +188,7 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     n = len(log_loss)
+    chunk = max(1, TOGETHER // n)
 
     def part(c: np.ndarray) -> np.ndarray:
         starts = np.broadcast_to(theta, (len(c), len(theta)))
@@ -197,8 +197,8 @@ def bootstrap(
 
     found: list[np.ndarray] = []
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, draws, workers * CHUNK):  # what is not begun holds no memory
-            number = min(workers * CHUNK, draws - start)
+        for start in range(0, draws, workers * chunk):  # what is not begun holds no memory
+            number = min(workers * chunk, draws - start)
             counts = rng.multinomial(n, np.full(n, 1 / n), size=number).astype(float)
-            found += pool.map(part, [counts[i : i + CHUNK] for i in range(0, number, CHUNK)])
+            found += pool.map(part, [counts[i : i + chunk] for i in range(0, number, chunk)])
     return np.concatenate(found)

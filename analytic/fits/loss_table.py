@@ -27,6 +27,7 @@ NAMES = {
     "ridge": ("ridge",),
 }
 FLOP_PER_PARAMETER_AND_TOKEN = 6
+MOST_ROWS = 10**5  # which a fit takes minutes for
 RISING = 0.5  # rank correlation of loss and size from which on the units are doubted
 
 
@@ -71,8 +72,9 @@ def loss_table(columns: Mapping[str, Any]) -> LossTable:
     """The table of losses with these named columns; other columns are left aside.
 
     Of parameters, tokens and compute (FLOP) any two give the third. Raises `InputError` for columns
-    that are no positive numbers or of different lengths, without a loss, and for losses that rise
-    with the size. Source: this package; C = 6 N D of Kaplan et al. 2020.
+    that are no positive numbers or of different lengths, without a loss, of more than `MOST_ROWS`
+    rows, and for losses that rise with the size. Source: this package; C = 6 N D of Kaplan et al.
+    2020.
 
     >>> table = loss_table({"N": [1e6, 2e6, 4e6], "D": [1e9, 1e9, 1e9], "Loss": [3.0, 2.8, 2.7]})
     >>> float(table.compute[0])
@@ -92,6 +94,9 @@ def loss_table(columns: Mapping[str, Any]) -> LossTable:
     lengths = {name: len(values) for name, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InputError("table", f"columns of lengths {lengths}", "columns of one length")
+    if len(found["loss"]) > MOST_ROWS:
+        raise InputError("table", f"{len(found['loss'])} rows", f"at most {MOST_ROWS}, one per "
+                         "trained model: draw a part of them")  # fmt: skip
     for name, values in found.items():
         least = 0 if name == "ridge" else np.nextafter(0, 1)
         if not np.all(np.isfinite(values)) or np.any(values < least):

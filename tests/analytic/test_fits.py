@@ -1,6 +1,7 @@
 """From tables of losses back to parameters: values, intervals, verdicts, refusals."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -145,6 +146,23 @@ def test_the_bootstrap_depends_on_the_seed_alone():
         fit(data, "power", draws=10**9, intervals=False)
 
 
+def test_many_rows_are_fitted_in_parts_of_the_starts(monkeypatch):
+    rows = table(0.01, rows=40_000)
+    form, log_loss = PUBLISHED["chinchilla"].on(rows), np.log(rows.loss)
+    starts = form.starts(log_loss)[0]
+    tracemalloc.start()
+    try:
+        found = reweighted(form.evaluate, starts, log_loss, 1e-3, steps=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 5 * len(starts) * len(log_loss)  # the derivatives for all of them
+    monkeypatch.setattr("solvable.analytic.fits.huber.TOGETHER", 10**9)
+    whole = reweighted(form.evaluate, starts[:12], log_loss, 1e-3, steps=1)
+    assert np.array_equal(found.theta[:12], whole.theta)
+    assert np.array_equal(found.objective[:12], whole.objective)
+
+
 def test_six_points_of_a_published_discussion():
     c = [1e18, 3e18, 1e19, 3e19, 1e20, 3e20]
     found = fit(loss_table({"C": c, "L": [3.522, 3.339, 3.154, 3.0, 2.848, 2.725]}), "power",
@@ -231,6 +249,7 @@ def test_the_best_split_is_that_of_the_formula():
         ({"N": [1, 2, 3, 4, 5], "loss": [1, 2, 3, 4, 5]}, "rising with"),
         ({"N": [1, 2, 3, 4], "loss": [1, 1, 1, 1]}, "every row"),
         ({"N": [1, 2], "params": [1, 2], "loss": [2, 1]}, "two columns"),
+        ({"N": np.arange(1, 2e5), "loss": 1 / np.arange(1, 2e5)}, "at most 100000"),
     ],
 )
 def test_bad_tables_are_refused(columns, said):

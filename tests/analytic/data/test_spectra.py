@@ -1,6 +1,8 @@
 """Spectra of samples and populations, power laws and their refusal, bulk and outliers."""
 
 import math
+import tracemalloc
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,12 +15,15 @@ from solvable.analytic.data import (
     population_spectrum,
     sample_spectrum,
 )
+from solvable.analytic.data.held_out import held_out
 from solvable.analytic.data.outliers import bulk, spike
 from solvable.analytic.data.sample_spectrum import unbiased_moments
 from solvable.analytic.data.tails import LAWS, TOLERANCE, _best, _longest, fit_tail
 from solvable.analytic.errors import InputError
 from solvable.analytic.resolvent.density import expected_eigenvalues
 from solvable.analytic.spectrum import Empirical, Flat, PowerLaw
+
+MODULE = import_module(sample_spectrum.__module__)
 
 
 def draw(values, samples, seed=0, mean=0.0):
@@ -53,6 +58,35 @@ def test_blocks_of_any_length_give_the_same(monkeypatch):
         monkeypatch.setattr("solvable.analytic.data.arrays.BLOCK_BYTES", 8 * shape[1] * 7)
         assert np.allclose(sample_spectrum(data).eigenvalues, whole, rtol=1e-10)
         monkeypatch.undo()
+
+
+def test_rows_longer_than_they_are_many_take_no_memory_beside_them(monkeypatch):
+    monkeypatch.setattr(MODULE, "STRIP_BYTES", 2**22)
+    monkeypatch.setattr("solvable.analytic.data.arrays.BLOCK_BYTES", 2**22)
+    data = draw(np.ones(10**5), 60)
+    tracemalloc.start()
+    try:
+        found = sample_spectrum(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < data.nbytes / 2
+    rows = data - data.mean(axis=0)
+    moments, errors = unbiased_moments(rows)
+    assert np.allclose(found.moments[0], moments, rtol=1e-9)
+    assert np.allclose(found.moments[1], errors, rtol=1e-9)
+    for name in ("variance", "error"):
+        assert np.allclose(getattr(found.held_out, name), getattr(held_out(rows), name), 1e-9)
+
+
+def test_strips_of_any_length_give_the_same(monkeypatch):
+    data = np.repeat(draw(power(50), 9, mean=3.0), 2, axis=0)
+    whole = sample_spectrum(data)
+    for name, size in (("STRIP_BYTES", 8 * 50 * 7), ("SORTED", 40)):
+        monkeypatch.setattr(MODULE, name, size)
+    parts = sample_spectrum(data)
+    assert np.allclose(parts.eigenvalues, whole.eigenvalues, rtol=1e-10)
+    assert parts.notes == whole.notes and "copies" in parts.notes[0]
 
 
 def test_copies_constant_columns_and_dependent_columns_are_said():
