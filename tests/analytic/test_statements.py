@@ -110,8 +110,26 @@ def test_sizes_that_nearly_agree_have_a_double_root_that_splits():
         limit("loss", "T = N, 1 << N, M = inf, z = 0", exponent=F(8, 5), terms=1)
     form = limit("kappa", "T = N, 1 << N, M = inf, z = 0", exponent=F(8, 5), terms=2)
     assert compare(form, {"N": 100, "T": 100, "b": F(8, 5)}, 20).errors[1] < 1e-3
-    with pytest.raises(OutsideTheoryError, match="found: 2, ask for fewer"):
-        limit("noise", "T - N = m, m -> 0, 1 << N, M = inf, z = 0", exponent=F(8, 5))
+    form = limit("noise", "N - T = m, 1 << T << M, z = 0", exponent=F(8, 5), at={"m": 3})
+    errors = compare(form, {"N": 1003, "T": 1000, "M": 10**7, "m": 3, "b": F(8, 5)}, 20).errors
+    assert errors[2] < errors[1] < errors[0] < 1e-2 and errors[2] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("N/T = r, T << M, z = 0", "r/(1 - r)"),
+        ("N/T = r, 1 << T << M, z = 0", "r/(1 - r)"),
+        ("T - N = m, m -> 0, 1 << N, M = inf, z = 0", "T/m - 1"),
+        ("T - N = m, 1 << T << M, z = 0", "T/m - 1"),
+        ("T - N = m, 1 << m << T << M, z = 0", "T/m - 1"),
+    ],
+)
+def test_a_sum_that_ends_is_known_to_end(statement, value):
+    form = limit("noise", statement, exponent=F(8, 5), terms=3)
+    names = {s.name: s for s in form.expression.free_symbols}
+    assert sp.simplify(form.expression - sp.sympify(value, names)) == 0
+    assert form.remainder is None and not form.conditions
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from .regime_statement import Regime
 from .resonance import at_resonance, resonant
 from .time_domain import loss_in_time, readable
 from .traces import evaluate, spectral_number
-from .unknowns import Unknowns, solve_unknowns
+from .unknowns import Unknowns, exact_output, solve_unknowns
 from .walls import Tie, Walls, divided, joined, merged
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
@@ -259,7 +259,11 @@ def _at_depth(
     found = _solved(problem, regime, scales, size)
     images, notes = found.images, found.notes
     if problem.clock is None:
-        forms = [evaluate(regime.applied(f), images, found.corners) for f in problem.outputs]
+        exact = exact_output(problem, regime, found.exact) if found.exact else None
+        if exact is not None:
+            scales.comparisons.clear()  # it holds wherever this sum does
+        outputs = [regime.applied(f) for f in problem.outputs] if exact is None else [exact]
+        forms = [evaluate(f, images, found.corners) for f in outputs]
         output = max(forms, key=lambda f: math.inf if f.cut is None else f.cut)
     else:
         output = loss_in_time(problem.clock, scales, found, size, regime.applied,

@@ -8,7 +8,7 @@ that is nearest to the certified solution of the matrix equations, at sizes that
 from __future__ import annotations
 
 import cmath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -35,11 +35,12 @@ APART = 2  # the second nearest solution must be farther by this factor
 
 @dataclass
 class Unknowns:
-    """Every unknown as a series, its corner, and what the symbols in them are."""
+    """Every unknown as a series, its corner, what the symbols in them are, and exact sums."""
 
     images: dict[sp.Symbol, Series] = field(default_factory=dict)
     corners: dict[sp.Symbol, Corner] = field(default_factory=dict)
     notes: dict[sp.Expr, Any] = field(default_factory=dict)
+    exact: dict[sp.Expr, sp.Expr] = field(default_factory=dict)
 
 
 def solve_unknowns(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> Unknowns:
@@ -88,12 +89,13 @@ def _alone(
     equation: Equation, problem: Problem, regime: Regime, scales: Scales, found: Unknowns
 ) -> None:
     equation = _simple(equation, problem, regime)
-    solutions = solve(equation, scales)
-    spectral = bool(traces_of(equation.polynomial))
-    if problem.positive:
-        solutions = _positive(equation, problem, regime, scales)
-    chosen = next(solutions, None) if spectral else _physical(
-        list(solutions), equation, problem, regime, scales)  # fmt: skip
+    chosen = None
+    if not problem.positive and (least := _least_factor(equation, regime, scales)) is not None:
+        trace, value = least
+        chosen = next(solve(replace(equation, expression=trace - value), scales), None)
+        found.exact.update({trace: value} if chosen is not None else {})
+    if chosen is None:
+        chosen = _chosen(equation, problem, regime, scales)
     if chosen is None:
         raise OutsideTheoryError(
             f"no real {equation.unknown} in powers of the sizes solves the equation here: it is "
@@ -106,23 +108,81 @@ def _alone(
         scales.point[chosen.lead.implicit.symbol] = chosen.lead.implicit.at_point
 
 
+def _chosen(
+    equation: Equation, problem: Problem, regime: Regime, scales: Scales
+) -> Solution | None:
+    """The physical solution of the whole equation."""
+    if problem.positive:
+        return next(_positive(equation, problem, regime, scales), None)
+    solutions = solve(equation, scales)
+    if traces_of(equation.polynomial):
+        return next(solutions, None)
+    return _physical(list(solutions), equation, problem, regime, scales)
+
+
 def _simple(equation: Equation, problem: Problem, regime: Regime) -> Equation:
     """The equation, factors that are squares where something is zero taken once.
 
     Raises `OutsideTheoryError` for a loss there, which is infinite.
     """
-    zero = dict.fromkeys((s for s, p in regime.growth.items() if p <= -BEYOND), sp.S.Zero)
-    names = {t: sp.Dummy("trace") for t in traces_of(equation.polynomial)}
-    factors = sp.factor_list(equation.polynomial.xreplace(names).subs(zero))[1] if zero else []
-    if not any(n > 1 and f.free_symbols & set(names.values()) for f, n in factors):
+    zero, factors = _zeros(regime), _factors(equation, regime)
+    if not any(n > 1 and traces_of(f) for f, n in factors):
         return equation
     if problem.source is None and problem.output != equation.unknown:
         ties = ", ".join(f"{s} = {x}" for s, x in [*regime.substitutions.items(), *zero.items()])
         small = ", ".join(f"{s} -> 0" for s in zero)
         raise OutsideTheoryError(f"infinite at {ties}, a multiple root of the equations; {small}, "
                                  "or sizes at a distance (T - N = m), give its law")  # fmt: skip
+    return replace(equation, expression=sp.Mul(*(f for f, _ in factors)))
+
+
+def _zeros(regime: Regime) -> dict[sp.Expr, sp.Expr]:
+    return dict.fromkeys((s for s, p in regime.growth.items() if p <= -BEYOND), sp.S.Zero)
+
+
+def _factors(equation: Equation, regime: Regime) -> list[tuple[sp.Expr, int]]:
+    """The factors of the equation at what is exactly zero; none where nothing is."""
+    zero = _zeros(regime)
+    names = {t: sp.Dummy("trace") for t in traces_of(equation.polynomial)}
+    found = sp.factor_list(equation.polynomial.xreplace(names).subs(zero))[1] if zero else []
     back = {name: t for t, name in names.items()}
-    return replace(equation, expression=sp.Mul(*(f for f, _ in factors)).xreplace(back))
+    return [(f.xreplace(back), n) for f, n in found]
+
+
+def _least_factor(
+    equation: Equation, regime: Regime, scales: Scales
+) -> tuple[sp.Expr, sp.Expr] | None:
+    """(trace, value) where the equation falls into factors, trace − value: that of least value.
+
+    Every sum falls with κ, so that this factor has the largest root.
+    """
+    factors = _factors(equation, regime)
+    traces = {t for f, _ in factors for t in traces_of(f)}
+    if len(traces) != 1:
+        return None
+    (trace,) = traces
+    name, values = sp.Dummy("trace"), []
+    for factor, _ in factors:
+        factor = factor.xreplace({trace: name})
+        poly = sp.Poly(factor, name)
+        if poly.degree() > 1 or (poly.degree() == 1 and factor.has(equation.unknown)):
+            return None
+        if poly.degree() == 1:
+            values.append(sp.cancel(-poly.nth(0) / poly.nth(1)))
+    least = values[0]
+    for value in values[1:]:
+        first = scales.evaluate(value - least, {}).lead()[1]
+        least = value if scales.number(first) < 0 else least
+    return trace, least
+
+
+def exact_output(problem: Problem, regime: Regime, known: Mapping[sp.Expr, sp.Expr]) -> Any:
+    """The output with the sums that are known exactly, None where it depends on an unknown."""
+    output = regime.applied(problem.output).subs(_zeros(regime)).xreplace(known)
+    names = {t: sp.Dummy("trace") for t in traces_of(output)}
+    output = sp.cancel(output.xreplace(names))
+    unknown = {u for u, _ in problem.equations}
+    return None if output.free_symbols & {*unknown, *names.values()} else output
 
 
 def _positive(
@@ -222,4 +282,4 @@ def _leading_number(series: Series, scales: Scales, place: dict[sp.Symbol, Any])
     return sp.N(total)
 
 
-__all__ = ["Unknowns", "blocks", "solve_unknowns"]
+__all__ = ["Unknowns", "blocks", "exact_output", "solve_unknowns"]
