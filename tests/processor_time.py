@@ -3,6 +3,8 @@
 import signal
 from contextlib import contextmanager
 
+AGAIN = 0.5  # seconds of processor time, after which a call that went on is stopped once more
+
 
 class Endless(BaseException):
     """The processor time of one call is over."""
@@ -10,15 +12,28 @@ class Endless(BaseException):
 
 @contextmanager
 def bounded(seconds):
-    """`Endless` after so many seconds of processor time of this process."""
+    """`Endless` after so many seconds of processor time of this process.
+
+    It comes out at the end whatever the call made of it: of a call that caught it, or raised
+    another exception for it, too.
+    """
+    late, left = False, False
 
     def stop(*_):
-        raise Endless
+        nonlocal late
+        late = True
+        if not left:
+            raise Endless
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        yield
+        signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN)
+        try:
+            yield
+        finally:
+            left = True
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+        if late:
+            raise Endless

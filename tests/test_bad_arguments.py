@@ -123,23 +123,31 @@ def has_nan(value, depth=4):
 
 
 def fault(name, arguments, options):
-    """What is wrong with how the call is answered, or None."""
-    with warnings.catch_warnings(), bounded(SECONDS):
-        warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "eigenvalues sorted")  # which is said on purpose
-        try:
-            found = getattr(sv, name)(*arguments, **options)
-        except SolvableError as error:
-            said = str(error)
-            if "\n" in said or not said.strip():
-                return f"a message of {len(said.splitlines())} lines: {said[:200]!r}"
-            if isinstance(error, InputError) and not error.argument.strip():
-                return f"no argument is named: {said}"
-            return None
-        except Endless:
-            return f"more than {SECONDS} s of processor time"
-        except BaseException as error:
-            return f"{type(error).__name__}: {error}"[:200]
+    """What is wrong with how the call is answered within the processor time, or None."""
+    try:
+        with warnings.catch_warnings(), bounded(SECONDS):
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", "eigenvalues sorted")  # which is said on purpose
+            return fault_of_answer(name, arguments, options)
+    except Endless:
+        return f"more than {SECONDS} s of processor time"
+
+
+def fault_of_answer(name, arguments, options):
+    """The same, of a call that ends."""
+    try:
+        found = getattr(sv, name)(*arguments, **options)
+    except SolvableError as error:
+        said = str(error)
+        if "\n" in said or not said.strip():
+            return f"a message of {len(said.splitlines())} lines: {said[:200]!r}"
+        if isinstance(error, InputError) and not error.argument.strip():
+            return f"no argument is named: {said}"
+        return None
+    except Endless:
+        raise
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"[:200]
     return "nan" if name not in UNKNOWN and has_nan(found) else None
 
 
