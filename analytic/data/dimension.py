@@ -38,6 +38,7 @@ DISCARDED = 0.1  # of the largest ratios
 NEIGHBOURS = 10
 MOST_SAMPLES = 20_000
 BLOCK = 512  # rows whose distances to all are held
+HELD = 2**22  # numbers of these rows
 PARTS = 20  # of the samples, for errors
 SUBSETS, FEWEST = 8, 16  # sizes T at which ⟨δ⟩ is measured, and the smallest
 CONFIDENCE = 1.96
@@ -81,11 +82,10 @@ def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: Seed = 0) -> Dim
     neighbours = arguments.count("neighbours", neighbours, at_least=2)
     if samples.length > MOST_SAMPLES:
         raise InputError(samples.argument, f"{samples.length} samples", f"at most {MOST_SAMPLES}")
-    every = samples.whole()
-    rows = np.unique(every, axis=0)
+    rows = np.unique(samples.whole(), axis=0)
     notes: tuple[str, ...] = ()
-    if len(rows) < len(every):
-        notes = (f"{len(every) - len(rows)} copies of rows left out: a distance of zero has no "
+    if len(rows) < samples.length:
+        notes = (f"{samples.length - len(rows)} copies of rows left out: a distance of zero has no "
                  "logarithm",)  # fmt: skip
     if len(rows) < max(32, neighbours + 2):
         raise InputError(samples.argument, f"{len(rows)} different rows",
@@ -99,7 +99,7 @@ def dimension(data: Any, *, neighbours: int = NEIGHBOURS, seed: Seed = 0) -> Dim
         raise InputError(samples.argument, f"{samples.source} (one column that varies)",
                          "at least two columns that vary")  # fmt: skip
     rows = np.random.default_rng(np.random.SeedSequence(seed)).permutation(rows)
-    rows = rows - rows.mean(axis=0)
+    rows -= rows.mean(axis=0)
     near = nearest_distances(rows, neighbours)
     sizes, distances, exponent = neighbour_law(rows)
     return Dimension(
@@ -113,16 +113,17 @@ def nearest_distances(
 ) -> np.ndarray:
     """Distances to the nearest ``neighbours`` of the other rows (or of ``among``), ascending."""
     others = rows if among is None else among
-    squares = np.sum(others**2, axis=1)
+    squares = np.einsum("ij,ij->i", others, others)
     out = np.empty((len(rows), neighbours))
-    for i in range(0, len(rows), BLOCK):
-        block = rows[i : i + BLOCK]
-        gap = np.sum(block**2, axis=1)[:, None] + squares - 2 * block @ others.T
+    step = min(BLOCK, max(1, HELD // rows.shape[1]))
+    for i in range(0, len(rows), step):
+        block = rows[i : i + step]
+        gap = np.sum(block**2, axis=1)[:, None] + squares - 2 * (block @ others.T)
         if among is None:
             gap[np.arange(len(block)), np.arange(i, i + len(block))] = np.inf
         best = np.argpartition(gap, neighbours - 1, axis=1)[:, :neighbours]
-        exact = np.sqrt(np.sum((block[:, None] - others[best]) ** 2, axis=2))
-        out[i : i + BLOCK] = np.sort(exact, axis=1)
+        exact = [np.linalg.norm(block - others[near], axis=1) for near in best.T]
+        out[i : i + step] = np.sort(exact, axis=0).T
     return out
 
 

@@ -1,5 +1,7 @@
 """Intrinsic dimensions of data whose dimension is known, and of what has none."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,18 @@ def test_distances_are_those_of_all_pairs():
     pairs = np.linalg.norm(data[:, None] - data[None], axis=2)
     np.fill_diagonal(pairs, np.inf)
     assert np.allclose(nearest_distances(data, 5), np.sort(pairs, axis=1)[:, :5])
+
+
+def test_distances_of_long_rows_take_no_more_memory_than_these():
+    data = np.random.default_rng(0).normal(size=(60, 10**5))
+    tracemalloc.start()
+    try:
+        found = nearest_distances(data, 5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * data.nbytes
+    assert np.allclose(found[7, 0], min(np.linalg.norm(data[7] - x) for x in np.delete(data, 7, 0)))
 
 
 def test_distances_that_do_not_fall_leave_the_dimension_open():
