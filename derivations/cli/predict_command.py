@@ -74,7 +74,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--pool", type=types.count, metavar="P",
         help=f"samples that are kept, at random (default: all, or {POOL})")  # fmt: skip
     add("--measure", type=types.count, metavar="K", help="train on K random subsets of each size")
-    add("--seed", type=types.count_from_zero, default=0, metavar="S", help="default: 0")
+    add("--seed", type=types.count_from_zero, metavar="S",
+        help="of the pool, of training sets and of folds (default: 0)")  # fmt: skip
     add("--route", choices=ROUTES, default="loops", help="the site formula with loops beyond it "
         "(default), the formula alone, or free compression (fastest)")  # fmt: skip
     types.add_format(parser)
@@ -82,7 +83,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, measure and print."""
-    data, labels = _read(arguments)
+    settings: dict[str, Any] = {"features": float(arguments.features),
+                                "noise": float(arguments.noise)}  # fmt: skip
+    folds = bool(np.isinf(settings["features"])) and not settings["noise"]
+    data, labels = _read(arguments, folds)
+    seed = arguments.seed or 0
     if arguments.centred:
         data = data - data.mean(axis=0)
     length = None if arguments.length is None else float(arguments.length)
@@ -92,8 +97,6 @@ def run(arguments: argparse.Namespace) -> int:
     samples = np.array(arguments.samples)
     if arguments.times and not np.isinf(float(arguments.features)):
         raise InputError("--times", "given", "the kernel itself: --features inf")
-    settings: dict[str, Any] = {"features": float(arguments.features),
-                                "noise": float(arguments.noise)}  # fmt: skip
     ridge = float(arguments.ridge)
     found = predict(kernel, targets, samples, ridge, route=arguments.route, **settings)
     columns = _columns(found)
@@ -105,13 +108,13 @@ def run(arguments: argparse.Namespace) -> int:
     if np.isfinite(settings["features"]):
         notes.append("the draw of features enters the interval of one training set to first order "
                      "only: at small ridges and N near T it is too narrow by up to a half")
-    if np.isinf(settings["features"]) and not settings["noise"]:
-        columns |= _cross_validated(kernel.matrix, targets, samples, ridge, arguments.seed)
+    if folds:
+        columns |= _cross_validated(kernel.matrix, targets, samples, ridge, seed)
     if arguments.measure:
         from solvable.validation.subset_training import measure
 
         trained = measure(
-            kernel, targets, samples, ridge, arguments.measure, seed=arguments.seed, **settings
+            kernel, targets, samples, ridge, arguments.measure, seed=seed, **settings
         )
         columns["measured"] = trained.mean
         if arguments.measure > 1:
@@ -122,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         "kernel": arguments.kernel, "length": kernel.length, "ridge": ridge,
         "features": output.json_number(settings["features"]), "noise": settings["noise"],
         "pool": len(data), "inputs": data.shape[1], "outputs": targets.shape[1],
-        "seed": arguments.seed, "repetitions": arguments.measure,
+        "seed": seed, "repetitions": arguments.measure,
     }  # fmt: skip
     if arguments.format == "json":
         lists: dict[str, Any] = {name: _plain(values) for name, values in columns.items()}
@@ -152,7 +155,7 @@ def _training(
         from solvable.validation.subset_training import measure_flow
 
         mean, error = measure_flow(kernel, targets, samples, times, ridge, arguments.measure,
-                                   noise=noise, seed=arguments.seed)  # fmt: skip
+                                   noise=noise, seed=arguments.seed or 0)  # fmt: skip
         found["measured"] = mean
         if arguments.measure > 1:
             found["standard_error"] = error
@@ -169,8 +172,11 @@ def _print_training(samples: np.ndarray, training: dict[str, np.ndarray]) -> Non
     output.print_table(["T", "t", *(_TITLES[name] for name in names)], rows)
 
 
-def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Samples and labels, of a random part of them where they are too many."""
+def _read(arguments: argparse.Namespace, folds: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Samples and labels, of a random part of them where they are too many.
+
+    Without that, without ``folds`` and training sets nothing is random, and a seed is refused.
+    """
     data = read_array(arguments.data)
     labels = read_labels(arguments.labels, "--labels", samples=len(data))
     pool = arguments.pool
@@ -181,8 +187,10 @@ def _read(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     if max(arguments.samples) >= pool:
         raise InputError("--samples", max(arguments.samples), f"fewer than the pool of {pool}: "
                          "the rest is tested on")  # fmt: skip
+    if pool == len(data) and not folds and not arguments.measure:
+        types.unused(arguments, "features or noise, the whole pool and no --measure", "seed")
     if pool < len(data):
-        kept = np.sort(np.random.default_rng(arguments.seed).permutation(len(data))[:pool])
+        kept = np.sort(np.random.default_rng(arguments.seed or 0).permutation(len(data))[:pool])
         data, labels = data[kept], labels[kept]
     return data, labels
 

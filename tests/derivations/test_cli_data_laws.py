@@ -42,6 +42,14 @@ def test_prediction_and_measurement_in_json(pool, capsys):
     assert alone["measured"] is None and alone["predicted"] == found["predicted"]
 
 
+@pytest.mark.parametrize("words", [["--features", "50"], ["--noise", "0.1"]])
+def test_a_seed_of_nothing_random_is_refused(words, pool, capsys):
+    status, _, said = answered(capsys, *predict(pool, *words, "--seed", "3"))
+    assert status == 2 and "--seed = 3" in said and "the whole pool and no --measure" in said
+    for part in (["--pool", "100"], ["--measure", "2"]):
+        assert answered(capsys, *predict(pool, *words, *part, "--seed", "3"))[0] == 0
+
+
 def test_prediction_as_a_table(pool, capsys):
     status, out, _ = answered(capsys, *predict(pool, "--features", "50", "--noise", "0.1"))
     assert status == 0 and "laplace" in out and "textbook" in out
