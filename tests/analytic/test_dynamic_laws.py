@@ -290,6 +290,12 @@ def optimum(target, exponent, seconds=10, **options):
     return best
 
 
+def test_an_optimum_with_many_terms_close_to_its_walls():
+    best = optimum(2.213395895640355, 1.091, seconds=20, features_power=2.810146298451312,
+                   time_power=2.2103985)  # fmt: skip
+    assert best.balance == ("time", "feature embedding")
+
+
 @pytest.mark.parametrize("exponent", [1.0755727, 1.0716, 1.0714286, 1.071, sp.Rational(15, 14)])
 def test_the_optimum_where_a_wall_is_close_to_where_the_search_begins(exponent):
     """That is at t = N^(15/14); the wall t = N^b, an accident of units, decides nothing."""

@@ -472,12 +472,14 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     orders = [_order(f) for f in functions[:3]] if known else []
     if known and 2 * orders[1] >= orders[0] + orders[2]:
         raise MultipleRoot("a multiple root, or one too close to it")
+    step = scales.depth  # every pass makes so much more of δ right
+    if first.order is not None and functions[1].order is not None:
+        step = first.order - functions[1].order or step
+    if scales.depth > FORESEEN * step > 0:
+        raise OutsideTheoryError("too many terms close to a wall between two regimes")
     inverse = functions[1] ** -1
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]
-    step = delta.order or scales.depth  # every pass makes so much more of δ right
-    if scales.depth > FORESEEN * step > 0:
-        raise OutsideTheoryError("too many terms close to a wall between two regimes")
     for count in range(1, MAX_PASSES):
         limit = (count + 2) * step if step > 0 else None
         total, power_of = -factors[0], delta
