@@ -409,3 +409,24 @@ def test_powers_of_one_size_are_a_regime(name, statement, point, sizes, conditio
 def test_powers_that_leave_a_size_open_name_it(statement, message):
     with pytest.raises(InputError, match=message):
         limit("loss", statement, alpha=0.5)
+
+
+@pytest.mark.parametrize(
+    ("statement", "powers"),
+    [
+        ("1 << N << T << M", {T: 3, M: F(13, 3)}),
+        pytest.param("1 << N << M << T", {T: 3, M: F(6, 5)}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_least_loss_of_finitely_many_modes(statement, powers):
+    values = {"b": F(8, 5), "a": F(2)}
+    form = limit("optimal-loss", statement, exponent=F(8, 5), target_exponent=F(2), terms=1)
+    left = []
+    for n in (10**3, 10**4, 10**5):
+        sizes = {"N": n} | {s.name: round(n ** float(p)) for s, p in powers.items()}
+        found = compare(form, sizes | values, 25)
+        left.append(abs(found.errors[0] * found.exact))
+    exponents = {s: e.subs({a: 2, b: F(8, 5)}) for s, e in form.remainder.exponents.items()}
+    slope = sum(exponents.get(s, 0) * p for s, p in ({N: 1} | powers).items())
+    first, second = (mp.log10(y / x) for x, y in zip(left, left[1:]))
+    assert abs(second - slope) < 0.05 and abs(second - slope) < abs(first - slope) + 0.01

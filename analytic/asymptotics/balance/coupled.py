@@ -27,11 +27,12 @@ import sympy as sp
 from ...errors import OutsideTheoryError
 from ...notation import b
 from .corner_sums import Corner
-from .dominant import FEW, Equation, split_scale
 from .multiseries import Scales, Series, TooShallow, monomial_power
+from .polygon import Equation, split_scale
 from .traces import evaluate, traces_of
 
 MAX_PASSES = 80
+FEW = 3  # terms of a spectral sum where the leading ones are wanted
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ F(κ) = 0 with F a polynomial in κ, spectral sums and sizes.
 
 1. In each corner of κ the sums are series, so F is Σ c m κ^e with monomials m.  κ ~ L^{−θ} is
    possible where two of the weights w(m) + θe are equal and smallest: the vertices of a Newton
-   polygon.  The terms there are a polynomial whose root is the leading coefficient.
+   polygon (`polygon`).  The terms there are a polynomial whose root is the leading coefficient.
 2. Where κ stays at a fixed place κ₀, the leading part of F factors; a factor n − D₁(κ₀) or κ₀ − z
    says what κ₀ is, and the sums are Taylor series.
 3. κ = lead (1 + δ) turns F into Σ F_n δ^n.  The polygon of the F_n gives the size of δ: −F₀/F₁ at
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction as Rational
-from functools import cmp_to_key, lru_cache
+from functools import cmp_to_key
 from typing import Any
 
 import sympy as sp
@@ -30,6 +30,7 @@ from ...notation import b, lambda_plus
 from .corner_sums import Corner
 from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
 from .places import Lead, implicit_roots, place_symbol, places
+from .polygon import BEYOND, Equation, exponents, polynomial_in, split_scale
 from .traces import evaluate, traces_of
 from .walls import Tie, walls_of
 
@@ -38,27 +39,6 @@ FORESEEN = 40  # passes beyond which terms become too many, one scale against an
 MOST_COMPARED = 12
 MAX_MULTIPLICITY = 4
 SHALLOW = Rational(1, 1000)  # of the series whose leading term alone is wanted
-FEW, MANY = 3, 300  # terms of a spectral sum: for the polygon, for a series
-
-
-@dataclass(frozen=True)
-class Equation:
-    """F(unknown) = 0; ``size`` is the number of modes M, a symbol or ∞; ``isotropic``: a = b."""
-
-    unknown: sp.Symbol
-    expression: sp.Expr
-    size: sp.Expr = sp.oo
-    isotropic: bool = False
-
-    @property
-    def polynomial(self) -> sp.Expr:
-        """The numerator of F."""
-        return _numerator(self.expression)
-
-
-@lru_cache(maxsize=256)
-def _numerator(expression: sp.Expr) -> sp.Expr:
-    return sp.numer(sp.together(expression))
 
 
 @dataclass(frozen=True)
@@ -149,16 +129,10 @@ def _vertices(
 ) -> Iterator[Lead]:
     """Leading terms of the unknown in one corner, the largest (smallest θ) first."""
     unknown = equation.unknown
-    start = _inside(ends, scales)
-    depth, scales.depth = scales.depth, 4 * BEYOND
-    scales.regrow(unknown, -start)
-    lines = _lines(_polynomial(equation, scales, kind, FEW), unknown)
-    scales.depth = depth
-    for theta in sorted(_crossings(lines)):  # each when it is asked for: others may be on a wall
-        if (ends[0] is not None and theta <= ends[0]) or (ends[1] is not None and theta >= ends[1]):
-            continue
+
+    for theta in exponents(equation, scales, kind, ends):
         scales.regrow(unknown, -theta)
-        polynomial = _polynomial(equation, scales, kind)
+        polynomial = polynomial_in(equation, scales, kind)
         leading = _leading_part(polynomial, unknown)
         least = polynomial.items[0][0]
         found = [replace(root, kind="zero" if kind == "free" else kind)
@@ -169,55 +143,6 @@ def _vertices(
             scales.comparisons |= needed
             yield lead
     scales.growth.pop(unknown, None)
-
-
-def _inside(ends: tuple[Rational | None, Rational | None], scales: Scales) -> Rational:
-    low, high = ends
-    if low is None:
-        return Rational(0) if high is None else high - Rational(101, 97)
-    return low + Rational(101, 97) if high is None else (low + high) / 2
-
-
-def _polynomial(equation: Equation, scales: Scales, kind: str, most: int = MANY) -> Series:
-    """F with the unknown itself as a scale."""
-    kappa = scales.scale(equation.unknown)
-    corner = Corner(scales, kind, kappa, equation.size, equation.isotropic, most=most)
-    return evaluate(equation.polynomial, {equation.unknown: kappa}, {equation.unknown: corner})
-
-
-def split_scale(scales: Scales, vector: Any, scale: sp.Expr) -> tuple[sp.Expr, Any]:
-    """A monomial as (exponent of one scale, the rest)."""
-    rest, exponent = list(vector), sp.S.Zero
-    for i, (base, kind) in enumerate(scales.coordinates):
-        if base == scale and rest[i]:
-            exponent += sp.Rational(Rational(rest[i])) * kind
-            rest[i] = 0
-    return exponent, tuple(rest)
-
-
-def _lines(series: Series, unknown: sp.Symbol) -> set[tuple[Rational, Rational]]:
-    """(weight without the unknown, exponent of the unknown) of every term."""
-    scales = series.scales
-    found = set()
-    for vector in series.terms:
-        exponent, rest = split_scale(scales, vector, unknown)
-        found.add((scales.weight(rest), scales.value(exponent)))
-    return found
-
-
-def _crossings(lines: set[tuple[Rational, Rational]]) -> set[Rational]:
-    """The θ at which min(w + θe) is attained twice with different e."""
-    lowest: dict[Rational, Rational] = {}
-    for weight, exponent in lines:
-        lowest[exponent] = min(weight, lowest.get(exponent, weight))
-    points = list(lowest.items())
-    found = set()
-    for k, (e, w) in enumerate(points):
-        for f, v in points[k + 1 :]:
-            theta = (v - w) / (e - f)
-            if all(x + theta * g >= w + theta * e for g, x in points):
-                found.add(theta)
-    return found
 
 
 def _leading_part(series: Series, unknown: sp.Symbol) -> dict[sp.Expr, tuple[Any, Any]]:
@@ -495,5 +420,4 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     raise OutsideTheoryError("the corrections do not settle")
 
 
-BEYOND = Rational(1000)  #: growth of what the regime calls infinite
 __all__ = ["BEYOND", "Equation", "Solution", "evaluate", "solve"]

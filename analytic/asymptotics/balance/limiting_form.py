@@ -216,10 +216,12 @@ def _deepened(
     """The terms at the first depth that shows as many as are wanted."""
     rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
     largest, counts, poles, walls = max(rates), [], 0, cast(Walls, {})
+    vertices: dict[Any, Any] = {}
     depth = min(largest, APART * min(rates)) * SHALLOW
     while depth < largest * DEEP and poles < POLES:
         try:
-            found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls)
+            found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls,
+                                        vertices)  # fmt: skip
             counts.append(len(found.terms))
             poles = 0
         except TooShallow as error:
@@ -230,7 +232,7 @@ def _deepened(
         except Tie as error:
             if not (error.walls or {}).keys() - walls.keys():
                 raise
-            walls = joined(walls, error.walls or {})
+            walls, vertices = joined(walls, error.walls or {}), {}
             continue
         except TooMany as error:
             if not counts:
@@ -249,10 +251,11 @@ def _deepened(
 
 def _at_depth(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int,
-    wanted: int, walls: Walls,
+    wanted: int, walls: Walls, vertices: dict[Any, Any],
 ) -> tuple[LimitingForm, bool]:  # fmt: skip
     """The form at one depth, and whether as many terms as are wanted are known."""
     scales = _scales(problem, regime, point, depth, walls)
+    scales.vertices = vertices
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)

@@ -31,10 +31,10 @@ from .traces import spectral_number
 from .walls import Tie, Walls, on_walls
 
 Vector = tuple[Any, ...]
-WIDTH = 40  # coordinates: (scale, kind of exponent)
-ATOMS = 48  # named numbers in the field
+WIDTH, ATOMS = 40, 48  # coordinates: (scale, kind of exponent); named numbers in the field
 MAX_POWERS = 400
 MAX_TERMS = 600
+LONG = "too many terms before the order asked for: the sizes are too far apart, or too many"
 MAX_MULTIPLIED = 4  # whole powers that need no leading term
 
 
@@ -95,6 +95,7 @@ class Scales:
         self._scaled: dict[tuple[Vector, sp.Expr], Vector] = {}
         self._elements: dict[sp.Expr, Fraction] = {}
         self.comparisons: set[Vector] = set()
+        self.vertices: dict[Any, Any] = {}  # of polygons
         self.spectrum: Spectrum | None = None
         self.listed = False  # whether the spectrum is this one, and no power law with b and a
         self.folds: dict[int, Fraction] = {}  # coordinates of constants that the field knows
@@ -331,8 +332,7 @@ class Series:
                     vector, product = _settled(self.scales, vector, product)
                 terms[vector] = terms[vector] + product if vector in terms else product
             if len(terms) > MAX_TERMS:
-                raise TooMany("too many terms before the order asked for: the sizes are too far "
-                              "apart, or too many")  # fmt: skip
+                raise TooMany(LONG)
         return Series(self.scales, terms, cut)
 
     __rmul__ = __mul__
