@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
+from solvable.analytic.asymptotics.fan import SIGNS
 from solvable.analytic.asymptotics.regimes import BETWEEN, RegimeMap
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, SolvableError
 
 from . import figure_style as style
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from solvable.analytic.asymptotics.fan import Fan
 
 FAN_CELLS, FAR = 120, 9.0  # points of the picture; decades of the largest size for exponents
+DIGITS = 10  # of the exact quantity
 #: Okabe and Ito's palette for areas, distinguishable with every common colour vision deficiency
 PALETTE = (
     "#0072B2", "#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#999999",
@@ -92,17 +96,23 @@ def checked_picture(path: str | Path, name: str = "path") -> Path:
 def draw_fan(fan: Fan, path: str | Path) -> Path:
     """Draw the cells of a fan in the plane of exponents, and the exact local exponent over them.
 
-    The first size of the fan that is left out of the axes is L itself; filled circles have the
-    colour of the law whose exponent the exact loss has there, within 0.05, rings have none.
+    Axes are the powers of a scale L as which sizes grow: of two sizes both are drawn, of three one
+    is L itself. Filled circles have the colour of the law whose exponent the quantity itself has
+    there, within 0.05, rings have none. White is what the fan leaves out.
     """
     import matplotlib
 
     path = checked_picture(path)
-    ends = np.linspace(0.02, 2, FAN_CELLS)
+    ends, marks = np.linspace(0.02, 2, FAN_CELLS), np.linspace(0.25, 1.75, 7)
     laws = fan.laws
     unit, across, up = _axes(fan)
-    points = [(x, y) for y in ends for x in ends]
-    place = [laws.index(fan.cell_at(_direction(fan, unit, across, up, p)).lead) for p in points]
+
+    def direction(point: tuple[float, float]) -> list[float] | None:
+        found = _direction(fan, unit, across, up, point)
+        return found if fan.allows(found) else None
+
+    points = [direction((x, y)) for y in ends for x in ends]
+    place = [np.nan if p is None else laws.index(fan.cell_at(p).lead) for p in points]
     grid = np.reshape(place, (FAN_CELLS, FAN_CELLS))
     with matplotlib.rc_context(style.STYLE | HATCHED):
         areas = [_area(PALETTE[i], HATCHES[i], f"${sp.latex(_scaling(fan, law))}$", 0.5)
@@ -111,39 +121,39 @@ def draw_fan(fan: Fan, path: str | Path) -> Path:
         figure, axis, columns = style.panel_above_legend(labels, style.COLUMN, style.COLUMN)
         axis.contourf(ends, ends, grid, levels=np.arange(len(laws) + 1) - 0.5, alpha=0.5,
                       colors=PALETTE[: len(laws)], hatches=HATCHES[: len(laws)])  # fmt: skip
-        for point in [
-            (x, y) for y in np.linspace(0.25, 1.75, 7) for x in np.linspace(0.25, 1.75, 7)
-        ]:
-            direction = _direction(fan, unit, across, up, point)
-            measured = local_exponent(fan, direction)
-            near = [abs(float(np.dot(_exponents(fan, law), direction)) - measured) for law in laws]
+        for point in [(x, y) for y in marks for x in marks]:
+            if (along := direction(point)) is None:
+                continue
+            try:
+                measured = local_exponent(fan, along)
+            except SolvableError:  # a pole, on a wall
+                measured = math.inf
+            near = [abs(float(np.dot(_exponents(fan, law), along)) - measured) for law in laws]
             best = int(np.argmin(near))
             axis.plot(*point, "o", ms=4, color=PALETTE[best], mec="black", mew=0.5,
                       fillstyle="full" if near[best] < 0.05 else "none")  # fmt: skip
-        axis.set(xlabel=_growth_label(across, unit), ylabel=_growth_label(up, unit))
+        scale = str(unit) if up else "L"
+        axis.set(xlabel=_growth_label(across, scale), ylabel=_growth_label(up or unit, scale))
         _finish(figure, axis, areas, columns, path)
     return path
 
 
 def local_exponent(fan: Fan, direction: Sequence[float]) -> float:
-    """d ln L/d ln scale of the exact loss along sizes that grow in a direction."""
-    from solvable.analytic.asymptotics.fan import SIZES
-    from solvable.analytic.loss import static_loss
-    from solvable.analytic.notation import a, b
-    from solvable.analytic.spectrum import PowerLaw
+    """d ln L/d ln scale of the quantity itself along sizes that grow in a direction."""
+    from solvable.analytic.asymptotics.balance.exact_value import exact_value
 
-    values = []
+    form = fan.cell_at(direction).law
+    problem = form.problem
+    assert problem is not None
+    whole = (problem.size, problem.clock and problem.clock.time)
     reach = FAR / max(abs(x) for x in direction)
+    values = []
     for log_scale in (0.8 * reach, reach):
         sizes = {s: 10 ** (log_scale * x) for s, x in zip(fan.sizes, direction)}
-        n, t = (sizes.get(SIZES[s], np.inf) for s in ("N", "T"))
-        z = sizes.get(SIZES["z"], 0.0)
-        law = PowerLaw(exponent=fan.point[b], target_exponent=fan.point.get(a),
-                       size=max(1, round(sizes.get(SIZES["M"], 0))) if SIZES["M"] in sizes
-                       else np.inf)  # fmt: skip
-        loss = static_loss(law, n, t, ridge=z, normalisation="rate")
-        values.append(float(loss.excess_loss))
-    return float(np.log10(values[1] / values[0]) / (0.2 * reach))
+        known = {s: sp.Integer(round(x)) if s in whole else sp.Float(x) for s, x in sizes.items()}
+        found = exact_value(problem, form, {**problem.typical, **fan.point, **known}, DIGITS)
+        values.append(float(mpmath.log10(abs(found.value))))
+    return (values[1] - values[0]) / (0.2 * reach)
 
 
 def _axes(fan: Fan) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol | None]:
@@ -158,7 +168,7 @@ def _direction(
 ) -> list[float]:
     growth = {unit: 1.0, across: point[0]} if up else {unit: point[1], across: point[0]}
     growth |= {up: point[1]} if up else {}
-    return [(-growth[s] if s.name == "z" else growth[s]) for s in fan.sizes]
+    return [SIGNS[s] * growth[s] for s in fan.sizes]
 
 
 def _exponents(fan: Fan, law: sp.Expr) -> tuple[float, ...]:
@@ -170,11 +180,9 @@ def _scaling(fan: Fan, law: sp.Expr) -> sp.Expr:
     return sp.Mul(*(s**e for s, e in exponents.items() if s in fan.sizes))
 
 
-def _growth_label(size: sp.Symbol | None, unit: sp.Symbol) -> str:
-    if size is None:
-        return rf"$\ln {unit}$"
-    sign = "-" if size.name == "z" else ""
-    return rf"${sign}\ln {size}/\ln {unit}$"
+def _growth_label(size: sp.Symbol, scale: str) -> str:
+    sign = "-" if SIGNS[size] < 0 else ""
+    return rf"${sign}\ln {sp.latex(size)}/\ln {scale}$"
 
 
 def _hatch(chart: RegimeMap, i: int) -> str:

@@ -92,7 +92,15 @@ class Fan:
 
     def cell_at(self, direction: Any) -> FanCell:
         """The cell that a direction is in, or the nearest one where it is on a wall."""
-        return min(self.cells, key=lambda c: max(np.dot(w, direction) for w in c.walls))
+        return min(self.cells, key=lambda c: max([np.dot(w, direction) for w in c.walls] or [0]))
+
+    def allows(self, direction: Sequence[float]) -> bool:
+        """Whether a direction is in the region that the fan covers."""
+        return all(np.dot(row, direction) < 0 for row in self.region)
+
+    def bounds(self) -> list[str]:
+        """The region that the fan covers, as relations between sizes."""
+        return [_much_less(row, self.sizes) for row in self.region]
 
     def walls(self) -> list[sp.Eq]:
         """Every wall between two laws as an equation between sizes, constants left out."""
@@ -113,9 +121,24 @@ class Fan:
         return other.lead != cell.lead
 
     def value(self, sizes: Mapping[sp.Symbol, Any]) -> float:
-        """The law of the cell that sizes are in, at the sizes."""
-        cell = self.cell_at([float(sp.log(sizes[s])) for s in self.sizes])
+        """The law of the cell that sizes are in, at the sizes; `InputError` outside all cells."""
+        direction = [float(sp.log(sizes[s])) for s in self.sizes]
+        if not self.allows(direction):
+            given = ", ".join(f"{s} = {sizes[s]}" for s in self.sizes)
+            raise InputError("sizes", given, ", ".join(self.bounds()))
+        cell = self.cell_at(direction)
         return float(number_of(cell.lead, cell.law.completed({**sizes, **self.point}, None), None))
+
+
+def _much_less(row: Sequence[float], sizes: Sequence[sp.Symbol]) -> str:
+    """Σ e_s p_s < 0 as a relation between sizes.
+
+    >>> _much_less((1.0, -1.0), (N, M)), _much_less((-1.0, 0.0), (N, M))
+    ('N << M', '1 << N')
+    """
+    powers = [(s, sp.nsimplify(e)) for s, e in zip(sizes, row)]
+    small = sp.Mul(*(s**e for s, e in powers if e > 0))
+    return f"{small} << {sp.Mul(*(s**-e for s, e in powers if e < 0))}"
 
 
 def _first(row: Sequence[float]) -> float:
@@ -153,9 +176,11 @@ def regime_fan(
     >>> [str(wall) for wall in fan.walls()]
     ['Eq(N, T)']
     """
-    unknown = [s for s in sizes if s not in SIZES]
-    if unknown or not 2 <= len(set(sizes)) <= 3 or len(set(sizes)) < len(sizes):
-        raise InputError("sizes", ",".join(sizes), f"two or three of {', '.join(SIZES)}")
+    problem = named_problem(quantity, target_exponent is None)
+    own = [name for name, s in SIZES.items() if s in (*problem.sizes, *problem.typical)]
+    if not set(sizes) <= set(own) or not 2 <= len(sizes) == len(set(sizes)) <= 3:
+        expected = f"two or three of {', '.join(own)}, each once, for the {quantity}"
+        raise InputError("sizes", ",".join(sizes), expected)
     point: dict[sp.Symbol, Any] = {b: exact_number(arguments.positive("exponent", exponent))}
     if target_exponent is not None:
         point[a] = exact_number(target_exponent)
@@ -163,11 +188,6 @@ def regime_fan(
     for name, symbol in (("exponent", b), ("target_exponent", a)):
         if M not in symbols and symbol in point and not point[symbol] > 1:
             raise InputError(name, point[symbol], "a number > 1 at M = ∞; or M among the sizes")
-    problem = named_problem(quantity, target_exponent is None)
-    foreign = [s for s in sizes if SIZES[s] not in (*problem.sizes, *problem.typical)]
-    if foreign:
-        own = ", ".join(str(s) for s in problem.sizes)
-        raise InputError("sizes", ",".join(foreign), f"sizes that the {quantity} has: {own}")
     left = [s for s in problem.sizes if s not in symbols]
     tied = [part for part in where.split(",") if part.strip()]
     taken = {part.split("=")[0].split("/")[0].strip() for part in tied}

@@ -1,8 +1,9 @@
 """`solvable map`: map the regimes of the (N, T) or (N, t) plane.
 
 Without --time: the (N, T) plane at zero ridge. With --time: the (N, t) plane of gradient flow,
-for which --a and --b are needed. With --fan: every law and every wall in two or three free powers
-of N, T, M and z, exactly.
+for which --a and --b are needed. With --fan: every law and every wall in two or three free powers,
+exactly: of N, T, M and z for the static loss; with t among them for that of gradient flow, with eta
+for that of one-pass SGD.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="range of T (default: 10,1e5)")  # fmt: skip
     add("--time", type=types.listed(types.positive), metavar="LOW,HIGH", help="range of t")
     add("--tolerance", type=types.positive, metavar="E", help="a law holds within (default: 0.25)")
-    add("--fan", metavar="N,T,…", help="two or three of N, T, M, z that grow (z falls) as powers")
+    add("--fan", metavar="N,T,…",
+        help="two or three of N, T, M, z, t, eta that grow (z and eta fall) as powers")  # fmt: skip
     add("--to", metavar="FILE", help="draw to a PNG, PDF or SVG file")
     types.add_format(parser)
 
@@ -116,10 +118,10 @@ def _run_fan(arguments: argparse.Namespace) -> int:
     if arguments.latent is not None:
         raise InputError("--latent", arguments.latent, "M among the sizes of --fan")
     target = None if law.isotropic else law.target_exponent
-    fan = regime_fan(
-        [name.strip() for name in arguments.fan.split(",")], exponent=law.exponent,
-        target_exponent=target,
-    )  # fmt: skip
+    sizes = [name.strip() for name in arguments.fan.split(",")]
+    quantity = "sgd-loss" if "eta" in sizes else "flow-loss" if "t" in sizes else "loss"
+    with types.names_as_typed(arguments, sizes="--fan"):
+        fan = regime_fan(sizes, exponent=law.exponent, target_exponent=target, quantity=quantity)
     walls = [f"{wall.lhs} = {wall.rhs}" for wall in fan.walls()]
     rows = [(str(cell.lead), ", ".join(f"{r} << 1" for r in cell.ratios)) for cell in fan.cells]
     if arguments.to:
@@ -128,9 +130,11 @@ def _run_fan(arguments: argparse.Namespace) -> int:
         _write(draw_fan, fan, arguments)
     if arguments.format == "json":
         cells = [dict(zip(("law", "where"), row)) for row in rows]
-        output.print_json({"sizes": [s.name for s in fan.sizes], "cells": cells, "walls": walls})
+        output.print_json({"quantity": quantity, "sizes": [s.name for s in fan.sizes],
+                           "region": fan.bounds(), "cells": cells, "walls": walls})  # fmt: skip
     elif not arguments.to:
-        output.print_table(("leading term", "where, beyond the region"), rows)
+        print(f"{quantity} where {', '.join(fan.bounds())}")
+        output.print_table(("leading term", "where"), rows)
         for wall in walls:
             print(f"wall {wall}, up to a constant")
     return 0

@@ -7,11 +7,12 @@ any number of digits; "inf" is allowed where a size may be infinite.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -152,12 +153,20 @@ def spectrum_of(arguments: argparse.Namespace, **others: str) -> Spectrum:
     if size is None:
         raise InputError("--latent", None, "the number of modes, or inf")
     given = {name: value for name, value in own.items() if value is not None}
-    try:
+    with names_as_typed(arguments):
         return PowerLaw(
             alpha, exponent=arguments.b, size=size, target_exponent=arguments.a, **given
         )
-    except InputError as error:  # in the names that were typed
-        typed = {"exponent": "--b" if alpha is None else "--alpha", "target_exponent": "--a"}
+
+
+@contextlib.contextmanager
+def names_as_typed(arguments: argparse.Namespace, **options: str) -> Iterator[None]:
+    """Arguments of a function are called in errors as they were typed."""
+    try:
+        yield
+    except InputError as error:
+        exponent = "--alpha" if arguments.b is None else "--b"
+        typed = {"exponent": exponent, "target_exponent": "--a", **options}
         option = typed.get(error.argument, f"--{error.argument}")
         raise InputError(option, error.value, error.allowed) from None
 

@@ -9,7 +9,7 @@ import sympy as sp
 from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
-from solvable.analytic.notation import N, T, a, b
+from solvable.analytic.notation import M, N, T, a, b
 from solvable.analytic.spectrum import PowerLaw
 
 
@@ -111,3 +111,29 @@ def test_budgets_are_for_the_sizes_of_the_fan(hard):
     with pytest.raises(InputError, match="one for each"):
         allocate_on(hard, {"N": 1})
     assert hard.point[b] == sp.Rational(3, 2)
+
+
+def test_a_fan_says_what_it_covers():
+    """One law has no walls; sizes of another region are refused, not given its law."""
+    fan = regime_fan(("N", "M"), exponent=1.6, target_exponent=2.1)
+    assert fan.bounds() == ["1 << N", "1 << M", "N << M"]
+    assert fan.cell_at((1, 2)) is fan.cells[0] and not fan.walls()
+    assert fan.allows((1, 2)) and not fan.allows((2, 1)) and not fan.allows((1, -1))
+    assert fan.value({N: 10**3, M: 10**9}) > fan.value({N: 10**4, M: 10**9}) > 0
+    with pytest.raises(InputError, match="N << M"):
+        fan.value({N: 10**9, M: 10**3})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sizes", "quantity", "direction"),
+    [(("N", "T"), "noise", (1.0, 2.0)), (("N", "t"), "flow-loss", (0.5, 1.5)),
+     (("N", "t", "eta"), "sgd-loss", (1.0, 1.5, -0.5)), (("N", "z"), "loss", (1.0, -0.5))],
+)  # fmt: skip
+def test_the_measured_exponent_is_that_of_the_quantity_itself(sizes, quantity, direction):
+    pytest.importorskip("matplotlib")
+    from solvable.validation.regime_figure import local_exponent
+
+    fan = regime_fan(sizes, exponent=1.6, target_exponent=2.1, quantity=quantity)
+    claimed = np.dot(fan.cell_at(direction).exponent(fan.point), direction)
+    assert local_exponent(fan, direction) == pytest.approx(claimed, abs=0.05)

@@ -127,7 +127,7 @@ def test_phases_are_cells_of_a_fan(quantity, exponents, loss):
 def test_what_has_no_law_in_time_is_refused():
     with pytest.raises(InputError, match="a time that grows"):
         limit("flow-loss", "1 << N, t = inf, T = inf, M = inf", exponent=1.5)
-    with pytest.raises(InputError, match="sizes that the flow-loss has"):
+    with pytest.raises(InputError, match="for the flow-loss"):
         regime_fan(("N", "z"), exponent=1.5, quantity="flow-loss")
 
 

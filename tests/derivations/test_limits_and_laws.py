@@ -88,9 +88,26 @@ def test_map_command(capsys, tmp_path):
     assert json.loads(out.out)["axes"] == ["N", "t"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sizes", "quantity", "bound"),
+    [("N,M", "loss", "N << M"), ("N,T,M", "loss", "T << M"), ("N,z", "loss", "z << 1"),
+     ("N,t", "flow-loss", "1 << t"), ("N,t,eta", "sgd-loss", "1 << eta*t")],
+)  # fmt: skip
+def test_fans_of_any_sizes_are_printed_and_drawn(capsys, tmp_path, sizes, quantity, bound):
+    """Of one cell, of a region that is a part of the picture, with times and steps."""
+    picture, given = tmp_path / "fan.png", ("map", "--a", "2.1", "--b", "1.6", "--fan", sizes)
+    assert run(capsys, *given, "--to", str(picture))[0] == 0 and picture.exists()
+    found = json.loads(run(capsys, *given, "--json")[1].out)
+    assert found["quantity"] == quantity and bound in found["region"] and found["cells"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("map", "--b", "1.6", "--fan", "N,T,M,z"), "--fan"),
+        (("map", "--b", "1.6", "--fan", "T,eta,t"), "N, M, t, eta"),
+        (("map", "--b", "1.6", "--fan", "N,N"), "each once"),
         (("limit", "static-loss", "--regime", "N~T"), "regime"),
         (("limit", "word", "--regime", "N<<T"), "word"),
         (

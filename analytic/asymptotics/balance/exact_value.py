@@ -36,6 +36,7 @@ from .unknowns import blocks
 GUARD = 15
 MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
 MAX_STEPS = 200
+FLOAT_DIGITS = 10  # that float64 has of a loss in training
 HUGE = 4  # log₁₀ of a size that stands for infinity, per digit
 
 
@@ -91,12 +92,15 @@ def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Spectrum, d
     from ...training.dynamics import dynamics
     from ...training.learners import GradientFlow, OnePassSGD
 
+    short = digits <= FLOAT_DIGITS
+    if short:
+        known = {s: float(x) for s, x in known.items()}
     rule: Any = GradientFlow()
     if clock.descent is not None:
         rule = OnePassSGD(known[clock.descent.step], int(known[clock.descent.batch]))
     found = dynamics(
-        spectrum, known.get(N, mpmath.inf), known.get(T, mpmath.inf), known[clock.time],
-        learner=rule, digits=digits,
+        spectrum, known.get(N, math.inf), known.get(T, math.inf), known[clock.time],
+        learner=rule, digits=None if short else digits,
     )  # fmt: skip
     return found.train_loss if clock.kept == "flow-train-loss" else found.excess_loss
 
