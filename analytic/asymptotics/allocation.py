@@ -45,7 +45,8 @@ from ..notation import N, T, alpha, t
 from ..optimal_ridge import degrees, law_ratio, optimal_ridge, scaling_loss, scaling_optimum
 from ..optimum import crossing, lowest, minimum
 from ..spectrum import Spectrum
-from .fan import FanAllocation, allocate_on, regime_fan
+from .fan import regime_fan
+from .fan_allocation import FanAllocation, allocate_on
 
 __all__ = [
     "Allocation",

@@ -52,7 +52,8 @@ from .balance.limiting_form import LimitTerm, limiting_form
 from .balance.regime_statement import parse_regime
 from .balance.systems import named_problem
 from .expansion import exact_number
-from .fan import allocate_on, regime_fan
+from .fan import regime_fan
+from .fan_allocation import allocate_on
 
 __all__ = [
     "BottleneckLaw",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
+from solvable.analytic.asymptotics.fan import regime_fan
+from solvable.analytic.asymptotics.fan_allocation import allocate_on
 from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import M, N, T, a, b

@@ -13,7 +13,8 @@ from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
 from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.balance.systems import TRAINING, training_problem
 from solvable.analytic.asymptotics.balance.time_domain import PairTransform, pair_transform
-from solvable.analytic.asymptotics.fan import allocate_on, regime_fan
+from solvable.analytic.asymptotics.fan import regime_fan
+from solvable.analytic.asymptotics.fan_allocation import allocate_on
 from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError
 from solvable.analytic.notation import a, b, t
