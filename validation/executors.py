@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from typing import Any
 
 from solvable.analytic.arguments import count
@@ -91,6 +92,20 @@ def _environment(names: tuple[str, ...], value: str) -> Iterator[None]:
                 os.environ[name] = old
 
 
+@contextlib.contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Processes that start within the block get SIGINT, which ctrl-C sends to all, later."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # to start it would let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class SerialExecutor(Executor):
     """Runs each call at once, in this thread; the future that it returns is finished.
 
@@ -114,6 +129,8 @@ def _start_worker() -> None:
     """In a new worker: end with the parent, leave ctrl-C to it, and be gentle to the BLAS."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     limit_this_worker()
 
 
@@ -145,7 +162,8 @@ class ProcessExecutor(Executor):
         A pool that breaks while it starts a worker for the call says so by an `OSError`: the
         pipes to the new worker are closed already.
         """
-        with _environment(THREAD_VARIABLES, "1"):  # workers start inside submit
+        # workers start inside submit
+        with _environment(THREAD_VARIABLES, "1"), _interrupt_held_back():
             try:
                 return self._pool.submit(function, *args, **kwargs)
             except (BrokenProcessPool, OSError):

@@ -1,5 +1,6 @@
 """What is left when a sweep is disturbed: no process, no lost cell, no endless wait."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from solvable.validation import executors
-from solvable.validation.executors import affordable_workers, dask_cluster
+from solvable.validation.executors import ProcessExecutor, affordable_workers, dask_cluster
 from solvable.validation.store import Store
 from solvable.validation.sweep import SweepError, sweep
 from tests.validation.lasting_cells import ROOT, alive, slow, start
@@ -29,6 +30,21 @@ def test_workers_end_with_their_parent(tmp_path, name):
     while (left := alive(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
+
+
+def test_ctrl_c_while_a_worker_starts_is_left_to_the_parent(capfd):
+    pool = ProcessExecutor(1)
+    try:
+        future = pool.submit(abs, -3)
+        (worker,) = pool._pool._processes.values()
+        while not future.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGINT)
+            time.sleep(0.02)
+        assert future.result() == 3
+    finally:
+        pool.shutdown()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("after", [2, 7, 20])
