@@ -92,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except OSError as error:
         message = f"error: {_file_error(error, arguments)}"
+    except MemoryError as error:
+        message = f"error: not enough memory for these sizes: {str(error) or 'none is left'}"
     except bounds.TimeIsUp:
         limit = f"--time-limit: {arguments.time_limit:g} s are over"
         message = f"error: {limit}{bounds.resume_hint(arguments)}"

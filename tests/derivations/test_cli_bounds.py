@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from solvable.derivations.cli import bounds, main
@@ -75,6 +76,20 @@ def test_a_signal_that_others_made_an_error_of_is_a_signal_still(name, monkeypat
 def test_an_error_without_a_signal_is_not_taken_for_one():
     with pytest.raises(RuntimeError, match="on its own"), bounds.signals_raise():
         raise RuntimeError("on its own")
+
+
+@pytest.mark.parametrize("size", [None, 10**17])
+def test_memory_that_is_not_enough_is_said_in_one_sentence(size, monkeypatch, capsys):
+    def run(arguments):
+        if size is None:
+            raise MemoryError
+        return np.empty(size)
+
+    monkeypatch.setattr("solvable.derivations.cli.list_command.run", run)
+    assert main(["list"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("solvable list: error: not enough memory") and said.count("\n") == 1
+    assert ("none is left" if size is None else "Unable to allocate") in said
 
 
 def test_what_a_background_job_ignores_stays_ignored(tmp_path):
