@@ -129,11 +129,11 @@ class Atoms(_Listed):
             lengths = ", ".join(str(len(column)) for column in columns)
             raise InputError("multiplicities", f"{lengths} entries", "as many as eigenvalues")
         for name, column in zip(("values", "multiplicities"), columns):
-            for value in column:
+            for value in (max(column), min(column)):
                 arguments.positive(name, value)
         rows = sorted(zip(*columns), key=lambda row: row[0], reverse=True)
         ordered = [tuple(column) for column in zip(*rows)]
-        for value in ordered[2] if power is not None else ():
+        for value in (max(ordered[2]), min(ordered[2])) if power is not None else ():
             arguments.nonnegative("power", value)
         self._set(
             values=ordered[0], multiplicities=ordered[1],

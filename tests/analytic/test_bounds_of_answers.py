@@ -15,7 +15,7 @@ from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.prediction import kernel_matrix
 from solvable.analytic.prediction.training_time import flow_errors
 from solvable.analytic.resolvent import eigenvalue_density, expected_eigenvalues, solve
-from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat, PowerLaw
+from solvable.analytic.spectrum import Atoms, Empirical, ExponentialDecay, Flat, PowerLaw
 from solvable.analytic.training.decomposition import decompose
 from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import GradientDescent, MinibatchSGD, RidgeRegression
@@ -92,9 +92,16 @@ def test_a_block_of_many_modes_is_listed():
 def test_long_lists_of_eigenvalues_are_read_at_once():
     with bounded(2):
         assert Empirical(np.linspace(2, 1, 10**5)).size == 10**5
+        assert Atoms(np.linspace(2, 1, 10**5), np.ones(10**5), np.ones(10**5)).size == 10**5
     for wrong in ([2.0, -1.0], [math.inf, 1.0]):
         with pytest.raises(InputError, match="eigenvalues"):
             Empirical(wrong)
+        with pytest.raises(InputError, match="values"):
+            Atoms(wrong, [1, 1])
+        with pytest.raises(InputError, match="multiplicities"):
+            Atoms([1, 1], wrong)
+        with pytest.raises(InputError, match="power"):
+            Atoms([1, 1], [1, 1], wrong)
     with pytest.raises(InputError, match="target_power"):
         Empirical([2.0, 1.0], [1.0, -1.0])
 
