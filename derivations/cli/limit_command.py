@@ -185,7 +185,7 @@ def _run_statement(arguments: argparse.Namespace) -> int:
         return 0
     from solvable.analytic.typesetting import one_line
 
-    print(f"{arguments.name} in the regime {arguments.regime}\n")
+    print(f"{arguments.name} in the regime {form.regime.text}\n")
     shown = [(one_line(t.coefficient), one_line(t.monomial)) for t in form.terms]
     output.print_table(("coefficient", "monomial"), shown)
     print(f"remainder: {form.rest(one_line)}")

@@ -115,6 +115,15 @@ def test_sizes_that_nearly_agree_have_a_double_root_that_splits():
     assert errors[2] < errors[1] < errors[0] < 1e-2 and errors[2] < 1e-5
 
 
+@pytest.mark.parametrize("statement", ["N/T = r, T << M, z = 0", "N << T, M = inf, z = 0"])
+def test_numbers_of_features_and_samples_are_large(statement):
+    form = limit("loss", statement, exponent=F(8, 5), target_exponent=F(2), terms=1)
+    assert form.regime.growth[N] > 0 and "1 << N" in form.regime.text
+    assert form.terms[0].exponents[N] == 1 - a
+    with pytest.raises(InputError, match="contradict"):
+        limit("loss", "N << 1, M = inf, z = 0, T = inf", exponent=F(8, 5), terms=1)
+
+
 @pytest.mark.parametrize(
     ("statement", "value"),
     [

@@ -25,7 +25,7 @@ from typing import Any
 import sympy as sp
 
 from ...errors import InputError
-from ...notation import a, b
+from ...notation import M, N, T, a, b
 from .dominant import BEYOND
 
 TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
@@ -284,7 +284,7 @@ def parse_regime(
         small = _one_that_grows({*left} - {*staying, *reader.infinite}, reader, substitutions)
         moving = {s for m in small for s in m.free_symbols}
     _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
-    growth = _growth(sorted(moving, key=str), small, point, at, text)
+    growth, text = _large(sorted(moving, key=str), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
     _check_order(quotients, growth, point, text)
     values = _representatives(staying, reader.fixed, at)
@@ -381,6 +381,20 @@ def _check_complete(
         )
         offers = "; or ".join(f"{way}, {text}" for way in ways)
         raise InputError("regime", f"{text}: nothing about {', '.join(map(str, missing))}", offers)
+
+
+def _large(
+    moving: list[sp.Symbol], small: list[sp.Expr], point: Mapping[sp.Symbol, Any],
+    at: Mapping[sp.Symbol, Any], text: str,
+) -> tuple[dict[sp.Symbol, Fraction], str]:  # fmt: skip
+    """The growth and the statement, numbers of modes, features and samples not vanishing."""
+    growth = _growth(moving, small, point, at, text)
+    counts = [s for s in (M, N, T) if growth.get(s, 0) < 0]
+    if not counts:
+        return growth, text
+    small += [1 / s for s in counts]
+    text = ", ".join([*(f"1 << {s}" for s in counts), text])
+    return _growth(moving, small, point, at, text), text
 
 
 def _growth(
