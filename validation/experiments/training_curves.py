@@ -131,8 +131,10 @@ def one_pass_sgd_curves(p: Parameters) -> Items:
     def model(n: int, batch: int, steps: tuple[int, ...] = p.steps) -> Cell:
         return one_pass(spectrum, n, steps, p.rate, batch)
 
-    for n, batch in [*((n, p.batch) for n in p.N), *((p.width, batch) for batch in p.batches)]:
+    models = [*((n, p.batch) for n in p.N), *((p.width, batch) for batch in p.batches)]
+    for n, batch in models:
         yield over_time(f"N = {n}, B = {batch}", model(n, batch), whole_steps(p.steps))
+    growing = [f"N = {p.width}, B = {batch}" for n, batch in sorted(models) if n == p.width]
 
     def power() -> float:
         sizes = np.array([10**4, 2 * 10**4])
@@ -144,9 +146,7 @@ def one_pass_sgd_curves(p: Parameters) -> Items:
     yield near("power of B in the noise of the gradient", power, -1, 0.01)
     yield below(
         "largest log-increase with B of the simulated loss after the last step",
-        lambda m: np.diff(
-            np.log([c.mean[-1] for label, c in m.items() if f"N = {p.width}," in label])
-        ).max(),
+        lambda m: np.diff(np.log([m[label].mean[-1] for label in growing])).max(),
         0,
     )
 

@@ -9,7 +9,7 @@ with it, as a number that exceeds every digit (the sums stay those of infinitely
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -20,7 +20,7 @@ import numpy as np
 import sympy as sp
 
 from ... import precision
-from ...errors import InputError, OutsideTheoryError, SolvableError
+from ...errors import InputError, OutsideTheoryError, PrecisionError, SolvableError
 from ...notation import N, T, a, b, lambda_plus
 from ...optimum import root_between
 from ...power_sums import power_sum
@@ -30,12 +30,13 @@ from .dominant import BEYOND
 from .limiting_form import LimitingForm, number_of
 from .problem import Problem
 from .time_domain import Clock
-from .traces import compiled
+from .traces import compiled, traces_of
 from .unknowns import blocks
 
-GUARD = 15
+GUARD, ROUNDS = 15, 5
 MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
 MAX_STEPS = 200
+NO_ROOT = "no root of the equations near the one that the series points to"
 FLOAT_DIGITS = 10  # that float64 has of a loss in training
 HUGE = 4  # log₁₀ of a size that stands for infinity, per digit
 
@@ -58,40 +59,65 @@ def exact_value(
 ) -> ExactValue:
     """The output of the problem at numbers for every size, b, a and parameter.
 
-    ``form`` says which sizes are infinite and gives the root to start from.
+    ``form`` says which sizes are infinite and gives the root to start from. The precision is raised
+    until two values agree to ``digits``; `PrecisionError` if they do not.
     """
-    with precision.workdps(digits + GUARD):
-        problem = problem if form.unbounded else problem.at_infinity(form.regime.infinite)
-        known = _numbers(problem, form, values)
-        modes = known | dict.fromkeys(form.regime.infinite, mpmath.inf)
-        if problem.clock is not None:
-            spectrum = mode_law(problem, modes, values)
-            assert spectrum is not None  # a loss in training has modes
-            value = _trained(problem.clock, modes, spectrum, digits)
-            return ExactValue(value, {}, "contours of the two-point function", spectrum)
-        mode_sum = _mode_sum(problem, modes, values)
-        spectrum = mode_law(problem, modes, values)
-        certified = _certified(problem, known, values)
-        if problem.physical is not None and spectrum is not None and not form.unbounded:
-            certified = {problem.equations[0][0]: problem.physical(spectrum, known)}
-        unknowns = dict(certified or {})
-        huge = {s: sp.Float(known[s]) for s in form.regime.infinite if form.unbounded}
-        starts = dict(unknowns) or {
-            u: _start(form, u, {**values, **huge}, spectrum) for u, _ in problem.equations
-        }
-        for block in blocks(problem.equations):
-            unknowns |= _solved(block, known, mode_sum, starts)
-        output = compiled(problem.output, [*known, *unknowns])
-        value = output({**known, **unknowns}, mode_sum)
+    problem = problem if form.unbounded else problem.at_infinity(form.regime.infinite)
+    if problem.clock is not None:
+        return _trained(problem, problem.clock, form, values, digits)
+    before, guard = None, GUARD
+    for _ in range(ROUNDS):
+        try:
+            with precision.workdps(digits + guard):
+                found = _solution(problem, form, values, None if form.unbounded else before)
+        except ZeroDivisionError:  # unknowns that differ by less than the digits
+            found = None
+        if found and before and _agree(found.value, before.value, digits):
+            return found
+        before, guard = found or before, 3 * guard
+    raise PrecisionError(f"{digits} digits of the exact value")
+
+
+def _agree(x: Any, y: Any, digits: int) -> bool:
+    return bool(abs(x - y) <= mpmath.mpf(10) ** -digits * abs(x))
+
+
+def _solution(
+    problem: Problem, form: LimitingForm, values: Mapping[sp.Symbol, Any], before: ExactValue | None
+) -> ExactValue:
+    """The exact value in the present precision, from a certified root or the one found before."""
+    known = _numbers(problem, form, values)
+    modes = known | dict.fromkeys(form.regime.infinite, mpmath.inf)
+    mode_sum, spectrum = _mode_sum(problem, modes, values), mode_law(problem, modes, values)
+    certified = None if before else _certified(problem, known, values)
+    if problem.physical is not None and spectrum is not None and not form.unbounded:
+        certified = {problem.equations[0][0]: problem.physical(spectrum, known)}
+    unknowns = dict(certified or {})
+    huge = {s: sp.Float(known[s]) for s in form.regime.infinite if form.unbounded}
+    starts = dict(unknowns) or (dict(before.unknowns) if before else {
+        u: _start(form, u, {**values, **huge}, spectrum) for u, _ in problem.equations
+    })  # fmt: skip
+    near = mpmath.mpf(10) ** (-mpmath.mp.dps // 4 if before else -6)
+    for block in blocks(problem.equations):
+        unknowns |= _solved(block, known, mode_sum, starts, near)
+    output = compiled(problem.output, [*known, *unknowns])
+    value = output({**known, **unknowns}, mode_sum)
     words = "the certified solution" if certified else "the root that the series points to"
-    return ExactValue(value, unknowns, words, spectrum)
+    return ExactValue(value, unknowns, before.certified_by if before else words, spectrum)
 
 
-def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Spectrum, digits: int) -> Any:
+def _trained(
+    problem: Problem, clock: Clock, form: LimitingForm, values: Mapping[sp.Symbol, Any], digits: int
+) -> ExactValue:
     """The loss of training itself at numbers."""
     from ...training.dynamics import dynamics
     from ...training.learners import GradientFlow, OnePassSGD
 
+    with precision.workdps(digits + GUARD):
+        known: Mapping[sp.Symbol, Any] = _numbers(problem, form, values)
+        known = {**known, **dict.fromkeys(form.regime.infinite, mpmath.inf)}
+        spectrum = mode_law(problem, known, values)
+    assert spectrum is not None  # a loss in training has modes
     short = digits <= FLOAT_DIGITS
     if short:
         known = {s: float(x) for s, x in known.items()}
@@ -102,7 +128,8 @@ def _trained(clock: Clock, known: Mapping[sp.Symbol, Any], spectrum: Spectrum, d
         spectrum, known.get(N, math.inf), known.get(T, math.inf), known[clock.time],
         learner=rule, digits=None if short else digits,
     )  # fmt: skip
-    return found.train_loss if clock.kept == "flow-train-loss" else found.excess_loss
+    value = found.train_loss if clock.kept == "flow-train-loss" else found.excess_loss
+    return ExactValue(value, {}, "contours of the two-point function", spectrum)
 
 
 @dataclass(frozen=True)
@@ -211,21 +238,26 @@ def _mode_sum(
 def _certified(
     problem: Problem, known: Mapping[sp.Symbol, Any], values: Mapping[sp.Symbol, Any]
 ) -> dict[sp.Symbol, Any] | None:
-    """The certified solution of matrix equations in float64, where the sizes allow it."""
+    """The certified solution of matrix equations, where the sizes allow it.
+
+    In float64 beside matrices with listed eigenvalues, else to the digits of mpmath: roots may be
+    closer to one another than float64 can tell.
+    """
     sizes = [known[s] for s in {problem.size, *problem.spaces.values()} if s in known]
     if problem.source is None or max(sizes, default=1) > MOST_CERTIFIED:
         return None
-    numbers = {problem.names.get(s, s.name): float(v) for s, v in known.items()}
+    listed = bool(problem.source.model.fixed)
     wanted = {s.name for s in problem.source.all_scalars()}
-    numbers = {name: v for name, v in numbers.items() if name in wanted}
-    if not all(map(math.isfinite, numbers.values())):
+    named = {problem.names.get(s, s.name): v for s, v in known.items()}
+    numbers = {name: float(v) if listed else v for name, v in named.items() if name in wanted}
+    if not all(map(mpmath.isfinite, numbers.values())):
         return None
     try:
         found = problem.source.solve(numbers, _matrices(problem, known, values))
     except (SolvableError, ArithmeticError, np.linalg.LinAlgError):
         return None
     by_name = {u.name: value for u, value in found.unknowns.items()}
-    return {u: mpmath.mpf(float(np.real(by_name[u.name]))) for u, _ in problem.equations}
+    return {u: mpmath.mpmathify(by_name[u.name]).real for u, _ in problem.equations}
 
 
 def _matrices(
@@ -248,9 +280,10 @@ def _matrices(
 
 def _solved(
     block: list[tuple[sp.Symbol, sp.Expr]], known: Mapping[sp.Symbol, Any], mode_sum: Any,
-    starts: Mapping[sp.Symbol, Any],
+    starts: Mapping[sp.Symbol, Any], near: Any,
 ) -> dict[sp.Symbol, Any]:  # fmt: skip
-    """The unknowns of equations that share them, from where they start."""
+    """The unknowns of equations that share them, from where they start, about ``near`` from them.
+    """
     unknowns = [u for u, _ in block]
     faces = [compiled(e, [*known, *unknowns]) for _, e in block]
 
@@ -259,12 +292,44 @@ def _solved(
 
     first = [mpmath.mpmathify(starts[u]) for u in unknowns]
     if len(block) == 1:
-        return {unknowns[0]: _root(lambda x: at(x)[0], first[0])}
+        (unknown, equation), start = block[0], first[0]
+        if traces_of(equation):
+            return {unknown: _root(lambda x: at(x)[0], start, near)}
+        return {unknown: _nearest_root(equation, unknown, known, start)}
     logs = mpmath.findroot(
         lambda *x: at(*map(mpmath.exp, x)), [mpmath.log(x) for x in first], solver="mdnewton",
         tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps), verify=False, maxsteps=MAX_STEPS,
     )  # fmt: skip
-    return {u: mpmath.exp(x) for u, x in zip(unknowns, logs)}
+    found = [mpmath.exp(x) for x in logs]
+    if not _settled(at, found):
+        raise OutsideTheoryError(NO_ROOT)
+    return dict(zip(unknowns, found))
+
+
+def _settled(at: Callable[..., list[Any]], found: Sequence[Any]) -> bool:
+    """Whether residuals are far below what a change of the unknowns by half the digits makes."""
+    residual, change = at(*found), mpmath.mpf(10) ** (-mpmath.mp.dps // 2)
+    moved = [at(*(x * (1 + change) if i == k else x for i, x in enumerate(found)))
+             for k in range(len(found))]  # fmt: skip
+    return all(
+        abs(rest) <= max(abs(row[i] - rest) for row in moved) for i, rest in enumerate(residual)
+    )
+
+
+def _nearest_root(
+    equation: sp.Expr, unknown: sp.Symbol, known: Mapping[sp.Symbol, Any], start: Any
+) -> Any:
+    """The real root of an equation without sums that is nearest to a start: of all of them."""
+    polynomial = sp.Poly(sp.fraction(sp.together(equation))[0], unknown)
+    parts = [sp.lambdify(list(known), c, "mpmath")(*known.values()) for c in
+             polynomial.all_coeffs()]  # fmt: skip
+    while parts and not parts[0]:
+        parts = parts[1:]
+    roots = mpmath.polyroots(parts, maxsteps=MAX_STEPS, extraprec=3 * mpmath.mp.prec)
+    real = [r.real for r in roots if abs(r.imag) <= abs(r) * mpmath.mpf(10) ** -mpmath.mp.dps]
+    if not real:
+        raise OutsideTheoryError(NO_ROOT)
+    return min(real, key=lambda x: abs(x - start))
 
 
 def _start(
@@ -276,13 +341,12 @@ def _start(
     return number_of(form.solutions[unknown], form.completed(values, spectrum), spectrum)
 
 
-def _root(at: Callable[[Any], Any], start: Any) -> Any:
+def _root(at: Callable[[Any], Any], start: Any, step: Any) -> Any:
     """The root nearest to a start: bracketed in growing steps, then closed in on."""
     if at(start) == 0:
         return start
     low = high = start
     below = above = at(start)
-    step = mpmath.mpf(10) ** -6
     for _ in range(MAX_STEPS):
         wider = high * (1 + step), low / (1 + step)
         values = at(wider[0]), at(wider[1])
@@ -291,7 +355,7 @@ def _root(at: Callable[[Any], Any], start: Any) -> Any:
             return start * root_between(lambda x: at(start * x), *(x / start for x in ends))
         (high, low), (above, below) = wider, values
         step = min(2 * step, mpmath.mpf("0.2"))
-    raise OutsideTheoryError("no root of the equations near the one that the series points to")
+    raise OutsideTheoryError(NO_ROOT)
 
 
 __all__ = ["Comparison", "ExactValue", "compare", "exact_value", "mode_law"]
