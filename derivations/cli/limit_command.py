@@ -100,8 +100,8 @@ def _check_read(arguments: argparse.Namespace, either_side: bool) -> None:
         types.unused(arguments, "--format latex, or another quantity than the loss, which is not "
                      "compared with its exact value", "latent", "z", "noise", *sizes)  # fmt: skip
     elif not both:
-        types.unused(arguments, "not both --features and --samples, at which the loss is compared",
-                     "latent", "z", "noise", *sizes)  # fmt: skip
+        types.unused(arguments, "--features or --samples alone, or neither: the loss is compared "
+                     "at both", "latent", "z", "noise", *sizes)  # fmt: skip
 
 
 def _smaller(arguments: argparse.Namespace) -> str | None:

@@ -26,13 +26,14 @@ def test_a_time_limit_ends_with_one_sentence(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", [
-    ("loss", "--features", "1000", "--samples", "3000", "--digits", "5000"),
-    ("dynamics", "--features", "100", "--samples", "300", "--times", "10", "--digits", "2000"),
+    ("loss", "--latent", "inf", "--features", "1000", "--samples", "3000", "--digits", "5000"),
+    ("dynamics", "--latent", "inf", "--features", "100", "--samples", "300", "--times", "10",
+     "--digits", "2000"),
     ("limit", "loss", "--regime", "N<<T", "--order", "500"),
 ])  # fmt: skip
 def test_long_answers_end_at_the_time_limit(command, capsys):
     started = time.process_time()
-    assert main([*command, "--alpha", "0.5", "--latent", "inf", "--time-limit", "0.5"]) == 2
+    assert main([*command, "--alpha", "0.5", "--time-limit", "0.5"]) == 2
     assert capsys.readouterr().err.endswith("error: --time-limit: 0.5 s are over\n")
     assert time.process_time() - started < 10
 
