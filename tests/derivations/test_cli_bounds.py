@@ -76,11 +76,13 @@ def test_a_signal_that_others_made_an_error_of_is_a_signal_still(name, monkeypat
             raise RuntimeError("Error calling __set_name__") from raised
 
     monkeypatch.setattr("solvable.derivations.cli.list_command.run", run)
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command itself begins
+    numbers = {signal.SIGINT, getattr(signal, name)}  # as the command itself begins
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
     try:
         status = main(["list"])
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert status == 128 + getattr(signal, name)
     said = capsys.readouterr().err
     assert said.startswith("solvable list: ") and said.count("\n") == 1

@@ -37,7 +37,7 @@ def _rounding(alpha: float, size: int) -> float:
     "the form of the talk (dashed, matched at small T) is a fit.",
     sizes={"M": 1000, "N": 2000, "T": (50, 100, 200, 400, 600, 800, 950), "beyond": (1100, 1500)},
     constants={"alpha": (3.0, 1.0, 0.33)}, axes=LOSS_AXES_T,
-    quick=Budget(0.25, 16, {"T": (100, 200, 400, 600, 800)}, 0.1), thorough=Budget(1.0, 32),
+    quick=Budget(0.25, 16, {"T": (100, 200, 400, 600, 800)}, 0.1), thorough=Budget(1.0, 40),
 )  # fmt: skip
 def breakdown_without_noise(p: Parameters) -> Items:
     """Zero beyond M where float64 can tell the loss from zero, linear before it."""
