@@ -296,10 +296,13 @@ def _solved(
         if traces_of(equation):
             return {unknown: _root(lambda x: at(x)[0], start, near)}
         return {unknown: _nearest_root(equation, unknown, known, start)}
-    logs = mpmath.findroot(
-        lambda *x: at(*map(mpmath.exp, x)), [mpmath.log(x) for x in first], solver="mdnewton",
-        tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps), verify=False, maxsteps=MAX_STEPS,
-    )  # fmt: skip
+    try:
+        logs = mpmath.findroot(
+            lambda *x: at(*map(mpmath.exp, x)), [mpmath.log(x) for x in first], solver="mdnewton",
+            tol=mpmath.mpf(10) ** (-2 * mpmath.mp.dps), verify=False, maxsteps=MAX_STEPS,
+        )  # fmt: skip
+    except TypeError:  # mpmath looks for a pivot among numbers that are none
+        raise OutsideTheoryError(NO_ROOT) from None
     found = [mpmath.exp(x) for x in logs]
     if not _settled(at, found):
         raise OutsideTheoryError(NO_ROOT)
