@@ -15,7 +15,7 @@ from typing import Any
 from solvable.analytic.arguments import meant
 from solvable.analytic.asymptotics.balance.systems import AT_KAPPA, OPTIMAL, TRAINING
 from solvable.analytic.asymptotics.limits import EITHER_SIDE, REGIMES
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, OutsideTheoryError, PrecisionError
 
 from . import options as types
 from . import output
@@ -167,20 +167,21 @@ def _run_statement(arguments: argparse.Namespace) -> int:
         at=at,
         spectrum=spectrum,
     )
-    table = _exact_table(form, at, alpha, exponents) if arguments.at is not None else None
     if arguments.format == "latex":
         print(form.latex())
         return 0
+    table, why = _compared(form, at, alpha, exponents) if arguments.at is not None else ([], "")
     rows = [(str(t.coefficient), str(t.monomial)) for t in form.terms]
     where = {str(k): str(v) for k, v in form.where.items()}
     if arguments.format == "json":
         output.print_json({
-            "name": arguments.name, "regime": arguments.regime,
+            "name": arguments.name, "regime": form.regime.text,
             "terms": [{"coefficient": c, "monomial": m} for c, m in rows],
             "remainder": form.rest(), "latex": form.latex(),
             "conditions": [str(c) for c in (*form.ranges, *form.conditions)], "where": where,
             "comparison": [dict(zip(("terms", "value", "relative_error"), row))
-                           for row in table or ()],
+                           for row in table],
+            **({"not_compared": why} if why else {}),
         })  # fmt: skip
         return 0
     from solvable.analytic.typesetting import one_line
@@ -200,24 +201,29 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     if table:
         print()
         output.print_table(("terms", "value", "relative error"), table)
+    if why:
+        print(f"not compared with the exact value: {why}")
     return 0
 
 
-def _exact_table(
+def _compared(
     form: Any, at: dict[str, Any], alpha: Any, exponents: dict[str, Any]
-) -> list[tuple[str, str, str]]:
-    """The exact value at these sizes, and the sums of the terms."""
+) -> tuple[list[tuple[str, str, str]], str]:
+    """The exact value at these sizes, and the sums of the terms; or why there is none."""
     import mpmath
 
     from solvable.analytic.asymptotics.balance.exact_value import compare
 
     b = exponents["b"] if exponents["b"] is not None else 1 + (alpha or DEFAULT_ALPHA)
     values = {**at, "b": b} | ({} if exponents["a"] is None else {"a": exponents["a"]})
-    comparison = compare(form, values, DIGITS)
+    try:
+        comparison = compare(form, values, DIGITS)
+    except (OutsideTheoryError, PrecisionError) as error:
+        return [], str(error)
     rows = [(str(k + 1), output.decimal(p), mpmath.nstr(e, 3))
             for k, (p, e) in enumerate(zip(comparison.partial, comparison.errors))]  # fmt: skip
     by = comparison.certified_by
-    return [(f"exact, {by}", output.decimal(comparison.exact), "0"), *rows]
+    return [(f"exact, {by}", output.decimal(comparison.exact), "0"), *rows], ""
 
 
 def _spectrum(arguments: argparse.Namespace) -> Any:

@@ -88,6 +88,16 @@ def test_map_command(capsys, tmp_path):
     assert json.loads(out.out)["axes"] == ["N", "t"]
 
 
+def test_a_limit_that_is_not_compared_is_printed_all_the_same(capsys):
+    given = ("limit", "rotated-features", "--order", "1", "--regime", "1 << T, M = inf, z -> inf")
+    status, out = run(capsys, *given, "--at", "T=100,z=1000,b=1.5,a=2")
+    assert status == 0 and "1/z" in out.out and "not compared with the exact value: " in out.out
+    found = json.loads(run(capsys, *given, "--at", "T=100,z=1000,b=1.5,a=2", "--json")[1].out)
+    assert found["comparison"] == [] and found["not_compared"] and found["terms"]
+    found = json.loads(run(capsys, *given, "--json")[1].out)
+    assert "not_compared" not in found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "quantity", "bound"),
