@@ -184,9 +184,15 @@ def _run_statement(arguments: argparse.Namespace) -> int:
             **({"not_compared": why} if why else {}),
         })  # fmt: skip
         return 0
+    _print_form(arguments.name, form, table, why)
+    return 0
+
+
+def _print_form(name: str, form: Any, table: list[tuple[str, str, str]], why: str) -> None:
+    """The terms, what they need, and the comparison, for a reader."""
     from solvable.analytic.typesetting import one_line
 
-    print(f"{arguments.name} in the regime {form.regime.text}\n")
+    print(f"{name} in the regime {form.regime.text}\n")
     shown = [(one_line(t.coefficient), one_line(t.monomial)) for t in form.terms]
     output.print_table(("coefficient", "monomial"), shown)
     print(f"remainder: {form.rest(one_line)}")
@@ -203,7 +209,6 @@ def _run_statement(arguments: argparse.Namespace) -> int:
         output.print_table(("terms", "value", "relative error"), table)
     if why:
         print(f"not compared with the exact value: {why}")
-    return 0
 
 
 def _compared(
