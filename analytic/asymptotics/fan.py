@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from ..notation import M, N, T, a, b, t
 from .balance.limiting_form import LimitingForm, limiting_form, number_of
 from .balance.problem import Problem
 from .balance.regime_statement import Regime, parse_regime
+from .balance.rivals import corners
 from .balance.systems import AT_KAPPA, eta, named_problem, ridge_z
 from .expansion import exact_number
 
@@ -319,7 +319,7 @@ def _rival(
     rows = [*cell.walls, *region]
     inside = _middle(rows), np.array([float(x) for x in cell.inside])  # may be close to a wall
     middle = sum(x / np.linalg.norm(x) for x in inside) / 2
-    for corner in _corners(rows, len(cell.sizes)):
+    for corner in corners(rows, len(cell.sizes)):
         at_edge = any(np.dot(row, corner) > -1e-9 for row in region)
         for part in (CORNER, EDGE) if at_edge and len(corner) == 2 else (CORNER,):
             near = (1 - part) * corner + part * middle
@@ -332,20 +332,6 @@ def _rival(
             if _exponents(law, cell.sizes, point) != cell.exponent(point):
                 return law
     return None
-
-
-def _corners(rows: Sequence[Sequence[float]], size: int) -> list[np.ndarray]:
-    """The extreme directions of a cone e·p ≤ 0."""
-    found: list[np.ndarray] = []
-    for chosen in combinations(rows, size - 1):
-        _, values, vectors = np.linalg.svd(np.array(chosen))
-        if size > 1 and len(values) == size - 1 and values[-1] < 1e-9:
-            continue
-        for sign in (1, -1):
-            ray = sign * vectors[-1]
-            if all(np.dot(row, ray) < 1e-9 for row in rows):
-                found.append(ray)
-    return found
 
 
 def _law(

@@ -439,3 +439,26 @@ def test_the_least_loss_of_finitely_many_modes(statement, powers):
     slope = sum(exponents.get(s, 0) * p for s, p in ({N: 1} | powers).items())
     first, second = (mp.log10(y / x) for x, y in zip(left, left[1:]))
     assert abs(second - slope) < 0.05 and abs(second - slope) < abs(first - slope) + 0.01
+
+
+@pytest.mark.parametrize(
+    ("quantity", "statement", "point", "needed"),
+    [
+        ("sgd-loss", "1 << t << M, M << N, eta -> 0, B = 1", (F(4, 5), F(7, 5)), "eta*t"),
+        ("flow-loss", "1 << t, 1 << N << T, M = inf", (F(3, 2), 2), "N**b/t"),
+        ("flow-loss", "1 << t << M, 1 << N << T", (F(3, 2), 2), "t**(1/b)/N"),
+        ("loss", "1 << N << T, M = inf, z -> 0", (F(3, 2), 2), "z*N**b"),
+        ("noise", "1 << N << T << M, z -> 0", (F(3, 2), 2), "z*N**b"),
+    ],
+)
+def test_an_ordering_left_open_is_among_the_conditions(quantity, statement, point, needed):
+    """Another law leads in the same statement: what parts the two is said, however few terms."""
+    form = limit(quantity, statement, exponent=point[0], target_exponent=point[1], terms=1)
+    names = {s.name: s for s in (*form.regime.growth, b)}
+    assert sp.Lt(sp.sympify(needed, locals=names), 1, evaluate=False) in form.conditions
+    closed = f"{statement}, {needed.replace('**', '^')} << 1"
+    again = limit(quantity, closed, exponent=point[0], target_exponent=point[1], terms=1)
+    assert again.expression == form.expression
+    opened = f"{statement}, 1 << {needed.replace('**', '^')}"
+    other = limit(quantity, opened, exponent=point[0], target_exponent=point[1], terms=1)
+    assert other.expression != form.expression

@@ -188,12 +188,13 @@ def exact_or_float(value: Any, digits: int) -> sp.Expr:
 
 def limiting_form(
     problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int = 3,
-    *, remainder: bool = True,
+    *, remainder: bool = True, deepest: Any = DEEP,
 ) -> LimitingForm:  # fmt: skip
     """The first ``order`` non-zero terms of the problem's output in the regime.
 
     ``point`` gives b (and a) and the parameters where the terms are ordered.  Without
-    ``remainder`` the term behind the last one is not looked for.
+    ``remainder`` the term behind the last one is not looked for; ``deepest``, in units of the
+    largest growth, is where the series are given up.
     Raises `OutsideTheoryError` on a wall between two regimes and for what has no series.
     """
     if order < 1:
@@ -204,21 +205,22 @@ def limiting_form(
     infinite = regime.infinite - set(regime.substitutions)
     reduced = problem.at_infinity(infinite)
     wanted = order + remainder
-    found = _deepened(reduced, regime, point, order, wanted)
+    found = _deepened(reduced, regime, point, order, wanted, deepest)
     if reduced != problem and found.unbounded:  # κ ~ M is not fixed as M → ∞
-        return _deepened(problem, regime, point, order, wanted)
+        return _deepened(problem, regime, point, order, wanted, deepest)
     return found
 
 
 def _deepened(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int, wanted: int
-) -> LimitingForm:
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], order: int, wanted: int,
+    deepest: Any,
+) -> LimitingForm:  # fmt: skip
     """The terms at the first depth that shows as many as are wanted."""
     rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
     largest, counts, poles, walls = max(rates), [], 0, cast(Walls, {})
     vertices: dict[Any, Any] = {}
     depth = min(largest, APART * min(rates)) * SHALLOW
-    while depth < largest * DEEP and poles < POLES:
+    while depth < largest * deepest and poles < POLES:
         try:
             found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls,
                                         vertices)  # fmt: skip
@@ -460,12 +462,12 @@ def _conditions(
             several[row] = sp.Mul(*(s**e for s, e in moving.items()))
     stated = [tuple(map(scales.value, (m.as_powers_dict().get(s, 0) for s in sizes)))
               for m in regime.orderings]  # fmt: skip
-    needed = [sp.Lt(several[row], 1, evaluate=False) for row in _not_implied(list(several), stated)]
+    needed = [sp.Lt(several[row], 1, evaluate=False) for row in not_implied(list(several), stated)]
     known = [sp.S.One, *(s - low for s, (low, _) in ranges.ranges.items())]  # all positive
     poly = {d: sp.Poly(d, a, b) for d in (*single, *known)}
     monomials = {m for p in poly.values() for m in p.monoms()}
     rows = {tuple(p.coeff_monomial(m) for m in monomials): d for d, p in poly.items()}
-    left = _not_implied([r for r, d in rows.items() if d in single],
+    left = not_implied([r for r, d in rows.items() if d in single],
                         [r for r, d in rows.items() if d not in single])  # fmt: skip
     plain = sorted((_inequality(rows[row]) for row in left), key=sp.default_sort_key)
     return (*plain, *sorted(needed, key=sp.default_sort_key))
@@ -478,7 +480,7 @@ def _inequality(difference: sp.Expr) -> sp.Basic:
     return sp.Lt(lower, sp.expand(difference + lower), evaluate=False)
 
 
-def _not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:
+def not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:
     """The rows that are no positive combination of the stated ones and of other rows."""
     import numpy as np
     from scipy.optimize import nnls
@@ -494,4 +496,4 @@ def _not_implied(rows: list[Any], stated: list[Any]) -> list[Any]:
     return kept
 
 
-__all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form"]
+__all__ = ["LimitTerm", "LimitingForm", "Problem", "limiting_form", "not_implied"]

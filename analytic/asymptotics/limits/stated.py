@@ -18,6 +18,7 @@ from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.problem import Problem
 from ..balance.ranges import with_ranges
 from ..balance.regime_statement import Regime, parse_regime
+from ..balance.rivals import with_rivals
 from ..expansion import exact_number
 
 
@@ -65,7 +66,8 @@ def stated_limit(
         allowed = ", ".join(sorted({*names, *others}))
         raise InputError("at", ", ".join(unknown), f"values for {allowed}")
     _check_sums(point, statement.infinite, problem.size)
-    return with_ranges(limiting_form(problem, statement, point, terms), problem, point)
+    form = with_ranges(limiting_form(problem, statement, point, terms), problem, point)
+    return with_rivals(form, problem, point)
 
 
 def _check_names(problem: Problem, statement: Regime) -> None:
