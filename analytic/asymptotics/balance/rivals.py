@@ -32,7 +32,7 @@ from .walls import divided
 Row = tuple[float, ...]
 PARTS = (Fraction(1, 2), Fraction(1, 10))  # of the way from a corner to the growth of the law
 SEARCHES = 4
-DEEP = 1  # a law that leads clearly is seen in short series
+DEEP = Fraction(1, 4)  # a law that leads clearly is seen in short series
 DENOMINATOR = 120
 TINY = 1e-9
 
