@@ -141,6 +141,9 @@ def _from_rows(path: Path, rows: list[tuple[str, list[Any]]]) -> Empirical:
     return Empirical(*columns)
 
 
+LIST = "a list is written [1,1/4]"
+
+
 def from_text(text: str) -> Spectrum:
     """The spectrum that ``KIND:name=value,…`` describes, or that a file of this name holds.
 
@@ -157,7 +160,9 @@ def from_text(text: str) -> Spectrum:
     for part in re.split(r",(?![^\[]*\])", rest) if rest else ():
         name, equals, value = part.partition("=")
         if not equals:
-            raise InputError("spectrum", repr(part), "name=value after the kind")
+            names = ", ".join(KINDS[kinds[kind]].parameter_names())
+            raise InputError("spectrum", repr(part), f"name=value after {kind}:, the name among "
+                             f"{names}; {LIST}")  # fmt: skip
         inner = value.strip("[]").split(",")
         parsed = [_parsed(name, x) for x in inner]
         values[name.replace("-", "_")] = parsed if value.startswith("[") else parsed[0]
@@ -170,7 +175,7 @@ def _parsed(name: str, text: str) -> Any:
     try:
         value = float(text)
     except ValueError:
-        raise InputError(name, repr(text), "a number") from None
+        raise InputError(name, repr(text), f"a number; {LIST}") from None
     return (
         value if not math.isfinite(value) or not value else arguments.number(name, Fraction(text))
     )

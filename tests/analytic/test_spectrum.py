@@ -438,3 +438,11 @@ def test_sums_print_in_every_way():
     for formula, text in zip(formulas, ("D", "h", "w", "Tr[λ"), strict=True):
         assert text in sp.pretty(formula) and sp.latex(formula)
         assert text in sp.pretty(with_spectrum(formula, Flat(6)))
+
+
+@pytest.mark.parametrize("text", ["atoms:values=1;0.1", "atoms:1:0.1"])
+def test_a_list_that_is_typed_otherwise_is_told_how(text):
+    from solvable.analytic.spectrum import from_text
+
+    with pytest.raises(InputError, match=r"a list is written \[1,1/4\]"):
+        from_text(text)
