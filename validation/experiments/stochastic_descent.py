@@ -73,7 +73,7 @@ def _skew(label: str, measured: Mapping[str, Measured]) -> float:
     sizes={"M": 80, "N": 64},
     constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60), "shares": (SHARE, 0.9)},
     axes=STEPS_AXES, quick=Budget(0.5, 4, resolution=0.08),
-    thorough=Budget(1.0, 120, resolution=0.02),
+    thorough=Budget(1.0, 180, resolution=0.02),
     simulate="solvable.validation.replicas:simulate_replicas",
 )  # fmt: skip
 def sgd_at_every_batch(p: Parameters) -> Items:
@@ -122,7 +122,7 @@ def _critical_ratio(spectrum: Spectrum, batch: int) -> float:
     sizes={"M": 400, "N": 80, "T": (80, 200)},
     constants={"batches": (1, 4, 16), "rate": 0.12, "steps": (5, 25, 100), "noise": 0.1},
     axes=STEPS_AXES, quick=Budget(0.5, 15, resolution=0.4),
-    thorough=Budget(1.0, 1500, resolution=0.03),
+    thorough=Budget(1.0, 3200, resolution=0.03),
 )  # fmt: skip
 def minibatches_of_reused_samples(p: Parameters) -> Items:
     """A grid of batches, samples and times."""
