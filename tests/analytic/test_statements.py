@@ -20,6 +20,7 @@ from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from solvable.analytic.spectrum import Atoms, PowerLaw
+from tests.processor_time import bounded
 
 z = sp.Symbol("z", positive=True)
 SCALES = (mp.mpf(10) ** 11, mp.mpf(10) ** 12)
@@ -462,3 +463,9 @@ def test_an_ordering_left_open_is_among_the_conditions(quantity, statement, poin
     opened = f"{statement}, 1 << {needed.replace('**', '^')}"
     other = limit(quantity, opened, exponent=point[0], target_exponent=point[1], terms=1)
     assert other.expression != form.expression
+
+
+def test_leading_terms_that_cancel_without_end_are_refused_in_time():
+    """Of targets as the spectrum: close to M^-b all terms of the equation cancel."""
+    with bounded(20), pytest.raises(OutsideTheoryError, match="too many terms"):
+        limit("optimal-loss", "1 << N << T << M", terms=1)

@@ -21,14 +21,14 @@ import sympy as sp
 from ...errors import SolvableError
 from ...notation import b
 from .corner_sums import Corner
-from .multiseries import Scales, Series, TooShallow
+from .multiseries import LONG, Scales, Series, TooMany, TooShallow
 from .traces import evaluate
 
 BEYOND = Rational(1000)  #: growth of what the regime calls infinite
 SHALLOW = Rational(1, 10000)  # of the series whose leading term alone is wanted
 MARGIN, FAR = Rational(1, 1000), 4  # of a corner, beyond which κ is at its end; of one without
 DEEPER, DEEP = 2, 16 * BEYOND  # times as deep where the terms of least weight cancel; the end
-MANY = 300  # terms of a spectral sum
+MANY, STEPS = 300, 64  # terms of a spectral sum; of those that may cancel
 Line = tuple[Rational, Rational]  #: (weight without the unknown, exponent of the unknown)
 
 
@@ -61,7 +61,7 @@ def exponents(
     key = (equation, kind, ends)
     if key not in scales.vertices:
         low, high = _inside(equation, ends, scales)
-        bends = _bends(lambda theta: _least_lines(equation, scales, kind, theta), low, high)
+        bends = _bends(lambda theta: _least_lines(equation, scales, kind, theta, ends), low, high)
         scales.vertices[key] = [], bends
     found, bends = scales.vertices[key]
     for index in count():
@@ -89,14 +89,24 @@ def _inside(
     return (-far if low is None else low + margin, far if high is None else high - margin)
 
 
-def _least_lines(equation: Equation, scales: Scales, kind: str, theta: Rational) -> set[Line]:
-    """The terms of F of least weight at κ ~ L^{-θ}, to the least depth at which one is left."""
+def _least_lines(
+    equation: Equation, scales: Scales, kind: str, theta: Rational,
+    ends: tuple[Rational | None, Rational | None],
+) -> set[Line]:  # fmt: skip
+    """The terms of F of least weight at κ ~ L^{-θ}, to the least depth at which one is left.
+
+    `TooMany` where `STEPS` terms of the sums, whose weights are the distance to an end of the
+    corner apart, cancel.
+    """
     unknown, depth = equation.unknown, scales.depth
+    apart = min((abs(theta - end) for end in ends if end is not None), default=DEEP)
     scales.regrow(unknown, -theta)
     scales.depth = SHALLOW
     try:
         while not (series := polynomial_in(equation, scales, kind)).terms and scales.depth < DEEP:
             scales.depth *= DEEPER
+            if scales.depth > STEPS * apart:
+                raise TooMany(LONG)
     finally:
         scales.depth = depth
     found = set()
