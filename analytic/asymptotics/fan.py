@@ -32,7 +32,7 @@ from ..notation import M, N, T, a, b, t
 from .balance.limiting_form import LimitingForm, limiting_form, number_of
 from .balance.problem import Problem
 from .balance.regime_statement import Regime, parse_regime
-from .balance.rivals import corners
+from .balance.rivals import corners, row_at
 from .balance.systems import AT_KAPPA, eta, named_problem, ridge_z
 from .expansion import exact_number
 
@@ -71,8 +71,7 @@ class FanCell:
 
     def exponent(self, point: Mapping[sp.Symbol, Any]) -> tuple[float, ...]:
         """The exponents of the law in the sizes."""
-        exponents = self.law.terms[0].exponents
-        return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in self.sizes)
+        return row_at(self.law.terms[0].exponents, self.sizes, point)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _much_less(row: Sequence[float], sizes: Sequence[sp.Symbol]) -> str:
     >>> _much_less((1.0, -1.0), (N, M)), _much_less((-1.0, 0.0), (N, M))
     ('N << M', '1 << N')
     """
-    powers = [(s, sp.nsimplify(e)) for s, e in zip(sizes, row)]
+    powers = [(s, exact_number(e)) for s, e in zip(sizes, row)]
     small = sp.Mul(*(s**e for s, e in powers if e > 0))
     return f"{small} << {sp.Mul(*(s**-e for s, e in powers if e < 0))}"
 
@@ -293,7 +292,7 @@ def _cell(
             return cell
         ours, theirs = law.terms[0].exponents, rival.terms[0].exponents
         ratio = sp.Mul(*(s ** sp.expand(theirs.get(s, 0) - ours.get(s, 0)) for s in sizes))
-        row = tuple(y - x for x, y in zip(cell.exponent(point), _exponents(rival, sizes, point)))
+        row = tuple(y - x for x, y in zip(cell.exponent(point), row_at(theirs, sizes, point)))
         if not any(abs(x) > 1e-12 for x in row):
             return cell
         if np.dot(row, [float(x) for x in inside]) > 0:  # the law that leads need not be the larger
@@ -302,13 +301,6 @@ def _cell(
         walls, kept = _irredundant(rows, ratios, region)
         cell = FanCell(law, sizes, walls, inside, kept)
     return cell
-
-
-def _exponents(
-    law: LimitingForm, sizes: Sequence[sp.Symbol], point: Mapping[sp.Symbol, Any]
-) -> tuple[float, ...]:
-    exponents = law.terms[0].exponents
-    return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
 
 
 def _rival(
@@ -329,7 +321,7 @@ def _rival(
                 if part == CORNER:
                     raise
                 continue
-            if _exponents(law, cell.sizes, point) != cell.exponent(point):
+            if row_at(law.terms[0].exponents, cell.sizes, point) != cell.exponent(point):
                 return law
     return None
 
@@ -365,7 +357,7 @@ def _rows(
 ) -> tuple[list[tuple[float, ...]], list[sp.Expr]]:
     rows, ratios = [], []
     for exponents in law.cell:
-        row = tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
+        row = row_at(exponents, sizes, point)
         if any(abs(x) > 1e-12 for x in row):
             rows.append(row)
             ratios.append(sp.Mul(*(s**e for s, e in exponents.items() if s in sizes)))

@@ -49,13 +49,12 @@ def signals_raise() -> Iterator[None]:
     """
     asked: list[int] = []
 
+    def raised(number: int) -> BaseException:
+        return KeyboardInterrupt() if number == signal.SIGINT else Ended(number)
+
     def end(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        raise Ended(number)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        raise KeyboardInterrupt
+        raise raised(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -63,13 +62,13 @@ def signals_raise() -> Iterator[None]:
     wanted = [n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
     before = {number: signal.signal(number, end) for number in wanted}
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, end)
     try:
         yield
     except Exception as error:
         if not asked:
             raise
-        raise (KeyboardInterrupt if asked[0] == signal.SIGINT else Ended(asked[0])) from error
+        raise raised(asked[0]) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

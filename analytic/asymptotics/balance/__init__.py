@@ -6,6 +6,7 @@ corner_sums        spectral sums in every corner of κ
 polygon            how the unknown may grow: the Newton polygon of its equation
 dominant           the unknown by dominant balance, then corrections to any order
 walls              where two terms are of one size
+rivals             conditions that part a law from others of its statement
 resonance          infinite coefficients: logarithms as limits
 limiting_form      the result: terms, remainder, conditions, numbers
 ranges             the side of 1 on which the terms lead, for ratios left free

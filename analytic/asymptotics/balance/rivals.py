@@ -45,11 +45,11 @@ def with_rivals(
     sizes = [s for s, p in growth.items() if 0 < abs(p) < BEYOND]
     if len(sizes) < 2:
         return form
-    stated = [_row(m.as_powers_dict(), sizes, point) for m in form.regime.orderings]
-    stated += [_row({s: -1}, sizes, point) for s in sizes if s in (M, N, T)]
+    stated = [row_at(m.as_powers_dict(), sizes, point) for m in form.regime.orderings]
+    stated += [row_at({s: -1}, sizes, point) for s in sizes if s in (M, N, T)]
     known: dict[Any, Any] = {}
     for _ in range(SEARCHES):
-        rows = [*stated, *(_row(e, sizes, point) for e in form.cell)]
+        rows = [*stated, *(row_at(e, sizes, point) for e in form.cell)]
         rival = _rival(form, problem, point, sizes, [r for r in rows if any(r)], known)
         if rival is None:
             break
@@ -77,10 +77,10 @@ def corners(rows: Sequence[Sequence[float]], size: int) -> list[np.ndarray]:
     return found
 
 
-def _row(
+def row_at(
     exponents: Mapping[sp.Expr, Any], sizes: Sequence[sp.Symbol], point: Mapping[sp.Symbol, Any]
 ) -> Row:
-    """Exponents of the sizes as numbers at the representative point."""
+    """Exponents of the sizes as numbers at a point."""
     return tuple(float(sp.sympify(exponents.get(s, 0)).subs(point)) for s in sizes)
 
 
@@ -101,7 +101,7 @@ def _rival(
             if second is None:
                 continue
             ratio = {s: e for s in sizes if (e := divided(second, first).get(s, 0)) != 0}
-            row = _row(ratio, sizes, point)
+            row = row_at(ratio, sizes, point)
             if any(abs(x) > TINY for x in row) and abs(np.dot(row, here)) > TINY:
                 sign = 1 if np.dot(row, here) < 0 else -1
                 return _shortest({s: sp.expand(sign * e) for s, e in ratio.items()}, point)
@@ -146,10 +146,10 @@ def _added(
     """The conditions with one more, and without the ratios that follow from it and the others."""
     new = sp.Lt(sp.Mul(*(s**e for s, e in rival.items())), 1, evaluate=False)
     ratios = [c for c in (*conditions, new) if c.rel_op == "<" and c.lhs.has(*sizes)]
-    rows = {_row(c.lhs.as_powers_dict(), sizes, point): c for c in ratios}
+    rows = {row_at(c.lhs.as_powers_dict(), sizes, point): c for c in ratios}
     left = {rows[row] for row in not_implied(list(rows), list(stated))}
     plain = [c for c in conditions if c not in ratios]
     return (*plain, *sorted(left, key=sp.default_sort_key))
 
 
-__all__ = ["corners", "with_rivals"]
+__all__ = ["corners", "row_at", "with_rivals"]

@@ -88,9 +88,10 @@ def _check_space(size: sp.Expr, problem: Problem, regime: Regime) -> None:
 def _alone(
     equation: Equation, problem: Problem, regime: Regime, scales: Scales, found: Unknowns
 ) -> None:
-    equation = _simple(equation, problem, regime)
+    factors = _factors(equation, regime)
+    equation = _simple(equation, problem, regime, factors)
     chosen = None
-    if not problem.positive and (least := _least_factor(equation, regime, scales)) is not None:
+    if not problem.positive and (least := _least_factor(equation, factors, scales)) is not None:
         trace, value = least
         chosen = next(solve(replace(equation, expression=trace - value), scales), None)
         found.exact.update({trace: value} if chosen is not None else {})
@@ -120,15 +121,17 @@ def _chosen(
     return _physical(list(solutions), equation, problem, regime, scales)
 
 
-def _simple(equation: Equation, problem: Problem, regime: Regime) -> Equation:
+def _simple(
+    equation: Equation, problem: Problem, regime: Regime, factors: list[tuple[sp.Expr, int]]
+) -> Equation:
     """The equation, factors that are squares where something is zero taken once.
 
     Raises `OutsideTheoryError` for a loss there, which is infinite.
     """
-    zero, factors = _zeros(regime), _factors(equation, regime)
     if not any(n > 1 and traces_of(f) for f, n in factors):
         return equation
     if problem.source is None and problem.output != equation.unknown:
+        zero = _zeros(regime)
         ties = ", ".join(f"{s} = {x}" for s, x in [*regime.substitutions.items(), *zero.items()])
         small = ", ".join(f"{s} -> 0" for s in zero)
         raise OutsideTheoryError(f"infinite at {ties}, a multiple root of the equations; {small}, "
@@ -150,13 +153,12 @@ def _factors(equation: Equation, regime: Regime) -> list[tuple[sp.Expr, int]]:
 
 
 def _least_factor(
-    equation: Equation, regime: Regime, scales: Scales
+    equation: Equation, factors: list[tuple[sp.Expr, int]], scales: Scales
 ) -> tuple[sp.Expr, sp.Expr] | None:
     """(trace, value) where the equation falls into factors, trace − value: that of least value.
 
     Every sum falls with κ, so that this factor has the largest root.
     """
-    factors = _factors(equation, regime)
     traces = {t for f, _ in factors for t in traces_of(f)}
     if len(traces) != 1:
         return None
