@@ -55,7 +55,7 @@ def entry_text(item: Entry) -> str:
         else:
             factor = str(coefficient) if coefficient.is_Atom else f"({coefficient})"
             terms.append(f"{factor}*{body}")
-    return " + ".join(terms).replace("+ -", "- ") or "0"
+    return " + ".join(terms).replace(" + -", " - ") or "0"
 
 
 def pencil_rows(pencil: Pencil) -> list[list[str]]:
@@ -134,7 +134,7 @@ def pencil_latex(pencil: Pencil) -> str:
             body = word_latex((*left, *middle, *right))
             sign = {1: "", -1: "-"}.get(c, sp.latex(c) + " ")
             terms.append(sign + body if body else sp.latex(c))
-        return " + ".join(terms).replace("+ -", "- ") or "0"
+        return " + ".join(terms).replace(" + -", " - ") or "0"
 
     size = pencil.size
     rows = (

@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from solvable.analytic.arguments import meant
-from solvable.analytic.asymptotics.balance.systems import AT_KAPPA, OPTIMAL, TRAINING
-from solvable.analytic.asymptotics.limits import EITHER_SIDE, REGIMES
+from solvable.analytic.asymptotics.balance.systems import AT_KAPPA, DERIVED, OPTIMAL, TRAINING
+from solvable.analytic.asymptotics.limits import EITHER_SIDE, PARTS, REGIMES
 from solvable.analytic.errors import InputError, OutsideTheoryError, PrecisionError
 
 from . import options as types
@@ -22,16 +22,11 @@ from . import output
 
 EPILOG = "regimes:\n" + "\n".join(f"  {name:18} {regime.words}" for name, regime in REGIMES.items())
 STATED = ("with noise", *AT_KAPPA, *OPTIMAL, *OPTIMAL.values(), *TRAINING)  # with statements
-SERIES = {
-    "loss": "loss", "static-loss": "loss", "kappa": "kappa", "noise": "noise", "ratio": "ratio",
-    # the derivations of the same quantities
-    "test-loss": "loss", "ridgeless-loss": "loss", "resolvent": "kappa", "label-noise": "noise",
-    # at the optimal ridge and in training
-    **{name: name for name in STATED},
-}  # fmt: skip
+SERIES = {**{name: name for name in (*PARTS, *STATED)}, **DERIVED}
 #: coefficients are symbolic in α; the order of the terms is that at one α
 KINDS = ("gaussian", "symmetric", "complex", "hermitian", "deterministic", "commuting")
 DEFAULT_ALPHA = Fraction(1, 2)
+PHI = "∫₀¹ x^(-s)/(1 + y x^b) dx, its finite part where s >= 1"
 #: digits at which exact value and truncated series are compared
 DIGITS = 30
 
@@ -124,7 +119,7 @@ def _quantity(arguments: argparse.Namespace) -> Any:
     """A part of the static loss by name, or the derived equations of an expression."""
     if arguments.name in SERIES:
         types.unused(arguments, "a name", *KINDS)
-        return SERIES[arguments.name]
+        return arguments.name
     from solvable.analytic.free_probability import derive, parse_declarations
     from solvable.analytic.free_probability.models import EXPRESSIONS
 
@@ -153,7 +148,7 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     for name in ("a", "b"):
         if name in at:
             types.unused(arguments, f"{name} in --at", name)
-    exponents = {"b": at.get("b", arguments.b), "a": at.get("a", arguments.a)}
+    exponents = {"b": at.pop("b", arguments.b), "a": at.pop("a", arguments.a)}
     alpha = arguments.alpha
     if arguments.latent is not None:
         raise InputError("--latent", arguments.latent, "nothing with a statement, which names M")
@@ -173,6 +168,8 @@ def _run_statement(arguments: argparse.Namespace) -> int:
     table, why = _compared(form, at, alpha, exponents) if arguments.at is not None else ([], "")
     rows = [(str(t.coefficient), str(t.monomial)) for t in form.terms]
     where = {str(k): str(v) for k, v in form.where.items()}
+    if any("Phi(" in row[0] for row in rows):
+        where["Phi(s, b, y)"] = PHI
     if arguments.format == "json":
         output.print_json({
             "name": arguments.name, "regime": form.regime.text,
@@ -204,6 +201,8 @@ def _print_form(name: str, form: Any, table: list[tuple[str, str, str]], why: st
         print(f"this order of terms needs {left} {sign} {right}")
     for symbol, value in form.where.items():
         print(f"where {one_line(symbol)} = {one_line(value)}")
+    if any("Φ(" in row[0] for row in shown):
+        print(f"where Φ(s, b, y) = {PHI}")
     if table:
         print()
         output.print_table(("terms", "value", "relative error"), table)

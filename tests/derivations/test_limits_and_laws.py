@@ -5,6 +5,8 @@ import json
 import pytest
 
 from solvable.analytic.asymptotics.balance.systems import static_problem
+from solvable.analytic.asymptotics.expansion.printing import neat
+from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError
 from solvable.derivations import catalogue
 from solvable.derivations.cli import limit_command, main
@@ -50,6 +52,36 @@ def test_limit_command(capsys):
         capsys, "limit", "static-loss", "--regime", "T<<N", "--alpha", "1", "--format", "latex"
     )
     assert status == 0 and r"\left[1 - " in out.out
+
+
+SAID = [  # of the command and of the function
+    ("test-loss", "1 << N << T, M = inf, z = 0", "b=1.5"),
+    ("resolvent", "M ~ N, z ~ N^(-3/2), N << T", "b=1.5,a=2"),
+    ("label-noise", "M ~ N, z ~ N^(-3/2), N << T", "b=2,a=1.5"),
+    ("static-loss", "T ~ N^2, z ~ T^-1, M = inf", "b=2,a=1.5"),
+    ("ridge-bias", "1 << T << M, z = 0", "b=1.5,a=2"),
+    ("flow-loss", "1 << t << N, T = inf, M = inf", "b=1.5,a=2"),
+    ("kappa", "M ≫ N, N ≫ 1, T = ∞, z = 0", ""),
+    ("kappa", "N<<T", "b=2"),
+    ("ridgeless-loss", "N<<S", "b=2"),
+    ("noise", "N << T, M << inf", ""),
+    ("loss", "N<<T<<M", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "regime", "at"), SAID)
+def test_the_command_and_the_function_say_the_same(capsys, name, regime, at):
+    values = dict(pair.split("=") for pair in at.split(",") if pair)
+    options = [x for k, v in values.items() for x in (f"--{k}", v)]
+    status, out = run(capsys, "limit", name, "--regime", regime, "--order", "2", "--json", *options)
+    try:
+        form = limit(name, regime, exponent=values.get("b"), target_exponent=values.get("a"),
+                     terms=2)  # fmt: skip
+    except InputError as error:
+        assert status == 2 and str(error) in out.err
+        return
+    found = [term["coefficient"] for term in json.loads(out.out)["terms"]]
+    assert found in ([str(show(t.coefficient)) for t in form.terms] for show in (neat, str))
 
 
 @pytest.mark.slow

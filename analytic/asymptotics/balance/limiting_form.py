@@ -36,6 +36,7 @@ from .time_domain import loss_in_time, readable
 from .traces import evaluate, spectral_number
 from .unknowns import Unknowns, exact_output, solve_unknowns
 from .walls import Tie, Walls, divided, joined, merged
+from .whole_powers import with_roots, without_roots
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
 SHALLOW, DEEP, DEEPER, NEARER = Rational(1, 40), 160, Rational(8, 5), Rational(5, 4)
@@ -100,7 +101,7 @@ class LimitingForm:
 
     def latex(self) -> str:
         """LaTeX with the remainder as O(…)."""
-        body = " + ".join(sp.latex(t.expression) for t in self.terms).replace("+ -", "- ")
+        body = " + ".join(sp.latex(t.expression) for t in self.terms).replace(" + -", " - ")
         if self.remainder is None:
             return body
         return rf"{body} + O\!\left({sp.latex(self.remainder.monomial)}\right)"
@@ -116,7 +117,7 @@ class LimitingForm:
         return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
-        body = " + ".join(str(t.expression) for t in self.terms).replace("+ -", "- ")
+        body = " + ".join(str(t.expression) for t in self.terms).replace(" + -", " - ")
         return body if self.remainder is None else f"{body} + O({self.remainder.monomial})"
 
     @precision.kept
@@ -202,13 +203,13 @@ def limiting_form(
     if problem.clock is not None and problem.clock.time in regime.infinite:
         raise InputError("regime", f"{problem.clock.time} = inf", "a time that grows: the loss "
                          "after infinite time is the static loss at z = 0")  # fmt: skip
-    infinite = regime.infinite - set(regime.substitutions)
-    reduced = problem.at_infinity(infinite)
-    wanted = order + remainder
+    reduced = problem.at_infinity(regime.infinite - set(regime.substitutions))
+    stated, wanted = regime, order + remainder
+    regime, roots = with_roots(stated)
     found = _deepened(reduced, regime, point, order, wanted, deepest)
     if reduced != problem and found.unbounded:  # κ ~ M is not fixed as M → ∞
-        return _deepened(problem, regime, point, order, wanted, deepest)
-    return found
+        found = _deepened(problem, regime, point, order, wanted, deepest)
+    return without_roots(found, stated, roots) if roots else found
 
 
 def _deepened(

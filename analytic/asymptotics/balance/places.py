@@ -190,10 +190,8 @@ def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Ite
     for vector, coefficient in lowest:
         rest = tuple(x - y for x, y in zip(vector, lowest[0][0]))
         total = total + coefficient * scales.element(_as_constant(rest, scales))
-    names = {s: value for value, s in scales.atoms.items()}
-    bodies = [factor.as_expr().xreplace(names) for factor, _ in total.numer.factor_list()[1]]
-    roots = (_of_factor(body, kind, unit, place, polynomial.items[0][0])
-             for body in bodies if body.has(place))  # fmt: skip
+    bodies = [factor.as_expr() for factor, _ in total.numer.factor_list()[1]]
+    roots = (_of_factor(body, kind, unit, place, polynomial.items[0][0]) for body in bodies)
     for number, lead in heapq.merge(*roots, key=lambda root: -root[0]):
         if lead.implicit is not None:
             scales.point[place] = number
@@ -203,14 +201,18 @@ def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Ite
 def _of_factor(
     body: sp.Expr, kind: str, unit: Series, place: sp.Symbol, least: Any
 ) -> Iterator[tuple[Any, Lead]]:
-    """The roots of one factor, largest first, each with its number."""
+    """The roots of one factor, in atoms of the field, largest first, each with its number."""
     scales = unit.scales
+    names = {s: value for value, s in scales.atoms.items()}
+    raw, body = body, body.xreplace(names)
+    if not body.has(place):
+        return
     sums = [x for x in body.atoms(DegreesOfFreedom, TargetSum, EdgeIntegral) if x.has(place)]
     if not sums and sp.degree(body, place) == 1:
-        value = sp.cancel(-body.subs(place, 0) / sp.diff(body, place))
+        ratio = scales.element(-raw.subs(place, 0) / sp.diff(raw, place))
+        value = scales.expression(ratio)
         if value != 0 and (number := scales.number_of(value)) > 0:
-            series = Series(scales, {v: scales.element(scales.expression(x).subs(place, value))
-                                     for v, x in unit.terms.items()})  # fmt: skip
+            series = unit * (ratio / scales.element(place))
             yield number, Lead(series, kind, value)
         return
     known = _solved(body, sums)

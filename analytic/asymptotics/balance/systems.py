@@ -31,6 +31,9 @@ eta, batch = sp.symbols("eta B", positive=True)  #: step size and batch of one-p
 OPTIMAL = {"optimal-loss": "optimal-kappa", "optimal-noisy-loss": "optimal-noisy-kappa"}
 AT_KAPPA = {"loss-at-kappa": "loss", "noisy-loss-at-kappa": "with noise"}
 TRAINING = ("flow-loss", "flow-train-loss", "sgd-loss")
+#: names of derivations, and the quantity that each of them derives
+DERIVED = {"static-loss": "loss", "test-loss": "loss", "ridgeless-loss": "loss",
+           "resolvent": "kappa", "label-noise": "noise"}  # fmt: skip
 
 
 @cache
@@ -82,6 +85,7 @@ def _optimal_problem(quantity: str, isotropic: bool) -> Problem:
 
 def named_problem(quantity: str, isotropic: bool = False) -> Problem:
     """The static loss and its parts, or a loss in training."""
+    quantity = DERIVED.get(quantity, quantity)
     make = training_problem if quantity in TRAINING else static_problem
     return make(quantity, isotropic)
 

@@ -9,20 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import arguments
-from ...arguments import checked
+from ...arguments import checked, meant
 from ...errors import InputError
 from ...spectrum import Spectrum
 from ..balance.exact_value import Comparison
 from ..balance.limiting_form import LimitingForm
 from ..balance.problem import Problem
-from ..balance.systems import matrix_problem, named_problem
+from ..balance.systems import DERIVED, matrix_problem, named_problem
 from ..expansion import exact_number
-from .named import Limit, Setting, named_limit, ratio
+from .named import PARTS, Limit, Setting, named_limit, ratio
 from .regime_names import EITHER_SIDE, REGIMES, SCALING, regime_name
 from .stated import given_exponent, stated_limit
 
 __all__ = [
     "EITHER_SIDE",
+    "PARTS",
     "REGIMES",
     "Comparison",
     "Limit",
@@ -54,13 +55,14 @@ def limit(
     quantity: with ``regime``, what the limit is of: "static-loss" (or "loss"), "kappa", "noise",
         "optimal-loss" or "optimal-kappa" ("optimal-noisy-…" with noise), "flow-loss",
         "flow-train-loss", "sgd-loss", a row of the matrix table, or equations; alone, a name.
-    regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.
+    regime: a statement (see `balance.regime_statement`); the result is a `LimitingForm`.  With a
+        name it is the series of that part, as in ``limit(name, …).series("kappa")``.
     alpha, exponent: α or b = 1 + α, the representative point at which terms are ordered; every
         coefficient stays symbolic.  Not needed where the series has integer powers anyway.
     target_exponent: a; None means isotropic weights (a = b), which also simplifies the formulas.
     smaller: "N" (the default) or "T", for the named regimes that hold on either side.
     terms: number of terms that are not zero, leading one included.
-    at: sizes by name, near which the terms of a statement are ordered.
+    at: sizes by name, near which the terms of a statement are ordered, and exponents b and a.
     spectrum: of every deterministic matrix, in a statement: a power law (the default, symbolic in
         b and a), white data (`Flat`), or any other list of modes.
 
@@ -77,18 +79,27 @@ def limit(
     >>> print(form.terms[0].expression, form.conditions)
     N**(1 - b)*c**b*lambda_+*sigma_w**2 (N**2/T < 1,)
     """
-    if regime is not None:
-        _unread("a statement, which orders the sizes", smaller=smaller)
-        return stated_limit(
-            lambda isotropic: _problem(quantity, isotropic), regime, alpha=alpha, terms=terms,
-            exponent=exponent, target_exponent=target_exponent, at=at, spectrum=spectrum,
-        )  # fmt: skip
-    name = regime_name(regime := quantity)
+    options = {"alpha": alpha, "exponent": exponent, "target_exponent": target_exponent}
+    part = DERIVED.get(quantity, quantity) if isinstance(quantity, str) else ""
+    if regime is None or (part in PARTS and regime_name(regime)):
+        _unread("a named regime, but with a statement", at=at, spectrum=spectrum)
+        law = _named(quantity if regime is None else regime, smaller, terms, **options)
+        return law if regime is None else law.series(part)
+    _unread("a statement, which orders the sizes", smaller=smaller)
+    return stated_limit(lambda isotropic: _problem(quantity, isotropic), regime, terms=terms,
+                        at=at, spectrum=spectrum, **options)  # fmt: skip
+
+
+def _named(
+    regime: str, smaller: str | None, terms: int, *, alpha: Any, exponent: Any,
+    target_exponent: Any,
+) -> Limit:  # fmt: skip
+    """The limit in a named regime."""
+    name = regime_name(regime)
     terms = arguments.count("terms", terms)
     if name is None:
-        raise InputError("regime", repr(regime), f"one of {', '.join(REGIMES)}; "
-                         "a statement needs a quantity first")  # fmt: skip
-    _unread("a named regime, but with a statement", at=at, spectrum=spectrum)
+        allowed = f"one of {', '.join(REGIMES)}; a statement needs a quantity first"
+        raise InputError("regime", repr(regime), f"{allowed}{meant(str(regime), REGIMES, 1)}")
     _check_smaller(name, smaller)
     b_value = _exponent(name, alpha, exponent)
     a_value = None if target_exponent is None else exact_number(target_exponent, "target_exponent")
@@ -138,4 +149,4 @@ def _problem(quantity: Any, isotropic: bool) -> Problem:
 
     if quantity in EXPRESSIONS:
         return matrix_problem(EXPRESSIONS[quantity].derive(), isotropic)
-    return named_problem(quantity.removeprefix("static-"), isotropic)
+    return named_problem(quantity, isotropic)

@@ -41,7 +41,7 @@ ANYWHERE, ANY_TARGET = sp.Rational(3, 2), sp.Rational(12, 5)  # where the order 
 RANGES = {b: (1, sp.oo), a: (1, sp.oo)}
 QUANTITIES = {"noise": "with noise", "noise-beyond": "with noise", "optimal-ridge": "optimal-loss",
               "noise-regularised": "optimal-noisy-loss"}  # fmt: skip
-SERIES = ("loss", "kappa", "noise", "ratio")
+PARTS = ("loss", "kappa", "noise", "ratio")
 GUARD_DIGITS, DIGITS_AT_RISK = 20, 20
 
 
@@ -119,8 +119,8 @@ class Limit:
 
     def _stated(self, name: str) -> tuple[str, str]:
         """What is expanded, and the statement about it."""
-        if name not in SERIES:
-            raise InputError("series", repr(name), f"one of {', '.join(SERIES)}")
+        if name not in PARTS:
+            raise InputError("series", repr(name), f"one of {', '.join(PARTS)}")
         if self.quantity in OPTIMAL and name not in ("loss", "kappa"):
             raise InputError("series", repr(name), "loss or kappa, in this regime")
         text = "L -> inf, S < M, z = 0" if name == "ratio" else REGIMES[self.regime].statement

@@ -124,7 +124,7 @@ def regime_name(regime: str) -> str | None:
             return name
     if plain in ALIASES:
         return ALIASES[plain]
-    if any(sign in plain for sign in (",", "=", "~", "->", "1<<")):
+    if any(sign in plain for sign in (",", "=", "~", "->", "<", ">")):
         return None
     hint = meant(str(regime), REGIMES, 1)
     names = ", ".join(REGIMES)

@@ -41,7 +41,9 @@ def stated_limit(
 
     The other arguments are those of `limit`.
     """
-    terms, at, target = arguments.count("terms", terms), at or {}, target_exponent
+    terms, at = arguments.count("terms", terms), dict(at or {})
+    exponent = _either("exponent", exponent, at.pop("b", None))
+    target = _either("target_exponent", target_exponent, at.pop("a", None))
     if spectrum is not None and not (alpha is exponent is target is None):
         raise InputError("spectrum", spectrum, "exponents, or a spectrum that has them")
     if isinstance(spectrum, PowerLaw):
@@ -61,13 +63,20 @@ def stated_limit(
     _check_names(problem, statement)
     stated = (*statement.values, *statement.ranked, *statement.growth)
     others = {s.name for s in (*problem.parameters, *stated)}
-    unknown = sorted(set(at) - set(names) - others - {"a", "b", symbols.lambda_plus.name})
+    unknown = sorted(set(at) - set(names) - others - {symbols.lambda_plus.name})
     if unknown:
         allowed = ", ".join(sorted({*names, *others}))
         raise InputError("at", ", ".join(unknown), f"values for {allowed}")
     _check_sums(point, statement.infinite, problem.size)
     form = with_ranges(limiting_form(problem, statement, point, terms), problem, point)
     return with_rivals(form, problem, point)
+
+
+def _either(name: str, value: Any, other: Any) -> Any:
+    """An exponent as an argument, or among the sizes."""
+    if value is not None and other is not None:
+        raise InputError(name, value, "nothing beside the same exponent in at")
+    return value if other is None else other
 
 
 def _check_names(problem: Problem, statement: Regime) -> None:
