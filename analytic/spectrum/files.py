@@ -77,15 +77,27 @@ def read_spectrum(path: str | Path) -> Spectrum:
     try:
         if suffix == ".json":
             content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError("not an object")
-            return from_dict(content)
+            if isinstance(content, dict):
+                return from_dict(content)
+            if not isinstance(content, list):
+                raise ValueError("neither a list of eigenvalues nor a spectrum's own object")
+            return _from_rows(path, _listed_rows(path, content))
         rows = _array_rows(path) if suffix == ".npy" else _text_rows(path)
     except InputError:
         raise
     except (ValueError, EOFError) as error:  # not JSON, not UTF-8, not an array
         raise InputError("spectrum", path, f"a readable {suffix} file ({error})") from error
     return _from_rows(path, rows)
+
+
+def _listed_rows(path: Path, content: list[Any]) -> list[tuple[str, list[Any]]]:
+    """Eigenvalues, or pairs of an eigenvalue and its target power."""
+    found = []
+    for number, entry in enumerate(content, start=1):
+        place = f"{path}, entry {number}"
+        cells = entry if isinstance(entry, list) else [entry]
+        found.append((place, [_decimal(place, str(cell)) for cell in cells]))
+    return found
 
 
 def _text_rows(path: Path) -> list[tuple[str, list[Any]]]:

@@ -243,6 +243,8 @@ def _spectrum(arguments: argparse.Namespace) -> Any:
         return None
     if text == "white":
         return Flat(1)
+    if not set(".:") & set(text) and text != "exponential":
+        raise InputError("--spectrum", text, "power-law, white, exponential, KIND:…, or a file")
     arguments.spectrum = {"exponential": "exponential-decay:rate=1,size=inf"}.get(text, text)
     return types.spectrum_of(arguments)
 

@@ -174,7 +174,7 @@ def test_a_ridge_that_nothing_calls_for_is_refused_with_what_is_equal(sizes):
     [
         ("1 << T << N, M = inf", (F(5, 2), 3), "zero ridge"),  # both brackets negative: no ridge
         ("1 << T << N << M", (2, F(5, 2)), "zero ridge"),
-        ("1 << T << N, M = inf", (2, F(7, 2)), "vanishes at these a and b"),
+        ("1 << T << N, M = inf", (2, F(7, 2)), "vanishes at these numbers"),
     ],
 )
 def test_the_least_loss_of_few_samples_is_without_ridge(statement, point, message):

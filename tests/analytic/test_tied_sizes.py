@@ -8,7 +8,8 @@ import sympy as sp
 from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.limits import limit
 from solvable.analytic.errors import InputError
-from solvable.analytic.notation import a, b
+from solvable.analytic.notation import N, T, a, b
+from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat
 
 POINT = {b: sp.Rational(3, 2), a: sp.Integer(2)}
 TIED = [  # at b = 3/2 the ridge is of the size of the last eigenvalue, or of κ₀
@@ -53,3 +54,35 @@ def test_exponents_among_the_sizes_are_those_of_the_law():
     assert among.terms == by_name.terms
     with pytest.raises(InputError, match="target_exponent = 3"):
         limit("loss", statement, target_exponent=3, at={"a": 4})
+
+
+def test_numbers_of_ratios_are_found_in_any_order():
+    form = limit("kappa", "1 << N, N/T = r, z -> 0, M/N = 3", spectrum=Flat(1), terms=1)
+    found = form.regime.new_values({N: sp.Integer(500), T: sp.Integer(1000)})
+    assert {s.name: v for s, v in found.items()} == {"M": 1500, "r": sp.Rational(1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [((10, 20), {"N < 40"}), ((10, 60), {"N < 40"}), ((50, 60), {"40 < N", "40 < T"})],
+)
+def test_the_number_of_modes_of_a_list_is_a_border_of_sizes_that_stay(sizes, said):
+    modes = Empirical([F(1, k) for k in range(1, 41)])
+    at = dict(zip("NT", sizes)) | {"z": 1e-9}
+    form = limit("loss", "z -> 0, N < T", spectrum=modes, terms=1, at=at)
+    assert set(map(str, form.ranges)) == said
+    with pytest.raises(InputError, match="as the regime says"):
+        form.regime.check(dict.fromkeys((N, T), 50 if sizes[0] < 40 else 10))
+    stated = "z -> 0, N < 40" if sizes[0] < 40 else "z -> 0, 40 < N < T"
+    assert not limit("loss", f"{stated}, N < T", spectrum=modes, terms=1, at=at).ranges
+    with pytest.raises(InputError, match="as the regime says"):
+        limit("loss", "z -> 0, T < N", spectrum=modes, at=at)
+
+
+def test_a_spectrum_without_end_has_infinitely_many_modes():
+    decay = ExponentialDecay(1, size=float("inf"))
+    said, implied = (limit("loss", f"z -> 0, N < T{end}", spectrum=decay, terms=1)
+                     for end in (", M = ∞", ""))  # fmt: skip
+    assert said.terms == implied.terms
+    with pytest.raises(InputError, match="M = inf: the spectrum has infinitely many"):
+        limit("loss", "1 << M, z -> 0, N < T", spectrum=decay)

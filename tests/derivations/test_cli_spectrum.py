@@ -38,6 +38,18 @@ def test_the_first_line_may_name_the_columns(csv, tmp_path, capsys):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[1, 0.5, 0.25]", ""), ("[[1, 2], [0.5, 1]]", ""), ("[1, -3]", "entry 2"), ("7", "a list"),
+     ('[1, "x"]', "entry 2"), ("[NaN]", "entry 1"), ("[]", "at least one"), ("[[[1]]]", "entry 1")],
+)  # fmt: skip
+def test_a_list_in_json(tmp_path, capsys, content, message):
+    path = tmp_path / "list.json"
+    path.write_text(content)
+    status = main(["loss", "--spectrum", str(path), "--features", "1", "--samples", "1", "--json"])
+    assert status == 2 * bool(message) and message in capsys.readouterr().err
+
+
 def test_every_command_that_takes_an_exponent_takes_a_spectrum():
     parser = build_parser()
     chosen = next(a for a in parser._actions if hasattr(a, "choices") and a.choices)

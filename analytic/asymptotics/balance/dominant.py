@@ -199,8 +199,8 @@ def _power_roots(
     """The roots of κ^{1/exponent} = amount · vector."""
     number = scales.number(amount)
     if number == 0 or not number.is_finite:
-        raise OutsideTheoryError("a coefficient of the leading balance vanishes at these a and b, "
-                                 "between two regimes: take them beside these")  # fmt: skip
+        raise OutsideTheoryError("a coefficient of the leading balance vanishes at these numbers, "
+                                 "on a border of two regimes: take them beside these")  # fmt: skip
     positive = number > 0
     if exponent == 1 or exponent == -1:
         v, c = monomial_power(scales, vector, amount, exponent)

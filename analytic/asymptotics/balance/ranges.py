@@ -3,7 +3,8 @@ r"""The range of a fixed ratio that a statement leaves free: on which side of 1 
 A ratio of sizes, N/T = r, has its border where the sizes cross, at r = 1, unless the same leading
 term stands on both sides.  The terms are ordered at one number; what leads is looked for at others,
 beyond the border and on either end of the side of that number.  Where three sizes are tied,
-N/T = r, T/M = s, the third pair has its border at r s = 1.
+N/T = r, T/M = s, the third pair has its border at r s = 1.  A size that stays has its border at the
+number of modes, where that is the one of a list.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def with_ranges(
                                  f"at {ratio} = {end}")  # fmt: skip
         chains.append((ratio, sp.S.One) if number < 1 else (sp.S.One, ratio))
     chains += _joint(form, problem, point, chains)
+    chains += _beside_modes(form, problem, point)
     stated = replace(regime, chains=(*regime.chains, *chains))
     ranges = tuple(sp.Lt(*chain, evaluate=False) for chain in chains)
     return replace(form, regime=stated, ranges=ranges)
@@ -74,6 +76,27 @@ def _joint(
                 if not _leads_at(form, problem, point, {ratio: place}):
                     yield (quotient, sp.S.One) if number < 1 else (sp.S.One, quotient)
                 break
+
+
+def _beside_modes(
+    form: LimitingForm, problem: Problem, point: Mapping[sp.Symbol, Any]
+) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """The side of the number of modes of a list that sizes which stay are on, where it matters."""
+    modes, regime = problem.size, form.regime
+    stay = [s for s in problem.sizes if s in regime.values]
+    if modes is None or not modes.is_number:
+        return
+    for size in stay:
+        number = regime.values[size]
+        below = bool(number < modes)
+        stated = {c[-1] if below else c[0] for c in regime.chains if size in c}
+        if any(x.is_number and (x <= modes if below else x >= modes) for x in stated):
+            continue
+        factor = (ABOVE if below else BELOW) * modes / number
+        sign = 1 if below else -1  # what lies beyond it goes along
+        moved = {s: x * factor for s in stay if sign * ((x := regime.values[s]) - number) >= 0}
+        if not _leads_at(form, problem, point, moved):
+            yield (size, modes) if below else (modes, size)
 
 
 def free_ratios(regime: Regime) -> Iterator[sp.Symbol]:

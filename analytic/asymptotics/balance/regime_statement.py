@@ -68,13 +68,13 @@ class Regime:
     def new_values(self, known: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, sp.Expr]:
         """The numbers of ratios, distances and shares, from the sizes they are made of."""
         found: dict[sp.Symbol, sp.Expr] = {}
-        for symbol, value in self.substitutions.items():
+        for symbol, value in [*self.substitutions.items()] * len(self.substitutions):
             missing = value.free_symbols - set(known) - set(found)
             if symbol in known and len(missing) == 1:
                 new = missing.pop()
                 solved = sp.solve(value.subs({**known, **found}) - symbol, new)
                 found |= {new: solved[0].subs(symbol, known[symbol])} if len(solved) == 1 else {}
-            elif not missing and symbol not in known:
+            elif not missing and symbol not in {*known, *found}:
                 found[symbol] = value.subs({**known, **found})
         return found
 

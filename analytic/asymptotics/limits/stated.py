@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -59,7 +60,8 @@ def stated_limit(
     names = {s.name: s for s in problem.sizes}
     near = {names.get(k, sp.Symbol(k, positive=True)): exact_number(v)
             for k, v in at.items() if k not in own and 0 < v < math.inf}  # fmt: skip
-    statement = parse_regime(regime, problem.sizes, point, near, problem.size)
+    statement = parse_regime(_endless(regime, problem), problem.sizes, point, near, problem.size)
+    statement.check(near)
     _check_names(problem, statement)
     stated = (*statement.values, *statement.ranked, *statement.growth)
     others = {s.name for s in (*problem.parameters, *stated)}
@@ -70,6 +72,18 @@ def stated_limit(
     _check_sums(point, statement.infinite, problem.size)
     form = with_ranges(limiting_form(problem, statement, point, terms), problem, point)
     return with_rivals(form, problem, point)
+
+
+def _endless(regime: str, problem: Problem) -> str:
+    """The statement, in which the modes of a spectrum without end need not be called infinite."""
+    if problem.spectrum is None or not isinstance(problem.size, sp.Symbol):
+        return regime
+    name, spaceless = problem.size.name, "".join(str(regime).split()).replace("∞", "inf")
+    if re.search(rf"(?<!\w){name}=(inf|oo)(?!\w)", spaceless):
+        return regime
+    if re.search(rf"(?<!\w){name}(?!\w)", spaceless):
+        raise InputError("regime", regime, f"{name} = inf: the spectrum has infinitely many modes")
+    return f"{regime}, {name} = inf"
 
 
 def _either(name: str, value: Any, other: Any) -> Any:
