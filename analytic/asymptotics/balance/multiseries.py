@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction as Rational
+from math import lcm
 from operator import add, mul
 from typing import Any
 
@@ -62,6 +63,11 @@ def as_rational(value: Any) -> Rational:
     return Rational(int(value.p), int(value.q))
 
 
+def _whole(value: Rational) -> Rational | int:
+    """An integer where it is one: monomials are hashed and added by the million."""
+    return value.numerator if value.denominator == 1 else value
+
+
 class Scales:
     """The sizes and how they grow, the representative point, and the coefficient field.
 
@@ -88,7 +94,8 @@ class Scales:
         self.atoms: dict[sp.Expr, sp.Dummy] = {}
         self.coordinates: list[tuple[sp.Expr, sp.Expr]] = []
         self._index: dict[tuple[sp.Expr, sp.Expr], int] = {}
-        self.rates: list[Rational] = [Rational(0)] * WIDTH
+        self._rates: list[Rational] = [Rational(0)] * WIDTH
+        self._counts, self._step = [0] * WIDTH, 1  # the rates as counts of 1/step
         self.unit: Vector = (0,) * WIDTH
         self._weights: dict[Vector, Rational] = {self.unit: Rational(0)}
         self._vectors: dict[tuple[sp.Expr, sp.Expr], Vector] = {}
@@ -117,7 +124,7 @@ class Scales:
                 exponent = on_walls(self, exponent)
             for term in sp.Add.make_args(_canonical(exponent)):
                 coefficient, kind = term.as_coeff_Mul()
-                result[self._coordinate(scale, kind)] += as_rational(coefficient)
+                result[self._coordinate(scale, kind)] += _whole(as_rational(coefficient))
             self._vectors[key] = tuple(result)
         return self._vectors[key]
 
@@ -126,9 +133,7 @@ class Scales:
             if len(self.coordinates) == WIDTH:
                 raise OutsideTheoryError("more kinds of powers than the series can hold")
             self._index[scale, kind] = len(self.coordinates)
-            self.rates[len(self.coordinates)] = -self.growth.get(scale, Rational(0)) * self.value(
-                kind
-            )
+            self._set_rate(len(self.coordinates), scale, kind)
             known = scale.xreplace(self.atoms).free_symbols <= set(self.field.symbols)
             if (scale, kind) in self.relations:
                 self.folds[len(self.coordinates)] = self.relations[scale, kind]
@@ -137,18 +142,23 @@ class Scales:
             self.coordinates.append((scale, kind))
         return self._index[scale, kind]
 
+    def _set_rate(self, coordinate: int, scale: sp.Expr, kind: sp.Expr) -> None:
+        self._rates[coordinate] = -self.growth.get(scale, Rational(0)) * self.value(kind)
+        self._step = lcm(*(rate.denominator for rate in self._rates))
+        self._counts = [int(rate * self._step) for rate in self._rates]
+
     def regrow(self, scale: sp.Expr, growth: Any) -> None:
         """Let a scale grow at another rate; series that hold it have to be made anew."""
         self.growth[scale] = as_rational(growth)
         for i, (base, kind) in enumerate(self.coordinates):
             if base == scale:
-                self.rates[i] = -self.growth[scale] * self.value(kind)
+                self._set_rate(i, scale, kind)
         self._weights = {self.unit: Rational(0)}
 
     def weight(self, vector: Vector) -> Rational:
         """How fast the monomial vanishes: it is L^{−weight}."""
         if vector not in self._weights:
-            self._weights[vector] = Rational(sum(map(mul, vector, self.rates)))
+            self._weights[vector] = Rational(sum(map(mul, vector, self._counts)), self._step)
         return self._weights[vector]
 
     def exponents(self, vector: Vector) -> dict[sp.Expr, sp.Expr]:
@@ -167,9 +177,8 @@ class Scales:
     def scaled(self, vector: Vector, exponent: sp.Expr) -> Vector:
         """The monomial raised to a symbolic power."""
         if exponent.is_Rational:
-            exact = as_rational(exponent)
-            factor = int(exact) if exact.denominator == 1 else exact
-            return tuple(v * factor if v else 0 for v in vector)
+            factor = as_rational(exponent)
+            return tuple(_whole(v * factor) if v else 0 for v in vector)
         key = (vector, exponent)
         if key not in self._scaled:
             total = self.unit

@@ -95,17 +95,17 @@ def _least_lines(
 ) -> set[Line]:  # fmt: skip
     """The terms of F of least weight at κ ~ L^{-θ}, to the least depth at which one is left.
 
-    `TooMany` where `STEPS` terms of the sums, whose weights are the distance to an end of the
-    corner apart, cancel.
+    The weights of the terms of the sums are the distance to an end of the corner apart, or
+    multiples of it: the first depth shows the leading ones.  `TooMany` where `STEPS` terms cancel.
     """
     unknown, depth = equation.unknown, scales.depth
-    apart = min((abs(theta - end) for end in ends if end is not None), default=DEEP)
+    apart = min((abs(theta - end) for end in ends if end is not None), default=SHALLOW)
     scales.regrow(unknown, -theta)
-    scales.depth = SHALLOW
+    scales.depth = apart / 2
     try:
         while not (series := polynomial_in(equation, scales, kind)).terms and scales.depth < DEEP:
             scales.depth *= DEEPER
-            if scales.depth > STEPS * apart:
+            if scales.depth > STEPS * apart and ends != (None, None):
                 raise TooMany(LONG)
     finally:
         scales.depth = depth
@@ -127,10 +127,16 @@ def _bends(
     """Where the slope of the least weight, min(w + θe), changes, in order.
 
     It is concave, so that two lines of it that meet on it meet at its only bend between them; if
-    they meet above it, another line is less there.
+    they meet above it, another line is less there.  The far end, where sums may cancel at length,
+    is looked at last.
     """
-    first, last = (min(lines(low), key=_slope), max(lines(high), key=_slope))
-    yield from _between(lines, first, last)
+    middle = (low + high) / 2
+    here = lines(middle)
+    steepest, flattest = max(here, key=_slope), min(here, key=_slope)
+    yield from _between(lines, min(lines(low), key=_slope), steepest)
+    if steepest != flattest:
+        yield middle
+    yield from _between(lines, flattest, max(lines(high), key=_slope))
 
 
 def _between(lines: Callable[[Rational], set[Line]], first: Line, last: Line) -> Iterator[Rational]:

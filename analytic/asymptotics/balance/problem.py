@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import sympy as sp
@@ -112,6 +112,7 @@ class Problem:
         return sorted(found - unknown - {a, b, lambda_plus, *self.parameters}, key=str)
 
 
+@lru_cache(maxsize=512)
 def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     """The limit of a rational function, where it is neither zero nor infinite."""
     names = {t: sp.Dummy("trace") for t in traces_of(expression)}
@@ -125,6 +126,7 @@ def _at_infinity(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     return limit.xreplace({name: t for t, name in names.items()})
 
 
+@lru_cache(maxsize=512)
 def _without_factors(equation: sp.Expr, positive: sp.Expr) -> sp.Expr:
     """The equation without factors that it shares with what is positive at the solution."""
     names = {t: sp.Dummy("trace") for t in traces_of(equation) | traces_of(positive)}
