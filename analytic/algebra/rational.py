@@ -39,6 +39,7 @@ class Field:
         self.zero_polynomial, self.one_polynomial = self.constant(0), self.constant(1)
         self.zero = Fraction(self.zero_polynomial, self.one_polynomial)
         self.one = Fraction(self.one_polynomial, self.one_polynomial)
+        self.algebraic: dict[int, list[fmpz_mpoly]] = {}  # of a symbol u, p with Σ p_k uᵏ = 0
 
     def constant(self, value: int) -> Polynomial:
         """An integer as a polynomial."""
@@ -56,15 +57,62 @@ class Field:
         """A symbol as a fraction."""
         return Fraction(self.polynomial(symbol), self.one_polynomial)
 
+    def relate(self, symbol: sp.Expr, polynomial: Polynomial | None) -> None:
+        """Let a symbol be a root of an irreducible polynomial, or of none, from now on.
+
+        Fractions made later are Σ_{k<n} r_k uᵏ with r_k free of u, so that what is zero is 0.
+        """
+        position = self.position[symbol]
+        self.algebraic.pop(position, None)
+        if polynomial is not None:
+            self.algebraic[position] = self._split(polynomial.raw, position)
+
+    def by_power(self, polynomial: Polynomial) -> list[tuple[Polynomial, sp.Expr]]:
+        """(coefficient, power) of the first algebraic symbol that a polynomial holds, if any."""
+        for position in self.algebraic:
+            if polynomial.degree(position):
+                parts = self._split(polynomial.raw, position)
+                powers = (self.symbols[position] ** k for k in range(len(parts)))
+                return [(Polynomial(self, x), u) for x, u in zip(parts, powers) if not x.is_zero()]
+        return [(polynomial, sp.S.One)]
+
     def fraction(self, numerator: Polynomial, denominator: Polynomial) -> Fraction:
         """numerator/denominator in lowest terms."""
-        top, bottom = numerator.raw, denominator.raw
-        common = top.gcd(bottom)
-        if not common.is_one():
-            top, bottom = top // common, bottom // common
+        top, bottom = _lowest(numerator.raw, denominator.raw)
+        for position in self.algebraic:
+            top, bottom = _lowest(*self._reduced(top, bottom, position))
         if bottom.leading_coefficient() < 0:
             top, bottom = -top, -bottom
         return Fraction(Polynomial(self, top), Polynomial(self, bottom))
+
+    def _split(self, raw: fmpz_mpoly, position: int) -> list[fmpz_mpoly]:
+        """The coefficients of the powers of one symbol."""
+        parts: list[dict[Monomial, int]] = [{} for _ in range(max(raw.degrees()[position], 0) + 1)]
+        for monomial, value in raw.terms():
+            rest = list(monomial)
+            rest[position] = 0
+            parts[monomial[position]][tuple(rest)] = int(value)
+        return [self.context.from_dict(part) for part in parts]
+
+    def _reduced(
+        self, top: fmpz_mpoly, bottom: fmpz_mpoly, position: int
+    ) -> tuple[fmpz_mpoly, fmpz_mpoly]:
+        """The same with the algebraic symbol in the numerator alone, to powers below the degree."""
+        relation = self.algebraic[position]
+        degrees = [max(raw.degrees()[position], 0) for raw in (top, bottom)]
+        if degrees[1] == 0 and degrees[0] < len(relation) - 1:
+            return top, bottom
+        above, scale = _remainder(self._split(top, position), relation)
+        bottom = bottom * scale
+        if degrees[1]:
+            below, scale = _remainder(self._split(bottom, position), relation)
+            inverse, norm = _inverse(below, relation)
+            above, factor = _remainder(_product(above, inverse), relation)
+            above, bottom = [part * scale for part in above], norm * factor
+        root, total = self.context.gen(position), self.context.constant(0)
+        for part in reversed(above):
+            total = total * root + part
+        return total, bottom
 
     def coerce(self, value: Any) -> Fraction:
         """A fraction as it is, a number or an expression as a fraction."""
@@ -95,6 +143,63 @@ class Field:
         if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
             return self(expression.base) ** int(expression.exp)
         raise InputError("expression", expression, f"rational in {self.symbols}")
+
+
+def _lowest(top: fmpz_mpoly, bottom: fmpz_mpoly) -> tuple[fmpz_mpoly, fmpz_mpoly]:
+    """Both without their greatest common divisor."""
+    common = top.gcd(bottom)
+    return (top, bottom) if common.is_one() else (top // common, bottom // common)
+
+
+def _product(first: list[fmpz_mpoly], second: list[fmpz_mpoly]) -> list[fmpz_mpoly]:
+    """The coefficients of a product of polynomials in one symbol."""
+    found = [0 * first[0]] * (len(first) + len(second) - 1)
+    for i, x in enumerate(first):
+        for j, y in enumerate(second):
+            found[i + j] = found[i + j] + x * y
+    return found
+
+
+def _remainder(
+    parts: list[fmpz_mpoly], relation: list[fmpz_mpoly]
+) -> tuple[list[fmpz_mpoly], fmpz_mpoly]:
+    """(r, s) with s Σ c_k uᵏ = Σ_{k<n} r_k uᵏ where Σ p_k uᵏ = 0; s is a power of p_n."""
+    *low, lead = relation
+    n, scale = len(low), lead**0
+    rest = [*parts, *([0 * lead] * (n - len(parts)))]
+    while len(rest) > n:
+        *rest, highest = rest
+        if not highest.is_zero():
+            rest, scale = [x * lead for x in rest], scale * lead
+            for k, p in enumerate(low, len(rest) - n):
+                rest[k] = rest[k] - highest * p
+    return rest, scale
+
+
+def _inverse(
+    parts: list[fmpz_mpoly], relation: list[fmpz_mpoly]
+) -> tuple[list[fmpz_mpoly], fmpz_mpoly]:
+    """(A, R) with A(u) Σ c_k uᵏ = R, free of u: a column of the adjugate of the product by c."""
+    n, columns, scales = len(relation) - 1, [parts], [relation[-1] ** 0]
+    for _ in range(n - 1):
+        column, scale = _remainder([0 * parts[0], *columns[-1]], relation)
+        columns.append(column)
+        scales.append(scales[-1] * scale)
+    minors = [_determinant([c[1:] for i, c in enumerate(columns) if i != k]) for k in range(n)]
+    found = [(-1) ** k * minor for k, minor in enumerate(minors)]
+    norm = sum((x * c[0] for x, c in zip(found, columns)), 0 * parts[0])
+    if norm.is_zero():
+        raise ZeroDivisionError("division by the zero function")
+    return [x * scale for x, scale in zip(found, scales)], norm
+
+
+def _determinant(columns: list[list[fmpz_mpoly]]) -> Any:
+    if not columns:
+        return 1
+    (first, *rest), total = columns, 0
+    for k, x in enumerate(first):
+        total = total + (-1) ** k * x * _determinant([c[:k] + c[k + 1 :] for c in rest])
+    return total
 
 
 class Polynomial:
@@ -240,9 +345,10 @@ class Fraction:
         return self.field.fraction(self.numer * other.denom, self.denom * other.numer)
 
     def __pow__(self, power: int) -> Fraction:
-        if power >= 0:
-            return Fraction(self.numer**power, self.denom**power)
-        return self.field.one / Fraction(self.numer**-power, self.denom**-power)
+        if power < 0:
+            return (self.field.one / self) ** -power
+        found = Fraction(self.numer**power, self.denom**power)
+        return self.field.fraction(found.numer, found.denom) if self.field.algebraic else found
 
     def as_expr(self) -> sp.Expr:
         """The sympy expression numerator/denominator."""

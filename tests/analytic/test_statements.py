@@ -20,7 +20,6 @@ from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from solvable.analytic.spectrum import Atoms, PowerLaw
-from tests.processor_time import bounded
 
 z = sp.Symbol("z", positive=True)
 SCALES = (mp.mpf(10) ** 11, mp.mpf(10) ** 12)
@@ -425,7 +424,7 @@ def test_powers_that_leave_a_size_open_name_it(statement, message):
     ("statement", "powers"),
     [
         ("1 << N << T << M", {T: 3, M: F(13, 3)}),
-        pytest.param("1 << N << M << T", {T: 3, M: F(6, 5)}, marks=pytest.mark.slow),
+        slow("1 << N << M << T", {T: 3, M: F(6, 5)}),
     ],
 )
 def test_the_least_loss_of_finitely_many_modes(statement, powers):
@@ -440,6 +439,30 @@ def test_the_least_loss_of_finitely_many_modes(statement, powers):
     slope = sum(exponents.get(s, 0) * p for s, p in ({N: 1} | powers).items())
     first, second = (mp.log10(y / x) for x, y in zip(left, left[1:]))
     assert abs(second - slope) < 0.05 and abs(second - slope) < abs(first - slope) + 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statement", ["1 << N << T << M", "N/T = 1/2, T << M", "1 << N << M << T"])
+def test_the_least_loss_where_the_target_is_as_the_spectrum(statement):
+    """Close to κ = M^-b all terms of the equation cancel; κ is found before that is looked at."""
+    form = limit("optimal-loss", statement, exponent=F(8, 5), terms=1)
+    found = measured_slope(form.problem, form, {b: F(8, 5)}, (4, 5))
+    assert found.holds(), found
+    assert not measured_slope(form.problem, form, {b: F(8, 5)}, (4, 5), F(11, 10)).holds()
+
+
+@pytest.mark.parametrize("ratio", [F(1, 2), slow(F(1, 9)), slow(F(1)), slow(F(3))])
+def test_the_least_loss_at_a_fixed_ratio_to_second_order(ratio):
+    """The leading coefficient of κ is κ₀, the root of a quadratic; the terms are linear in it."""
+    form = limit("optimal-loss", f"N/T = {ratio}, 1 << T, M = inf", exponent=F(8, 5), terms=2)
+    root = next(s for s in form.where if s.name == "kappa_0")
+    above = [sp.numer(sp.together(t.coefficient)) for t in form.terms]
+    assert all(sp.Poly(x, root).degree() == 1 for x in above)
+    errors = [
+        compare(form, {"N": n * ratio, "T": n, "b": F(8, 5)}, 25).errors for n in (10**3, 10**4)
+    ]
+    assert all(y / x == pytest.approx(10.0**-k, rel=0.05)
+               for k, (x, y) in enumerate(zip(*errors), 1)), errors  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -463,9 +486,3 @@ def test_an_ordering_left_open_is_among_the_conditions(quantity, statement, poin
     opened = f"{statement}, 1 << {needed.replace('**', '^')}"
     other = limit(quantity, opened, exponent=point[0], target_exponent=point[1], terms=1)
     assert other.expression != form.expression
-
-
-def test_leading_terms_that_cancel_without_end_are_refused_in_time():
-    """Of targets as the spectrum: close to M^-b all terms of the equation cancel."""
-    with bounded(20), pytest.raises(OutsideTheoryError, match="too many terms"):
-        limit("optimal-loss", "1 << N << T << M", terms=1)

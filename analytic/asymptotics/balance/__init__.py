@@ -1,7 +1,8 @@
 r"""Limits of anything that has self-consistent equations, by one mechanism.
 
 regime_statement   what is large, small, fixed: parsed, checked, given exponents
-multiseries        series in several scales with symbolic exponents and exact coefficients
+coefficients       exact rational functions of a, b, parameters and named numbers
+multiseries        series in several scales with symbolic exponents over these
 corner_sums        spectral sums in every corner of κ
 polygon            how the unknown may grow: the Newton polygon of its equation
 dominant           the unknown by dominant balance, then corrections to any order

@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction as Rational
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from typing import Any
 
 import sympy as sp
 
-from ...errors import OutsideTheoryError
+from ...algebra.rational import Polynomial
+from ...errors import InputError, OutsideTheoryError
 from ...notation import b, lambda_plus
 from .corner_sums import Corner
 from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
@@ -40,6 +41,9 @@ MOST_COMPARED = 12
 MAX_MULTIPLICITY = 4
 SHALLOW = Rational(1, 1000)  # of the series whose leading term alone is wanted
 
+SMALL = sp.Dummy("delta", positive=True)  # δ
+UNIT_ROOT = sp.Dummy("u")  # κ^step in units of its leading monomial
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -52,20 +56,20 @@ class Solution:
 
 def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
     """All leading behaviours of the unknown with their series, the largest first."""
-    small = sp.Dummy("delta", positive=True)
-    scales.growth[small] = Rational(0)
+    scales.growth[SMALL] = Rational(0)
     for lead in _leads(equation, scales):
+        lead.settle(equation.unknown, scales)
 
         def corner(kappa: Series, lead: Lead = lead) -> Corner:
             return Corner(scales, lead.kind, kappa, equation.size, equation.isotropic,
                           lead.place, lead.known or {})  # fmt: skip
 
         def expanded(rate: Rational, lead: Lead = lead, make: Any = corner) -> list[Series]:
-            scales.regrow(small, -rate)
-            kappa = lead.series * (1 + scales.scale(small))
+            scales.regrow(SMALL, -rate)
+            kappa = lead.series * (1 + scales.scale(SMALL))
             image = {equation.unknown: kappa}
             total = evaluate(equation.polynomial, image, {equation.unknown: make(kappa)})
-            return _by_power(total, small, lead.least)
+            return _by_power(total, lead.least)
 
         shifts = list(_shifts(expanded, scales))
         if not shifts:
@@ -111,6 +115,7 @@ def _places(equation: Equation, scales: Scales, kind: str) -> Iterator[Lead]:
     place = place_symbol(equation.unknown)
     if place not in scales.field.position:
         return
+    scales.settle(place, None)
     unit = scales.constant(place)
     if kind == "edge":
         unit = unit * scales.scale(lambda_plus) * scales.scale(equation.size, -b)
@@ -185,12 +190,9 @@ def _roots(
         for root in _power_roots(scales, vector, amount, sp.together(1 / (e1 - e2)), signed):
             yield Lead(root, "")
         return
-    named = _named_roots(leading, unknown, scales, signed)
-    if named is not None:
-        yield from (Lead(root, "", least=least, known=known) for root, known in named)
-        return
-    for root, implicit in implicit_roots(leading, unknown, scales):
-        yield Lead(root, "", least=least, implicit=implicit)
+    found = _named_roots(leading, unknown, scales, signed)
+    for lead in implicit_roots(leading, unknown, scales) if found is None else found:
+        yield replace(lead, least=least)
 
 
 def _power_roots(
@@ -215,7 +217,7 @@ def _power_roots(
 
 def _named_roots(
     leading: dict[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales, signed: bool
-) -> list[tuple[Series, dict[sp.Expr, sp.Expr]]] | None:
+) -> list[Lead] | None:
     """κ = unit · root^{1/step}, the largest first, where the leading terms are a quadratic in
     κ^step, else None.
 
@@ -229,8 +231,7 @@ def _named_roots(
         return None
     low, high = leading[exponents[0]], leading[exponents[1]]
     vector = tuple(x - y for x, y in zip(low[0], high[0]))  # κ^least in units of this monomial
-    u = sp.Dummy("u")
-    total = sp.S.Zero
+    u, total = UNIT_ROOT, sp.S.Zero
     for n, e in zip(counts, exponents):
         monomial, coefficient = leading[e]
         shift = tuple(m + n * v - m0 for m, v, m0 in zip(monomial, vector, low[0]))
@@ -240,26 +241,49 @@ def _named_roots(
     if total.free_symbols & set(scales.growth):
         raise OutsideTheoryError("the leading balance does not close")
     found = []
-    for root in sp.roots(sp.Poly(total, u)):
+    for root in _solutions(total):
         value = scales.number_of(root)
         if abs(sp.im(value)) > 1e-20 or value == 0 or (value < 0 and not signed):
             continue
-        element, known = _as_element(scales, root), {}
+        element, known, relation = _as_element(scales, root), None, None
         if element is None and not least.is_Rational:
             name = place_symbol(unknown)
             element, known, scales.point[name] = scales.element(name), {name: root}, value
+            relation = _relation(scales, total, name)
         elif element is None:
             element = scales.atom(root)
+            name = scales.atoms[root]
+            scales.settle(name, _relation(scales, total, name))
         v, coefficient = monomial_power(scales, vector, element, sp.together(1 / least))
         place = (bool(sp.re(value) < 0), -sp.re(value) * sp.sign(scales.value(least)))
-        found.append((place, (Series(scales, {v: coefficient}), known)))
-    return [pair for _, pair in sorted(found, key=lambda x: x[0])]
+        series = Series(scales, {v: coefficient})
+        found.append((place, Lead(series, "", known=known, relation=relation)))
+    return [lead for _, lead in sorted(found, key=lambda x: x[0])]
+
+
+def _relation(scales: Scales, total: sp.Expr, name: sp.Symbol) -> Polynomial | None:
+    """The polynomial of a root of ``total``, in its name; None where no field holds it."""
+    try:
+        return scales.irreducible(total.xreplace(scales.atoms).subs(UNIT_ROOT, name), name)
+    except InputError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _solutions(quadratic: sp.Expr) -> list[sp.Expr]:
+    """Its roots, found once for all depths."""
+    return list(sp.roots(sp.Poly(quadratic, UNIT_ROOT)))
+
+
+@lru_cache(maxsize=256)
+def _simplified(root: sp.Expr) -> sp.Expr:
+    return sp.simplify(root)
 
 
 def _as_element(scales: Scales, root: sp.Expr) -> Any:
     """The root in the field, None where it is not rational in the parameters."""
     try:
-        return scales.element(sp.simplify(root).xreplace(scales.atoms))
+        return scales.element(_simplified(root).xreplace(scales.atoms))
     except ValueError:
         return None
 
@@ -267,14 +291,14 @@ def _as_element(scales: Scales, root: sp.Expr) -> Any:
 # ---- corrections --------------------------------------------------------------------------
 
 
-def _by_power(total: Series, small: sp.Symbol, least: Rational | None) -> list[Series]:
+def _by_power(total: Series, least: Rational | None) -> list[Series]:
     """F_n of Σ F_n δ^n; the terms of weight ``least`` in F₀ cancel at a named root."""
     scales = total.scales
     found: dict[int, dict[Any, Any]] = {}
     for vector, coefficient in total.terms.items():
-        exponent, rest = split_scale(scales, vector, small)
+        exponent, rest = split_scale(scales, vector, SMALL)
         found.setdefault(int(exponent), {})[rest] = coefficient
-    rate = -scales.growth[small]
+    rate = -scales.growth[SMALL]
     result = []
     for n in range(max(found, default=0) + 1):
         cut = None if total.cut is None else total.cut - n * rate

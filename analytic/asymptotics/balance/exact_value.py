@@ -35,7 +35,7 @@ from .unknowns import blocks
 
 GUARD, ROUNDS = 15, 5
 MOST_CERTIFIED = 4000  # modes up to which matrix equations are solved with eigenvalues listed
-MAX_STEPS = 200
+MAX_STEPS, ALL_ROOTS = 200, 2000  # of one root, and of all that a polynomial has
 NO_ROOT = "no root of the equations near the one that the series points to"
 FLOAT_DIGITS = 10  # that float64 has of a loss in training
 HUGE = 4  # log₁₀ of a size that stands for infinity, per digit
@@ -328,7 +328,7 @@ def _nearest_root(
              polynomial.all_coeffs()]  # fmt: skip
     while parts and not parts[0]:
         parts = parts[1:]
-    roots = mpmath.polyroots(parts, maxsteps=MAX_STEPS, extraprec=3 * mpmath.mp.prec)
+    roots = mpmath.polyroots(parts, maxsteps=ALL_ROOTS, extraprec=3 * mpmath.mp.prec)
     real = [r.real for r in roots if abs(r.imag) <= abs(r) * mpmath.mpf(10) ** -mpmath.mp.dps]
     if not real:
         raise OutsideTheoryError(NO_ROOT)

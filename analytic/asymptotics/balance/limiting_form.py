@@ -219,12 +219,12 @@ def _deepened(
     """The terms at the first depth that shows as many as are wanted."""
     rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
     largest, counts, poles, walls = max(rates), [], 0, cast(Walls, {})
-    vertices: dict[Any, Any] = {}
+    scales = _scales(problem, regime, point, walls)
     depth = min(largest, APART * min(rates)) * SHALLOW
     while depth < largest * deepest and poles < POLES:
         try:
-            found, complete = _at_depth(problem, regime, point, depth, order, wanted, walls,
-                                        vertices)  # fmt: skip
+            scales.deepen(depth)
+            found, complete = _at_depth(problem, regime, scales, order, wanted)
             counts.append(len(found.terms))
             poles = 0
         except TooShallow as error:
@@ -235,7 +235,8 @@ def _deepened(
         except Tie as error:
             if not (error.walls or {}).keys() - walls.keys():
                 raise
-            walls, vertices = joined(walls, error.walls or {}), {}
+            walls = joined(walls, error.walls or {})
+            scales = _scales(problem, regime, point, walls)
             continue
         except TooMany as error:
             if not counts:
@@ -253,12 +254,9 @@ def _deepened(
 
 
 def _at_depth(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational, order: int,
-    wanted: int, walls: Walls, vertices: dict[Any, Any],
-) -> tuple[LimitingForm, bool]:  # fmt: skip
+    problem: Problem, regime: Regime, scales: Scales, order: int, wanted: int
+) -> tuple[LimitingForm, bool]:
     """The form at one depth, and whether as many terms as are wanted are known."""
-    scales = _scales(problem, regime, point, depth, walls)
-    scales.vertices = vertices
     size: sp.Expr = sp.oo
     if problem.size is not None and problem.size not in regime.infinite:
         size = regime.applied(problem.size)
@@ -325,9 +323,8 @@ def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational |
 
 
 def _scales(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], depth: Rational,
-    walls: Walls,
-) -> Scales:  # fmt: skip
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], walls: Walls
+) -> Scales:
     growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
     values.update(problem.typical)
@@ -336,7 +333,7 @@ def _scales(
     values[c] = sp.N(PREFACTOR.subs(values), DIGITS)
     places = [place_symbol(u) for u, _ in problem.equations]
     parameters = [*problem.parameters, *regime.parameters, *places]
-    scales = Scales(growth, values, depth, [s for s in parameters if s not in growth], walls)
+    scales = Scales(growth, values, SHALLOW, [s for s in parameters if s not in growth], walls)
     if problem.clock is not None:
         rate = problem.clock.growth(scales.growth, scales.value, regime.applied)
         scales.growth[problem.clock.frequency] = rate

@@ -23,16 +23,14 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.rational import Field, Fraction
+from ...algebra.rational import Fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b
-from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
-from ...spectrum import Spectrum
-from .traces import spectral_number
+from .coefficients import Coefficients
 from .walls import Tie, Walls, on_walls
 
 Vector = tuple[Any, ...]
-WIDTH, ATOMS = 40, 48  # coordinates: (scale, kind of exponent); named numbers in the field
+WIDTH = 40  # coordinates: (scale, kind of exponent)
 MAX_POWERS = 400
 MAX_TERMS = 600
 LONG = "too many terms before the order asked for: the sizes are too far apart, or too many"
@@ -68,8 +66,8 @@ def _whole(value: Rational) -> Rational | int:
     return value.numerator if value.denominator == 1 else value
 
 
-class Scales:
-    """The sizes and how they grow, the representative point, and the coefficient field.
+class Scales(Coefficients):
+    """The sizes and how they grow, at the representative point and over its coefficients.
 
     ``growth`` maps each scale s to p in s ~ L^p; ``point`` gives a, b and every parameter a value;
     ``depth`` is the relative weight beyond which products are cut off.  On ``walls``, values of a
@@ -86,12 +84,8 @@ class Scales:
     ) -> None:
         self.growth = {s: as_rational(p) for s, p in growth.items()}
         self.sizes, self.walls = {s for s, p in self.growth.items() if p}, walls or {}
-        self.point = dict(point)
+        super().__init__(point, parameters)
         self.depth = as_rational(depth)
-        self.parameters = [s for s in parameters if s not in (a, b)]
-        self._pool = [sp.Dummy(f"atom{i}") for i in range(ATOMS)]
-        self.field = Field([a, b, *self.parameters, *self._pool])
-        self.atoms: dict[sp.Expr, sp.Dummy] = {}
         self.coordinates: list[tuple[sp.Expr, sp.Expr]] = []
         self._index: dict[tuple[sp.Expr, sp.Expr], int] = {}
         self._rates: list[Rational] = [Rational(0)] * WIDTH
@@ -100,13 +94,14 @@ class Scales:
         self._weights: dict[Vector, Rational] = {self.unit: Rational(0)}
         self._vectors: dict[tuple[sp.Expr, sp.Expr], Vector] = {}
         self._scaled: dict[tuple[Vector, sp.Expr], Vector] = {}
-        self._elements: dict[sp.Expr, Fraction] = {}
         self.comparisons: set[Vector] = set()
         self.vertices: dict[Any, Any] = {}  # of polygons
-        self.spectrum: Spectrum | None = None
-        self.listed = False  # whether the spectrum is this one, and no power law with b and a
         self.folds: dict[int, Fraction] = {}  # coordinates of constants that the field knows
         self.relations: dict[tuple[sp.Expr, sp.Expr], Fraction] = {}  # u^kind, rational in u
+
+    def deepen(self, depth: Any) -> None:
+        """Another depth from now on, with comparisons of its own."""
+        self.depth, self.comparisons = as_rational(depth), set()
 
     # -- monomials -------------------------------------------------------------------------------
 
@@ -186,45 +181,6 @@ class Scales:
                 total = tuple(map(add, total, self.vector(scale, sp.expand(power * exponent))))
             self._scaled[key] = total
         return self._scaled[key]
-
-    # -- coefficients ----------------------------------------------------------------------------
-
-    def atom(self, value: sp.Expr) -> Fraction:
-        """A number that is not rational in the parameters, as a symbol of the field."""
-        if value not in self.atoms:
-            if not self._pool:
-                raise OutsideTheoryError("more named numbers than the field can hold")
-            self.atoms[value] = self._pool.pop(0)
-        return self.field.generator(self.atoms[value])
-
-    def element(self, expression: Any) -> Fraction:
-        """A rational expression in a, b, the parameters and atoms, as a field element."""
-        expression = sp.sympify(expression)
-        if expression not in self._elements:
-            self._elements[expression] = self.field(expression)
-        return self._elements[expression]
-
-    def expression(self, coefficient: Fraction) -> sp.Expr:
-        """The coefficient with every atom written out, in factors."""
-        names = {symbol: value for value, symbol in self.atoms.items()}
-        number, product = sp.S.One, sp.S.One
-        for polynomial, sign in ((coefficient.numer, 1), (coefficient.denom, -1)):
-            constant, factors = polynomial.factor_list()
-            number *= sp.Integer(constant) ** sign
-            product *= sp.Mul(*(g.as_expr() ** (sign * n) for g, n in factors))
-        return number * product.xreplace(names)
-
-    def number(self, coefficient: Fraction, digits: int = 30) -> sp.Expr:
-        """The coefficient at the representative point."""
-        return self.number_of(self.expression(coefficient), digits)
-
-    def number_of(self, expression: sp.Expr, digits: int = 30) -> sp.Expr:
-        """A constant at the representative point, sums over the representative spectrum."""
-        sums = {
-            atom: spectral_number(atom, self.point, self.spectrum, digits)
-            for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
-        }
-        return sp.N(expression.xreplace(sums).subs(self.point), digits)
 
     def relate(self, base: sp.Expr, kind: sp.Expr, element: Fraction) -> None:
         """Let base^kind be an element of the field from now on."""

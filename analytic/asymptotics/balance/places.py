@@ -26,6 +26,7 @@ import mpmath
 import sympy as sp
 
 from ... import precision
+from ...algebra.rational import Polynomial
 from ...errors import OutsideTheoryError
 from ...notation import b
 from ...optimum import root_between
@@ -166,7 +167,8 @@ def _face(expression: sp.Expr, symbol: sp.Symbol, spectrum: Spectrum | None) -> 
 class Lead:
     """A leading term of an unknown: where it is, and what is known there.
 
-    ``least`` is the weight at which a leading polynomial cancels by the definition of a root.
+    ``least`` is the weight at which a leading polynomial cancels by the definition of a root;
+    ``relation`` the irreducible polynomial that the constant of the unknown is a root of.
     """
 
     series: Series
@@ -175,6 +177,17 @@ class Lead:
     known: Mapping[sp.Expr, sp.Expr] | None = None
     least: Any = None
     implicit: Implicit | None = None
+    relation: Polynomial | None = None
+
+    def settle(self, unknown: sp.Symbol, scales: Scales) -> None:
+        """Let the constant of the unknown be that of this lead."""
+        name = place_symbol(unknown)
+        if self.implicit is not None:
+            scales.point[self.implicit.symbol] = self.implicit.at_point
+        if self.known is not None and name in self.known:
+            scales.point[name] = scales.number_of(self.known[name])
+        if name in scales.field.position:
+            scales.settle(name, self.relation)
 
 
 def place_symbol(unknown: sp.Symbol) -> sp.Symbol:
@@ -190,21 +203,19 @@ def places(polynomial: Series, kind: str, unit: Series, place: sp.Symbol) -> Ite
     for vector, coefficient in lowest:
         rest = tuple(x - y for x, y in zip(vector, lowest[0][0]))
         total = total + coefficient * scales.element(_as_constant(rest, scales))
-    bodies = [factor.as_expr() for factor, _ in total.numer.factor_list()[1]]
-    roots = (_of_factor(body, kind, unit, place, polynomial.items[0][0]) for body in bodies)
-    for number, lead in heapq.merge(*roots, key=lambda root: -root[0]):
-        if lead.implicit is not None:
-            scales.point[place] = number
+    roots = (_of_factor(factor, kind, unit, place, polynomial.items[0][0])
+             for factor, _ in total.numer.factor_list()[1])  # fmt: skip
+    for _, lead in heapq.merge(*roots, key=lambda root: -root[0]):
         yield lead
 
 
 def _of_factor(
-    body: sp.Expr, kind: str, unit: Series, place: sp.Symbol, least: Any
+    factor: Polynomial, kind: str, unit: Series, place: sp.Symbol, least: Any
 ) -> Iterator[tuple[Any, Lead]]:
-    """The roots of one factor, in atoms of the field, largest first, each with its number."""
+    """The roots of one factor, largest first, each with its number."""
     scales = unit.scales
-    names = {s: value for value, s in scales.atoms.items()}
-    raw, body = body, body.xreplace(names)
+    raw = factor.as_expr()
+    body = raw.xreplace({s: value for value, s in scales.atoms.items()})
     if not body.has(place):
         return
     sums = [x for x in body.atoms(DegreesOfFreedom, TargetSum, EdgeIntegral) if x.has(place)]
@@ -220,7 +231,7 @@ def _of_factor(
     for lead in _numbered(Implicit(place, equation), scales, unit, kind, known,
                           None if known else least):  # fmt: skip
         assert lead.implicit is not None
-        yield lead.implicit.at_point, lead
+        yield lead.implicit.at_point, lead if sums else replace(lead, relation=factor)
 
 
 def _solved(body: sp.Expr, sums: list[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
@@ -251,7 +262,7 @@ def _numbered(
 
 def implicit_roots(
     leading: Mapping[sp.Expr, tuple[Any, Any]], unknown: sp.Symbol, scales: Scales
-) -> Iterator[tuple[Series, Implicit]]:
+) -> Iterator[Lead]:
     """κ^g = m u, for three or more powers (p b + q) g that balance; u is a symbol.
 
     g = 1/b where powers with b occur, else 1.
@@ -277,14 +288,15 @@ def implicit_roots(
         raise OutsideTheoryError(f"the leading balance has the powers {list(leading)} of {unknown}")
     if unit != 1 and len(parts) == 2:
         scales.relate(u, b, scales.element(sp.cancel(-parts[low] / parts[low + 1])))
-    body = sum(value * u ** (p * b) for p, value in parts.items())
-    body = sp.numer(sp.together(body)).xreplace({s: value for value, s in scales.atoms.items()})
+    body = sp.numer(sp.together(sum(value * u ** (p * b) for p, value in parts.items())))
+    relation = scales.irreducible(body, u) if unit == 1 else None
+    body = body.xreplace({s: value for value, s in scales.atoms.items()})
     point = {s: v for s, v in scales.point.items() if s != u}
     vector = scales.scaled(scale, 1 / unit)
     for rank, number in Implicit(u, body).all_numbers(point, scales.spectrum, 30, NEAR):
-        scales.point[u] = number
         lead = tuple(x + y for x, y in zip(vector, scales.vector(u, 1 / unit)))
-        yield Series(scales, {lead: scales.field.one}), Implicit(u, body, rank, number)
+        series = Series(scales, {lead: scales.field.one})
+        yield Lead(series, "", implicit=Implicit(u, body, rank, number), relation=relation)
 
 
 def _common_unit(

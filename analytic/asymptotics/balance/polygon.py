@@ -29,6 +29,7 @@ SHALLOW = Rational(1, 10000)  # of the series whose leading term alone is wanted
 MARGIN, FAR = Rational(1, 1000), 4  # of a corner, beyond which κ is at its end; of one without
 DEEPER, DEEP = 2, 16 * BEYOND  # times as deep where the terms of least weight cancel; the end
 MANY, STEPS = 300, 64  # terms of a spectral sum; of those that may cancel
+PARTS = (Rational(1, 2), Rational(3, 4), Rational(7, 8), Rational(1))  # of a corner, in order
 Line = tuple[Rational, Rational]  #: (weight without the unknown, exponent of the unknown)
 
 
@@ -128,15 +129,16 @@ def _bends(
 
     It is concave, so that two lines of it that meet on it meet at its only bend between them; if
     they meet above it, another line is less there.  The far end, where sums may cancel at length,
-    is looked at last.
+    is come to last.
     """
-    middle = (low + high) / 2
-    here = lines(middle)
-    steepest, flattest = max(here, key=_slope), min(here, key=_slope)
-    yield from _between(lines, min(lines(low), key=_slope), steepest)
-    if steepest != flattest:
-        yield middle
-    yield from _between(lines, flattest, max(lines(high), key=_slope))
+    flattest = min(lines(low), key=_slope)
+    for part in PARTS:
+        theta = low + part * (high - low)
+        here = lines(theta)
+        yield from _between(lines, flattest, max(here, key=_slope))
+        if len({_slope(line) for line in here}) > 1 and theta != high:
+            yield theta
+        flattest = min(here, key=_slope)
 
 
 def _between(lines: Callable[[Rational], set[Line]], first: Line, last: Line) -> Iterator[Rational]:

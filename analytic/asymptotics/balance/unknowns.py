@@ -22,6 +22,7 @@ from .corner_sums import Corner
 from .coupled import solve_pair
 from .dominant import BEYOND, Equation, Solution, solve
 from .multiseries import Scales, Series
+from .places import place_symbol
 from .traces import evaluate, traces_of
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def _alone(
         )
     found.images[equation.unknown], found.corners[equation.unknown] = chosen.series, chosen.corner
     found.notes.update(chosen.lead.known or {})
+    chosen.lead.settle(equation.unknown, scales)
     if chosen.lead.implicit is not None:
         found.notes[chosen.lead.implicit.symbol] = chosen.lead.implicit
-        scales.point[chosen.lead.implicit.symbol] = chosen.lead.implicit.at_point
 
 
 def _chosen(
@@ -239,7 +240,7 @@ def _physical(
     Raises `OutsideTheoryError` where none is positive and the certified solution is not real, or
     is none of these: z lies on the spectrum there.
     """
-    positive = [s for s in solutions if scales.number(s.series.lead()[1]) > 0]
+    positive = [s for s in solutions if _number_of_lead(s, equation, scales) > 0]
     if not solutions or problem.source is None or len(positive) == len(solutions) == 1:
         return next(iter(positive or solutions), None)
     place = _finite_place(problem, regime, scales)
@@ -253,7 +254,7 @@ def _physical(
         raise OutsideTheoryError(f"no real solution is the physical one here: {error}") from error
     value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
     exact = complex(value)
-    ratios = [complex(_leading_number(s.series, scales, place)) / exact for s in solutions]
+    ratios = [complex(_leading_number(s, equation, scales, place)) / exact for s in solutions]
     distances = [abs(cmath.log(x)) for x in ratios]  # a wrong sign counts as π
     ranked = sorted(zip(distances, range(len(solutions))))
     if not positive and ranked[0][0] > cmath.pi / 2:
@@ -277,10 +278,22 @@ def _finite_place(problem: Problem, regime: Regime, scales: Scales) -> dict[sp.S
     return place
 
 
-def _leading_number(series: Series, scales: Scales, place: dict[sp.Symbol, Any]) -> sp.Expr:
+def _number_of_lead(solution: Solution, equation: Equation, scales: Scales) -> sp.Expr:
+    """The leading coefficient at the representative point."""
+    solution.lead.settle(equation.unknown, scales)
+    return scales.number(solution.series.lead()[1])
+
+
+def _leading_number(
+    solution: Solution, equation: Equation, scales: Scales, place: Mapping[sp.Symbol, Any]
+) -> sp.Expr:
+    """The first terms at moderate sizes."""
+    solution.lead.settle(equation.unknown, scales)
+    name = place_symbol(equation.unknown)
+    here = {**place, name: scales.point[name]} if name in scales.point else place
     total = sp.S.Zero
-    for _, vector, coefficient in series.items[:3]:
-        total += (scales.expression(coefficient) * scales.monomial(vector)).subs(place)
+    for _, vector, coefficient in solution.series.items[:3]:
+        total += (scales.expression(coefficient) * scales.monomial(vector)).subs(here)
     return sp.N(total)
 
 
