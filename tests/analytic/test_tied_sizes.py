@@ -5,9 +5,10 @@ from fractions import Fraction as F
 import pytest
 import sympy as sp
 
+from solvable.analytic.asymptotics.balance.exact_value import compare
 from solvable.analytic.asymptotics.balance.slope_check import measured_slope
 from solvable.analytic.asymptotics.limits import limit
-from solvable.analytic.errors import InputError
+from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.notation import N, T, a, b
 from solvable.analytic.spectrum import Empirical, ExponentialDecay, Flat
 
@@ -86,3 +87,39 @@ def test_a_spectrum_without_end_has_infinitely_many_modes():
     assert said.terms == implied.terms
     with pytest.raises(InputError, match="M = inf: the spectrum has infinitely many"):
         limit("loss", "1 << M, z -> 0, N < T", spectrum=decay)
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "at"),
+    [
+        ("semicircle", "z - 2*sigma = m, m -> 0", {"m": 1e-8, "sigma": 3}),
+        ("semicircle", "z = -2 - m, m -> 0", {"m": 1e-8, "sigma": F(1, 2)}),
+        ("semicircle", "z = 2 + m, m -> 0", {"m": 1e-8, "sigma": F(1, 2)}),
+        ("marchenko-pastur", "1 << M, T/M = 4, z + 1/4 = m, m -> 0", {"M": 100, "m": 1e-8}),
+        ("marchenko-pastur", "1 << M, T/M = 4, z = -9/4 - m, m -> 0", {"M": 100, "m": 1e-8}),
+        ("marchenko-pastur", "1 << M, M/T = 4, z = -9 - m, m -> 0", {"M": 100, "m": 1e-8}),
+        ("fuss-catalan", "z -> 0", {"z": 1e-9}),
+    ],
+)
+def test_edges_of_spectra_have_the_branch_of_the_certified_solution(name, statement, at):
+    form = limit(name, statement, terms=2, at=at)
+    found = compare(form, {**at, "b": F(3, 2)})
+    assert "certified" in found.certified_by
+    first, second = found.errors
+    assert second < first / 100 and second < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "statement", "message"),
+    [
+        ("semicircle", "z = -2 - m, m -> 0", "sigma = 1, on a border"),
+        ("fuss-catalan", "z = -27/4 - m, m -> 0", "none of the real solutions"),
+        ("fuss-catalan", "z = -27/4 + m, m -> 0", "lie on the spectrum"),
+        ("marchenko-pastur", "1 << M, T/M = 4, z + 9/4 = m, m -> 0", "lie on the spectrum"),
+        pytest.param("kesten-mckay", "z = 12^(1/2) + m, m -> 0", "terms cancel at these numbers",
+                     marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_branch_that_is_not_certified_is_refused_at_an_edge(name, statement, message):
+    with pytest.raises(OutsideTheoryError, match=message):
+        limit(name, statement, terms=2)

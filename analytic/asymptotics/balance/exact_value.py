@@ -247,9 +247,8 @@ def _certified(
     if problem.source is None or max(sizes, default=1) > MOST_CERTIFIED:
         return None
     listed = bool(problem.source.model.fixed)
-    wanted = {s.name for s in problem.source.all_scalars()}
-    named = {problem.names.get(s, s.name): v for s, v in known.items()}
-    numbers = {name: float(v) if listed else v for name, v in named.items() if name in wanted}
+    named = problem.source_numbers(known)
+    numbers = {name: float(v) if listed else mpmath.mpmathify(v) for name, v in named.items()}
     if not all(map(mpmath.isfinite, numbers.values())):
         return None
     try:

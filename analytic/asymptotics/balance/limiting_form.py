@@ -35,7 +35,7 @@ from .resonance import at_resonance, resonant
 from .time_domain import loss_in_time, readable
 from .traces import evaluate, spectral_number
 from .unknowns import Unknowns, exact_output, solve_unknowns
-from .walls import Tie, Walls, divided, joined, merged
+from .walls import Tie, Walls, check_border, divided, joined, merged
 from .whole_powers import with_roots, without_roots
 
 #: depths of the series, in units of the largest growth: the first, and where to give up
@@ -173,6 +173,8 @@ def number_of(
     if not value.is_number:
         missing = ", ".join(sorted(map(str, value.free_symbols)))
         raise InputError("values", f"none for {missing}", "a value for every symbol of the limit")
+    if not value.is_finite:
+        raise OutsideTheoryError("a coefficient is infinite at these values: a border of two laws")
     return mpmath.mpmathify(value)
 
 
@@ -284,8 +286,8 @@ def _at_depth(
     last = finite[min(order, len(finite)) - 1].weight
     kept = [t for t in finite if t.weight <= last]  # all that are as large as the last one
     rest = finite[len(kept) :]
-    known = len(finite) >= order if wanted == order else len(rest) > 0
-    complete = known or ends
+    check_border(kept, scales)
+    complete = ends or (len(finite) >= order if wanted == order else len(rest) > 0)
     conditions = (*(sp.Eq(s, x, evaluate=False) for s, x in walls.items()),
                   *_conditions(scales, kept, rest, regime, problem))  # fmt: skip
     where: dict[sp.Expr, Any] = dict(regime.substitutions) | notes
@@ -308,10 +310,9 @@ def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> 
         walls = error.walls if isinstance(error, Tie) else None
         if problem.clock is None or walls or isinstance(error, TooShallow):
             raise
-        raise OutsideTheoryError(
-            f"no powers of {problem.clock.time}: where the time and a size balance (t ~ N^b) the "
-            f"loss is a power of the size times a scaling function of their ratio ({error})"
-        ) from error
+        raise OutsideTheoryError(f"no powers of {problem.clock.time}: where the time and a size "
+                                 "balance (t ~ N^b) the loss is a power of the size times a "
+                                 f"function of their ratio ({error})") from error  # fmt: skip
 
 
 def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational | None:
@@ -391,9 +392,8 @@ def _check_finite(term: LimitTerm, regime: Regime) -> None:
         _refuse_vanished(regime, term)
     place = ", ".join(f"{s} = {_end_of(s, regime)}" for s, p in regime.growth.items()
                       if abs(p) >= BEYOND and s in term.exponents)  # fmt: skip
-    raise OutsideTheoryError(
-        f"the limit does not exist: a term {term.monomial} is infinite at {place}"
-    )
+    raise OutsideTheoryError(f"the limit does not exist: a term {term.monomial} is infinite at "
+                             f"{place}")  # fmt: skip
 
 
 def _end_of(size: sp.Symbol, regime: Regime) -> str:

@@ -15,6 +15,8 @@ from ...spectrum import Flat, PowerLaw, Spectrum
 from .time_domain import Clock
 from .traces import read_trace, traces_of
 
+ANY = 1000  # of a dimension that cancels
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -100,6 +102,11 @@ class Problem:
         weight = sp.sympify(spectrum.target_variance)
         return sp.Add(*(p.coefficient * size * scale**p.i * weight**p.j / (scale + p.kappa) ** p.q
                         for p in read_trace(trace)))  # fmt: skip
+
+    def source_numbers(self, known: Mapping[sp.Symbol, Any]) -> dict[str, Any]:
+        """Numbers for the matrix equations, by name; any for a dimension that they do not hold."""
+        given = {self.names.get(s, s.name): v for s, v in known.items()}
+        return {s.name: given.get(s.name, ANY) for s in self.source.all_scalars()}
 
     @property
     def sizes(self) -> list[sp.Symbol]:

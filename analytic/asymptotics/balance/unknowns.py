@@ -241,15 +241,17 @@ def _physical(
     is none of these: z lies on the spectrum there.
     """
     positive = [s for s in solutions if _number_of_lead(s, equation, scales) > 0]
-    if not solutions or problem.source is None or len(positive) == len(solutions) == 1:
+    if not solutions or problem.source is None:
         return next(iter(positive or solutions), None)
     place = _finite_place(problem, regime, scales)
+    numbers = problem.source_numbers(place)
+    outside = any(x < 0 for x in numbers.values())  # where roots need not be positive
+    if len(positive) == len(solutions) == 1 and not outside:
+        return positive[0]
     try:
-        numbers = {problem.names.get(s, s.name): v for s, v in place.items()}
-        wanted = {s.name for s in problem.source.all_scalars()}
-        answer = problem.source.solve({n: float(v) for n, v in numbers.items() if n in wanted})
+        answer = problem.source.solve({n: float(v) for n, v in numbers.items()})
     except (SolvableError, ArithmeticError, np.linalg.LinAlgError) as error:
-        if positive:
+        if positive and not outside:
             return positive[0]
         raise OutsideTheoryError(f"no real solution is the physical one here: {error}") from error
     value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
@@ -257,7 +259,7 @@ def _physical(
     ratios = [complex(_leading_number(s, equation, scales, place)) / exact for s in solutions]
     distances = [abs(cmath.log(x)) for x in ratios]  # a wrong sign counts as π
     ranked = sorted(zip(distances, range(len(solutions))))
-    if not positive and ranked[0][0] > cmath.pi / 2:
+    if (outside or not positive) and ranked[0][0] > cmath.pi / 2:
         raise OutsideTheoryError(f"the physical {equation.unknown} is none of the real solutions "
                                  "in powers: it is complex here, or has no power")  # fmt: skip
     if len(ranked) > 1 and ranked[1][0] < APART * ranked[0][0]:

@@ -83,6 +83,17 @@ def merged(scales: Scales, terms: list[LimitTerm]) -> tuple[list[LimitTerm], Wal
             for t in (first, *terms[len(lead) :])], walls  # fmt: skip
 
 
+def check_border(terms: list[LimitTerm], scales: Scales) -> None:
+    """Raise `OutsideTheoryError` where a coefficient is infinite at the representative point."""
+    numbers = {s: scales.point[s] for s in scales.parameters if s in scales.point}
+    for coefficient in (t.coefficient for t in terms):
+        if coefficient.xreplace(numbers).has(sp.zoo, sp.nan):
+            here = [s for s in numbers if s in coefficient.free_symbols]
+            place = ", ".join(f"{s} = {numbers[s]}" for s in here)
+            raise OutsideTheoryError(f"a coefficient is infinite at {place}, on a border of two "
+                                     "laws: give other numbers, or tie sizes to these")  # fmt: skip
+
+
 def divided(
     first: Mapping[sp.Expr, sp.Expr], second: Mapping[sp.Expr, sp.Expr]
 ) -> dict[sp.Expr, sp.Expr]:
@@ -91,4 +102,4 @@ def divided(
     return {s: sp.expand(first.get(s, 0) - second.get(s, 0)) for s in keys}
 
 
-__all__ = ["Tie", "Walls", "divided", "joined", "merged", "on_walls", "walls_of"]
+__all__ = ["Tie", "Walls", "check_border", "divided", "joined", "merged", "on_walls", "walls_of"]

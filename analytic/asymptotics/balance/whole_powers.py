@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from ...errors import OutsideTheoryError
 from .places import Implicit
 from .regime_statement import Regime
 
@@ -64,7 +65,12 @@ def without_roots(form: Any, regime: Regime, roots: Roots) -> Any:
         for scale, e in t.exponents.items():
             base, power = roots.get(scale, plain(scale)).as_base_exp()
             exponents[base] = exponents.get(base, sp.S.Zero) + e * power
-        return replace(t, coefficient=plain(t.coefficient), exponents=exponents)
+        coefficient = plain(t.coefficient).replace(lambda x: x.is_Add and x.is_number, sp.radsimp)
+        if coefficient == 0 or coefficient.has(sp.zoo, sp.nan, sp.oo):
+            raise OutsideTheoryError("terms cancel at these numbers, on a border of two laws; a "
+                                     "distance from it (z - x = m) is seen where x is a symbol or "
+                                     "rational")  # fmt: skip
+        return replace(t, coefficient=coefficient, exponents=exponents)
 
     return replace(
         form,

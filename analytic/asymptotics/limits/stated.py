@@ -54,7 +54,7 @@ def stated_limit(
     problem = problem_of(target is None)
     if spectrum is not None:
         problem = problem.with_spectrum(spectrum)
-    own = {s.name: s for s in problem.typical}
+    own = {s.name: s for s in problem.parameters}
     chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
     problem = replace(problem, typical={**problem.typical, **chosen})
     names = {s.name: s for s in problem.sizes}
