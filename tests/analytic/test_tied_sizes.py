@@ -123,3 +123,46 @@ def test_edges_of_spectra_have_the_branch_of_the_certified_solution(name, statem
 def test_a_branch_that_is_not_certified_is_refused_at_an_edge(name, statement, message):
     with pytest.raises(OutsideTheoryError, match=message):
         limit(name, statement, terms=2)
+
+
+LARGE = "1 << N, M = inf"
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        (f"N/T = 1/2, N/T = 1/2, {LARGE}, z = 0", f"N/T = 1/2, {LARGE}, z = 0"),
+        (f"N/T = 1/2, N = T/2, {LARGE}, z = 0", f"N/T = 1/2, {LARGE}, z = 0"),
+        (f"N = T, T = N, {LARGE}, z -> 0", f"N = T, {LARGE}, z -> 0"),
+        (f"N/T -> 0, {LARGE}, z = 0", f"N << T, {LARGE}, z = 0"),
+        ("1 << N << T, M = inf, z = 0,", "1 << N << T, M = inf, z = 0"),
+    ],
+)
+def test_a_relation_may_be_said_twice_or_as_a_limit(said, again):
+    first, second = (limit("loss", x, exponent=F(8, 5), terms=1).terms for x in (said, again))
+    assert [t.expression for t in first] == [t.expression for t in second]
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (f"N/T = 1/2, N/T = 1/3, {LARGE}, z = 0", "the others leave open"),
+        (f"N = T/2, N = T/3, {LARGE}, z = 0", "the others leave open"),
+        ("N = T^p, 1 << T, M = inf, z = 0", "powers that are numbers"),
+        ("z < 0, 1 << N << T, M = inf", "z < 0"),
+    ],
+)
+def test_relations_that_say_nothing_new_or_too_much(statement, message):
+    with pytest.raises(InputError, match=message):
+        limit("loss", statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("N < M, T < M, z -> 0", {"N < T"}), ("N < T, T < M, z -> 0", set()),
+     ("T > 1, N > 1, M = inf, z -> 0", {"T < N"})],
+)  # fmt: skip
+def test_an_order_of_sizes_that_stay_is_said_where_the_statement_leaves_it(statement, said):
+    form = limit("loss", statement, terms=1)
+    assert set(map(str, form.ranges)) == said
+    assert len(set(form.regime.values.values())) == len(form.regime.values)

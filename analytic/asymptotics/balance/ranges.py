@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import sympy as sp
@@ -81,9 +81,17 @@ def _joint(
 def _beside_modes(
     form: LimitingForm, problem: Problem, point: Mapping[sp.Symbol, Any]
 ) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-    """The side of the number of modes of a list that sizes which stay are on, where it matters."""
+    """The order of sizes that stay, and of the number of modes of a list, where it matters."""
     modes, regime = problem.size, form.regime
     stay = [s for s in problem.sizes if s in regime.values]
+    for x, y in combinations(sorted(stay, key=lambda s: regime.values[s]), 2):
+        swapped = {x: regime.values[y], y: regime.values[x]}
+        numbers = {**regime.values, **swapped}
+        told = any(bool(first.subs(numbers) >= second.subs(numbers))  # as the statement says
+                   for chain in regime.chains for first, second in pairwise(chain)
+                   if {first, second} & {x, y})  # fmt: skip
+        if not told and not _leads_at(form, problem, point, swapped):
+            yield (x, y)
     if modes is None or not modes.is_number:
         return
     for size in stay:

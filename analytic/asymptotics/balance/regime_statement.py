@@ -18,7 +18,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
@@ -27,9 +26,9 @@ import sympy as sp
 from ...errors import InputError
 from ...notation import M, N, T, a, b
 from .dominant import BEYOND
+from .representatives import representatives
 
 TOKENS = re.compile(r"\s*(\d+\.?\d*|[^\W\d]\w*'?|[-+*/^()])")
-FIXED = (50, 120, 300, 700, 1500)  # representative values of sizes that stay
 DENOMINATOR = 12
 TIED = 1e-9  # relative
 MUCH = 8  # a ratio that is small is read as smaller than the first powers of the sizes
@@ -208,7 +207,7 @@ class _Reader:
             raise InputError("regime", repr(relation), "one kind of relation in a chain")
 
     def pair(self, left: sp.Expr, right: sp.Expr, sign: str, text: str) -> None:
-        if sign == "->" and right in (0, sp.oo) and left.is_Symbol:
+        if sign == "->" and right in (0, sp.oo) and (left.is_Symbol or left.is_Mul or left.is_Pow):
             self.small.append(left if right == 0 else 1 / left)
         elif sign == "=" and left.is_Symbol and right in (0, sp.oo):
             self.infinite[left] = 1 if right == sp.oo else -1
@@ -216,6 +215,8 @@ class _Reader:
             self.substitute(left, right)
         elif sign == "=" and (left.is_Mul or left.is_Add):
             left = left.subs(self.substitutions)  # N/T = r, T/M = s: of N/M, once T is gone
+            if not left.free_symbols & self.sizes:
+                return self.said_twice(left - right.subs(self.substitutions), text)
             first = _eliminated(left, self.sizes - set(self.substitutions), self.keep)
             solved = sp.solve(left - right, first)
             if len(solved) != 1:
@@ -229,15 +230,24 @@ class _Reader:
         else:
             raise InputError("regime", repr(text), FORMS)
 
+    def said_twice(self, difference: sp.Expr, text: str) -> None:
+        if sp.cancel(difference) != 0:
+            raise InputError("regime", repr(text), "a relation that the others leave open")
+
     def substitute(self, symbol: sp.Symbol, value: sp.Expr) -> None:
+        powers = set().union(*(p.exp.free_symbols for p in value.atoms(sp.Pow)))
+        if powers - {a, b}:
+            raise InputError("regime", f"{symbol} = {value}", "powers that are numbers, or of a, b")
+        known = value.subs(self.substitutions)
+        if known.has(symbol) or symbol in self.substitutions:
+            both = self.substitutions.get(symbol, symbol)
+            return self.said_twice(both - known, f"{symbol} = {value}")
         others = value.free_symbols & self.sizes
         if symbol == self.keep and len(others) == 1:  # solved for the other size
             (other,) = others
             solved = [s for s in sp.solve(value - symbol, other) if s.is_positive]
             if len(solved) == 1:
                 symbol, value = other, solved[0]
-        if symbol in self.substitutions or symbol in value.free_symbols:
-            raise InputError("regime", f"{symbol} = {value}", f"one relation that fixes {symbol}")
         self.substitutions[symbol] = value
 
 
@@ -261,7 +271,8 @@ def parse_regime(
     sizes = list(sizes)
     reader = _Reader(sizes, point, keep)
     for relation in re.split(r"[,;]", "".join(TYPED.get(x, x) for x in text)):
-        reader.read(relation)
+        if relation.strip() or not text.strip(" ,;"):
+            reader.read(relation)
     substitutions = _closed(reader.substitutions)
     at = {**(at or {})}
     at |= Regime(text, substitutions, {}, {}).new_values(at)
@@ -287,7 +298,7 @@ def parse_regime(
     growth, text = _large(sorted(moving, key=str), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
     _check_order(quotients, growth, point, text)
-    values = _representatives(staying, reader.fixed, at)
+    values = representatives(staying, reader.fixed, at)
     values |= {s: sp.Rational(1, 2) for s in ranked if growth[s] < 0}
     values |= {s: sp.Integer(2) for s in ranked if growth[s] > 0}
     return Regime(
@@ -330,7 +341,8 @@ def _eliminated(left: sp.Expr, sizes: set[sp.Symbol], keep: sp.Expr | None) -> s
     inside = sorted(left.free_symbols & sizes - {keep}, key=str)
     found = [s for s in inside if part.has(s)] or inside
     if not found:
-        raise InputError("regime", str(left), "a ratio or a distance of two sizes")
+        raise InputError("regime", str(left), "a ratio or a distance of two sizes that "
+                         "the others leave open")  # fmt: skip
     return found[0]
 
 
@@ -443,49 +455,3 @@ def _rates(
             raise InputError("regime", monomial, "products of powers of sizes")
         found.append(Fraction(int(exponent.p), int(exponent.q)))
     return found
-
-
-def _representatives(
-    staying: list[sp.Symbol], chains: list[list[sp.Expr]], at: Mapping[sp.Symbol, Any]
-) -> dict[sp.Symbol, sp.Expr]:
-    """Numbers for what stays: as given, else in the order of the chains, else 1/2."""
-    values = _in_order(chains)
-    for symbol in staying:
-        values[symbol] = sp.nsimplify(at[symbol]) if symbol in at else values.get(
-            symbol, sp.Rational(1, 2))  # fmt: skip
-    return {s: v for s, v in values.items() if s in staying}
-
-
-def _in_order(chains: list[list[sp.Expr]]) -> dict[sp.Expr, sp.Expr]:
-    """Values in every order that is stated, between the numbers that bound them.
-
-    >>> N, T, r = sp.symbols("N T r")
-    >>> _in_order([[N, T], [sp.S.One, r, sp.Integer(2)]])
-    {N: 50, r: 3/2, T: 120}
-    """
-    numbers = sorted({x for chain in chains for x in chain if x.is_number})
-    sorter: TopologicalSorter[sp.Expr] = TopologicalSorter()
-    for x, y in (pair for chain in [numbers, *chains] for pair in pairwise(chain)):
-        sorter.add(y, x)
-    try:
-        order = list(sorter.static_order())
-    except CycleError as error:
-        circle = " < ".join(map(str, error.args[1]))
-        raise InputError("regime", circle, "orders that do not contradict one another") from None
-    low: dict[sp.Expr, set[sp.Expr]] = {x: set() for x in order}
-    for y in order:  # everything that lies below
-        for chain in [numbers, *chains]:
-            for x in chain[: chain.index(y)] if y in chain else ():
-                low[y] |= {x} | low[x]
-    values = {}
-    for x in (x for x in order if not x.is_number):
-        below = max((y for y in low[x] if y.is_number), default=None)
-        above = min((y for y in numbers if x in low[y]), default=None)
-        rank = sum(not y.is_number and (below is None or below in low[y]) for y in low[x])
-        if above is None:
-            values[x] = sp.Integer(FIXED[rank]) if below is None else below * (2 + rank)
-        else:
-            start = sp.S.Zero if below is None else below
-            higher = sum(x in low[y] and above not in low[y] for y in order if y != above)
-            values[x] = start + (above - start) * sp.Rational(1 + rank, 2 + rank + higher)
-    return values
