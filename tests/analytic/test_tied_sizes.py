@@ -166,3 +166,11 @@ def test_an_order_of_sizes_that_stay_is_said_where_the_statement_leaves_it(state
     form = limit("loss", statement, terms=1)
     assert set(map(str, form.ranges)) == said
     assert len(set(form.regime.values.values())) == len(form.regime.values)
+
+
+def test_sizes_beside_a_step_are_ordered_as_the_statement_says():
+    statement = "1 << N << M, 1 << eta*t, t << N, eta -> 0, 1 << t"
+    sizes = {"N": 1e6, "M": 1e8, "t": 1e4, "eta": 1e-2}
+    limit("sgd-loss", statement, at=sizes, terms=1)
+    with pytest.raises(InputError, match="ordered as the regime says"):
+        limit("sgd-loss", statement, at={**sizes, "N": 300}, terms=1)

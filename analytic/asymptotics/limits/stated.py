@@ -58,8 +58,8 @@ def stated_limit(
     chosen = {own[k]: exact_number(v) for k, v in at.items() if k in own}
     problem = replace(problem, typical={**problem.typical, **chosen})
     names = {s.name: s for s in problem.sizes}
-    near = {names.get(k, sp.Symbol(k, positive=True)): exact_number(v)
-            for k, v in at.items() if k not in own and 0 < v < math.inf}  # fmt: skip
+    near = {{**names, **own}.get(k, sp.Symbol(k, positive=True)): exact_number(v)
+            for k, v in at.items() if 0 < v < math.inf}  # fmt: skip
     statement = parse_regime(_endless(regime, problem), problem.sizes, point, near, problem.size)
     statement.check(near)
     _check_names(problem, statement)
