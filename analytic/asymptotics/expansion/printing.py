@@ -107,7 +107,14 @@ def latex(series: S, factored: bool = False, remainder: bool = True) -> str:
 def _pull_out(series: S) -> tuple[SeriesTerm, S]:
     lead = series.lead
     rest = series * series.monomial(1 / lead.coefficient, -lead.power)
-    return lead, rest.map_coefficients(lambda c: sp.factor_terms(sp.powsimp(c)))
+    return lead, rest.map_coefficients(lambda c: _shorter(sp.factor_terms(sp.powsimp(c))))
+
+
+def _shorter(coefficient: sp.Expr) -> sp.Expr:
+    """In lowest terms, where that is shorter: b (r − 1)/(2 (1 − r)) is −b/2."""
+    if not coefficient.is_rational_function(*coefficient.free_symbols):
+        return coefficient
+    return min((coefficient, sp.factor(coefficient)), key=lambda e: e.count_ops())
 
 
 def text(series: S, factored: bool = False) -> str:
