@@ -18,7 +18,7 @@ in its law.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -29,7 +29,7 @@ import sympy as sp
 from .. import arguments
 from ..errors import InputError, OutsideTheoryError
 from ..notation import M, N, T, a, b, t
-from .balance.limiting_form import LimitingForm, limiting_form, number_of
+from .balance.limiting_form import DEEP, LimitingForm, limiting_form, number_of
 from .balance.problem import Problem
 from .balance.regime_statement import Regime, parse_regime
 from .balance.rivals import corners, row_at
@@ -40,7 +40,8 @@ __all__ = ["Fan", "FanCell", "regime_fan"]
 
 NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
 STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
-EDGE = 0.02  # the same, from a corner at the edge of the region
+FAR, EDGE = 0.3, 0.02  # the same, from a corner at the edge of the region: first and last
+NEAR_EDGE = 8  # powers of the slowest size that series go to there, where it hardly grows
 MAX_CELLS, ATTEMPTS = 60, 4
 DENOMINATOR = 120
 SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t, "eta": eta}
@@ -313,14 +314,15 @@ def _rival(
     middle = sum(x / np.linalg.norm(x) for x in inside) / 2
     for corner in corners(rows, len(cell.sizes)):
         at_edge = any(np.dot(row, corner) > -1e-9 for row in region)
-        for part in (CORNER, EDGE) if at_edge and len(corner) == 2 else (CORNER,):
+        parts = (FAR, CORNER, EDGE)[: 2 + (len(corner) == 2)] if at_edge else (CORNER,)
+        for part in parts:
             near = (1 - part) * corner + part * middle
             try:
-                _, law = _law(problem, cell.sizes, point, near, base)
+                _, law = _law(problem, cell.sizes, point, near, base, part != parts[0])
             except OutsideTheoryError:  # too many terms compete that close to the edge
-                if part == CORNER:
+                if part == parts[0]:
                     raise
-                continue
+                break
             if row_at(law.terms[0].exponents, cell.sizes, point) != cell.exponent(point):
                 return law
     return None
@@ -328,7 +330,7 @@ def _rival(
 
 def _law(
     problem: Problem, sizes: Sequence[sp.Symbol], point: dict[sp.Symbol, Any], direction: Any,
-    base: Regime,
+    base: Regime, at_edge: bool = False,
 ) -> tuple[tuple[Fraction, ...], LimitingForm]:  # fmt: skip
     """The leading term along a direction, moved a little where it lies on a wall."""
     scale = max(abs(x) for x in direction) / 2
@@ -339,10 +341,17 @@ def _law(
         try:
             text = ", ".join(f"{s} ~ L^({p})" for s, p in growth.items())
             regime = replace(base, text=text, growth={**base.growth, **growth}, orderings=())
-            return moved, limiting_form(problem, regime, point, 1, remainder=False)
+            return moved, limiting_form(problem, regime, point, 1, remainder=False,
+                                        deepest=_deepest(moved) if at_edge else DEEP)  # fmt: skip
         except OutsideTheoryError as error:
             last = error
     raise last
+
+
+def _deepest(growth: Iterable[Fraction]) -> Fraction:
+    """How deep the series are made near an edge, in units of the largest growth."""
+    rates = [abs(p) for p in growth]
+    return min(NEAR_EDGE * min(rates) / max(rates), Fraction(1))
 
 
 def _simple(x: float) -> Fraction:

@@ -12,6 +12,7 @@ from solvable.analytic.errors import InputError
 from solvable.analytic.loss import static_loss
 from solvable.analytic.notation import M, N, T, a, b
 from solvable.analytic.spectrum import PowerLaw
+from tests.processor_time import bounded
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +139,18 @@ def test_the_measured_exponent_is_that_of_the_quantity_itself(sizes, quantity, d
     fan = regime_fan(sizes, exponent=1.6, target_exponent=2.1, quantity=quantity)
     claimed = np.dot(fan.cell_at(direction).exponent(fan.point), direction)
     assert local_exponent(fan, direction) == pytest.approx(claimed, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "walls"),
+    [("t,T", {"T = t**(1/b)"}), ("N,T,t", {"T = t**(1/b)", "N = t**(1/b)", "N = T"})],
+)
+def test_training_that_outlasts_the_data(sizes, walls):
+    """Late times against few samples: thousands of products vanish in time, and none is kept."""
+    symbols = sizes.split(",")
+    with bounded(60):
+        fan = regime_fan(symbols, exponent=1.5, target_exponent=2.2, quantity="flow-loss")
+    leads = [{s for s in cell.sizes if cell.lead.has(s)} for cell in fan.cells]
+    assert sorted(map(str, set().union(*leads))) == sorted(symbols)
+    assert len(leads) == len(symbols) and all(len(x) == 1 for x in leads)
+    assert {f"{wall.lhs} = {wall.rhs}" for wall in fan.walls()} == walls

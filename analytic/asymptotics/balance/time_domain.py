@@ -31,8 +31,9 @@ negative axis, κ₋ is a series about −2/(cη), or large where η is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from itertools import groupby
 from typing import Any
 
@@ -49,6 +50,7 @@ from .multiseries import Scales, Series, powers
 from .traces import evaluate
 
 MAX_PASSES = 60
+ENOUGH = 2000  # products, most of which vanish in time, behind which no further term is looked for
 Put = Callable[[sp.Expr], sp.Expr]  # the regime put into an expression
 
 
@@ -220,13 +222,14 @@ def _transformed(
     cut = min([first + 2 * low + scales.depth, *cuts]) if cuts else None
     unit, shift = put(clock.rate * clock.time), -scales.growth[clock.frequency]
     found: dict[Any, Any] = {}
-    weights = 0  # terms of one weight are one term at a resonance
+    weights = made = 0  # terms of one weight are one term at a resonance
     for weight, group in groupby(_products(clock, scales, series, frame), lambda x: x[0]):
-        if (cut is not None and weight >= cut) or weights >= most:
+        if (cut is not None and weight >= cut) or weights >= most or (found and made > ENOUGH):
             cut = weight
             break
         same: dict[Any, Any] = {}
         for _, rest, (p, q, e), coefficient in group:
+            made += 1
             halves, value = transform(scales, p, q, e)
             vector = _times(scales, rest, unit, sp.expand(-p - q - e - 1), halves)
             product = coefficient * value
@@ -236,18 +239,26 @@ def _transformed(
     return Series(scales, found, None if cut is None else cut + shift)
 
 
-def _products(clock: Clock, scales: Scales, series: Series, frame: Series) -> list[Any]:
-    """(weight, monomial without z, (p, q, e), coefficient) of every product, the largest first."""
+def _products(clock: Clock, scales: Scales, series: Series, frame: Series) -> Iterator[Any]:
+    """(weight, monomial without z, (p, q, e), coefficient) of every product, the largest first.
+
+    Of three sorted lists, two of them alike, only as many products are made as are asked for.
+    """
     sides = [(w, *split_scale(scales, v, clock.frequency), c) for w, v, c in frame.items]
-    found = []
-    for w0, v0, c0 in series.items:
-        e, rest0 = split_scale(scales, v0, clock.frequency)
-        for k, (w1, p, rest1, c1) in enumerate(sides):
-            for n, (w2, q, rest2, c2) in enumerate(sides[k:]):
-                rest = tuple(map(sum, zip(rest0, rest1, rest2)))
-                coefficient = c0 * c1 * c2 * (2 if n else 1)
-                found.append((w0 + w1 + w2, rest, (p, q, e), coefficient))
-    return sorted(found, key=lambda x: x[0])
+    inner = [(w, *split_scale(scales, v, clock.frequency), c) for w, v, c in series.items]
+    if not sides or not inner:
+        return
+    heap = [(inner[0][0] + 2 * sides[0][0], 0, 0, 0)]
+    while heap:
+        weight, i, k, n = heappop(heap)
+        after = [(i, k, n + 1), *([(i, k + 1, k + 1)] if n == k else []),
+                 *([(i + 1, 0, 0)] if n == k == 0 else [])]  # fmt: skip
+        for x, y, z in after:
+            if x < len(inner) and y <= z < len(sides):
+                heappush(heap, (inner[x][0] + sides[y][0] + sides[z][0], x, y, z))
+        (_, e, rest0, c0), (_, p, rest1, c1), (_, q, rest2, c2) = inner[i], sides[k], sides[n]
+        rest = tuple(map(sum, zip(rest0, rest1, rest2)))
+        yield weight, rest, (p, q, e), c0 * c1 * c2 * (2 if n > k else 1)
 
 
 def _zero(scales: Scales, coefficient: Any) -> bool:
