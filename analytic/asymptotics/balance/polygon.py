@@ -27,7 +27,7 @@ from .traces import evaluate
 BEYOND = Rational(1000)  #: growth of what the regime calls infinite
 SHALLOW = Rational(1, 10000)  # of the series whose leading term alone is wanted
 MARGIN, FAR = Rational(1, 1000), 4  # of a corner, beyond which κ is at its end; of one without
-DEEPER, DEEP = 2, 16 * BEYOND  # times as deep where the terms of least weight cancel; the end
+LEAP, DEEPER, DEEP = 64, 2, 16 * BEYOND  # times as deep where terms cancel: at first, then; the end
 MANY, STEPS = 300, 64  # terms of a spectral sum; of those that may cancel
 PARTS = (Rational(1, 2), Rational(3, 4), Rational(7, 8), Rational(1))  # of a corner, in order
 Line = tuple[Rational, Rational]  #: (weight without the unknown, exponent of the unknown)
@@ -97,15 +97,15 @@ def _least_lines(
     """The terms of F of least weight at κ ~ L^{-θ}, to the least depth at which one is left.
 
     The weights of the terms of the sums are the distance to an end of the corner apart, or
-    multiples of it: the first depth shows the leading ones.  `TooMany` where `STEPS` terms cancel.
+    multiples of it, so that little is seen below it.  `TooMany` where `STEPS` terms cancel.
     """
     unknown, depth = equation.unknown, scales.depth
     apart = min((abs(theta - end) for end in ends if end is not None), default=SHALLOW)
     scales.regrow(unknown, -theta)
-    scales.depth = apart / 2
+    scales.depth = SHALLOW
     try:
         while not (series := polynomial_in(equation, scales, kind)).terms and scales.depth < DEEP:
-            scales.depth *= DEEPER
+            scales.depth = max(min(LEAP * scales.depth, apart / 2), DEEPER * scales.depth)
             if scales.depth > STEPS * apart and ends != (None, None):
                 raise TooMany(LONG)
     finally:
