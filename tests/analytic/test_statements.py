@@ -20,6 +20,7 @@ from solvable.analytic.notation import M, N, T, a, b, lambda_plus, sigma_w
 from solvable.analytic.optimal_ridge import optimal_ridge
 from solvable.analytic.spectral_functions import DegreesOfFreedom, TargetSum
 from solvable.analytic.spectrum import Atoms, PowerLaw
+from tests.processor_time import bounded
 
 z = sp.Symbol("z", positive=True)
 SCALES = (mp.mpf(10) ** 11, mp.mpf(10) ** 12)
@@ -486,3 +487,16 @@ def test_an_ordering_left_open_is_among_the_conditions(quantity, statement, poin
     opened = f"{statement}, 1 << {needed.replace('**', '^')}"
     other = limit(quantity, opened, exponent=point[0], target_exponent=point[1], terms=1)
     assert other.expression != form.expression
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ridge-training-loss", "the limit is zero at z = 0; z -> 0 gives its law"),
+        ("sample-covariance", "the limit does not exist: it is infinite at z = 0"),
+    ],
+)
+def test_what_is_known_exactly_may_be_zero_or_infinite(name, message):
+    with bounded(20), pytest.raises(OutsideTheoryError, match=message):
+        equations = expression(name).derive()
+        equations.limit("1 << T, M = inf, z = 0", exponent=F(16, 11), target_exponent=F(31, 13))

@@ -180,12 +180,22 @@ def _least_factor(
 
 
 def exact_output(problem: Problem, regime: Regime, known: Mapping[sp.Expr, sp.Expr]) -> Any:
-    """The output with the sums that are known exactly, None where it depends on an unknown."""
+    """The output with the sums that are known exactly, None where it depends on an unknown.
+
+    Raises `OutsideTheoryError` where it is zero or infinite.
+    """
     output = regime.applied(problem.output).subs(_zeros(regime)).xreplace(known)
     names = {t: sp.Dummy("trace") for t in traces_of(output)}
     output = sp.cancel(output.xreplace(names))
     unknown = {u for u, _ in problem.equations}
-    return None if output.free_symbols & {*unknown, *names.values()} else output
+    if output.free_symbols & {*unknown, *names.values()}:
+        return None
+    place, small = (", ".join(f"{s} {x} 0" for s in _zeros(regime)) for x in ("=", "->"))
+    if output == 0:
+        raise OutsideTheoryError(f"the limit is zero at {place}; {small} gives its law")
+    if output.has(sp.zoo, sp.oo, sp.nan):
+        raise OutsideTheoryError(f"the limit does not exist: it is infinite at {place}")
+    return output
 
 
 def _positive(
