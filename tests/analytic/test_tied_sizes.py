@@ -22,8 +22,10 @@ TIED = [  # at b = 3/2 the ridge is of the size of the last eigenvalue, or of κ
     "M = 2*N, z = N^(-3/2), N << T",
     "M = 5*T^(1/2), z ~ T^(-3/4), N ~ T",
     "1 << M << N << T, z ~ 3*M^-b",
+    "N/T = 2/3, z ~ T^-b, M = inf",
 ]
-QUICK = [("loss", TIED[0]), ("noise", TIED[7]), ("kappa", TIED[1]), ("kappa", TIED[5])]
+QUICK = [("loss", TIED[0]), ("noise", TIED[7]), ("kappa", TIED[1]), ("kappa", TIED[5]),
+         ("noise", TIED[8])]  # fmt: skip
 
 
 def cases():

@@ -280,8 +280,7 @@ def implicit_roots(
     scale, rests = _common_unit(leading, powers, scales)
     parts: dict[Any, sp.Expr] = {}
     for e, (p, q) in terms.items():
-        coefficient = scales.expression(leading[e][1]).xreplace(scales.atoms)
-        coefficient *= _as_constant(rests[e], scales)
+        coefficient = leading[e][1].as_expr() * _as_constant(rests[e], scales)
         parts[p] = parts.get(p, sp.S.Zero) + coefficient * u**q
     low = min(parts)
     if unit != 1 and not set(parts) <= {low, low + 1}:
