@@ -41,7 +41,7 @@ __all__ = ["Fan", "FanCell", "regime_fan"]
 NUDGE = Fraction(1, 97)  # off a wall that a direction happens to lie on
 STEP, CORNER = 0.03, 0.1  # across a wall; from a corner towards the middle, where laws are probed
 FAR, EDGE = 0.3, 0.02  # the same, from a corner at the edge of the region: first and last
-NEAR_EDGE = 8  # powers of the slowest size that series go to there, where it hardly grows
+NEAR_EDGE = 24  # powers of the slowest size that series go to there, where it hardly grows
 MAX_CELLS, ATTEMPTS = 60, 4
 DENOMINATOR = 120
 SIZES = {"N": N, "T": T, "M": M, "z": ridge_z, "t": t, "eta": eta}
@@ -335,7 +335,7 @@ def _law(
     """The leading term along a direction, moved a little where it lies on a wall."""
     scale = max(abs(x) for x in direction) / 2
     exact = [_simple(float(x / scale)) for x in direction]
-    for attempt in range(ATTEMPTS):
+    for attempt in range(1 if at_edge else ATTEMPTS):
         moved = tuple(p * (1 + attempt * (k + 1) * NUDGE / 4) for k, p in enumerate(exact))
         growth = dict(zip(sizes, moved))
         try:
@@ -351,7 +351,7 @@ def _law(
 def _deepest(growth: Iterable[Fraction]) -> Fraction:
     """How deep the series are made near an edge, in units of the largest growth."""
     rates = [abs(p) for p in growth]
-    return min(NEAR_EDGE * min(rates) / max(rates), Fraction(1))
+    return NEAR_EDGE * min(rates) / max(rates)
 
 
 def _simple(x: float) -> Fraction:

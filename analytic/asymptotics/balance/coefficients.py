@@ -23,6 +23,10 @@ from .traces import spectral_number
 ATOMS = 48  # named numbers in the field
 
 
+class Singular(ArithmeticError):
+    """A coefficient is 0/0 at the point, where another root of an equation vanishes (b = 2)."""
+
+
 class Coefficients:
     """The field, and its value at the representative ``point`` of a, b and every parameter."""
 
@@ -36,6 +40,7 @@ class Coefficients:
         self.atoms: dict[sp.Expr, sp.Dummy] = {}
         self._elements: dict[sp.Expr, Fraction] = {}
         self.spectrum: Spectrum | None = None
+        self.reduced = True  # whether roots are reduced by their equations
         self.listed = False  # whether the spectrum is this one, and no power law with b and a
 
     def atom(self, value: sp.Expr) -> Fraction:
@@ -55,7 +60,7 @@ class Coefficients:
 
     def settle(self, symbol: sp.Symbol, relation: Polynomial | None) -> None:
         """Let a symbol of the field be a root of this, or of nothing, from now on."""
-        self.field.relate(symbol, relation)
+        self.field.relate(symbol, relation if self.reduced else None)
         self._elements = {e: x for e, x in self._elements.items() if not e.has(symbol)}
 
     def irreducible(self, body: sp.Expr, symbol: sp.Symbol) -> Polynomial | None:
@@ -93,7 +98,10 @@ class Coefficients:
             atom: spectral_number(atom, self.point, self.spectrum, digits)
             for atom in expression.atoms(DegreesOfFreedom, TargetSum, Moment)
         }
-        return sp.N(expression.xreplace(sums).subs(self.point), digits)
+        value = sp.N(expression.xreplace(sums).subs(self.point), digits)
+        if value in (sp.nan, sp.zoo) and self.field.algebraic:
+            raise Singular
+        return value
 
 
-__all__ = ["Coefficients"]
+__all__ = ["Coefficients", "Singular"]

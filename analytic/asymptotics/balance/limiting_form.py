@@ -25,6 +25,7 @@ from ...notation import a, b, lambda_plus, sigma_w
 from ...spectral_functions import DegreesOfFreedom, Moment, TargetSum
 from ...spectrum import PowerLaw, Spectrum
 from ..expansion import Ordering
+from .coefficients import Singular
 from .corner_sums import PREFACTOR, c
 from .dominant import BEYOND
 from .multiseries import MultipleRoot, PoleLeft, Scales, Series, TooMany, TooShallow
@@ -220,15 +221,14 @@ def _deepened(
 ) -> LimitingForm:  # fmt: skip
     """The terms at the first depth that shows as many as are wanted."""
     rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
-    largest, counts, poles, walls = max(rates), [], 0, cast(Walls, {})
+    largest, counts, poles, walls = max(rates), cast(list[int], []), 0, cast(Walls, {})
     scales = _scales(problem, regime, point, walls)
     depth = min(largest, APART * min(rates)) * SHALLOW
     while depth < largest * deepest and poles < POLES:
         try:
             scales.deepen(depth)
             found, complete = _at_depth(problem, regime, scales, order, wanted)
-            counts.append(len(found.terms))
-            poles = 0
+            counts, poles = [*counts, len(found.terms)], 0
         except TooShallow as error:
             found, complete, last = None, False, error
             poles += isinstance(error, PoleLeft) and depth >= largest * SHALLOW
@@ -240,13 +240,16 @@ def _deepened(
             walls = joined(walls, error.walls or {})
             scales = _scales(problem, regime, point, walls)
             continue
+        except Singular:
+            (scales := _scales(problem, regime, point, walls)).reduced = False
+            continue
         except TooMany as error:
             if not counts:
                 raise
             raise OutsideTheoryError(f"{error}; found: {counts[-1]}, ask for fewer") from error
         except ZeroDivisionError as error:
-            raise OutsideTheoryError("a coefficient of the series is infinite at this point, "
-                                     "on a wall between two regimes") from error  # fmt: skip
+            raise OutsideTheoryError("a coefficient of the series is infinite at this point, on a "
+                                     "wall between two regimes") from error  # fmt: skip
         steady = counts[-STEADY:] == counts[-1:] * STEADY and depth > largest * ENOUGH
         if found is not None and (complete or steady):
             return found  # complete, or a sum that ends: nothing more over many depths

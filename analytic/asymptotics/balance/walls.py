@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .multiseries import Scales, Vector
 
 Walls = Mapping[sp.Symbol, sp.Expr]  # a, in b, and b as a number
+CANCELLED = ("terms cancel at these numbers, on a border of two laws; a distance from it "
+             "(z - x = m) is seen where x is a symbol or rational")  # fmt: skip
 
 
 class Tie(OutsideTheoryError):
@@ -89,6 +91,8 @@ def check_border(terms: list[LimitTerm], scales: Scales) -> None:
     for coefficient in (t.coefficient for t in terms):
         if coefficient.xreplace(numbers).has(sp.zoo, sp.nan):
             here = [s for s in numbers if s in coefficient.free_symbols]
+            if any(isinstance(s, sp.Dummy) for s in here):
+                raise OutsideTheoryError(CANCELLED)
             place = ", ".join(f"{s} = {numbers[s]}" for s in here)
             raise OutsideTheoryError(f"a coefficient is infinite at {place}, on a border of two "
                                      "laws: give other numbers, or tie sizes to these")  # fmt: skip

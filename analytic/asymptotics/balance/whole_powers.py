@@ -16,6 +16,7 @@ import sympy as sp
 from ...errors import OutsideTheoryError
 from .places import Implicit
 from .regime_statement import Regime
+from .walls import CANCELLED
 
 Roots = dict[sp.Symbol, sp.Expr]  # u, and the power that it is
 
@@ -67,9 +68,7 @@ def without_roots(form: Any, regime: Regime, roots: Roots) -> Any:
             exponents[base] = exponents.get(base, sp.S.Zero) + e * power
         coefficient = plain(t.coefficient).replace(lambda x: x.is_Add and x.is_number, sp.radsimp)
         if coefficient == 0 or coefficient.has(sp.zoo, sp.nan, sp.oo):
-            raise OutsideTheoryError("terms cancel at these numbers, on a border of two laws; a "
-                                     "distance from it (z - x = m) is seen where x is a symbol or "
-                                     "rational")  # fmt: skip
+            raise OutsideTheoryError(CANCELLED)
         return replace(t, coefficient=coefficient, exponents=exponents)
 
     return replace(
