@@ -347,8 +347,8 @@ class Fraction:
     def __pow__(self, power: int) -> Fraction:
         if power < 0:
             return (self.field.one / self) ** -power
-        found = Fraction(self.numer**power, self.denom**power)
-        return self.field.fraction(found.numer, found.denom) if self.field.algebraic else found
+        numer, denom = self.numer**power, self.denom**power  # in lowest terms, as these are
+        return self.field.fraction(numer, denom) if self.field.algebraic else Fraction(numer, denom)
 
     def as_expr(self) -> sp.Expr:
         """The sympy expression numerator/denominator."""

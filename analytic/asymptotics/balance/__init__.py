@@ -1,6 +1,8 @@
 r"""Limits of anything that has self-consistent equations, by one mechanism.
 
 regime_statement   what is large, small, fixed: parsed, checked, given exponents
+representatives    numbers at which terms are ordered, for what stays
+whole_powers       fixed numbers under fractional powers, as whole powers of a root
 coefficients       exact rational functions of a, b, parameters and named numbers
 multiseries        series in several scales with symbolic exponents over these
 corner_sums        spectral sums in every corner of κ
