@@ -118,7 +118,7 @@ def in_blocks(matrix: Any, sizes: tuple[sp.Expr, ...] = ()) -> Blocks:
         product = in_blocks(factors[0], sizes)
         for factor in factors[1:]:
             product = _product(product, in_blocks(factor, sizes))
-        return [[_tidy(coefficient * block) for block in row] for row in product]
+        return [[_tidy(sp.MatMul(coefficient, block)) for block in row] for row in product]
     if isinstance(matrix, (sp.Inverse, sp.MatPow)):
         return _power(matrix)
     if isinstance(matrix, sp.MatrixExpr):
@@ -139,7 +139,8 @@ def _power(matrix: sp.MatPow) -> Blocks:
 
 
 def _tidy(block: sp.MatrixExpr) -> sp.MatrixExpr:
-    return block.doit()
+    """In canonical form where its parts are: operators of matrices would tidy these again, too."""
+    return block.doit(deep=False)
 
 
 def _sum(blocks: list[sp.MatrixExpr]) -> sp.MatrixExpr:
@@ -150,11 +151,14 @@ def _sum(blocks: list[sp.MatrixExpr]) -> sp.MatrixExpr:
 def _product(left: Blocks, right: Blocks) -> Blocks:
     columns, inner = range(len(right[0])), range(len(right))
     go_on("the inverse of a matrix of blocks")
-    return [[_sum([_tidy(row[k] * right[k][j]) for k in inner]) for j in columns] for row in left]
+    return [
+        [_sum([_tidy(sp.MatMul(row[k], right[k][j])) for k in inner]) for j in columns]
+        for row in left
+    ]
 
 
 def _negative(blocks: Blocks) -> Blocks:
-    return [[_tidy(-1 * block) for block in row] for row in blocks]
+    return [[_tidy(sp.MatMul(-1, block)) for block in row] for row in blocks]
 
 
 def _added(left: Blocks, right: Blocks) -> Blocks:
@@ -166,12 +170,12 @@ def _added(left: Blocks, right: Blocks) -> Blocks:
 def _inverse(blocks: Blocks) -> Blocks:
     """By the Schur complement of the lower right part."""
     if len(blocks) == 1:
-        return [[blocks[0][0].inv()]]
+        return [[_tidy(sp.Inverse(blocks[0][0]))]]
     a, b = [blocks[0][:1]], [blocks[0][1:]]
     c, d = [row[:1] for row in blocks[1:]], [row[1:] for row in blocks[1:]]
     lower = _inverse(d)
     left, right = _product(b, lower), _product(lower, c)
-    first = [[_added(a, _negative(_product(left, c)))[0][0].inv()]]
+    first = _inverse(_added(a, _negative(_product(left, c))))
     above = _negative(_product(first, left))
     below = _negative(_product(right, first))
     rest = _added(lower, _product(_product(right, first), left))

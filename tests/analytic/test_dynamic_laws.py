@@ -277,7 +277,7 @@ def test_the_optimum_at_exponents_of_sixteen_digits(target, exponent, weights):
     assert min(total(0.9 * time), total(1.1 * time)) > loss
 
 
-def optimum(target, exponent, seconds=10, **options):
+def optimum(target, exponent, seconds=60, **options):
     """The split within some time of the processor, if its exponents are exact."""
     with bounded(seconds):
         best = compute_optimal(target, exponent, **options)
@@ -291,7 +291,7 @@ def optimum(target, exponent, seconds=10, **options):
 
 
 def test_an_optimum_with_many_terms_close_to_its_walls():
-    best = optimum(2.213395895640355, 1.091, seconds=20, features_power=2.810146298451312,
+    best = optimum(2.213395895640355, 1.091, features_power=2.810146298451312,
                    time_power=2.2103985)  # fmt: skip
     assert best.balance == ("time", "feature embedding")
 

@@ -5,6 +5,7 @@ from pytest import approx, mark, raises
 
 from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.free_probability import (
+    SelfConsistentEquations,
     UnreducedEquations,
     block_profile,
     derive,
@@ -25,34 +26,49 @@ def direct(variances, rows, columns, z):
     return (rows * g).sum() / rows.sum()
 
 
-def test_the_value_solves_the_equation_of_the_profile():
+def of_two_rows():
     variances = np.array([[1, 3], [2, 1]]) / 30
-    expected = direct(variances, np.array([20, 25]), np.array([30, 22]), 0.5)
-    assert derive("tr(inv(X*X.T + z*I))", TWO).solve(AT).value == approx(expected, rel=1e-9)
+    return TWO, AT, direct(variances, np.array([20, 25]), np.array([30, 22]), 0.5)
+
+
+def test_the_value_solves_the_equation_of_the_profile():
+    two, at, expected = of_two_rows()
+    assert derive("tr(inv(X*X.T + z*I))", two).solve(at).value == approx(expected, rel=1e-9)
+
+
+def of_three_rows():
+    profile = ["X:M+N+K,T+L:1/T,3/T|2/T,1/T|1/T,2/T"]
+    variances = np.array([[1, 3], [2, 1], [1, 2]]) / 30
+    at = {"M": 20, "N": 25, "K": 15, "T": 30, "L": 22, "z": 0.5}
+    expected = direct(variances, np.array([20, 25, 15]), np.array([30, 22]), 0.5)
+    return parse_declarations(profile=profile, deterministic=["A:M"]), at, expected
 
 
 @mark.slow
-@mark.parametrize("seconds", [15.0, 4.0])
-def test_three_rows_of_two(seconds):
-    """Where the reduction takes too long the equations are left in blocks."""
-    profile = ["X:M+N+K,T+L:1/T,3/T|2/T,1/T|1/T,2/T"]
-    three = parse_declarations(profile=profile, deterministic=["A:M"])
-    found = derive("tr(inv(X*X.T + z*I))", three, seconds=seconds)
-    variances = np.array([[1, 3], [2, 1], [1, 2]]) / 30
-    expected = direct(variances, np.array([20, 25, 15]), np.array([30, 22]), 0.5)
-    at = {"M": 20, "N": 25, "K": 15, "T": 30, "L": 22, "z": 0.5}
+def test_three_rows_of_two():
+    three, at, expected = of_three_rows()
+    found = derive("tr(inv(X*X.T + z*I))", three, seconds=120.0)
+    assert isinstance(found, SelfConsistentEquations)
     assert found.solve(at).value == approx(expected, rel=1e-9)
 
 
-def test_a_profile_that_is_left_in_blocks(monkeypatch):
+@mark.parametrize("rows", [2, 3])
+def test_a_profile_that_is_left_in_blocks(monkeypatch, rows):
+    """Where the reduction takes too long."""
+
     def too_long(*_, **__):
         raise TooLongError("none")
 
+    two = (
+        TWO,
+        AT,
+        direct(np.array([[1, 3], [2, 1]]) / 30, np.array([20, 25]), np.array([30, 22]), 0.5),
+    )
+    model, at, expected = two if rows == 2 else of_three_rows()
     monkeypatch.setattr(block_profile, "derive", too_long)
-    found = derive("tr(inv(X*X.T + z*I))", TWO)
+    found = derive("tr(inv(X*X.T + z*I))", model)
     assert isinstance(found, UnreducedEquations) and found.reason == "none"
-    expected = direct(np.array([[1, 3], [2, 1]]) / 30, np.array([20, 25]), np.array([30, 22]), 0.5)
-    assert found.solve(AT).value == approx(expected, rel=1e-9)
+    assert found.solve(at).value == approx(expected, rel=1e-9)
 
 
 def test_a_flat_profile_is_a_plain_matrix():
