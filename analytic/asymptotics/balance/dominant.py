@@ -71,9 +71,7 @@ def solve(equation: Equation, scales: Scales) -> Iterator[Solution]:
             total = evaluate(equation.polynomial, image, {equation.unknown: make(kappa)})
             return _by_power(total, lead.least)
 
-        shifts = list(_shifts(expanded, scales))
-        if not shifts:
-            raise TooShallow("the corrections to the leading term are not known")
+        shifts = list(_shifts(expanded, scales))  # none of a double root that turns complex
         for delta in sorted(shifts, key=cmp_to_key(_smaller_first), reverse=True):
             kappa = lead.series * (1 + delta)
             yield Solution(kappa, corner(kappa), lead)
@@ -90,8 +88,7 @@ def _smaller_first(first: Series, second: Series) -> int:
 
 def _leads(equation: Equation, scales: Scales) -> Iterator[Lead]:
     """Every leading term of the unknown, the largest first."""
-    spectral = bool(traces_of(equation.polynomial))
-    if not spectral:
+    if not (equation.spectral or traces_of(equation.polynomial)):
         found = list(_vertices(equation, scales, "free", (None, None)))
         # traces of positive matrices come first; a negative one only where there is no other
         yield from sorted(found, key=lambda x: not scales.number(x.series.lead()[1]) > 0)
@@ -317,7 +314,7 @@ def _order(series: Series) -> Rational:
 
 
 def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
-    """Every δ with F(lead (1+δ)) = 0 that vanishes."""
+    """Every real δ with F(lead (1+δ)) = 0 that vanishes."""
     trial = expanded(scales.depth / MAX_MULTIPLICITY)
     if not trial[0].terms and len(trial) > 1 and trial[1].terms:
         cut, one = trial[0].cut, _order(trial[1])
@@ -328,7 +325,10 @@ def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
             raise MultipleRoot("a multiple root, or one too close to it")
         yield scales.constant(0).known_to(cut - one)
         return
-    for rate in _rates(trial):
+    rates = _rates(trial)
+    if not rates:
+        raise TooShallow("the corrections to the leading term are not known")
+    for rate in rates:
         if rate >= scales.depth:
             yield scales.constant(0).known_to(scales.depth)
             return

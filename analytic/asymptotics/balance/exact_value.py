@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -184,6 +184,8 @@ def mode_law(
 def _power_law(values: Mapping[sp.Symbol, Any], size: Any) -> PowerLaw:
     if size != mpmath.inf and int(size) != size:
         raise InputError("at", size, "a whole number of modes, or inf")
+    if b not in values:
+        raise InputError("at", "nothing for b", "the exponent b, and that of a target, a")
     return PowerLaw(
         exponent=values[b], target_exponent=values.get(a), scale=values.get(lambda_plus, 1),
         size=math.inf if size == mpmath.inf else int(size),
@@ -269,8 +271,9 @@ def _matrices(
         if law is None:
             by_name = {problem.names.get(s, s.name): v for s, v in known.items()}
             rows = sp.sympify(record.symbol.rows)
-            size = rows.subs({s: by_name[s.name] for s in rows.free_symbols})
-            law = _power_law(values, mpmath.mpmathify(size))
+            size = mpmath.mpmathify(rows.subs({s: by_name[s.name] for s in rows.free_symbols}))
+            white = problem.white
+            law = replace(white, size=size) if white else _power_law(values, size)
         modes = law.eigenvalues()
         target = record.eigenvalue in problem.targets
         found[name] = law.target_power() / modes if target else modes

@@ -35,12 +35,16 @@ Line = tuple[Rational, Rational]  #: (weight without the unknown, exponent of th
 
 @dataclass(frozen=True)
 class Equation:
-    """F(unknown) = 0; ``size`` is the number of modes M, a symbol or ∞; ``isotropic``: a = b."""
+    """F(unknown) = 0; ``size`` is the number of modes M, a symbol or ∞; ``isotropic``: a = b.
+
+    ``spectral``: spectral sums are taken at the unknown, in F or in what is asked for.
+    """
 
     unknown: sp.Symbol
     expression: sp.Expr
     size: sp.Expr = sp.oo
     isotropic: bool = False
+    spectral: bool = False
 
     @property
     def polynomial(self) -> sp.Expr:

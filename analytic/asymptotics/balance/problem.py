@@ -29,7 +29,7 @@ class Problem:
     ``clock`` the output is a function of a frequency, wanted in time; ``typical`` are the values
     of parameters at the representative point where one would not do.  At the solution
     all ``positive`` are above zero, which tells it from others; ``physical`` solves for the one
-    unknown, certified, over a spectrum at numbers.
+    unknown, certified, over a spectrum at numbers; ``white`` are the modes whose sums were put in.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Problem:
     typical: Mapping[sp.Symbol, Any] = field(default_factory=dict)
     positive: tuple[sp.Expr, ...] = ()
     physical: Callable[[Spectrum, Mapping[sp.Symbol, Any]], Any] | None = None
+    white: Flat | None = None
 
     def with_spectrum(self, spectrum: Spectrum) -> Problem:
         """The same with this spectrum; that of white data makes every sum M/(1+κ)^q."""
@@ -55,17 +56,18 @@ class Problem:
         everything = [self.output, *(e for _, e in self.equations)]
         if isinstance(spectrum, Flat):
             put = {t: self._white(t, spectrum) for e in everything for t in traces_of(e)}
-            size = None
+            size, spaces = None, {}  # no sums are left
         else:
             finite = self.size is not None and spectrum.size != math.inf
             put = {self.size: sp.Integer(spectrum.size)} if finite else {}
             size = sp.Integer(spectrum.size) if finite else self.size
+            spaces = {u: s.subs(put) for u, s in self.spaces.items()}
         output, *equations = (e.subs(put) if size else e.xreplace(put) for e in everything)
         pairs = tuple((u, e) for (u, _), e in zip(self.equations, equations))
-        kept = None if isinstance(spectrum, Flat) else spectrum
-        spaces = {u: s.subs(put) for u, s in self.spaces.items()}
-        return replace(self, equations=pairs, output=output, size=size, spectrum=kept,
-                       spaces=spaces, isotropic=self.isotropic and kept is None)  # fmt: skip
+        white = spectrum if isinstance(spectrum, Flat) else None
+        return replace(self, equations=pairs, output=output, size=size, white=white,
+                       spectrum=None if white else spectrum, spaces=spaces,
+                       isotropic=self.isotropic and white is not None)  # fmt: skip
 
     def at_infinity(self, infinite: Iterable[sp.Symbol]) -> Problem:
         """The same where these sizes are infinite, as far as that is a limit."""

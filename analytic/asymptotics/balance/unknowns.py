@@ -23,7 +23,7 @@ from .coupled import solve_pair
 from .dominant import BEYOND, Equation, Solution, solve
 from .multiseries import Scales, Series
 from .places import place_symbol
-from .traces import evaluate, traces_of
+from .traces import evaluate, read_trace, traces_of
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -47,13 +47,15 @@ class Unknowns:
 def solve_unknowns(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> Unknowns:
     """The physical solution of all equations."""
     found = Unknowns()
+    places = {p.kappa for t in traces_of(problem.output) for p in read_trace(t)}
     for pairs in blocks(problem.equations):
         block = []
         for unknown, expression in pairs:
             space = problem.spaces.get(unknown)
             own = size if space is None or space == problem.size else regime.applied(space)
             _check_space(own, problem, regime)
-            block.append(Equation(unknown, regime.applied(expression), own, problem.isotropic))
+            block.append(Equation(unknown, regime.applied(expression), own, problem.isotropic,
+                                  spectral=unknown in places))  # fmt: skip
         if len(block) == 1:
             _alone(block[0], problem, regime, scales, found)
         elif len(block) == 2:
@@ -263,7 +265,9 @@ def _physical(
     except (SolvableError, ArithmeticError, np.linalg.LinAlgError) as error:
         if positive and not outside:
             return positive[0]
-        raise OutsideTheoryError(f"no real solution is the physical one here: {error}") from error
+        names = ", ".join(problem.source.model.fixed)
+        why = f"write the expression without {names}, white" if problem.white and names else error
+        raise OutsideTheoryError(f"no real solution is the physical one here: {why}") from error
     value = next(v for u, v in answer.unknowns.items() if u.name == equation.unknown.name)
     exact = complex(value)
     ratios = [complex(_leading_number(s, equation, scales, place)) / exact for s in solutions]
