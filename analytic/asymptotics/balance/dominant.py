@@ -325,10 +325,7 @@ def _shifts(expanded: Any, scales: Scales) -> Iterator[Series]:
             raise MultipleRoot("a multiple root, or one too close to it")
         yield scales.constant(0).known_to(cut - one)
         return
-    rates = _rates(trial)
-    if not rates:
-        raise TooShallow("the corrections to the leading term are not known")
-    for rate in rates:
+    for rate in _rates(trial):
         if rate >= scales.depth:
             yield scales.constant(0).known_to(scales.depth)
             return
@@ -351,6 +348,8 @@ def _rates(functions: list[Series]) -> list[Rational]:
             break
         found.append(slope)
         n, w = max((m, v) for m, v in ahead if (w - v) / (m - n) == slope)
+    if not found:
+        raise TooShallow("the corrections to the leading term are not known")
     return found
 
 
