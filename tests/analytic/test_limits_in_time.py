@@ -2,6 +2,7 @@
 
 import math
 import random
+from fractions import Fraction as F
 
 import mpmath
 import pytest
@@ -16,8 +17,8 @@ from solvable.analytic.asymptotics.balance.time_domain import PairTransform, pai
 from solvable.analytic.asymptotics.fan import regime_fan
 from solvable.analytic.asymptotics.fan_allocation import allocate_on
 from solvable.analytic.asymptotics.limits import limit
-from solvable.analytic.errors import InputError
-from solvable.analytic.notation import a, b, t
+from solvable.analytic.errors import InputError, OutsideTheoryError
+from solvable.analytic.notation import a, b, lambda_plus, t
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.dynamics import dynamics
 
@@ -123,6 +124,40 @@ def test_phases_are_cells_of_a_fan(quantity, exponents, loss):
         ("N", "t"), exponent=exponents[0], target_exponent=exponents[1], quantity=quantity
     )
     assert str(allocate_on(fan, {"N": 1, "t": 1}).loss) == loss
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("1 << t << M, M << N, eta = 1/10, B = 1", "above the critical one"),
+        ("1 << N << M << t, eta = 1/10, B = 1", "above the critical one"),
+        ("1 << N << M << t, eta ~ M^(b-1), B = 1", "bound it, as in"),  # stable below 2(1 − b)
+        ("1 << M << t, M << N, eta ~ M^(b-1), B = 1, y_eta < 1/4", "falls faster than any"),
+    ],
+)
+def test_steps_of_sgd_where_the_trace_diverges(statement, message):
+    with pytest.raises((InputError, OutsideTheoryError), match=message):
+        limit("sgd-loss", statement, exponent="4/5", target_exponent="7/5", terms=1)
+
+
+def test_the_largest_steps_of_sgd_where_the_trace_diverges():
+    """η = y M^{b−1}: the noise of the batches divides the loss by 1 − λ₊ y/(2B(1 − b))."""
+    statement = "1 << N << M << t, eta ~ M^(b-1), B = 1, y_eta < 1/4"
+    at = {"M": 10**6, "N": 1000, "t": 10**12, "eta": 0.002, "a": F(7, 5), "b": F(4, 5)}
+    form = limit("sgd-loss", statement, at=at, terms=3)
+    share = next(s for s in form.regime.values if s.name == "y_eta")
+    lead = form.terms[0].expression
+    divided = 1 - lambda_plus * share / (2 * (1 - b))
+    assert sp.simplify(lead.subs(share, 0) / lead - divided) == 0
+    found = compare(form, at, 8)
+    assert found.errors[-1] < 0.01 < found.errors[-2]
+    factor = divided.subs({lambda_plus: 1, share: 0.002 * 10**1.2, b: 0.8})
+    assert abs(found.partial[-1] * factor / found.exact - 1) > 0.05
+
+
+def test_a_loss_below_every_power_is_said():
+    with pytest.raises(OutsideTheoryError, match="faster than any"):
+        limit("flow-loss", "1 << M, M << N, M << T, M^b << t", exponent=F(3, 2), terms=1)
 
 
 def test_what_has_no_law_in_time_is_refused():

@@ -144,9 +144,31 @@ def test_fans_of_any_sizes_are_printed_and_drawn(capsys, tmp_path, sizes, quanti
     assert found["quantity"] == quantity and bound in found["region"] and found["cells"]
 
 
+def test_a_budget_is_split_by_the_laws_of_a_fan(capsys):
+    """The compute frontier of one-pass SGD where Σ λ diverges, M/N fixed: 2405.15074, 2α = 0.6."""
+    given = ("map", "--b", "0.6", "--a", "1.3", "--fan", "M,t,eta", "--tie", "N = M/2")
+    found = json.loads(run(capsys, *given, "--budget", "M*t", "--json")[1].out)
+    split = found["split"]
+    assert split["shares"] == {"M": "1/2", "t": "1/2", "eta": "-1/5"}
+    assert split["loss"] == "3/20" and len(split["laws"]) == 2
+    assert "root" in found["where"]["kappa_0"]
+    text = run(capsys, *given, "--budget", "M*t")[1].out
+    assert "M ~ C^(1/2), t ~ C^(1/2), eta ~ C^(-1/5), sgd-loss ~ C^(-3/20)" in text
+    assert "where kappa_0 = " in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("map", "--b", "1.6", "--budget", "N*t"), "nothing without --fan"),
+        (("map", "--b", "1.6", "--tie", "N = M/2"), "nothing without --fan"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N+T"), "a product of powers"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N*__import__('os')"), "a product"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N^a*T"), "a product of powers"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N*t"), "a product of powers"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N"), "--budget"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--budget", "N/T"), "a product of powers"),
+        (("map", "--b", "1.6", "--fan", "N,T", "--tie", "M"), "--tie"),
         (("map", "--b", "1.6", "--fan", "N,T,M,z"), "--fan"),
         (("map", "--b", "1.6", "--fan", "T,eta,t"), "N, M, t, eta"),
         (("map", "--b", "1.6", "--fan", "N,N"), "each once"),

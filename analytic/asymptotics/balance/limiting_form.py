@@ -33,7 +33,7 @@ from .places import Implicit, place_symbol
 from .problem import Problem
 from .regime_statement import Regime
 from .resonance import at_resonance, resonant
-from .time_domain import loss_in_time, readable
+from .time_domain import check_modes, loss_in_time, readable
 from .traces import evaluate, spectral_number
 from .unknowns import Unknowns, exact_output, solve_unknowns
 from .walls import Tie, Walls, check_border, divided, joined, merged
@@ -235,10 +235,10 @@ def _deepened(
             if isinstance(error, MultipleRoot) and depth > largest * ENOUGH:
                 break
         except Tie as error:
-            if not (error.walls or {}).keys() - walls.keys():
+            if not (error.units or (error.walls or {}).keys() - walls.keys()):
                 raise
             walls = joined(walls, error.walls or {})
-            scales = _scales(problem, regime, point, walls)
+            scales = _scales(problem, regime, point, walls, error.units)
             continue
         except Singular:
             (scales := _scales(problem, regime, point, walls)).reduced = False
@@ -307,6 +307,8 @@ def _at_depth(
 
 def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> Unknowns:
     """The unknowns; where the time is tied to a size, the reason why there is no law in powers."""
+    if problem.clock is not None:
+        check_modes(problem.clock, scales, size)
     try:
         return solve_unknowns(problem, regime, scales, size)
     except OutsideTheoryError as error:
@@ -327,8 +329,10 @@ def _gap(terms: list[LimitTerm], order: int, cut: Rational | None) -> Rational |
 
 
 def _scales(
-    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], walls: Walls
-) -> Scales:
+    problem: Problem, regime: Regime, point: Mapping[sp.Symbol, Any], walls: Walls,
+    summed: bool = False,
+) -> Scales:  # fmt: skip
+    """Where they start; λ₊ carries powers, or its whole powers are ``summed`` in coefficients."""
     growth: dict[sp.Expr, Any] = {lambda_plus: Rational(0), **regime.growth}
     values = {lambda_plus: sp.S.One, **{s: sp.S.One for s in problem.parameters}}
     values.update(problem.typical)
@@ -337,6 +341,9 @@ def _scales(
     values[c] = sp.N(PREFACTOR.subs(values), DIGITS)
     places = [place_symbol(u) for u, _ in problem.equations]
     parameters = [*problem.parameters, *regime.parameters, *places]
+    if summed:
+        del growth[lambda_plus]
+        parameters.append(lambda_plus)
     scales = Scales(growth, values, SHALLOW, [s for s in parameters if s not in growth], walls)
     if problem.clock is not None:
         rate = problem.clock.growth(scales.growth, scales.value, regime.applied)
@@ -419,8 +426,9 @@ def _cell(
     """The exponents of the monomials that vanish where these terms are the first ones."""
     ratios = [divided(y.exponents, x.exponents) for x, y in zip(shown, shown[1:])
               if y.weight > x.weight]  # fmt: skip
-    ratios += [_in_sizes(scales.exponents(vector), problem, regime)
-               for vector in scales.comparisons]  # fmt: skip
+    ratios += [exponents if problem.clock is None else
+               problem.clock.in_sizes(exponents, regime.applied)
+               for exponents in map(scales.exponents, scales.comparisons)]  # fmt: skip
     sizes = [s for s, p in regime.growth.items() if p != 0]
     beyond = {s for s in sizes if abs(scales.growth[s]) >= BEYOND}
     rows: dict[Any, dict[sp.Symbol, sp.Expr]] = {}
@@ -429,19 +437,6 @@ def _cell(
         if moving and not beyond & set(moving):
             rows[frozenset(moving.items())] = moving
     return tuple(rows.values())
-
-
-def _in_sizes(
-    exponents: dict[sp.Expr, sp.Expr], problem: Problem, regime: Regime
-) -> dict[sp.Expr, sp.Expr]:
-    """A monomial with the frequency as 1/(rate · time)."""
-    clock = problem.clock
-    if clock is None or clock.frequency not in exponents:
-        return exponents
-    power = exponents.pop(clock.frequency)
-    for scale, e in regime.applied(clock.rate * clock.time).as_powers_dict().items():
-        exponents[scale] = sp.expand(exponents.get(scale, sp.S.Zero) - e * power)
-    return exponents
 
 
 def _conditions(

@@ -275,7 +275,7 @@ def parse_regime(
             reader.read(relation)
     substitutions = _closed(reader.substitutions)
     at = {**(at or {})}
-    at |= Regime(text, substitutions, {}, {}).new_values(at)
+    at |= Regime(text, substitutions, {}, {}).new_values({**point, **at})
     left = [s for s in (*sizes, *reader.new) if s not in substitutions]
     near = {s: v.subs(dict.fromkeys(reader.new, 0)) if v.is_Add else v
             for s, v in substitutions.items()}  # fmt: skip
@@ -311,6 +311,23 @@ def parse_regime(
         tuple(small),
         tuple(map(tuple, reader.fixed)),
     )
+
+
+def read_expression(text: str, sizes: Iterable[sp.Symbol]) -> sp.Expr:
+    """A rational expression in powers of the sizes, by their names.
+
+    >>> from solvable.analytic.notation import N, T
+    >>> read_expression("N^2*T", [N, T])
+    N**2*T
+    """
+    names = {s.name: s for s in sizes}
+
+    def symbol(name: str) -> sp.Symbol:
+        if name not in names:
+            raise InputError("expression", name, f"the sizes {', '.join(names)}")
+        return names[name]
+
+    return _Parser(text, symbol).parse()
 
 
 def _quotients(chains: list[list[sp.Expr]], near: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Expr]:

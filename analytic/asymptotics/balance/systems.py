@@ -117,11 +117,12 @@ def _descent_clock(first: sp.Expr, target: sp.Expr) -> Clock:
     """The generating function of one-pass SGD on the contour of z."""
     outer = sp.Symbol("kappa_-")
     first_outer, target_outer = (f.subs(kappa, outer) for f in (first, target))
-    descent = Descent(eta, batch, outer, 1 - first_outer / N)
-    beyond = descent.centre - ridge_z
+    curvature = 1 + 1 / batch
+    beyond = -2 / (curvature * eta) - ridge_z
     forcing = kappa * target / ridge_z - outer * target_outer / beyond
     kernel = beyond * first_outer - ridge_z * first
-    noise = eta * kernel / (2 * batch * (1 + descent.curvature * eta * ridge_z))
+    noise = eta * kernel / (2 * batch * (1 + curvature * eta * ridge_z))
+    descent = Descent(eta, batch, outer, 1 - first_outer / N, noise)
     return Clock(ridge_z, t, 2 * eta, ((forcing / (1 - noise), None),), "sgd-loss", descent)
 
 

@@ -43,25 +43,27 @@ from sympy.core.function import ArgumentIndexError
 
 from ... import precision
 from ...errors import OutsideTheoryError
-from ...notation import N, T
+from ...notation import N, T, b
 from .corner_sums import Corner
-from .dominant import split_scale
-from .multiseries import Scales, Series, powers
+from .dominant import SHALLOW, split_scale
+from .multiseries import Scales, Series, TooShallow, powers
 from .traces import evaluate
 
 MAX_PASSES = 60
+DEEPER = 4  # where the noise cancels
 ENOUGH = 2000  # products, most of which vanish in time, behind which no further term is looked for
 Put = Callable[[sp.Expr], sp.Expr]  # the regime put into an expression
 
 
 @dataclass(frozen=True)
 class Descent:
-    """One-pass SGD: its step η and batch B, κ₋ and the factor z₋/κ₋ as an expression in it."""
+    """One-pass SGD: its step η and batch B, κ₋, the factor z₋/κ₋ as an expression in it, and A."""
 
     step: sp.Symbol
     batch: sp.Symbol
     kappa: sp.Symbol
     bracket: sp.Expr
+    noise: sp.Expr
 
     @property
     def curvature(self) -> sp.Expr:
@@ -99,13 +101,23 @@ class Clock:
         frames = tuple((change(f), g if g is None else change(g)) for f, g in self.frames)
         descent = self.descent
         if descent is not None:
-            descent = replace(descent, bracket=change(descent.bracket))
+            descent = replace(
+                descent, bracket=change(descent.bracket), noise=change(descent.noise)
+            )
         return replace(self, frames=frames, descent=descent)
 
     def growth(self, growth: Any, value: Callable[[Any], Any], applied: Put) -> Any:
         """The growth of the frequency, that of 1/(rate·time)."""
         powers_of = applied(self.rate * self.time).as_powers_dict()
         return -sum(growth[s] * value(e) for s, e in powers_of.items() if s in growth)
+
+    def in_sizes(self, exponents: dict[sp.Expr, sp.Expr], applied: Put) -> dict[sp.Expr, sp.Expr]:
+        """A monomial with the frequency as 1/(rate · time)."""
+        power = exponents.pop(self.frequency, None)
+        if power is not None:
+            for scale, e in applied(self.rate * self.time).as_powers_dict().items():
+                exponents[scale] = sp.expand(exponents.get(scale, sp.S.Zero) - e * power)
+        return exponents
 
 
 class PairTransform(sp.Function):
@@ -195,9 +207,21 @@ def loss_in_time(
         output, factor = clock.frames[few > many]
     series = evaluate(put(output), images, corners)
     if clock.descent is not None:
+        _check_decay(put(1 - clock.descent.noise), scales, images, corners)
         series = series * _slip(clock, clock.descent, scales, put)
     frame = scales.constant(1) if factor is None else evaluate(put(factor), images, corners)
     return _transformed(clock, scales, series, frame, put, most)
+
+
+def check_modes(clock: Clock, scales: Scales, size: sp.Expr) -> None:
+    """`OutsideTheoryError` where every mode is learned: M below N and T, and z below λ_M."""
+    modes = scales.growth.get(size)
+    rest = [scales.growth[s] for s in (N, T) if s in scales.growth]
+    if modes is None or min(rest, default=modes) <= modes:
+        return
+    if -scales.growth[clock.frequency] > scales.value(b) * modes:
+        raise OutsideTheoryError(f"no powers of {clock.time}: the loss falls faster than any where "
+                                 "all modes are learned, as e^(-2 lambda_M t)")  # fmt: skip
 
 
 def readable(coefficient: sp.Expr) -> sp.Expr:
@@ -326,6 +350,26 @@ def _beyond(clock: Clock, scales: Scales, size: sp.Expr, put: Put, isotropic: bo
     raise OutsideTheoryError("κ at the upper frequency does not settle: 2/(cη) inside the spectrum")
 
 
+def _check_decay(rest: sp.Expr, scales: Scales, images: Any, corners: Any) -> None:
+    """`OutsideTheoryError` where 1 − A, which falls from 1 as z does, has passed zero."""
+    depth, scales.depth = scales.depth, SHALLOW
+    total = evaluate(rest, images, corners)
+    while not total.terms and scales.depth < depth:
+        scales.depth = min(DEEPER * scales.depth, depth)
+        total = evaluate(rest, images, corners)
+    scales.depth = depth
+    if not total.terms:
+        raise TooShallow("the noise of the batches cancels to the order that was computed")
+    vector, coefficient = total.lead()
+    constants = (scales.point.get(s, 1) ** e for s, e in scales.exponents(vector).items()
+                 if s not in scales.sizes)  # c < 0 where 1/2 < b < 1
+    if sp.N((scales.number(coefficient) * sp.Mul(*constants)).subs(scales.point)) <= 0:
+        raise OutsideTheoryError(
+            "the loss grows by the noise of the batches: the step is above the critical one, which "
+            "for b < 1 falls as M^(b-1); bound it, as in eta ~ M^(b-1), y_eta < 1/10"
+        )
+
+
 def _slip(clock: Clock, descent: Descent, scales: Scales, put: Put) -> Series:
     """q(−z)^t e^{−2ηtz}, in u = ηz: t [ln(1 + 2u + cu²) − 2u] in the exponent."""
     u = scales.evaluate(put(descent.step), {}) * scales.scale(clock.frequency)
@@ -346,4 +390,4 @@ def _slip(clock: Clock, descent: Descent, scales: Scales, put: Put) -> Series:
     return total
 
 
-__all__ = ["Clock", "Descent", "PairTransform", "loss_in_time", "readable"]
+__all__ = ["Clock", "Descent", "PairTransform", "check_modes", "loss_in_time", "readable"]

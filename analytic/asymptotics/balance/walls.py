@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from ...errors import OutsideTheoryError
-from ...notation import a, b
+from ...notation import a, b, lambda_plus
 
 if TYPE_CHECKING:
     from .limiting_form import LimitTerm
@@ -28,13 +28,14 @@ class Tie(OutsideTheoryError):
     """Two terms of one weight lead: the point lies on the border between two regimes.
 
     ``walls`` are the values of a or b at which they are of one size whatever grows, None where
-    that depends on how sizes grow.
+    that depends on how sizes grow.  ``units`` says that they differ in powers of λ₊ alone.
     """
 
     def __init__(self, scales: Scales, ratio: Vector) -> None:
         super().__init__(f"the point lies on a wall: {scales.monomial(ratio)} ~ 1 there; fix this "
                          "ratio, or say which is larger")  # fmt: skip
-        self.walls = walls_of(scales, scales.exponents(ratio))
+        exponents = scales.exponents(ratio)
+        self.walls, self.units = walls_of(scales, exponents), set(exponents) == {lambda_plus}
 
 
 def on_walls(scales: Scales, exponent: sp.Expr) -> sp.Expr:
