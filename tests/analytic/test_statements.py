@@ -500,3 +500,11 @@ def test_what_is_known_exactly_may_be_zero_or_infinite(name, message):
     with bounded(20), pytest.raises(OutsideTheoryError, match=message):
         equations = expression(name).derive()
         equations.limit("1 << T, M = inf, z = 0", exponent=F(16, 11), target_exponent=F(31, 13))
+
+
+def test_a_place_close_to_a_wall_is_left_for_another_of_the_regime():
+    """M^{1−b} against T is open, and the first place chosen lies close to where they are alike."""
+    form = limit("flow-loss", "1 << T << N << M, T << t", exponent=F(3, 5), target_exponent=F(7, 2),
+                 terms=1)  # fmt: skip
+    assert form.terms[0].expression == sigma_w**2 * lambda_plus * sp.zeta(a)
+    assert sp.Lt(M ** (b - 1) * T, 1, evaluate=False) in form.conditions

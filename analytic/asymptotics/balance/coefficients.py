@@ -27,6 +27,10 @@ class Singular(ArithmeticError):
     """A coefficient is 0/0 at the point, where another root of an equation vanishes (b = 2)."""
 
 
+class TooMany(OutsideTheoryError):
+    """Series longer than can be held: as where the sizes are close to a wall."""
+
+
 class Coefficients:
     """The field, and its value at the representative ``point`` of a, b and every parameter."""
 
@@ -47,7 +51,7 @@ class Coefficients:
         """A number that is not rational in the parameters, as a symbol of the field."""
         if value not in self.atoms:
             if not self._pool:
-                raise OutsideTheoryError("more named numbers than the field can hold")
+                raise TooMany("more named numbers than the field can hold, close to a wall")
             self.atoms[value] = self._pool.pop(0)
         return self.field.generator(self.atoms[value])
 

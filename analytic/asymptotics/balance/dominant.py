@@ -29,7 +29,7 @@ from ...algebra.rational import Polynomial
 from ...errors import InputError, OutsideTheoryError
 from ...notation import b, lambda_plus
 from .corner_sums import Corner
-from .multiseries import MultipleRoot, Scales, Series, TooShallow, monomial_power
+from .multiseries import MultipleRoot, Scales, Series, TooMany, TooShallow, monomial_power
 from .places import Lead, implicit_roots, place_symbol, places
 from .polygon import BEYOND, Equation, exponents, polynomial_in, split_scale
 from .traces import evaluate, traces_of
@@ -424,7 +424,7 @@ def _simple_root(functions: list[Series], scales: Scales) -> Series:
     if first.order is not None and functions[1].order is not None:
         step = first.order - functions[1].order or step
     if scales.depth > FORESEEN * step > 0:
-        raise OutsideTheoryError("too many terms close to a wall between two regimes")
+        raise TooMany("too many terms close to a wall between two regimes")
     inverse = functions[1] ** -1
     delta = -(first * inverse)
     factors = [f * inverse for f in functions]

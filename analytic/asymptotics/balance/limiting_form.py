@@ -313,7 +313,7 @@ def _solved(problem: Problem, regime: Regime, scales: Scales, size: sp.Expr) -> 
         return solve_unknowns(problem, regime, scales, size)
     except OutsideTheoryError as error:
         walls = error.walls if isinstance(error, Tie) else None
-        if problem.clock is None or walls or isinstance(error, TooShallow):
+        if problem.clock is None or walls or isinstance(error, TooShallow | TooMany):
             raise
         raise OutsideTheoryError(f"no powers of {problem.clock.time}: where the time and a size "
                                  "balance (t ~ N^b) the loss is a power of the size times a "

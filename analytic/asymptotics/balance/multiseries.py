@@ -26,7 +26,7 @@ import sympy as sp
 from ...algebra.rational import Fraction
 from ...errors import InputError, OutsideTheoryError
 from ...notation import a, b
-from .coefficients import Coefficients
+from .coefficients import Coefficients, TooMany
 from .walls import Tie, Walls, on_walls
 
 Vector = tuple[Any, ...]
@@ -39,10 +39,6 @@ MAX_MULTIPLIED = 4  # whole powers that need no leading term
 
 class TooShallow(OutsideTheoryError):
     """The series were cut before the leading terms of what was asked."""
-
-
-class TooMany(OutsideTheoryError):
-    """Series longer than can be held."""
 
 
 class PoleLeft(TooShallow):

@@ -252,15 +252,13 @@ class _Reader:
 
 
 def parse_regime(
-    text: str,
-    sizes: Iterable[sp.Symbol],
-    point: Mapping[sp.Symbol, Any],
-    at: Mapping[sp.Symbol, Any] | None = None,
-    keep: sp.Expr | None = None,
-) -> Regime:
+    text: str, sizes: Iterable[sp.Symbol], point: Mapping[sp.Symbol, Any],
+    at: Mapping[sp.Symbol, Any] | None = None, keep: sp.Expr | None = None, turned: bool = False,
+) -> Regime:  # fmt: skip
     """Read a statement about ``sizes``; ``point`` gives a and b, ``at`` sizes to be near to.
 
-    ``keep`` is a size that ratios and powers are not solved for: the number of modes.
+    ``keep`` is a size that ratios and powers are not solved for: the number of modes.  Of what the
+    statement leaves open another choice is made if ``turned``.
 
     >>> from solvable.analytic.notation import N, T
     >>> z = sp.Symbol("z", positive=True)
@@ -295,7 +293,7 @@ def parse_regime(
         small = _one_that_grows({*left} - {*staying, *reader.infinite}, reader, substitutions)
         moving = {s for m in small for s in m.free_symbols}
     _check_complete([s for s in left if s in sizes], moving, staying, reader, text)
-    growth, text = _large(sorted(moving, key=str), small, point, at, text)
+    growth, text = _large(sorted(moving, key=str, reverse=turned), small, point, at, text)
     growth |= {s: sign * BEYOND for s, sign in reader.infinite.items()}
     _check_order(quotients, growth, point, text)
     values = representatives(staying, reader.fixed, at)

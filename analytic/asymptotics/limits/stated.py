@@ -15,6 +15,7 @@ from ... import notation as symbols
 from ...arguments import checked
 from ...errors import InputError, OutsideTheoryError
 from ...spectrum import PowerLaw, Spectrum
+from ..balance.coefficients import TooMany
 from ..balance.limiting_form import LimitingForm, limiting_form
 from ..balance.problem import Problem
 from ..balance.ranges import with_ranges
@@ -70,8 +71,26 @@ def stated_limit(
         allowed = ", ".join(sorted({*names, *others}))
         raise InputError("at", ", ".join(unknown), f"values for {allowed}")
     _check_sums(point, statement.infinite, problem.size)
-    form = with_ranges(limiting_form(problem, statement, point, terms), problem, point)
+    try:
+        form = limiting_form(problem, statement, point, terms)
+    except TooMany as close:
+        form = _elsewhere(close, statement, problem, point, near, terms)
+    form = with_ranges(form, problem, point)
     return with_rivals(form, problem, point)
+
+
+def _elsewhere(
+    close: TooMany, statement: Regime, problem: Problem, point: Mapping[sp.Symbol, Any],
+    near: Mapping[sp.Symbol, Any], terms: int,
+) -> LimitingForm:  # fmt: skip
+    """The form at another place of the regime; the first error where there is none, or no form."""
+    other = parse_regime(statement.text, problem.sizes, point, near, problem.size, turned=True)
+    if other.growth == statement.growth:
+        raise close
+    try:
+        return limiting_form(problem, other, point, terms)
+    except OutsideTheoryError:
+        raise close from None
 
 
 def _endless(regime: str, problem: Problem) -> str:
