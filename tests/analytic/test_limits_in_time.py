@@ -11,7 +11,7 @@ import sympy as sp
 from solvable.analytic.asymptotics.balance.exact_value import compare
 from solvable.analytic.asymptotics.balance.limiting_form import limiting_form
 from solvable.analytic.asymptotics.balance.regime_statement import parse_regime
-from solvable.analytic.asymptotics.balance.slope_check import measured_slope
+from solvable.analytic.asymptotics.balance.slope_check import measured_slope, sizes_at
 from solvable.analytic.asymptotics.balance.systems import TRAINING, training_problem
 from solvable.analytic.asymptotics.balance.time_domain import PairTransform, pair_transform
 from solvable.analytic.asymptotics.fan import regime_fan
@@ -21,6 +21,7 @@ from solvable.analytic.errors import InputError, OutsideTheoryError
 from solvable.analytic.notation import a, b, lambda_plus, t
 from solvable.analytic.spectrum import PowerLaw
 from solvable.analytic.training.dynamics import dynamics
+from tests.processor_time import Endless, bounded
 
 STATEMENTS = {
     "flow-loss": (
@@ -153,6 +154,43 @@ def test_the_largest_steps_of_sgd_where_the_trace_diverges():
     assert found.errors[-1] < 0.01 < found.errors[-2]
     factor = divided.subs({lambda_plus: 1, share: 0.002 * 10**1.2, b: 0.8})
     assert abs(found.partial[-1] * factor / found.exact - 1) > 0.05
+
+
+def statement_in_time(rng):
+    """(quantity, statement, b, a): sizes in any order, times and steps, b < 1 in half of them."""
+    quantity = rng.choice(["sgd-loss", "sgd-loss", "flow-loss", "flow-train-loss"])
+    power = F(rng.randint(6, 9), 10) if rng.random() < 0.5 else F(rng.randint(11, 30), 10)
+    sizes = ["M", "N"] + ["T"] * (quantity != "sgd-loss")
+    rng.shuffle(sizes)
+    small, late = sizes[0], rng.choice(["b", "2", "3"])
+    if among := rng.random() < 0.6:
+        sizes.insert(rng.randint(0, len(sizes)), "t")
+    text = "1 << " + " << ".join(sizes) + ("" if among else f", {small}^{late} << t")
+    if quantity == "sgd-loss":
+        steps = ["eta -> 0, 1 << eta*t", "eta = 1/20", "eta ~ M^(b-1), y_eta < 1/20"]
+        text += f", B = {rng.choice([1, 4])}, {rng.choice(steps[: 2 + (power < 1)])}"
+    return quantity, text, power, 1 + F(rng.randint(1, 30), 10)
+
+
+@pytest.mark.slow
+def test_no_law_of_a_loss_is_negative():
+    """At whatever order of sizes, and at any step: the leading term has the sign of a loss."""
+    rng, found = random.Random("losses are positive"), 0
+    for _ in range(20):
+        quantity, text, power, target = statement_in_time(rng)
+        try:
+            with bounded(5):
+                form = limit(quantity, text, exponent=power, target_exponent=target, terms=1)
+        except (OutsideTheoryError, Endless):
+            continue
+        point = {b: sp.Rational(power), a: sp.Rational(target)}
+        values = sizes_at(form.problem, form, point, mpmath.mpf(10) ** 9)
+        values = {s: x for s, x in values.items() if s not in form.regime.substitutions}
+        law = PowerLaw(exponent=power, target_exponent=target, size=10**6)
+        (lead,) = form.partial_sums(values, law)
+        assert lead > 0, (quantity, text, power, target)
+        found += 1
+    assert found >= 4
 
 
 def test_a_loss_below_every_power_is_said():
