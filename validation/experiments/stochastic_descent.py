@@ -224,7 +224,7 @@ SCHEDULED: dict[str, dict[str, Any]] = {
     "a step: the same theory holds on fresh samples and on samples that are used again.",
     sizes={"M": 400, "N": 80, "T": 120},
     constants={"batch": 4, "rate": 0.1, "steps": (8, 40, 80), "noise": 0.1}, axes=STEPS_AXES,
-    quick=Budget(0.5, 12, resolution=0.35), thorough=Budget(1.0, 1500, resolution=0.03),
+    quick=Budget(0.5, 12, resolution=0.35), thorough=Budget(1.0, 2000, resolution=0.03),
 )  # fmt: skip
 def sgd_schedules_and_memory(p: Parameters) -> Items:
     """Nine rules, in one pass and on T samples."""
