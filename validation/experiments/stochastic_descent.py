@@ -73,7 +73,7 @@ def _skew(label: str, measured: Mapping[str, Measured]) -> float:
     sizes={"M": 80, "N": 64},
     constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60), "shares": (SHARE, 0.9)},
     axes=STEPS_AXES, quick=Budget(0.5, 4, resolution=0.08),
-    thorough=Budget(1.0, 260, resolution=0.02),
+    thorough=Budget(1.0, 330, resolution=0.02),
     simulate="solvable.validation.replicas:simulate_replicas",
 )  # fmt: skip
 def sgd_at_every_batch(p: Parameters) -> Items:
