@@ -11,16 +11,18 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvable.analytic.asymptotics.fan import Fan
 from solvable.analytic.asymptotics.regimes import RegimeMap, size_map, time_map
 from solvable.analytic.errors import InputError
 
 from . import options as types
 from . import output
+
+if TYPE_CHECKING:
+    from solvable.analytic.asymptotics.fan import Fan
 
 MODES = 10**6  # where M is among the sizes: any number
 CELLS = (40, 16)  # grid for the picture and JSON, and for the text

@@ -222,7 +222,7 @@ def _deepened(
     """The terms at the first depth that shows as many as are wanted."""
     rates = [abs(p) for p in regime.growth.values() if 0 < abs(p) < BEYOND] or [Rational(1)]
     largest, counts, poles, walls = max(rates), cast(list[int], []), 0, cast(Walls, {})
-    scales = _scales(problem, regime, point, walls)
+    scales, summed = _scales(problem, regime, point, walls), False
     depth = min(largest, APART * min(rates)) * SHALLOW
     while depth < largest * deepest and poles < POLES:
         try:
@@ -235,13 +235,13 @@ def _deepened(
             if isinstance(error, MultipleRoot) and depth > largest * ENOUGH:
                 break
         except Tie as error:
-            if not (error.units or (error.walls or {}).keys() - walls.keys()):
+            if not ((error.units and not summed) or (error.walls or {}).keys() - walls.keys()):
                 raise
-            walls = joined(walls, error.walls or {})
-            scales = _scales(problem, regime, point, walls, error.units)
+            walls, summed = joined(walls, error.walls or {}), summed or error.units
+            scales = _scales(problem, regime, point, walls, summed)
             continue
         except Singular:
-            (scales := _scales(problem, regime, point, walls)).reduced = False
+            (scales := _scales(problem, regime, point, walls, summed)).reduced = False
             continue
         except TooMany as error:
             if not counts:

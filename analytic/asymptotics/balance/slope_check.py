@@ -47,7 +47,8 @@ def sizes_at(
     """Every size, share and exponent where L = ``scale``."""
     regime, clock = form.regime, problem.clock.time if problem.clock else None
     values: dict[sp.Symbol, Any] = {s: sp.nsimplify(v) for s, v in point.items()}
-    values |= dict.fromkeys(problem.parameters, sp.S.One) | dict(problem.typical)
+    typical = dict.fromkeys(problem.parameters, sp.S.One) | dict(problem.typical)
+    values |= {s: v for s, v in typical.items() if s not in regime.substitutions}
     values |= dict(regime.values)
     digits = mpmath.mp.dps
     for symbol, growth in regime.growth.items():

@@ -59,12 +59,7 @@ def test_a_profile_that_is_left_in_blocks(monkeypatch, rows):
     def too_long(*_, **__):
         raise TooLongError("none")
 
-    two = (
-        TWO,
-        AT,
-        direct(np.array([[1, 3], [2, 1]]) / 30, np.array([20, 25]), np.array([30, 22]), 0.5),
-    )
-    model, at, expected = two if rows == 2 else of_three_rows()
+    model, at, expected = of_two_rows() if rows == 2 else of_three_rows()
     monkeypatch.setattr(block_profile, "derive", too_long)
     found = derive("tr(inv(X*X.T + z*I))", model)
     assert isinstance(found, UnreducedEquations) and found.reason == "none"
