@@ -127,7 +127,7 @@ def test_sizes_that_do_not_fit_in_memory_are_refused_before_anything_runs():
 def _ridge(p):
     points, x = [(t, p.N, t) for t in p.T], np.array([30.0, 70.0])
     line = (x, np.full(2, p.N), x)
-    curve = ridge_curve("ridge", power_law(1.0, p.M), points, line, optimal=True, noise=0.1)
+    curve = ridge_curve("ridge", power_law(1.0, p.M), points, line, ridge="optimal", noise=0.1)
     wrong = (dataclasses.replace(mark, theory=p.factor * mark.theory) for mark in curve.marks)
     yield dataclasses.replace(curve, marks=tuple(wrong))
 

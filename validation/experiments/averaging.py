@@ -135,7 +135,7 @@ def _laws(p: Parameters) -> Items:
             cell = Cell(spectrum, p.N, t, at=(ridge,), noise=p.noise,
                         feature_law=features, data_law=LAWS[label])  # fmt: skip
             loss = float(blocks.static(spectrum, p.N, t, noise=p.noise, ridge=ridge))
-            marks.append(blocks.ridge_mark(t, cell, loss))
+            marks.append(blocks.ridge_mark(t, cell, ridge, loss))
         yield Curve(label, tuple(marks))
     yield Guide("vertical", "T = N", p.N)
     line = blocks.static(spectrum, p.N, x, noise=p.noise, ridge="optimal")

@@ -10,12 +10,13 @@ Source: solvable-model paper, section 4.1, figures 9 and 10, eqs. (163), (186), 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from solvable.analytic.slopes import log_slope
 
-from .building_blocks import LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .building_blocks import LOSS_AXES_T, line_grid, power_law, ridge_curve, ridge_curves, static
 from .experiment import Array, Budget, Guide, Items, Parameters, experiment
 from .facts import below, near
 
@@ -82,11 +83,12 @@ def breakdown_with_noise(p: Parameters) -> Items:
     """The noise of the paper, σ_ε², is Mσ_ε² per mode; beyond M and N: ½σ_ε² M/(T − M)."""
     spectrum, x = power_law(p.alpha, p.M), line_grid(min(p.T) / 2, max(p.T) * 1.1, [p.M])
     points, line = [(t, p.N, t) for t in p.T], (x, np.full_like(x, p.N), x)
-    for noise in p.noise:
-        yield ridge_curve(f"σ_ε² = {noise:g}", spectrum, points, line, noise=noise * p.M)
     first = p.noise[0] * p.M
-    label = f"σ_ε² = {p.noise[0]:g}, optimal ridge"
-    yield ridge_curve(label, spectrum, points, line, noise=first, optimal=True)
+    for noise in p.noise:
+        labels: dict[Any, str] = {0: f"σ_ε² = {noise:g}"}
+        if noise == p.noise[0]:
+            labels["optimal"] = f"σ_ε² = {noise:g}, optimal ridge"
+        yield from ridge_curves(labels, spectrum, points, line, noise=noise * p.M)
     yield Guide("vertical", "T = M", p.M)
     yield Guide("vertical", "T = N", p.N)
 

@@ -8,7 +8,7 @@ excess loss/(2M), and label noise σ_ε² there is Mσ_ε² here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -152,45 +152,64 @@ def best_ridges(spectrum: Spectrum, n: Any, t: Any, noise: float = 0.0) -> list[
     return np.asarray(optimal_ridge(spectrum, n, t, noise=noise).ridge).tolist()
 
 
-def ridge_curve(
-    label: str, spectrum: Spectrum, points: Sequence[tuple[float, int, int]],
-    line: tuple[Array, Array, Array], *, noise: float = 0.0, optimal: bool = False,
-) -> Curve:  # fmt: skip
-    """Ridge regressions at (x, N, T), with no ridge or with the best.
+def ridge_curves(
+    labels: Mapping[Any, str], spectrum: Spectrum, points: Sequence[tuple[float, int, int]],
+    line: tuple[Array, Array, Array], *, noise: float = 0.0,
+) -> Iterator[Curve]:  # fmt: skip
+    """Ridge regressions at (x, N, T): one labelled curve for each ridge, 0 or ``"optimal"``.
 
-    ``line`` holds abscissae, N and T of the theory line. Points near the ridgeless pole at N = T,
-    too small ones, and those whose loss is zero or lost in rounding, are drawn and not tested.
+    All ridges of a point are those of one cell, which draws and factorises once. ``line`` holds
+    abscissae, N and T of the theory lines. Points near the ridgeless pole at N = T, too small
+    ones, and those whose loss is zero or lost in rounding, are drawn and not tested.
     """
     _, features, samples = zip(*points)
-    ridges = best_ridges(spectrum, features, samples, noise) if optimal else [0.0] * len(points)
-    values = static(spectrum, features, samples, noise=noise, ridge=np.array(ridges)).tolist()
-    marks = []
-    for (x, n, t), ridge, value in zip(points, ridges, values):
-        cell = Cell(spectrum, n, t, at=(ridge,), noise=noise)
-        marks.append(ridge_mark(x, cell, value))
-
-    def drawn() -> tuple[Array, Array]:
-        at, *sizes = line
-        y = static(spectrum, *sizes, noise=noise, ridge="optimal" if optimal else 0)
-        return np.asarray(at, float), np.where(np.isfinite(y), y, np.nan)
-
-    return Curve(label, tuple(marks), drawn)
-
-
-def ridge_mark(x: float, cell: Cell, loss: float) -> Mark:
-    """The test loss of a ridge regression in the paper's normalisation."""
-    factor = 1 / (2 * int(cell.spectrum.size))
-    return Mark(x, cell, cell.observables()[0], loss, factor, _untestable(cell, loss))
+    ridges = [
+        best_ridges(spectrum, features, samples, noise)
+        if isinstance(each, str)
+        else [float(each)] * len(points)
+        for each in labels
+    ]
+    cells = [
+        Cell(spectrum, n, t, at=tuple(dict.fromkeys(at)), noise=noise)
+        for (_, n, t), *at in zip(points, *ridges)
+    ]
+    for (each, label), column in zip(labels.items(), ridges):
+        losses = static(spectrum, features, samples, noise=noise, ridge=np.array(column)).tolist()
+        marks = tuple(
+            ridge_mark(x, cell, ridge, loss)
+            for (x, *_), cell, ridge, loss in zip(points, cells, column, losses)
+        )
+        yield Curve(label, marks, partial(_ridge_line, spectrum, line, noise, each))
 
 
-def _untestable(cell: Cell, loss: float) -> str:
+def ridge_curve(label: str, *arguments: Any, ridge: Any = 0, **options: Any) -> Curve:
+    """The curve of `ridge_curves` for one ridge, 0 or ``"optimal"``."""
+    return next(ridge_curves({ridge: label}, *arguments, **options))
+
+
+def _ridge_line(
+    spectrum: Spectrum, line: tuple[Array, Array, Array], noise: float, ridge: Any
+) -> tuple[Array, Array]:
+    """Abscissae and losses of a theory line, NaN at a pole."""
+    x, *sizes = line
+    y = static(spectrum, *sizes, noise=noise, ridge=ridge)
+    return np.asarray(x, float), np.where(np.isfinite(y), y, np.nan)
+
+
+def ridge_mark(x: float, cell: Cell, ridge: float, loss: float) -> Mark:
+    """The test loss at one of the cell's ridges in the paper's normalisation."""
+    factor, read = 1 / (2 * int(cell.spectrum.size)), cell.observables()[cell.at.index(ridge)]
+    return Mark(x, cell, read, loss, factor, _untestable(cell, ridge, loss))
+
+
+def _untestable(cell: Cell, ridge: float, loss: float) -> str:
     """Why a simulated mean cannot be compared with the loss of the theory, or nothing.
 
     The simulated loss is a difference of numbers of the size of the target's power, with weights
     of size up to λ₁/κ: its rounding error is that many times the unit roundoff.
     """
     low, high = sorted((cell.features, cell.samples))
-    size, ridge = int(cell.spectrum.size), min(cell.at)
+    size = int(cell.spectrum.size)
     if _small(cell):
         return _small(cell)
     if ridge == 0 and high < POLE_MARGIN * low and low <= size:

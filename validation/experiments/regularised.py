@@ -16,12 +16,20 @@ import numpy as np
 from solvable.analytic.optimum import lowest, minimum
 from solvable.analytic.slopes import log_slope
 
-from .building_blocks import LOSS_AXES_N, LOSS_AXES_T, line_grid, power_law, ridge_curve, static
+from .building_blocks import (
+    LOSS_AXES_N,
+    LOSS_AXES_T,
+    line_grid,
+    power_law,
+    ridge_curve,
+    ridge_curves,
+    static,
+)
 from .experiment import Axes, Budget, Guide, Items, Parameters, experiment
 from .facts import above, below, near
 from .ridgeless_curves import plateau
 
-KINDS = ((False, "ridgeless"), (True, "optimal ridge"))
+KINDS = {0: "ridgeless", "optimal": "optimal ridge"}  # ridges and their names
 
 
 def best(alpha: float, size: int, n: float, t: float) -> float:
@@ -52,8 +60,8 @@ def phenomenological_law_against_exact(p: Parameters) -> Items:
     spectrum, x = power_law(p.alpha, p.M), line_grid(min(p.T) / 2, max(p.T) * 1.1, p.N)
     for n in p.N:
         points, line = [(t, n, t) for t in p.T], (x, np.full_like(x, n), x)
-        for optimal, words in KINDS:
-            yield ridge_curve(f"N = {n}, {words}", spectrum, points, line, optimal=optimal)
+        labels = {ridge: f"N = {n}, {words}" for ridge, words in KINDS.items()}
+        yield from ridge_curves(labels, spectrum, points, line)
         label = "$k(1/N + 1/T)^\\alpha$" if n == p.N[0] else ""
         yield Guide("curve", label, x, law(p.alpha, p.M, n, x))
 
@@ -92,7 +100,7 @@ def local_minimum(alpha: float, t: int, size: int) -> float:
     claim="At fixed T the ridgeless loss has a local minimum at N⋆ < T (star), a peak at N = T "
     "and falls to a plateau; with the optimal ridge it falls monotonically, and scaling N and T "
     "together gains most.",
-    sizes={"M": 6000, "T": (100, 800), "N": (25, 50, 100, 200, 400, 800, 1600, 3200)},
+    sizes={"M": 6000, "T": (100, 800), "N": (25, 50, 90, 100, 111, 200, 400, 800, 1600, 3200)},
     constants={"alpha": 1.0}, axes=LOSS_AXES_N,
     quick=Budget(
         0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": (320, 2560), "M": 4000}, 0.1
@@ -105,8 +113,8 @@ def double_descent_curves(p: Parameters) -> Items:
     for t, name in ((fewer, "T₀"), (more, "8T₀")):
         x = line_grid(min(p.N) / 2, max(p.N) * 1.1, [t])
         points, line = [(n, n, t) for n in p.N], (x, x, np.full_like(x, t))
-        for optimal, words in KINDS:
-            yield ridge_curve(f"T = {name}, {words}", spectrum, points, line, optimal=optimal)
+        labels = {ridge: f"T = {name}, {words}" for ridge, words in KINDS.items()}
+        yield from ridge_curves(labels, spectrum, points, line)
         yield Guide("vertical", f"N = {name}", t)
     star = local_minimum(p.alpha, fewer, p.M)
     yield Guide("star", "local minimum N⋆", star, float(static(spectrum, star, fewer)))
@@ -116,8 +124,8 @@ def double_descent_curves(p: Parameters) -> Items:
         return np.min(curve.mean[curve.x < fewer])
 
     def peak(m: dict) -> float:
-        curve = m["T = T₀, ridgeless"]
-        return np.max(curve.mean[curve.x > star])
+        curve = m["T = T₀, ridgeless"]  # at N = T₀ itself the mean over draws is infinite
+        return np.max(curve.mean[(curve.x > star) & (curve.x != fewer)])
 
     def steps() -> float:
         n = np.geomspace(2, 1000 * fewer, 400)
@@ -140,7 +148,8 @@ def double_descent_curves(p: Parameters) -> Items:
         lambda m: lowest(m) / m["T = T₀, ridgeless"].mean[0],
         1,
     )
-    yield above("simulated peak relative to that minimum", lambda m: peak(m) / lowest(m), 1.5)
+    name = "simulated loss beside N = T₀ relative to that minimum"
+    yield above(name, lambda m: peak(m) / lowest(m), 1.5)
     yield below(
         "plateau N → ∞ relative to the minimum",
         lambda: static(spectrum, 1e6 * fewer, fewer) / static(spectrum, star, fewer),
@@ -166,7 +175,8 @@ def equiparameterised_optimum(p: Parameters) -> Items:
     points = [(r, round(p.C * math.sqrt(r)), round(p.C / math.sqrt(r))) for r in p.ratios]
     line = (x, p.C * np.sqrt(x), p.C / np.sqrt(x))
     for alpha in p.alpha:
-        yield ridge_curve(f"α = {alpha:g}", power_law(alpha, p.M), points, line, optimal=True)
+        spectrum = power_law(alpha, p.M)
+        yield ridge_curve(f"α = {alpha:g}", spectrum, points, line, ridge="optimal")
     yield Guide("vertical", "N = T", 1.0)
 
     def optimum(alpha: float) -> float:
