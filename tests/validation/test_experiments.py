@@ -11,7 +11,7 @@ from scipy import stats
 
 from solvable.analytic.errors import InputError
 from solvable.validation.experiments import catalogue, load, names
-from solvable.validation.experiments.building_blocks import power_law, ridge_curve
+from solvable.validation.experiments.building_blocks import power_law, ridge_curve, ridge_curves
 from solvable.validation.experiments.evaluate import (
     MOST_REPETITIONS,
     REFERENCE_SIZE,
@@ -31,6 +31,7 @@ from solvable.validation.experiments.experiment import (
 )
 from solvable.validation.experiments.facts import above, below, near
 from solvable.validation.sweep import sweep
+from solvable.validation.training import simulate
 from tests.validation import synthetic_experiments as synthetic
 
 
@@ -148,6 +149,23 @@ def test_the_comparison_sees_a_wrong_loss():
         )  # fmt: skip
         evidence = evaluate(experiment, once)
         assert evidence.outcome == outcome, evidence.message
+
+
+@given(st.lists(st.integers(5, 60), min_size=1, max_size=5, unique=True), st.sampled_from([0, 0.1]))
+@settings(max_examples=20, deadline=None)
+def test_ridges_of_one_point_share_their_draws(sizes, noise):
+    spectrum, points, line = power_law(1.0, 80), [(n, n, 30) for n in sizes], (np.ones(1),) * 3
+    labels = {0: "none", "optimal": "best", 0.5: "some"}
+    curves = list(ridge_curves(labels, spectrum, points, line, noise=noise))
+    assert [curve.label for curve in curves] == list(labels.values())
+    assert len(Plan.of(curves).cells) == len(points)
+    for none, best, some in zip(*(curve.marks for curve in curves)):
+        losses = simulate(none.cell, 1)
+        for mark, ridge in ((none, 0.0), (some, 0.5)):
+            alone = simulate(dataclasses.replace(mark.cell, at=(ridge,)), 1)
+            assert losses[mark.read] == pytest.approx(alone[f"excess_loss[ridge={ridge:g}]"])
+        assert best.cell is none.cell and best.theory <= min(none.theory, some.theory) * (1 + 1e-9)
+        assert best.untested == "" or best.untested == some.untested
 
 
 # ---- declarations ------------------------------------------------------------------------

@@ -70,10 +70,10 @@ def _skew(label: str, measured: Mapping[str, Measured]) -> float:
     source="dynamical paper, eq. (16) with the whole fourth moment; arXiv:2405.15074",
     claim="The mean loss on fresh Gaussian samples is a quotient of generating functions at every "
     "batch, width and spectrum; where few modes lead, rare runs carry it near the critical step.",
-    sizes={"M": 80, "N": 64},
+    sizes={"M": 160, "N": 128},
     constants={"batches": (1, 2, 8, 32), "steps": (4, 20, 60), "shares": (SHARE, 0.9)},
-    axes=STEPS_AXES, quick=Budget(0.5, 4, resolution=0.08),
-    thorough=Budget(1.0, 330, resolution=0.02),
+    axes=STEPS_AXES, quick=Budget(0.25, 4, resolution=0.08),
+    thorough=Budget(1.0, 300, resolution=0.02),
     simulate="solvable.validation.replicas:simulate_replicas",
 )  # fmt: skip
 def sgd_at_every_batch(p: Parameters) -> Items:
