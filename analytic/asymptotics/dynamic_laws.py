@@ -402,7 +402,8 @@ def compute_frontier(
     arguments.positive_or_infinite("samples", samples)
     _check_powers(features_power, time_power)
     amounts, rule = _amounts(budgets, grid), learner or GradientFlow()
-    if rule.scored == "ridge" or not getattr(rule, "memoryless", True):
+    epochs = getattr(rule, "reshuffled", False)
+    if rule.scored == "ridge" or epochs or not getattr(rule, "memoryless", True):
         raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
                          "constant step and no memory")  # fmt: skip
 

@@ -114,12 +114,13 @@ def decompose(
 
     _finite(whole, times)
     same, other_features = clean = correlations(0.0)
-    if samples == np.inf:  # unlimited data are all the same
-        return _assembled(np.asarray(whole), clean, clean, clean)
+    if samples == np.inf:
+        return _assembled((features, samples), np.asarray(whole), clean, clean, clean)
     other_data = 2 * averaged(1, 2) - same
     both = 4 * averaged(2, 2) - same - other_features - other_data
     unseen = np.stack([other_data, both])
-    return _assembled(np.asarray(whole), clean, unseen, correlations(noise) if noise else clean)
+    noisy = correlations(noise) if noise else clean
+    return _assembled((features, samples), np.asarray(whole), clean, unseen, noisy)
 
 
 def _scheduled(
@@ -137,7 +138,7 @@ def _scheduled(
         seen, features, samples, times, given["rates"], momentum=given["momentum"],
         decay=float(rule.decay), average=given["average"], noise=(0.0, noise),
     )  # fmt: skip
-    return _assembled(whole, clean[::2], clean[1::2], noisy[::2])
+    return _assembled((features, samples), whole, clean[::2], clean[1::2], noisy[::2])
 
 
 def _finite(loss: Array, times: Any) -> None:
@@ -148,14 +149,21 @@ def _finite(loss: Array, times: Any) -> None:
                              "not decomposed")  # fmt: skip
 
 
-def _assembled(whole: Array, seen: Array, unseen: Array, noisy: Array) -> Decomposition:
+def _assembled(
+    sizes: tuple[float, float], whole: Array, seen: Array, unseen: Array, noisy: Array
+) -> Decomposition:
     """The parts of a loss, from C_11 and C_01, C_10 and C_00 without label noise, and the former
-    with it."""
-    (same, data), (features, none) = seen, unseen
+    with it. Unlimited features, or samples, are all the same, whatever rounding says."""
+    features, samples = sizes
+    if samples == np.inf:
+        unseen = noisy = seen
+    if features == np.inf:
+        seen, unseen, noisy = (np.stack([each[0]] * 2) for each in (seen, unseen, noisy))
+    (same, data), (other, none) = seen, unseen
     label_same, label_data = noisy - seen
     parts = {
-        "bias": none, "features": features - none, "samples": data - none, "noise": label_data,
-        "features_samples": same - data - features + none,
+        "bias": none, "features": other - none, "samples": data - none, "noise": label_data,
+        "features_samples": same - data - other + none,
         "features_noise": label_same - label_data, "gradient_noise": whole - noisy[0],
     }  # fmt: skip
     found = np.stack([np.broadcast_to(part, whole.shape) for part in parts.values()])

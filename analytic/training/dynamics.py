@@ -219,8 +219,7 @@ def _check(features: Any, samples: Any, noise: Any, ensemble: Any, bags: Any, ru
                          "many samples are all the same")  # fmt: skip
     if not isinstance(rule, Filter) and not ensemble == bags == 1:
         raise InputError("ensemble, bags", f"{ensemble}, {bags}", "1 with stochastic descent")
-    if rule.fresh and not np.all(np.isinf(np.asarray(samples, float))):
-        raise InputError("samples", samples, "inf with fresh data: no sample is seen twice")
+    rule.check_samples(samples)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .stochastic_gradient import BatchNoise, MeanLoss, batch_noise, growth_facto
 from .training_rule import Learner, Model, about, below_one, finite
 
 CONSTANT = "constant"
+CHANGING = ("schedule", "batch_schedule", "momentum_schedule", "pull_schedule")
 EPOCH_ACCURACY = 1e-11  # relative, of the fixed point on the grid of steps
 
 
@@ -126,10 +127,13 @@ class OnePassSGD(Learner):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("schedule", "batch_schedule", "momentum_schedule", "pull_schedule"):
+        for name in CHANGING:
             object.__setattr__(self, name, changing(name, getattr(self, name)))
         if self.pull and (self.momentum or self.decay):
             raise InputError("pull", self.pull, "0 with momentum or weight decay")
+        for name, unused in (("pull_schedule", CONSTANT), ("forgetting", 1)):
+            if not self.pull and getattr(self, name) != unused:
+                raise InputError(name, getattr(self, name), "nothing without a pull")
         if not isinstance(self.batch_schedule, str):
             for size in self.batch_schedule:
                 arguments.count("batch_schedule", size)
@@ -137,8 +141,17 @@ class OnePassSGD(Learner):
     @property
     def steady(self) -> bool:
         """Whether all steps are alike, but for what is averaged."""
-        names = ("schedule", "batch_schedule", "momentum_schedule")
-        return all(getattr(self, name) == CONSTANT for name in names) and not self.pull
+        return not self.pull and all(getattr(self, name) == CONSTANT for name in CHANGING)
+
+    @property
+    def horizon(self) -> float:
+        """How many steps the schedules have; 0 if that depends on what is scored, ∞ if steady."""
+        schedules = [getattr(self, name) for name in CHANGING]
+        named = [each for each in schedules if isinstance(each, str) and each != CONSTANT]
+        if not self.steps and (named or self.average.startswith("tail")):
+            return 0
+        lengths = [len(each) for each in schedules if not isinstance(each, str)]
+        return min([*lengths, int(self.steps) or math.inf])
 
     @property
     def memoryless(self) -> bool:
@@ -161,6 +174,7 @@ class OnePassSGD(Learner):
 
         Infinity, not known, for weight decay and where steps are not alike.
         """
+        self.check_samples(samples)
         if not self.steady or self.decay:
             return math.inf
         beta = float(self.momentum)
@@ -209,6 +223,7 @@ class OnePassSGD(Learner):
         bound: float | None = None,
     ) -> ScheduledLoss:  # fmt: skip
         """The losses after ``times`` steps, on the spectrum that the rule has seen."""
+        self.check_samples(samples)
         return scheduled_dynamics(
             spectrum, features, samples, times, **self.schedules(float(np.max(times))),
             replacement=bool(getattr(self, "replacement", False)), decay=float(self.decay),

@@ -4,7 +4,8 @@ With label noise, or where data are reused, L(t) falls and rises again. The mini
 a grid of times that ascend by a constant factor, which one call of `dynamics` evaluates, and
 refined around the smallest loss until the bracket is narrow. If the loss is still falling where
 the fastest and the slowest mode have long been learned, no finite time is optimal and t = ∞ is
-returned, with the loss of the trained model (`loss.static_loss`).
+returned, with the loss of the trained model (`loss.static_loss`). Training that ends, as schedules
+of a given number of steps do, is looked at until then.
 
 A rule that diverges passes any bound: `divergence_step` is the first step that does, found on grids
 of steps that grow and close in.
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments
 from ..arguments import checked
+from ..errors import InputError
 from ..loss import static_loss
 from ..optimum import Bracket, lowest, minimum
 from ..spectrum import Spectrum, as_spectrum
@@ -35,7 +38,10 @@ FLAT = 1e-10  # relative excess over the last loss that counts as a minimum
 
 @dataclass(frozen=True)
 class Stopping:
-    """The optimal ``time`` (∞ if training should not be stopped), the loss there and at t = ∞."""
+    """The optimal ``time``, the loss there, and the ``final`` one.
+
+    If training should not be stopped the time is that of its end, ∞ unless one is given.
+    """
 
     time: float
     excess_loss: float
@@ -50,14 +56,16 @@ class Stopping:
 @checked
 def optimal_stopping(
     spectrum: Spectrum, features: float, samples: float, *, learner: Learner | None = None,
-    noise: float = 0.0, ensemble: int = 1, bags: int = 1,
+    noise: float = 0.0, ensemble: int = 1, bags: int = 1, last: float = math.inf,
 ) -> Stopping:  # fmt: skip
     """The training time of smallest excess loss; for discrete rules a whole number of steps.
 
     ``features`` and ``samples`` are N and T, ``noise`` σ_ε², ``ensemble`` and ``bags`` the draws
-    that are averaged over. Result: ``time``, the ``excess_loss`` there, and ``final`` at t = ∞.
-    Raises `InputError` for arguments that are not allowed. Source: dynamical paper, eq. (35),
-    minimised over time.
+    that are averaged over; ``last`` is when training ends at the latest, by default never, or with
+    the schedules of the rule. Result: ``time``, the ``excess_loss`` there, and ``final`` at the
+    end. Raises `InputError` for arguments that are not allowed, among them ridge regression, which
+    has no time, and schedules without their ``steps``. Source: dynamical paper, eq. (35), minimised
+    over time.
 
     >>> from solvable.analytic.spectrum import Flat
     >>> best = optimal_stopping(Flat(100), 300, 110, noise=1.0)
@@ -66,6 +74,7 @@ def optimal_stopping(
     """
     spectrum = as_spectrum(spectrum, numbers=True)
     rule: Any = GradientFlow() if learner is None else learner
+    last = _end(rule, last)
 
     def loss(times: Any) -> np.ndarray:
         result = dynamics(
@@ -78,16 +87,32 @@ def optimal_stopping(
     grid = np.geomspace(FIRST * unit, LAST * unit, round(PER_DECADE * math.log10(LAST / FIRST)) + 1)
     if rule.discrete:
         grid = np.unique(np.round(grid / float(rule.step)))
-    grid = np.concatenate([[0.0], grid[grid > 0]])
+    end = [last] if last < math.inf else []
+    grid = np.concatenate([[0.0], grid[(grid > 0) & (grid < last)], end])
     values = loss(grid)
     final = float(values[-1])
-    if isinstance(rule, GradientFlow) and not rule.decay and ensemble == bags == 1:
+    plain = isinstance(rule, GradientFlow) and not rule.decay
+    if plain and ensemble == bags == 1 and last == math.inf:
         final = float(static_loss(spectrum, features, samples, noise=noise).excess_loss)
     bracket = lowest(grid, values)
     if values.min() >= final * (1 - FLAT):
-        return Stopping(math.inf, final, final)
+        return Stopping(last, final, final)
     time, value = (_whole_minimum if rule.discrete else minimum)(loss, bracket)
     return Stopping(float(time), float(value), final)
+
+
+def _end(rule: Any, last: Any) -> float:
+    """When training ends: as asked, and not later than the rule's schedules."""
+    arguments.positive_or_infinite("last", last)
+    if rule.scored == "ridge":
+        raise InputError("learner", rule.rule, "a rule that trains in time; `optimal_ridge` has "
+                         "the ridge of smallest loss")  # fmt: skip
+    end = min(float(last), getattr(rule, "horizon", math.inf))
+    if end == 0:
+        raise InputError("learner", rule.rule, "`steps`, the length of its schedules")
+    if rule.discrete and end < math.inf and end != int(end):
+        raise InputError("last", last, "a whole number of steps")
+    return end
 
 
 def divergence_step(
@@ -131,7 +156,7 @@ def _whole_minimum(loss: Any, bracket: Bracket) -> tuple[float, float]:
     """The same over whole numbers: the smallest of a few losses, until none is left between."""
     low, high = float(bracket.low), float(bracket.high)
     while True:
-        times = np.unique(np.round(np.geomspace(max(low, 1), high, SECTIONS)))
+        times = np.unique(np.round([low, *np.geomspace(max(low, 1), high, SECTIONS)]))
         values = loss(times)
         around = lowest(times, values)
         low, high = float(around.low), float(around.high)

@@ -106,6 +106,11 @@ class Learner:
             if self.discrete and time != int(time):
                 raise InputError("times", time, "whole numbers of steps")
 
+    def check_samples(self, samples: Any) -> None:
+        """`InputError` for finitely many samples of a rule that sees none twice."""
+        if self.fresh and not np.all(np.isinf(np.asarray(samples, float))):
+            raise InputError("samples", samples, "inf with fresh data: no sample is seen twice")
+
     def seen(self, spectrum: Spectrum) -> Spectrum:
         """The spectrum that the rule learns: a diagonal preconditioner p makes λ → pλ.
 

@@ -102,10 +102,6 @@ def scheduled(
     """The losses of a rule whose steps are not alike, or have a memory."""
     types.unused(arguments, "--schedule", "digits", "ridge")
     _single(arguments, "--schedule")
-    if learner.fresh and arguments.samples < math.inf:
-        raise InputError(
-            "samples", arguments.samples, "inf with fresh data: no sample is seen twice"
-        )
     return learner.follow(
         learner.seen(spectrum), float(arguments.features), float(arguments.samples),
         [float(t) for t in arguments.times], float(arguments.noise),

@@ -206,18 +206,23 @@ def test_an_unknown_name_lists_the_known_ones():
 # ---- small parts -------------------------------------------------------------------------
 
 
-@given(st.integers(1, 10**4), st.integers(2, 100))
+@given(
+    st.integers(1, 10**4), st.integers(2, 100), st.floats(0.3, 1), st.none() | st.integers(2, 50)
+)
 @settings(max_examples=50)
-def test_smaller_cells_are_repeated_more_often_within_bounds(size, seeds):
+def test_smaller_cells_are_repeated_more_often_within_bounds(size, seeds, spread, fewest):
     @dataclasses.dataclass
     class Sized:
         features: int
         samples: int | None
 
-    count = repetitions(Sized(size, None), seeds)
-    assert seeds <= count <= MOST_REPETITIONS * seeds
-    assert count == seeds or size < REFERENCE_SIZE
-    assert count >= repetitions(Sized(size + 1, 10**6), seeds)
+    budget = Budget(1.0, seeds, spread=spread, fewest=fewest)
+    count, least = repetitions(Sized(size, None), budget), fewest or seeds
+    assert least <= count <= max(MOST_REPETITIONS * seeds, least)
+    assert count <= max(seeds, least) or size < REFERENCE_SIZE
+    assert count >= repetitions(Sized(size + 1, 10**6), budget)
+    if size == REFERENCE_SIZE:
+        assert count == max(seeds, least)
 
 
 @given(st.floats(-3, 3), st.floats(0.01, 1), st.sampled_from(["near", "below", "above"]))

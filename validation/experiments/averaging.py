@@ -30,7 +30,7 @@ PLENTY = 10**12  # samples that stand for unlimited data
     sizes={"M": 4000, "N": (64, 256, 1024), "P": 1024},
     constants={"a": 1.5, "b": 1.25, "members": (1, 4), "times": (1.0, 10.0, 100.0, 1e3)},
     axes=TIME_AXES, quick=Budget(0.3125, 16, {"N": (64, 256), "P": 640, "M": 3000}, 0.1),
-    thorough=Budget(1.0, 32),
+    thorough=Budget(1.0, 170, spread=0.5, fewest=32),
 )  # fmt: skip
 def ensembling_against_width(p: Parameters) -> Items:
     """One model of E times the width beats an ensemble of E; the variance falls as 1/E."""

@@ -77,7 +77,8 @@ def breakdown_without_noise(p: Parameters) -> Items:
     "with and without regularisation, for every spectrum.",
     sizes={"M": 1000, "N": 2000, "T": (100, 300, 600, 2000, 3000, 5000, 10000)},
     constants={"alpha": 1.0, "noise": (1e-6, 1e-8, 1e-10)}, axes=LOSS_AXES_T,
-    quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1), thorough=Budget(1.0, 32),
+    quick=Budget(0.125, 10, {"T": (200, 300, 500, 2000, 4000)}, 0.1),
+    thorough=Budget(1.0, 32, fewest=12),
 )  # fmt: skip
 def breakdown_with_noise(p: Parameters) -> Items:
     """The noise of the paper, σ_ε², is Mσ_ε² per mode; beyond M and N: ½σ_ε² M/(T − M)."""

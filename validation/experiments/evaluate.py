@@ -2,8 +2,8 @@
 
 Every mark is simulated at the scales s/2 and s. Its ratio to theory is extrapolated to s → ∞ and
 compared with 1, all tested marks of the experiment as one `validation.comparison.Family`: marks of
-one cell share their draws and are one group. The relative spread of one repetition falls like
-1/min(N, T), so a small cell is repeated more often than a large one, by a rule that looks at its
+one cell share their draws and are one group. The relative spread of one repetition falls with
+min(N, T), so a small cell is repeated more often than a large one, by a rule that looks at its
 size and not at its results.
 
 A failed fact fails the experiment; one that is undecided, a mark without enough repetitions, or
@@ -34,7 +34,7 @@ from ..sweep import Failure, SweepResult, digest
 from .experiment import Budget, Experiment, Guide, Plan
 from .facts import FactEvidence, Sampled, decide
 
-REFERENCE_SIZE = 100  # cells with min(N, T) at least this have the fewest repetitions
+REFERENCE_SIZE = 100  # min(N, T) of cells that have as many repetitions as the budget says
 MOST_REPETITIONS = 64  # times as many as those, at most
 
 Runner = Callable[[Any, Sequence[Any], Sequence[int]], SweepResult]
@@ -140,12 +140,12 @@ def is_repetition(value: Any) -> bool:
     )
 
 
-def repetitions(cell: Any, seeds: int) -> int:
-    """Seeds of one cell: ``seeds``, times (reference size/min(N, T))² for a smaller cell."""
+def repetitions(cell: Any, budget: Budget) -> int:
+    """Seeds of one cell: those of the budget, times (reference size/min(N, T))^(2 spread)."""
     sizes = [getattr(cell, name, None) for name in ("features", "samples")]
     smaller = min((size for size in sizes if size), default=REFERENCE_SIZE)
-    factor = min(max((REFERENCE_SIZE / smaller) ** 2, 1.0), MOST_REPETITIONS)
-    return math.ceil(seeds * factor)
+    factor = min((REFERENCE_SIZE / smaller) ** (2 * budget.spread), MOST_REPETITIONS)
+    return max(math.ceil(budget.seeds * factor), budget.fewest or budget.seeds)
 
 
 def imported(name: str) -> Any:
@@ -185,13 +185,17 @@ def evaluate(
     budget = experiment.thorough if thorough else experiment.quick
     scale = float(positive("size", budget.scale if scale is None else scale))
     seeds = count("seeds", budget.seeds if seeds is None else seeds, at_least=2)
-    budget = replace(budget, scale=scale, seeds=seeds)
+    fewest = min(seeds, budget.fewest or seeds)
+    budget = replace(budget, scale=scale, seeds=seeds, fewest=fewest)
     small, large = plans(experiment, budget)
     cells = {**small.cells, **large.cells}
     _check_memory(cells.values(), scale, workers)
     tested = {digest(mark.cell) for plan in (small, large) for curve in plan.curves
               for mark in curve.marks if not mark.untested}  # fmt: skip
-    counts = {key: repetitions(c, seeds) if key in tested else seeds for key, c in cells.items()}
+    counts = {
+        key: repetitions(cell, budget) if key in tested else fewest
+        for key, cell in cells.items()
+    }
     result = run(imported(experiment.simulate), list(cells.values()), list(counts.values()))
     runs = dict(zip(cells, result.values))
     family = Family((scale / 2, scale))

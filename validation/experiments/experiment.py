@@ -120,12 +120,16 @@ class Budget:
 
     ``sizes`` replaces some of the source's sizes (before scaling): a quick run has fewer curves
     and points. ``resolution`` is the relative error that every interval must be able to exclude.
+    One repetition spreads about its mean as min(N, T) to the power −``spread``: so much more often
+    smaller cells are repeated, and larger ones less, down to ``fewest`` (by default ``seeds``).
     """
 
     scale: float
     seeds: int
     sizes: Mapping[str, Any] = field(default_factory=dict)
     resolution: float = 0.05
+    spread: float = 1.0
+    fewest: int | None = None
 
 
 Items = Iterator[Curve | Guide | Fact]

@@ -50,7 +50,7 @@ def law(alpha: float, size: int, n: Any, t: Any) -> Any:
     sizes={"M": 6000, "N": (100, 4000), "T": (150, 300, 600, 1200, 2400, 5000)},
     constants={"alpha": 0.5}, axes=LOSS_AXES_T,
     quick=Budget(0.125, 10, {"N": (200, 1600), "T": (160, 400, 800, 1600)}, 0.1),
-    thorough=Budget(1.0, 32),
+    thorough=Budget(1.0, 32, fewest=8),
 )  # fmt: skip
 def phenomenological_law_against_exact(p: Parameters) -> Items:
     """The numbers of the paper's figure, and how far the law is off."""
@@ -105,7 +105,7 @@ def local_minimum(alpha: float, t: int, size: int) -> float:
     quick=Budget(
         0.2, 10, {"N": (40, 90, 160, 290, 640, 1600), "T": (320, 2560), "M": 4000}, 0.1
     ),
-    thorough=Budget(1.0, 32),
+    thorough=Budget(1.0, 32, fewest=12),
 )  # fmt: skip
 def double_descent_curves(p: Parameters) -> Items:
     """Where the star is, that it is a local minimum, and that the optimal ridge is monotone."""

@@ -46,9 +46,9 @@ def test_one_pass_has_no_samples_and_a_wide_model_no_features():
     parts = decompose(LAW, 60, math.inf, [5, 50], learner=OnePassSGD(0.2, 4), noise=0.1)
     assert np.all(parts.gradient_noise > 1e-3) and np.all(parts.features > 1e-3)
     for name in ("samples", "noise", "features_samples", "features_noise"):
-        assert np.all(np.abs(getattr(parts, name)) < 1e-12)
+        assert np.all(getattr(parts, name) == 0)
     wide = decompose(LAW, math.inf, 60, [5.0, 50.0], noise=0.1)
-    assert np.all(np.abs(wide.features) < 1e-12) and np.all(wide.noise > 1e-3)
+    assert np.all(wide.features == 0) and np.all(wide.noise > 1e-3)
 
 
 SCHEDULED = [
@@ -69,8 +69,26 @@ def test_parts_sum_to_the_loss_under_schedules(options, sizes):
     assert parts.excess_loss == pytest.approx(loss, rel=1e-12)
     for name, part in parts.parts().items():
         assert np.all(part >= 0), name
-    assert np.all((parts.features > 1e-6) == (sizes[0] < math.inf))
-    assert np.all((parts.samples > 1e-6) == (sizes[1] < math.inf))
+    for unlimited, size in zip(("features", "samples"), sizes):
+        for name, part in parts.parts().items():
+            if unlimited in name or (unlimited == "samples" and name.endswith("noise")):
+                assert size < math.inf or name == "gradient_noise" or np.all(part == 0), name
+        assert np.all((getattr(parts, unlimited) > 1e-6) == (size < math.inf))
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.5}, {"decay": 0.1}, {"schedule": "cosine"}])
+def test_fresh_samples_are_not_of_a_finite_number(options):
+    """Nowhere: parts, losses, curves and critical steps of one pass have no T."""
+    rule = OnePassSGD(0.2, 4, **options)
+    asked = (
+        lambda: decompose(LAW, 60, 90, [1, 10], learner=rule),
+        lambda: dynamics(LAW, 60, 90, [1, 10], learner=rule),
+        lambda: rule.follow(LAW, 60, 90, [1, 10]),
+        lambda: rule.critical_step(LAW, 60, 90),
+    )
+    for each in asked:
+        with pytest.raises(InputError, match=r"samples = 90.* no sample is seen twice"):
+            each()
 
 
 def test_equal_steps_given_one_by_one_have_the_parts_of_the_rule():

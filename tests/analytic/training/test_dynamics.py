@@ -29,7 +29,6 @@ from solvable.analytic.training.learning_curves import (
     time_scale_density,
     unlearned,
 )
-from solvable.analytic.training.stopping import optimal_stopping
 from solvable.analytic.training.training_rule import Quadrature
 from solvable.validation.time_stepping import (
     gradient_flow,
@@ -387,23 +386,6 @@ def test_learning_curves_start_at_one_and_end_unlearned():
     curve = mode_learning_curve(LAW, 60, 120, modes, [0.0, 1e15])
     assert np.allclose(curve[:, 0], 1)
     assert np.allclose(curve[:, 1], unlearned(LAW, 60, 120, modes), rtol=1e-9)
-
-
-def test_optimal_stopping_with_noise():
-    best = optimal_stopping(LAW, 200, 120, noise=0.5)
-    around = dynamics(LAW, 200, 120, best.time * np.array([0.9, 1, 1.1]), noise=0.5).excess_loss
-    assert around[1] < min(around[0], around[2]) and best.gain > 0.1
-    assert best.excess_loss == pytest.approx(around[1], rel=1e-12)
-    assert best.gain == 1 - best.excess_loss / best.final
-    assert replace(best, final=math.inf).gain == 1  # of an infinite loss all is saved
-    steps = optimal_stopping(LAW, 200, 120, noise=0.5, learner=GradientDescent(0.1))
-    assert steps.time == pytest.approx(best.time / 0.1, rel=0.1) and steps.time == round(steps.time)
-
-
-def test_no_early_stopping_without_noise_or_reuse():
-    best = optimal_stopping(LAW, 60, math.inf)
-    assert best.time == math.inf
-    assert best.excess_loss == pytest.approx(static_loss(LAW, 60, math.inf).excess_loss, rel=1e-12)
 
 
 # ---- divergence -----------------------------------------------------------------------
