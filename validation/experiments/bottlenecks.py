@@ -93,7 +93,7 @@ def _time_exponent(a: float, b: float) -> float:
     constants={"tasks": ((1.5, 1.25), (3.4, 1.2)), "excess": 8},
     axes=Axes("bottleneck N or P (the other is 8 times larger)", "test loss"),
     quick=Budget(0.25, 12, {"m": (80, 128, 192, 256)}, 0.3),
-    thorough=Budget(1.0, 400, resolution=0.1),
+    thorough=Budget(1.0, 150, resolution=0.1),
 )  # fmt: skip
 def late_time_exponents(p: Parameters) -> Items:
     """Trained to the end; exponents of infinite models, and one that decides the misprint."""
