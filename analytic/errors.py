@@ -22,18 +22,21 @@ class SolvableError(Exception):
 class InputError(SolvableError, ValueError):
     """An argument is not allowed: names it, shows its value, says what is allowed.
 
-    Source: this package.
+    One that is None is missing. Source: this package.
 
     >>> raise InputError("ridge", -1, "a number ≥ 0")
     Traceback (most recent call last):
     ...
     solvable.analytic.errors.InputError: ridge = -1 is not allowed: expected a number ≥ 0
+    >>> str(InputError("--latent", None, "the number of modes"))
+    '--latent is missing: expected the number of modes'
     """
 
     def __init__(self, argument: str, value: Any, allowed: str) -> None:
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-        super().__init__(f"{argument} = {shown} is not allowed: expected {allowed}")
+        wrong = f"{argument} is missing" if value is None else f"{argument} = {shown} is not allowed"
+        super().__init__(f"{wrong}: expected {allowed}")
         self.argument, self.value, self.allowed = argument, value, allowed
 
     def __reduce__(self) -> tuple[Any, ...]:

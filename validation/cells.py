@@ -157,7 +157,7 @@ class Cell:
             choice("field of a cell", name, [item.name for item in fields(cls)])
         for name in ("spectrum", "features", "samples"):
             if name not in values:
-                raise InputError(name, "missing", "a value")
+                raise InputError(name, None, "a value")
         values["spectrum"] = spectrum_from_dict(values["spectrum"])
         if "learner" in values:
             values["learner"] = learner_from_dict(values["learner"])
