@@ -133,7 +133,7 @@ def scheduled_dynamics(
     """
     problem, moments = _problem(
         spectrum, features, samples, times, noise, decay, replacement, preconditioner,
-        step=rates, batch=batch, momentum=momentum, average=average, pull=pull,
+        rates=rates, batch=batch, momentum=momentum, average=average, pull=pull,
         forgetting=forgetting,
     )  # fmt: skip
     start, hidden = (float(f) for f in (problem.spectrum.total_target_power(), problem.hidden))
@@ -159,7 +159,7 @@ def scheduled_correlations(
     """
     problem, moments = _problem(
         spectrum, features, samples, times, 0.0, decay, False, 0.0, paired=True,
-        step=rates, batch=math.inf, momentum=momentum, average=average, pull=None, forgetting=1.0,
+        rates=rates, batch=math.inf, momentum=momentum, average=average, pull=None, forgetting=1.0,
     )  # fmt: skip
     return problem.resolved().correlations(moments, noise)
 
@@ -255,7 +255,7 @@ class _ScheduledProblem:
     alone: bool = False
 
     def __post_init__(self) -> None:
-        rates, pull, weights = (self.given[name] for name in ("step", "pull", "average"))
+        rates, pull, weights = (self.given[name] for name in ("rates", "pull", "average"))
         if pull is not None and self.decay:
             raise InputError("decay", self.decay, "0 with dimension-adapted momentum (pull)")
         if pull is not None:
@@ -367,18 +367,18 @@ class _ScheduledProblem:
                 )
             return oscillating_modes(*sizes, degree or 2 * self.last, paired=paired)
         beta = float(self.given["momentum"].sampled().max())
-        rate = float(self.given["step"].sampled().max())
+        rate = float(self.given["rates"].sampled().max())
         curvature = float(np.max(self.batch(self.given["batch"].sampled()).curvature))
         more = 1 + (curvature - 1) * (1 + beta) / (1 - beta)  # noise comes back with momentum
-        total = self.given["step"].total(self.last) / (1 - beta)
+        total = self.given["rates"].total(self.last) / (1 - beta)
         growth = partial(self._growth, rate, beta, curvature)
         largest = rate * more / (1 + beta) or 1.0
         return complex_modes(*sizes, total, largest, growth=growth, paired=paired)
 
     def _growth(self, rate: float, beta: float, curvature: float, x: Array) -> Array:
         """ln of the growth of E|u|² at complex x, if all steps are the largest and as long."""
-        steps = self.given["step"].total(self.last) / rate if rate else 0.0
-        update = descent(flat_schedule("step", rate), flat_schedule("momentum", beta), self.decay)
+        steps = self.given["rates"].total(self.last) / rate if rate else 0.0
+        update = descent(flat_schedule("rates", rate), flat_schedule("momentum", beta), self.decay)
         with np.errstate(over="ignore", invalid="ignore"):
             one = update.moments(np.zeros(1), np.zeros(1), np.array([curvature]), x, np.conj(x))[0]
         known = np.isfinite(one).all(axis=(1, 2, 3))
@@ -399,7 +399,7 @@ class _ScheduledProblem:
         def layers(first: int) -> int:
             if self.given["pull"] is not None or not all(x.piece(first).smooth for x in every):
                 return 0
-            values = self.given["step"].piece(first).sampled()
+            values = self.given["rates"].piece(first).sampled()
             return 2 if values[-1] < FADING * values.max() else 1
 
         return [(first, last, layers(first)) for first, last in zip([0, *ends], ends)]

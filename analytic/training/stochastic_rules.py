@@ -146,12 +146,21 @@ class OnePassSGD(Learner):
     @property
     def horizon(self) -> float:
         """How many steps the schedules have; 0 if that depends on what is scored, ∞ if steady."""
-        schedules = [getattr(self, name) for name in CHANGING]
-        named = [each for each in schedules if isinstance(each, str) and each != CONSTANT]
-        if not self.steps and (named or self.average.startswith("tail")):
+        if not self.steps and (self._named or self.average.startswith("tail")):
             return 0
-        lengths = [len(each) for each in schedules if not isinstance(each, str)]
-        return min([*lengths, int(self.steps) or math.inf])
+        return min([*self._lengths.values(), int(self.steps) or math.inf])
+
+    @property
+    def _named(self) -> bool:
+        """Whether something changes by a schedule that has a name, and no length of its own."""
+        schedules = [getattr(self, name) for name in CHANGING]
+        return any(isinstance(each, str) and each != CONSTANT for each in schedules)
+
+    @property
+    def _lengths(self) -> dict[str, int]:
+        """The numbers of values of what is given step by step."""
+        schedules = {name: getattr(self, name) for name in CHANGING}
+        return {name: len(x) for name, x in schedules.items() if not isinstance(x, str)}
 
     @property
     def memoryless(self) -> bool:
@@ -193,6 +202,12 @@ class OnePassSGD(Learner):
 
     def schedules(self, last: float) -> dict[str, Any]:
         """What changes from step to step, as arguments of `scheduled_dynamics`, for its steps."""
+        until = f"{last:.0f}, the last of the times"
+        for name, length in self._lengths.items():
+            if length < last:
+                raise InputError(name, f"{length} values", f"one a step, up to step {until}")
+        if self._named and 0 < self.steps < last:
+            raise InputError("steps", self.steps, f"at least {until}")
         steps = int(self.steps) or max(1, int(last))
         made = {
             name: given_schedule(name, getattr(self, other), float(getattr(self, name)), steps)
