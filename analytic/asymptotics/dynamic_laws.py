@@ -402,10 +402,7 @@ def compute_frontier(
     arguments.positive_or_infinite("samples", samples)
     _check_powers(features_power, time_power)
     amounts, rule = _amounts(budgets, grid), learner or GradientFlow()
-    epochs = getattr(rule, "reshuffled", False)
-    if rule.scored == "ridge" or epochs or not getattr(rule, "memoryless", True):
-        raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
-                         "constant step and no memory")  # fmt: skip
+    _check_markov(rule)
 
     @cache
     def trained(size: float, time: float) -> float:
@@ -436,6 +433,14 @@ def compute_frontier(
     log_size, losses = minimum(loss, around, amounts)
     features = np.exp(log_size)
     return Frontier(amounts, features, left(amounts, features, features_power, time_power), losses)
+
+
+def _check_markov(rule: Any) -> None:
+    """`InputError` for rules whose loss at one step takes all steps before it."""
+    epochs = getattr(rule, "reshuffled", False)
+    if rule.scored == "ridge" or epochs or not getattr(rule, "memoryless", True):
+        raise InputError("learner", rule.rule, "flow, gd, preconditioned, momentum, or sgd with a "
+                         "constant step and no memory")  # fmt: skip
 
 
 def _check_powers(features_power: Any, time_power: Any) -> None:

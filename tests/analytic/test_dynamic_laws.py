@@ -24,6 +24,7 @@ from solvable.analytic.training.dynamics import dynamics
 from solvable.analytic.training.learners import (
     GradientDescent,
     HeavyBall,
+    MinibatchSGD,
     OnePassSGD,
     RidgeRegression,
 )
@@ -235,6 +236,9 @@ def test_logarithms_are_said():
         lambda: compute_frontier(law(1.5, 1.5), [100], time_power=0),
         lambda: compute_frontier(law(1.5, 1.5), [100], learner=RidgeRegression()),
         lambda: compute_frontier(law(1.5, 1.5), [100], learner=OnePassSGD(0.1, 2, momentum=0.5)),
+        lambda: compute_frontier(
+            law(1.5, 1.5), [100], samples=20, learner=MinibatchSGD(0.1, 2, reshuffled=True)
+        ),
     ],
 )
 def test_bad_input_is_named(call):

@@ -278,6 +278,18 @@ def test_bad_memory_is_refused(options):
         scheduled_dynamics(LAW, 5, INF, [9], [0.1] * 10, **options)
 
 
+@pytest.mark.parametrize(("options", "named"), [
+    ({"schedule": (0.1, 0.2)}, "schedule = 2 values"),
+    ({"batch_schedule": (1, 2)}, "batch_schedule = 2 values"),
+    ({"momentum_schedule": (0.1, 0.2)}, "momentum_schedule = 2 values"),
+    ({"schedule": "cosine", "steps": 2}, "steps = 2"), ({"forgetting": 2}, "forgetting = 2"),
+    ({"pull_schedule": "cosine"}, "pull_schedule = cosine"),
+])  # fmt: skip
+def test_what_a_schedule_lacks_is_named_by_its_argument(options, named):
+    with pytest.raises(InputError, match=f"^{named} is not allowed"):
+        dynamics(LAW, 5, INF, [3], learner=OnePassSGD(0.1, 2, **options))
+
+
 # ---- averages, decay with momentum, dimension-adapted momentum, preconditioning ---------
 
 
