@@ -35,8 +35,8 @@ class InputError(SolvableError, ValueError):
     def __init__(self, argument: str, value: Any, allowed: str) -> None:
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-        wrong = f"{argument} is missing" if value is None else f"{argument} = {shown} is not allowed"
-        super().__init__(f"{wrong}: expected {allowed}")
+        wrong = "is missing" if value is None else f"= {shown} is not allowed"
+        super().__init__(f"{argument} {wrong}: expected {allowed}")
         self.argument, self.value, self.allowed = argument, value, allowed
 
     def __reduce__(self) -> tuple[Any, ...]:
