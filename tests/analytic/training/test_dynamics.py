@@ -586,6 +586,8 @@ def test_very_late_losses_of_reused_batches_are_the_limit():
     assert late.excess_loss == pytest.approx([late.excess_loss[0]] * 3, rel=1e-8)
     assert late.train_loss == pytest.approx([late.train_loss[0]] * 3, rel=1e-8)
     with pytest.raises(PrecisionError, match="steps"):
+        dynamics(spectrum, 5, 9, [10**20], learner=replace(rule, decay=0.1))
+    with pytest.raises(InputError, match="momentum_schedule = 2 values"):
         dynamics(spectrum, 5, 9, [10**20], learner=replace(rule, momentum_schedule=(0.1, 0.2)))
 
 
