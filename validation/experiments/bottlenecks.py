@@ -179,7 +179,7 @@ class Surface:
     constants={"a": 2.0, "b": 1.5, "times": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)},
     axes=Axes("compute C = N t", "test loss"),
     quick=Budget(0.125, 20, {"N": (160, 320, 640, 1280), "M": 4000}, 0.2),
-    thorough=Budget(1.0, 180, spread=0.5, fewest=32),
+    thorough=Budget(1.0, 200, spread=0.5, fewest=32),
 )  # fmt: skip
 def compute_optimal_frontier(p: Parameters) -> Items:
     """Exponents of the exact frontier of the infinite task, and no curve below the frontier."""
